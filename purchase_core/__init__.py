@@ -1,0 +1,1 @@
+"""Purchase: the billing runtime that an application embeds."""
