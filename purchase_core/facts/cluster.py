@@ -1,0 +1,97 @@
+"""The cluster: objects that name each other, folded together.
+
+A checkout intent, its attempts and sessions, the subscription and first invoice that answer it, their
+refunds and disputes: one connected component, small and bounded. A fact touches one cluster, or joins
+several into one; so applying it costs the same after ten facts as after ten million.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+import msgspec
+
+from purchase_core.facts.fact import Fact, decode_body
+from purchase_core.facts.register import Register, Sighting, join, register
+from purchase_core.instants import Instant
+
+
+@attrs.frozen
+class Cluster:
+    """Registers of connected objects, by object key. `root` is the least key, an intent's if there is one."""
+
+    root: str
+    lane: str
+    registers: Mapping[str, Register]
+
+    def members(self) -> frozenset[str]:
+        """Every object that is in it or only named by it."""
+        named = {name for one in self.registers.values() for name in one.names}
+        return frozenset(named.union(self.registers))
+
+
+def absorb(clusters: Iterable[Cluster], fact: Fact, lane: str) -> Cluster:
+    """The one cluster that these clusters become when `fact` joins them. Each must be named by it."""
+    registers: dict[str, Register] = {}
+    for cluster in clusters:
+        for key, known in cluster.registers.items():
+            registers[key] = join(registers[key], known) if key in registers else known
+    fresh = register(fact)
+    known_register = registers.get(fact.object)
+    registers[fact.object] = join(known_register, fresh) if known_register else fresh
+    return Cluster(_root(registers), lane, registers)
+
+
+def _root(registers: Mapping[str, Register]) -> str:
+    keys = {name for one in registers.values() for name in one.names}.union(registers)
+    return min(keys, key=lambda key: (not key.startswith("intent:"), key))
+
+
+def encode_cluster(cluster: Cluster) -> bytes:
+    """JSON of the registers, as a store keeps it."""
+    return msgspec.json.encode([_pack(cluster.registers[key]) for key in sorted(cluster.registers)])
+
+
+def decode_cluster(root: str, lane: str, data: bytes | str) -> Cluster:
+    """The cluster again. Raises msgspec.ValidationError on anything that `encode_cluster` did not write."""
+    registers = (_unpack(packed) for packed in _PACKED.decode(data))
+    return Cluster(root, lane, {one.object: one for one in registers})
+
+
+class _PackedSighting(msgspec.Struct, array_like=True, frozen=True):
+    order: int
+    digest: str
+    final: bool
+    body: msgspec.Raw
+
+
+class _PackedRegister(msgspec.Struct, array_like=True, frozen=True):
+    object: str
+    names: tuple[str, ...]
+    rivals: tuple[str, ...]
+    newest: _PackedSighting
+    first: _PackedSighting | None  # None: the first is the newest
+
+
+_PACKED = msgspec.json.Decoder(list[_PackedRegister])
+
+
+def _pack(one: Register) -> _PackedRegister:
+    first = None if one.first == one.newest else _pack_sighting(one.first)
+    return _PackedRegister(one.object, one.names, one.rivals, _pack_sighting(one.newest), first)
+
+
+def _pack_sighting(one: Sighting) -> _PackedSighting:
+    return _PackedSighting(one.order, one.digest, one.final, msgspec.Raw(msgspec.json.encode(one.body)))
+
+
+def _unpack(packed: _PackedRegister) -> Register:
+    kind = packed.object.partition(":")[0]
+    newest = _unpack_sighting(kind, packed.newest)
+    first = newest if packed.first is None else _unpack_sighting(kind, packed.first)
+    return Register(packed.object, newest, first, packed.rivals, packed.names)
+
+
+def _unpack_sighting(kind: str, packed: _PackedSighting) -> Sighting:
+    return Sighting(Instant(packed.order), decode_body(kind, bytes(packed.body)), packed.digest, packed.final)

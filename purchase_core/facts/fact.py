@@ -1,0 +1,146 @@
+"""The fact: one absolute statement about one object at one instant, with a key of its own."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, cast
+
+import attrs
+import msgspec
+
+from purchase_core.canonical import content_hash
+from purchase_core.facts.bodies import (
+    KIND_OF,
+    KINDS,
+    AttemptMade,
+    Body,
+    DisputeSeen,
+    IntentPlaced,
+    InvoiceSeen,
+    RefundSeen,
+    SessionSeen,
+    SubscriptionSeen,
+)
+from purchase_core.instants import Instant
+
+OWN = "own"  # the connection of what we decided ourselves
+
+
+def object_key(kind: str, connection: str, identifier: str) -> str:
+    """`kind:connection:id`, the key of an object everywhere. Connection names hold no colon."""
+    return f"{kind}:{connection}:{identifier}"
+
+
+@attrs.frozen
+class Fact:
+    """Object `object` looked like `body` at `order`.
+
+    `order` is the provider's own time of the state shown, not of the delivery. `final` says that the
+    provider never leaves this state (the adapter's whitelist). `digest` identifies what was seen; it
+    leaves out the offer versions, which we add when we record.
+    """
+
+    object: str
+    order: Instant
+    body: Body
+    digest: str
+    final: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The kind of object: intent, attempt, session, subscription, invoice, refund, dispute."""
+        return KIND_OF[type(self.body)]
+
+    @property
+    def connection(self) -> str:
+        """The connection it was seen on; `own` for our own decisions."""
+        return self.object.split(":", 2)[1]
+
+    @property
+    def key(self) -> str:
+        """Unique: the same object in the same state at the same instant, with as much of it mapped."""
+        return f"{self.object}@{self.order}#{self.digest}.{mapped(self.body)}"
+
+
+@attrs.frozen
+class RecordedFact:
+    """A fact as it lies in the log. `cause` is the inbox row or command that brought it."""
+
+    fact: Fact
+    lane: str
+    recorded_at: Instant
+    cause: str
+
+
+def seen(connection: str, order: Instant, body: Body, *, final: bool = False) -> Fact:
+    """A fact about an object at a provider."""
+    return Fact(object_key(KIND_OF[type(body)], connection, body.id), order, body, content_hash(body), final)
+
+
+def decided(order: Instant, body: IntentPlaced | AttemptMade) -> Fact:
+    """A fact about one of our own objects."""
+    return seen(OWN, order, body)
+
+
+def mapped(body: Body) -> int:
+    """How many of its lines are mapped to offer versions: a later recording may know more of them."""
+    if isinstance(body, SubscriptionSeen):
+        return sum(1 for item in body.items if item.version)
+    if isinstance(body, InvoiceSeen):
+        return sum(1 for line in body.lines if line.version)
+    return 0
+
+
+def names(fact: Fact) -> tuple[str, ...]:
+    """The other objects that a fact names. Objects that name each other form one cluster.
+
+    Renewal invoices do not name their subscription here: each stands alone, so that a cluster stays
+    small however long a subscription lives.
+    """
+    body, connection = fact.body, fact.connection
+    match body:
+        case IntentPlaced():
+            return ()
+        case AttemptMade():
+            return (intent_key(body.intent),)
+        case SessionSeen():
+            return _present(
+                (body.intent and intent_key(body.intent)),
+                (body.subscription and object_key("subscription", connection, body.subscription)),
+                (body.invoice and object_key("invoice", connection, body.invoice)),
+            )
+        case SubscriptionSeen():
+            return _present(body.intent and intent_key(body.intent))
+        case InvoiceSeen():
+            if body.reason != "first":
+                return ()
+            return _present(
+                (body.intent and intent_key(body.intent)),
+                (body.subscription and object_key("subscription", connection, body.subscription)),
+            )
+        case RefundSeen() | DisputeSeen():
+            return (object_key("invoice", connection, body.invoice),)
+
+
+def intent_key(intent: str) -> str:
+    """The object key of one of our checkout intents."""
+    return object_key("intent", OWN, intent)
+
+
+def _present(*keys: str) -> tuple[str, ...]:
+    return tuple(key for key in keys if key)
+
+
+def encode_body(body: Body) -> bytes:
+    """JSON of a body, as the fact log stores it."""
+    return msgspec.json.encode(body)
+
+
+def decode_body(kind: str, data: bytes | str) -> Body:
+    """The body of a stored fact of this kind. Raises msgspec.ValidationError on anything else."""
+    return _decoder(kind).decode(data)
+
+
+@cache
+def _decoder(kind: str) -> msgspec.json.Decoder[Body]:
+    return cast("msgspec.json.Decoder[Body]", msgspec.json.Decoder(cast("type[Any]", KINDS[kind])))

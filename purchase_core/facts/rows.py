@@ -1,0 +1,207 @@
+"""The rows of the projection: one class a documented table, one attribute a column.
+
+An application can join these tables and report on them. They hold what happened, free of policy and of
+"now"; every row can be rebuilt from facts. `key` is unique in its table; `lane` is the unit of ordering
+(`customer:<id>`, or a provider object that is not tied to a customer yet); `root` names the cluster that
+the row is derived from. Amounts are minor units of `currency`; `*_at` are microseconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeAlias
+
+import attrs
+
+from purchase_core.instants import Instant
+
+
+@attrs.frozen
+class IntentRow:
+    """What a customer set out to buy. `status`: open | settled | mismatched. `settled_by` names the proof."""
+
+    TABLE: ClassVar[str] = "intents"
+    key: str
+    lane: str
+    root: str
+    customer: str
+    offer: str
+    version: str
+    product: str
+    quantity: int
+    unit_amount: int
+    currency: str
+    trial_days: int
+    status: str
+    settled_by: str
+    connection: str
+    session: str
+    placed_at: Instant
+
+
+@attrs.frozen
+class SubscriptionRow:
+    """A subscription. `bound`: its first payment (or confirmed trial) matched the intent, or it needs none.
+
+    `items` is a JSON list of [offer version, quantity, price, unit amount]; `contested`: the provider is
+    asked again because two states claim one instant.
+    """
+
+    TABLE: ClassVar[str] = "subscriptions"
+    key: str
+    lane: str
+    root: str
+    connection: str
+    provider_id: str
+    provider_customer: str
+    intent: str
+    status: str
+    bound: bool
+    contested: bool
+    version: str
+    quantity: int
+    unit_amount: int
+    currency: str
+    items: str
+    started_at: Instant
+    period_start: Instant
+    period_end: Instant
+    trial_end: Instant | None
+    cancel_at: Instant | None
+    ended_at: Instant | None
+    seen_at: Instant
+
+
+@attrs.frozen
+class InvoiceRow:
+    """A bill. `match`: unneeded | matched | mismatched | excess | waiting, against the checkout intent."""
+
+    TABLE: ClassVar[str] = "invoices"
+    key: str
+    lane: str
+    root: str
+    connection: str
+    provider_id: str
+    provider_customer: str
+    subscription: str
+    intent: str
+    reason: str
+    status: str
+    match: str
+    contested: bool
+    currency: str
+    total: int
+    paid: int
+    refunded: int
+    disputed: int
+    paid_at: Instant | None
+    seen_at: Instant
+
+
+@attrs.frozen
+class RefundRow:
+    """Money that went back. `status`: pending | succeeded | failed | canceled."""
+
+    TABLE: ClassVar[str] = "refunds"
+    key: str
+    lane: str
+    root: str
+    connection: str
+    provider_id: str
+    invoice: str
+    status: str
+    currency: str
+    amount: int
+    seen_at: Instant
+
+
+@attrs.frozen
+class DisputeRow:
+    """Money that a bank holds back. `status`: open | won | lost."""
+
+    TABLE: ClassVar[str] = "disputes"
+    key: str
+    lane: str
+    root: str
+    connection: str
+    provider_id: str
+    invoice: str
+    status: str
+    currency: str
+    amount: int
+    seen_at: Instant
+
+
+@attrs.frozen
+class PurchaseRow:
+    """A one-time purchase: what was paid for it and what went back. What that grants is policy."""
+
+    TABLE: ClassVar[str] = "purchases"
+    key: str
+    lane: str
+    root: str
+    connection: str
+    intent: str
+    product: str
+    version: str
+    quantity: int
+    currency: str
+    due: int
+    paid: int
+    refunded: int
+    disputed: int
+    lost: int
+    purchased_at: Instant
+
+
+@attrs.frozen
+class LotRow:
+    """Credits from one payment. `clawed` is how many its refunds ask back; spending lies elsewhere."""
+
+    TABLE: ClassVar[str] = "lots"
+    key: str
+    lane: str
+    root: str
+    unit: str
+    version: str
+    invoice: str
+    granted: int
+    clawed: int
+    granted_at: Instant
+    expires_at: Instant | None
+
+
+@attrs.frozen
+class CaseRow:
+    """Something a person should look at.
+
+    `kind`: mismatch | excess | unmapped | unmatched | contested. `about` is an object key; `detail` says
+    what is wrong, in ids and amounts; `amount` is the money at stake.
+    """
+
+    TABLE: ClassVar[str] = "cases"
+    key: str
+    lane: str
+    root: str
+    kind: str
+    about: str
+    detail: str
+    provider_customer: str
+    amount: int
+    currency: str
+    opened_at: Instant
+
+
+Row: TypeAlias = (
+    IntentRow | SubscriptionRow | InvoiceRow | RefundRow | DisputeRow | PurchaseRow | LotRow | CaseRow
+)
+
+ROW_TYPES: tuple[type[Row], ...] = (
+    IntentRow,
+    SubscriptionRow,
+    InvoiceRow,
+    RefundRow,
+    DisputeRow,
+    PurchaseRow,
+    LotRow,
+    CaseRow,
+)

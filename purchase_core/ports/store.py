@@ -1,0 +1,222 @@
+"""The storage port: one atomic guarded batch, claims with fencing, and reads, in domain terms.
+
+There are no interactive transactions, since not every database has them. A unit of work reads (`look`),
+decides, and commits one `Batch`. The batch names the lanes it was decided on and their versions; if one
+has moved, nothing is written and the loser reads and decides again.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Self, TypeVar
+
+import attrs
+
+from purchase_core.catalog.versions import OfferVersion
+from purchase_core.facts.cluster import Cluster
+from purchase_core.facts.fact import RecordedFact
+from purchase_core.facts.rows import Row
+from purchase_core.instants import Instant
+from purchase_core.records.command import Command
+from purchase_core.records.delivery import Delivery, Settlement
+from purchase_core.records.effect import Effect
+from purchase_core.records.lane import Lane, LaneStep
+from purchase_core.records.reference import PriceReference, Reference
+
+R = TypeVar("R", bound=Row)
+
+PAGE_ROWS_MAX = 1_000
+
+
+@attrs.frozen
+class Batch:
+    """Everything that one decision writes: all of it or nothing.
+
+    | field | on commit |
+    |---|---|
+    | lanes | each must be at its expected version (0: absent), else LaneConflict; then moves one on |
+    | facts | appended; same key and digest: no-op; same key, other digest: KeyConflict("fact", key) |
+    | clusters, rows | written by key (root), whole |
+    | dropped_clusters, dropped_rows | removed; absent is fine |
+    | references | written by object; lane and root may move |
+    | prices | inserted by (connection, price); same version: only `ended_at` may be set; other version: KeyConflict("price", key) |
+    | offers | inserted by hash, or ignored |
+    | command | written by key, except that a new id under a taken key is KeyConflict("command", key) |
+    | deliveries | inserted; a known (connection, event_id) is KeyConflict("delivery", key) |
+    | settlements | applied to the claimed row; other fence: LeaseLost |
+    | effects | inserted by key, or ignored |
+    """
+
+    id: str
+    at: Instant
+    lanes: tuple[LaneStep, ...] = ()
+    facts: tuple[RecordedFact, ...] = ()
+    clusters: tuple[Cluster, ...] = ()
+    dropped_clusters: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    dropped_rows: tuple[tuple[type[Row], str], ...] = ()
+    references: tuple[Reference, ...] = ()
+    prices: tuple[PriceReference, ...] = ()
+    offers: tuple[OfferVersion, ...] = ()
+    command: Command | None = None
+    deliveries: tuple[Delivery, ...] = ()
+    settlements: tuple[Settlement, ...] = ()
+    effects: tuple[Effect, ...] = ()
+
+
+@attrs.frozen
+class Question:
+    """What a decision needs to know, asked in one round trip. `prices` are (connection, price id)."""
+
+    objects: tuple[str, ...] = ()
+    prices: tuple[tuple[str, str], ...] = ()
+    lanes: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class View:
+    """The answer to a question; unknown things are absent.
+
+    `lanes` holds those asked for, those that the references point to, and those that these are linked to
+    (one step; absent lanes are absent). `clusters` holds those of the references' roots, by root.
+    The lanes were read no later than the rest, so a batch guarded by their versions is safe.
+    """
+
+    references: Mapping[str, Reference]
+    prices: Mapping[tuple[str, str], PriceReference]
+    lanes: Mapping[str, Lane]
+    clusters: Mapping[str, Cluster]
+
+
+@attrs.frozen
+class SchemaState:
+    """Version of the tables found (0 = none), and the version that this code writes."""
+
+    found: int
+    wanted: int
+
+    @property
+    def current(self) -> bool:
+        """Nothing to migrate, and nothing newer than this code."""
+        return self.found == self.wanted
+
+
+class Store(ABC):
+    """The application's database, as Purchase uses it.
+
+    Every method may raise StoreUnavailable. Instances are safe for concurrent use in one event loop.
+    """
+
+    # --- writing -----------------------------------------------------------------------------
+
+    @abstractmethod
+    async def commit(self, batch: Batch) -> None:
+        """Write the batch, all of it or nothing; durable when this returns.
+
+        A batch whose id was committed before is a no-op: our own success is not a conflict.
+        Raises LaneConflict, KeyConflict, LeaseLost (nothing was written), or StoreUnavailable, whose
+        `outcome_unknown` says whether the batch may have been written: ask `committed`, or commit again.
+        """
+
+    @abstractmethod
+    async def committed(self, batch_id: str) -> bool:
+        """Whether a batch of this id was written."""
+
+    @abstractmethod
+    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
+        """Take up to `limit` pending inbox rows that are due at `now` and whose lease, if any, has run out.
+
+        Oldest first by `available_at`. No two live claims hold one row. The fence of each returned row
+        has grown by one and `attempts` by one; it is what the settlement must quote.
+        """
+
+    # --- reading for a decision --------------------------------------------------------------
+
+    @abstractmethod
+    async def look(self, question: Question) -> View:
+        """Everything the question names, in one round trip."""
+
+    @abstractmethod
+    async def lane(self, lane: str) -> Lane:
+        """One lane; version 0 if it does not exist. The hot read."""
+
+    @abstractmethod
+    async def offers(self, hashes: Sequence[str]) -> Mapping[str, OfferVersion]:
+        """Offer versions that were sold, by hash. They never change, so callers may keep them."""
+
+    @abstractmethod
+    async def price_for(self, connection: str, version: str) -> PriceReference | None:
+        """The price on sale for an offer version: the newest one that has not ended."""
+
+    @abstractmethod
+    async def command(self, key: str) -> Command | None:
+        """The command of this key."""
+
+    @abstractmethod
+    async def command_by_id(self, command_id: str) -> Command | None:
+        """The command of this id."""
+
+    @abstractmethod
+    async def open_commands(self, *, before: Instant, limit: int) -> Sequence[Command]:
+        """Commands not known to have ended (planned, sending, unknown), last touched before, oldest first."""
+
+    # --- reading for people and replay -------------------------------------------------------
+
+    @abstractmethod
+    async def delivery(self, connection: str, event_id: str) -> Delivery | None:
+        """The inbox row of an event."""
+
+    @abstractmethod
+    async def delivery_by_id(self, delivery_id: str) -> Delivery | None:
+        """The inbox row of this id."""
+
+    @abstractmethod
+    async def deliveries(self, *, state: str = "", before_id: str = "", limit: int = 100) -> Sequence[Delivery]:
+        """Inbox rows, newest first (by id), without their bodies (empty); `state` "" means any."""
+
+    @abstractmethod
+    async def facts(
+        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[tuple[int, RecordedFact]]:
+        """Facts of a lane and of the lanes linked to it, in order of recording, each with its position.
+
+        `known_at`: only those recorded by then. `after`: only those behind that position.
+        """
+
+    @abstractmethod
+    async def facts_about(self, root: str) -> Sequence[RecordedFact]:
+        """Facts about the objects of one cluster, in order of recording."""
+
+    @abstractmethod
+    async def rows(
+        self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[R]:
+        """Rows of one table by ascending key; of one lane, or of all ("")."""
+
+    @abstractmethod
+    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+        """The outbox of one lane, in order."""
+
+    # --- life cycle --------------------------------------------------------------------------
+
+    @abstractmethod
+    async def schema(self) -> SchemaState:
+        """Which tables are there, and which this code wants. Never raises SchemaError."""
+
+    @abstractmethod
+    async def migrate(self) -> SchemaState:
+        """Bring the tables up to date. Idempotent; safe when several processes do it at once.
+
+        Raises SchemaError where the tables are newer than this code.
+        """
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Let go of everything; committing after this raises StoreUnavailable."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()

@@ -1,0 +1,1 @@
+"""What is stored besides facts and rows: lanes, references, deliveries, commands, effects."""

@@ -1,0 +1,48 @@
+"""The command: a request with an outward effect. Its row is committed before the provider is called."""
+
+from __future__ import annotations
+
+import attrs
+
+from purchase_core.instants import Instant
+
+PLANNED = "planned"
+SENDING = "sending"
+CONFIRMED = "confirmed"
+REFUSED = "refused"
+UNKNOWN = "unknown"
+OPEN_STATES = (PLANNED, SENDING, UNKNOWN)
+
+
+@attrs.frozen
+class Stage:
+    """Something that really happened. `detail` holds ids and codes, no bodies."""
+
+    name: str
+    at: Instant
+    detail: str = ""
+
+
+@attrs.frozen
+class Command:
+    """A request with an idempotency key, and the stages it went through: the receipt is read from it.
+
+    Unique by `key` (kind and the caller's idempotency key). `fingerprint` identifies the arguments.
+    `reference` is ours and travels in the provider's metadata; `decision` is the routing decision's JSON;
+    `result` is the JSON of what the caller was told.
+    """
+
+    key: str
+    id: str
+    kind: str
+    lane: str
+    fingerprint: str
+    state: str
+    connection: str
+    reference: str
+    created_at: Instant
+    updated_at: Instant
+    stages: tuple[Stage, ...] = ()
+    decision: bytes = b""
+    request: bytes = b""
+    result: bytes = b""

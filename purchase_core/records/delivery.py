@@ -1,0 +1,53 @@
+"""The inbox row: a verified event as it arrived, and how far it got. The row is the queue."""
+
+from __future__ import annotations
+
+import attrs
+
+from purchase_core.instants import Instant
+
+PENDING = "pending"
+DONE = "done"
+IGNORED = "ignored"
+QUARANTINED = "quarantined"
+
+
+@attrs.frozen
+class Delivery:
+    """One event. Unique by (connection, event_id). `source`: webhook | fetch.
+
+    `object` is a scheduling hint only. `headers` are the few that verification needs again on replay.
+    `state`: pending | done | ignored | quarantined, with a `reason` for the last two; a pending row is
+    tried again from `available_at`. `fence` grows with each claim; the claimant quotes it when it settles.
+    """
+
+    id: str
+    connection: str
+    event_id: str
+    event_type: str
+    object: str
+    occurred_at: Instant
+    received_at: Instant
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = attrs.field(repr=False)
+    source: str = "webhook"
+    state: str = PENDING
+    reason: str = ""
+    attempts: int = 0
+    available_at: Instant = Instant(0)
+    fence: int = 0
+
+
+@attrs.frozen
+class Settlement:
+    """How a claimed inbox row goes on. Refused with LeaseLost unless `fence` is the row's current one.
+
+    A settlement also ends the claim; `state` pending means: again from `available_at`.
+    """
+
+    id: str
+    fence: int
+    state: str
+    reason: str
+    attempts: int
+    available_at: Instant

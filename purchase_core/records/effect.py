@@ -1,0 +1,23 @@
+"""The outbox row: something happened that others want to know, written once, in the order of its lane."""
+
+from __future__ import annotations
+
+import attrs
+
+from purchase_core.instants import Instant
+
+
+@attrs.frozen
+class Effect:
+    """A semantic effect such as `purchase:own:intent_1:granted`. Inserted once by `key`, or ignored.
+
+    The outbox is ordered by (lane, lane_version, position) and stands outside the canonical hash.
+    """
+
+    key: str
+    name: str
+    lane: str
+    lane_version: int
+    position: int
+    about: str
+    at: Instant

@@ -1,0 +1,46 @@
+"""The lane: the unit of ordering and concurrency."""
+
+from __future__ import annotations
+
+import attrs
+
+CUSTOMER = "customer:"
+
+
+def customer_lane(customer: str) -> str:
+    """The lane of one of the application's customers."""
+    return CUSTOMER + customer
+
+
+def object_lane(object_key: str) -> str:
+    """The lane of a provider object that is not tied to a customer yet."""
+    return "object:" + object_key
+
+
+def customer_of(lane: str) -> str:
+    """The application's customer id of a lane, or "" for an object that nobody owns yet."""
+    return lane.removeprefix(CUSTOMER) if lane.startswith(CUSTOMER) else ""
+
+
+@attrs.frozen
+class Lane:
+    """A lane as it was read. Version 0: it does not exist yet.
+
+    `document` is the bounded cache of what is live, for hot reads; `linked_to` is the lane that this
+    one's objects belong to since a link arrived ("" = itself).
+    """
+
+    lane: str
+    version: int = 0
+    document: bytes = b""
+    linked_to: str = ""
+
+
+@attrs.frozen
+class LaneStep:
+    """One lane's part of a batch: it must still be at `expected_version`, and is one further afterwards."""
+
+    lane: str
+    expected_version: int
+    document: bytes
+    linked_to: str = ""

@@ -1,0 +1,31 @@
+"""References: what a provider's identifiers mean to us. Never overwritten with another meaning."""
+
+from __future__ import annotations
+
+import attrs
+
+from purchase_core.instants import Instant
+
+
+@attrs.frozen
+class Reference:
+    """Object `object` (kind:connection:provider id) belongs to `lane`, in the cluster `root`.
+
+    The pair moves only when clusters join or a lane is linked; an object never changes its customer.
+    """
+
+    object: str
+    lane: str
+    root: str = ""
+
+
+@attrs.frozen
+class PriceReference:
+    """A price at a provider stands for one version of one offer, for ever. `ended_at`: sold no more."""
+
+    connection: str
+    price: str
+    offer: str
+    version: str
+    created_at: Instant
+    ended_at: Instant | None = None
