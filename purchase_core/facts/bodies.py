@@ -55,19 +55,23 @@ class IntentPlaced:
     unit_amount: int
     currency: str
     trial_days: int
+    discounts: bool = False  # whether the checkout was allowed to take promotion codes
 
 
 @attrs.frozen
 class AttemptMade:
-    """One try to have an intent paid on one connection. `status`: current | withdrawn | refused."""
+    """One try to have an intent paid on one connection. `status`: current | withdrawn | refused.
+
+    `price`, `customer` and `session` are the provider's ids that the checkout was opened with.
+    """
 
     id: str
     intent: str
     status: str
+    connection: str
     price: str
     customer: str
     session: str
-    decision: str
 
 
 @attrs.frozen

@@ -102,7 +102,10 @@ def names(fact: Fact) -> tuple[str, ...]:
         case IntentPlaced():
             return ()
         case AttemptMade():
-            return (intent_key(body.intent),)
+            return _present(
+                intent_key(body.intent),
+                (body.session and object_key("session", body.connection, body.session)),
+            )
         case SessionSeen():
             return _present(
                 (body.intent and intent_key(body.intent)),

@@ -67,11 +67,15 @@ class Batch:
 
 @attrs.frozen
 class Question:
-    """What a decision needs to know, asked in one round trip. `prices` are (connection, price id)."""
+    """What a decision needs to know, asked in one round trip. `prices` are (connection, price id).
+
+    `whole_lanes`: lanes of which every cluster is wanted, not only those that `objects` name.
+    """
 
     objects: tuple[str, ...] = ()
     prices: tuple[tuple[str, str], ...] = ()
     lanes: tuple[str, ...] = ()
+    whole_lanes: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -79,7 +83,7 @@ class View:
     """The answer to a question; unknown things are absent.
 
     `lanes` holds those asked for, those that the references point to, and those that these are linked to
-    (one step; absent lanes are absent). `clusters` holds those of the references' roots, by root.
+    (one step; absent lanes are absent). `clusters` holds those of the references' roots and of whole lanes, by root.
     The lanes were read no later than the rest, so a batch guarded by their versions is safe.
     """
 
@@ -193,6 +197,14 @@ class Store(ABC):
         self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
     ) -> Sequence[R]:
         """Rows of one table by ascending key; of one lane, or of all ("")."""
+
+    @abstractmethod
+    async def waiting_lanes(self, connection: str, provider_customer: str) -> Sequence[str]:
+        """Lanes of objects that nobody owns yet and that name this customer of the provider.
+
+        They are those of the `unmatched` cases with this `provider_customer` on this connection
+        (`about` is kind:connection:id), in ascending order; lanes that are linked already are left out.
+        """
 
     @abstractmethod
     async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:

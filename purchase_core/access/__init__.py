@@ -1,0 +1,1 @@
+"""What a customer may do: evaluate(projection, policy, at). Pure; no cron is needed to be right."""

@@ -1,0 +1,91 @@
+"""Cases: what in a cluster a person should look at. Observations are never refused; they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
+from purchase_core.facts.fact import object_key
+from purchase_core.facts.match import CONFIRMED_STATES
+from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS, EXCESS, MISMATCHED, Reading
+from purchase_core.facts.register import Register
+from purchase_core.facts.rows import CaseRow
+from purchase_core.records.lane import customer_of
+
+
+def case_rows(reading: Reading) -> Iterator[CaseRow]:
+    """Every case of one cluster."""
+    yield from _payments(reading)
+    yield from _subscriptions(reading)
+    yield from _contested(reading)
+    if not customer_of(reading.cluster.lane):
+        yield from _unmatched(reading)
+
+
+def _payments(reading: Reading) -> Iterator[CaseRow]:
+    for one, invoice in reading.of(InvoiceSeen):
+        match, wrong = reading.invoice_verdicts[one.object]
+        kept = invoice.paid - reading.refunded(one.object)
+        if match in (EXCESS, MISMATCHED) and kept > 0:
+            kind = "excess" if match == EXCESS else "mismatch"
+            yield _case(reading, kind, one, wrong, invoice.customer, kept, invoice.currency)
+
+
+def _subscriptions(reading: Reading) -> Iterator[CaseRow]:
+    for one, subscription in reading.of(SubscriptionSeen):
+        if subscription.status in ENDED_SUBSCRIPTIONS:
+            continue
+        bound, wrong = reading.subscription_verdicts[one.object]
+        currency = subscription.items[0].currency if subscription.items else ""
+        if wrong and not bound and subscription.status in CONFIRMED_STATES:
+            kind = "excess" if wrong.startswith("a second subscription") else "mismatch"
+            yield _case(reading, kind, one, wrong, subscription.customer, 0, currency)
+        unmapped = [item.price for item in subscription.items if not item.version]
+        if unmapped and customer_of(reading.cluster.lane):
+            detail = "no offer is known for price " + ", ".join(unmapped)
+            yield _case(reading, "unmapped", one, detail, subscription.customer, 0, currency)
+
+
+def _contested(reading: Reading) -> Iterator[CaseRow]:
+    for key in sorted(reading.cluster.registers):
+        one = reading.cluster.registers[key]
+        if one.contested:
+            detail = f"{len(one.rivals) + 1} states claim the same instant"
+            yield _case(reading, "contested", one, detail, "", 0, "")
+
+
+def _unmatched(reading: Reading) -> Iterator[CaseRow]:
+    """Money or a subscription of ours that no customer is known for."""
+    for one, invoice in reading.of(InvoiceSeen):
+        kept = invoice.paid - reading.refunded(one.object)
+        if kept > 0:
+            yield _case(reading, "unmatched", one, "paid by nobody we know", invoice.customer, kept, invoice.currency)
+    for one, subscription in reading.of(SubscriptionSeen):
+        if subscription.status not in ENDED_SUBSCRIPTIONS:
+            amount = sum(item.unit_amount * item.quantity for item in subscription.items)
+            currency = subscription.items[0].currency if subscription.items else ""
+            detail = "subscribed by nobody we know"
+            yield _case(reading, "unmatched", one, detail, subscription.customer, amount, currency)
+
+
+def _case(
+    reading: Reading,
+    kind: str,
+    about: Register,
+    detail: str,
+    provider_customer: str,
+    amount: int,
+    currency: str,
+) -> CaseRow:
+    return CaseRow(
+        key=object_key("case", kind, about.object),
+        lane=reading.cluster.lane,
+        root=reading.cluster.root,
+        kind=kind,
+        about=about.object,
+        detail=detail,
+        provider_customer=provider_customer,
+        amount=amount,
+        currency=currency,
+        opened_at=about.first.order,
+    )

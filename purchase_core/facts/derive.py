@@ -1,0 +1,192 @@
+"""From one cluster to its rows: what its objects mean together. Pure, and blind to order of arrival."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+import msgspec
+
+from purchase_core.catalog.versions import OfferVersion
+from purchase_core.facts.bodies import (
+    DisputeSeen,
+    IntentPlaced,
+    InvoiceSeen,
+    RefundSeen,
+    SubscriptionSeen,
+)
+from purchase_core.facts.cases import case_rows
+from purchase_core.facts.cluster import Cluster
+from purchase_core.facts.fact import OWN, object_key
+from purchase_core.facts.lots import lot_rows
+from purchase_core.facts.reading import EXCESS, MATCHED, MISMATCHED, Reading
+from purchase_core.facts.register import Register
+from purchase_core.facts.rows import DisputeRow, IntentRow, InvoiceRow, PurchaseRow, RefundRow, Row, SubscriptionRow
+
+
+def derive(cluster: Cluster, offers: Mapping[str, OfferVersion]) -> dict[tuple[type[Row], str], Row]:
+    """The rows of one cluster, by (table, key). `offers` holds every version that the cluster names."""
+    reading = Reading(cluster)
+    rows: dict[tuple[type[Row], str], Row] = {}
+    for make in (_intents, _subscriptions, _invoices, _refunds, _disputes, _purchases):
+        for row in make(reading):
+            rows[type(row), row.key] = row
+    for row in (*lot_rows(reading, offers), *case_rows(reading)):
+        rows[type(row), row.key] = row
+    return rows
+
+
+def versions_named(cluster: Cluster) -> frozenset[str]:
+    """Hashes of the offer versions that `derive` will want."""
+    named: set[str] = set()
+    for one in cluster.registers.values():
+        body = one.newest.body
+        if isinstance(body, IntentPlaced):
+            named.add(body.version)
+        elif isinstance(body, InvoiceSeen):
+            named.update(line.version for line in body.lines)
+    return frozenset(named - {""})
+
+
+def _connection(one: Register) -> str:
+    return one.object.split(":", 2)[1]
+
+
+def _intents(reading: Reading) -> Iterator[IntentRow]:
+    for one, placed in reading.of(IntentPlaced):
+        primary = placed is reading.intent
+        settled_by = reading.settled_by if primary else ""
+        wrong = primary and any(match == MISMATCHED for match, _ in reading.invoice_verdicts.values())
+        attempt = next((made for made in reading.attempts if made.status == "current"), None) if primary else None
+        yield IntentRow(
+            key=one.object,
+            lane=reading.cluster.lane,
+            root=reading.cluster.root,
+            customer=placed.customer,
+            offer=placed.offer,
+            version=placed.version,
+            product=placed.product,
+            quantity=placed.quantity,
+            unit_amount=placed.unit_amount,
+            currency=placed.currency,
+            trial_days=placed.trial_days,
+            status="settled" if settled_by else "mismatched" if wrong else "open",
+            settled_by=settled_by,
+            connection=attempt.connection if attempt else "",
+            session=attempt.session if attempt else "",
+            placed_at=one.newest.order,
+        )
+
+
+def _subscriptions(reading: Reading) -> Iterator[SubscriptionRow]:
+    for one, seen in reading.of(SubscriptionSeen):
+        base = seen.items[0] if seen.items else None
+        bound, _ = reading.subscription_verdicts[one.object]
+        items = [[item.version, item.quantity, item.price, item.unit_amount] for item in seen.items]
+        yield SubscriptionRow(
+            key=one.object,
+            lane=reading.cluster.lane,
+            root=reading.cluster.root,
+            connection=_connection(one),
+            provider_id=seen.id,
+            provider_customer=seen.customer,
+            intent=reading.intent.id if reading.intent else seen.intent,
+            status=seen.status,
+            bound=bound,
+            contested=one.contested,
+            version=base.version if base else "",
+            quantity=base.quantity if base else 0,
+            unit_amount=base.unit_amount if base else 0,
+            currency=base.currency if base else "",
+            items=msgspec.json.encode(items).decode(),
+            started_at=seen.started_at,
+            period_start=seen.period_start,
+            period_end=seen.period_end,
+            trial_end=seen.trial_end,
+            cancel_at=seen.cancel_at,
+            ended_at=seen.ended_at,
+            seen_at=one.newest.order,
+        )
+
+
+def _invoices(reading: Reading) -> Iterator[InvoiceRow]:
+    for one, seen in reading.of(InvoiceSeen):
+        yield InvoiceRow(
+            key=one.object,
+            lane=reading.cluster.lane,
+            root=reading.cluster.root,
+            connection=_connection(one),
+            provider_id=seen.id,
+            provider_customer=seen.customer,
+            subscription=seen.subscription,
+            intent=reading.intent.id if reading.intent else seen.intent,
+            reason=seen.reason,
+            status=seen.status,
+            match=reading.invoice_verdicts[one.object][0],
+            contested=one.contested,
+            currency=seen.currency,
+            total=seen.total,
+            paid=seen.paid,
+            refunded=reading.refunded(one.object),
+            disputed=reading.disputed(one.object) + reading.lost(one.object),
+            paid_at=seen.paid_at,
+            seen_at=one.newest.order,
+        )
+
+
+def _refunds(reading: Reading) -> Iterator[RefundRow]:
+    for one, seen in reading.of(RefundSeen):
+        yield RefundRow(
+            key=one.object,
+            lane=reading.cluster.lane,
+            root=reading.cluster.root,
+            connection=_connection(one),
+            provider_id=seen.id,
+            invoice=seen.invoice,
+            status=seen.status,
+            currency=seen.currency,
+            amount=seen.amount,
+            seen_at=one.newest.order,
+        )
+
+
+def _disputes(reading: Reading) -> Iterator[DisputeRow]:
+    for one, seen in reading.of(DisputeSeen):
+        yield DisputeRow(
+            key=one.object,
+            lane=reading.cluster.lane,
+            root=reading.cluster.root,
+            connection=_connection(one),
+            provider_id=seen.id,
+            invoice=seen.invoice,
+            status=seen.status,
+            currency=seen.currency,
+            amount=seen.amount,
+            seen_at=one.newest.order,
+        )
+
+
+def _purchases(reading: Reading) -> Iterator[PurchaseRow]:
+    """One purchase an intent, over all its payments: a duplicate's refund must not take what was bought."""
+    intent, settled_by = reading.intent, reading.settling_invoice
+    if intent is None or not settled_by or intent.product == "subscription":
+        return
+    answers = [key for key, (match, _) in reading.invoice_verdicts.items() if match in (MATCHED, EXCESS)]
+    winner = cast("InvoiceSeen", reading.cluster.registers[settled_by].newest.body)
+    yield PurchaseRow(
+        key=object_key("purchase", OWN, intent.id),
+        lane=reading.cluster.lane,
+        root=reading.cluster.root,
+        connection=settled_by.split(":", 2)[1],
+        intent=intent.id,
+        product=intent.product,
+        version=intent.version,
+        quantity=intent.quantity,
+        currency=intent.currency,
+        due=winner.total,
+        paid=sum(cast("InvoiceSeen", reading.cluster.registers[key].newest.body).paid for key in answers),
+        refunded=sum(map(reading.refunded, answers)),
+        disputed=sum(map(reading.disputed, answers)),
+        lost=sum(map(reading.lost, answers)),
+        purchased_at=winner.paid_at or reading.cluster.registers[settled_by].first.order,
+    )

@@ -1,0 +1,89 @@
+"""Does the money match what was ordered? Line by line, never by total, never by what a browser could edit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from purchase_core.facts.bodies import AttemptMade, IntentPlaced, InvoiceLine, InvoiceSeen, Item, SubscriptionSeen
+
+# States in which a provider has confirmed that a subscription exists and nothing is owed for its start.
+CONFIRMED_STATES = frozenset({"trialing", "active", "past_due", "paused", "canceled"})
+
+
+def invoice_mismatch(
+    intent: IntentPlaced, attempts: Sequence[AttemptMade], connection: str, invoice: InvoiceSeen
+) -> str:
+    """What is wrong with a paid first invoice as the answer to an intent; "" if nothing is.
+
+    Tax may raise the total above the lines; it never falls below them, and all of it must be paid.
+    """
+    wrong = _origin_mismatch(attempts, connection, invoice.customer)
+    if wrong:
+        return wrong
+    price = _price(attempts, connection)
+    line = next((line for line in invoice.lines if line.price == price and not line.proration), None)
+    if line is None:
+        return f"no line has price {price}"
+    return _line_mismatch(intent, line) or _total_mismatch(intent, invoice)
+
+
+def trial_mismatch(
+    intent: IntentPlaced, attempts: Sequence[AttemptMade], connection: str, subscription: SubscriptionSeen
+) -> str:
+    """What is wrong with a confirmed subscription as the answer to an intent with a trial; "" if nothing is."""
+    if not intent.trial_days:
+        return "no trial was ordered"
+    if subscription.status not in CONFIRMED_STATES or subscription.trial_end is None:
+        return f"status {subscription.status} confirms no trial"
+    wrong = _origin_mismatch(attempts, connection, subscription.customer)
+    if wrong:
+        return wrong
+    price = _price(attempts, connection)
+    item = next((item for item in subscription.items if item.price == price), None)
+    return f"no item has price {price}" if item is None else _sold_as_ordered(intent, item)
+
+
+def _origin_mismatch(attempts: Sequence[AttemptMade], connection: str, customer: str) -> str:
+    ours = [attempt for attempt in attempts if attempt.connection == connection]
+    if not ours:
+        return f"no attempt was made on connection {connection}"
+    if all(attempt.customer and attempt.customer != customer for attempt in ours):
+        return f"customer {customer or 'none'} is not the one that the checkout was opened for"
+    return ""
+
+
+def _price(attempts: Sequence[AttemptMade], connection: str) -> str:
+    return next(attempt.price for attempt in attempts if attempt.connection == connection)
+
+
+def _line_mismatch(intent: IntentPlaced, line: InvoiceLine) -> str:
+    wrong = _sold_as_ordered(intent, line)
+    if wrong:
+        return wrong
+    full = line.unit_amount * line.quantity
+    if line.trial:
+        return "" if intent.trial_days and line.amount == 0 else f"a trial line of {line.amount} was not ordered"
+    if line.amount > full or (line.amount < full and not intent.discounts):
+        return f"line amount {line.amount} is not {full}"
+    return ""
+
+
+def _sold_as_ordered(intent: IntentPlaced, line: InvoiceLine | Item) -> str:
+    if line.currency != intent.currency:
+        return f"currency {line.currency} is not {intent.currency}"
+    if line.unit_amount != intent.unit_amount:
+        return f"unit amount {line.unit_amount} is not {intent.unit_amount}"
+    if line.quantity != intent.quantity:
+        return f"quantity {line.quantity} is not {intent.quantity}"
+    return ""
+
+
+def _total_mismatch(intent: IntentPlaced, invoice: InvoiceSeen) -> str:
+    lines = sum(line.amount for line in invoice.lines)
+    if invoice.currency != intent.currency:
+        return f"currency {invoice.currency} is not {intent.currency}"
+    if invoice.total < lines:
+        return f"total {invoice.total} is less than the lines' {lines}"
+    if invoice.paid < invoice.total:
+        return f"{invoice.paid} was paid of {invoice.total}"
+    return ""

@@ -1,0 +1,165 @@
+"""Reading a cluster: which payment answers the intent, which are too many, what went back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TypeVar, cast
+
+from purchase_core.facts.bodies import (
+    AttemptMade,
+    Body,
+    DisputeSeen,
+    IntentPlaced,
+    InvoiceSeen,
+    RefundSeen,
+    SubscriptionSeen,
+)
+from purchase_core.facts.cluster import Cluster
+from purchase_core.facts.fact import object_key
+from purchase_core.facts.match import invoice_mismatch, trial_mismatch
+from purchase_core.facts.register import Register
+from purchase_core.instants import Instant
+
+B = TypeVar("B", bound=Body)
+
+UNNEEDED = "unneeded"
+WAITING = "waiting"
+MATCHED = "matched"
+MISMATCHED = "mismatched"
+EXCESS = "excess"
+
+ENDED_SUBSCRIPTIONS = frozenset({"canceled", "incomplete_expired"})
+
+
+class Reading:
+    """One cluster, understood. Everything is computed from the registers, on demand and once.
+
+    A cluster has one intent; should forged or mixed-up metadata join two, the least key counts and the
+    other stays open, so that no payment answers two.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._registers = [cluster.registers[key] for key in sorted(cluster.registers)]
+
+    def of(self, body: type[B]) -> list[tuple[Register, B]]:
+        """The registers of one kind, with their newest bodies, by ascending key."""
+        return [(one, one.newest.body) for one in self._registers if type(one.newest.body) is body]
+
+    @cached_property
+    def intent(self) -> IntentPlaced | None:
+        """The checkout intent, if it is known."""
+        placed = self.of(IntentPlaced)
+        return placed[0][1] if placed else None
+
+    @cached_property
+    def attempts(self) -> list[AttemptMade]:
+        """Every attempt at the intent, on whatever connection."""
+        return [made for _, made in self.of(AttemptMade) if self.intent and made.intent == self.intent.id]
+
+    @cached_property
+    def invoice_verdicts(self) -> dict[str, tuple[str, str]]:
+        """Per invoice key: how it stands to the intent, and what is wrong where it does not match."""
+        verdicts = {one.object: self._invoice_verdict(one, seen) for one, seen in self.of(InvoiceSeen)}
+        paid = [key for key, (match, _) in verdicts.items() if match == MATCHED]
+        for key in sorted(paid, key=self._payment_order)[1:]:
+            verdicts[key] = (EXCESS, "a second payment for one intent")
+        return verdicts
+
+    def _invoice_verdict(self, one: Register, invoice: InvoiceSeen) -> tuple[str, str]:
+        if invoice.reason != "first" or (self.intent is None and not self._names_intent(one)):
+            return UNNEEDED, ""
+        if self.intent is None or invoice.status != "paid":
+            return WAITING, ""
+        wrong = invoice_mismatch(self.intent, self.attempts, one.object.split(":", 2)[1], invoice)
+        return (MISMATCHED, wrong) if wrong else (MATCHED, "")
+
+    def _names_intent(self, one: Register) -> bool:
+        return any(name.startswith("intent:") for name in one.names)
+
+    def _payment_order(self, key: str) -> tuple[Instant, str]:
+        one = self.cluster.registers[key]
+        invoice = cast("InvoiceSeen", one.newest.body)
+        return invoice.paid_at or one.first.order, key
+
+    @cached_property
+    def settling_invoice(self) -> str:
+        """Key of the invoice that answers the intent, or ""."""
+        return next((key for key, (match, _) in self.invoice_verdicts.items() if match == MATCHED), "")
+
+    @cached_property
+    def subscription_verdicts(self) -> dict[str, tuple[bool, str]]:
+        """Per subscription key: whether it is bound, and what is wrong where it is not.
+
+        One subscription answers one intent: a second one would bill twice at the next renewal.
+        """
+        verdicts = {one.object: self._subscription_verdict(one, seen) for one, seen in self.of(SubscriptionSeen)}
+        if self.intent is not None:
+            bound = [key for key, (is_bound, _) in verdicts.items() if is_bound]
+            for key in sorted(bound, key=self._subscription_order)[1:]:
+                verdicts[key] = (False, "a second subscription for one intent")
+        return verdicts
+
+    def _subscription_verdict(self, one: Register, subscription: SubscriptionSeen) -> tuple[bool, str]:
+        if self.intent is None:
+            return not self._names_intent(one), ""
+        if self._paid_for(one.object):
+            return True, ""
+        connection = one.object.split(":", 2)[1]
+        first = cast("SubscriptionSeen", one.first.body)
+        wrongs = [
+            trial_mismatch(self.intent, self.attempts, connection, seen) for seen in (first, subscription)
+        ]
+        if "" in wrongs:
+            return True, ""
+        return False, wrongs[1] if self.intent.trial_days else ""
+
+    def _paid_for(self, subscription_key: str) -> bool:
+        _, connection, identifier = subscription_key.split(":", 2)
+        return any(
+            match in (MATCHED, EXCESS)
+            and key.split(":", 2)[1] == connection
+            and cast("InvoiceSeen", self.cluster.registers[key].newest.body).subscription == identifier
+            for key, (match, _) in self.invoice_verdicts.items()
+        )
+
+    def _subscription_order(self, key: str) -> tuple[bool, Instant, str]:
+        one = self.cluster.registers[key]
+        subscription = cast("SubscriptionSeen", one.newest.body)
+        return subscription.status in ENDED_SUBSCRIPTIONS, subscription.started_at, key
+
+    @cached_property
+    def settled_by(self) -> str:
+        """Key of what answers the intent: a paid invoice, or a subscription whose trial is confirmed."""
+        if self.settling_invoice or self.intent is None:
+            return self.settling_invoice
+        return next((key for key, (bound, _) in self.subscription_verdicts.items() if bound), "")
+
+    def refunds(self, invoice_key: str) -> list[RefundSeen]:
+        """Refunds of one invoice, whatever their state."""
+        return [seen for one, seen in self.of(RefundSeen) if _invoice_of(one, seen) == invoice_key]
+
+    def disputes(self, invoice_key: str) -> list[DisputeSeen]:
+        """Disputes of one invoice, whatever their state."""
+        return [seen for one, seen in self.of(DisputeSeen) if _invoice_of(one, seen) == invoice_key]
+
+    def refunded(self, invoice_key: str) -> int:
+        """What has gone back for an invoice, in minor units."""
+        return _total(self.refunds(invoice_key), "succeeded")
+
+    def disputed(self, invoice_key: str) -> int:
+        """What a bank holds back for an invoice while it is undecided."""
+        return _total(self.disputes(invoice_key), "open")
+
+    def lost(self, invoice_key: str) -> int:
+        """What a bank has taken back for good."""
+        return _total(self.disputes(invoice_key), "lost")
+
+
+def _invoice_of(one: Register, seen: RefundSeen | DisputeSeen) -> str:
+    return object_key("invoice", one.object.split(":", 2)[1], seen.invoice)
+
+
+def _total(seen: Sequence[RefundSeen | DisputeSeen], status: str) -> int:
+    return sum(one.amount for one in seen if one.status == status)
