@@ -1,0 +1,167 @@
+"""Processing one event: normalise, look up what it needs, record, and settle its inbox row in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import attrs
+
+from purchase_core.errors import KeyConflict, MalformedBody
+from purchase_core.facts.fact import Fact, object_key
+from purchase_core.identifiers import IdSource
+from purchase_core.instants import SECOND, Clock, Instant
+from purchase_core.ports.provider import CustomerClaim, Event, Fetched, Need, Normalised, Provider
+from purchase_core.ports.store import Batch, Store
+from purchase_core.projection.recorder import Recorded, Recorder, Work
+from purchase_core.records.delivery import DONE, IGNORED, PENDING, Delivery
+
+FETCH = "fetch"
+LOOKUP = "look-up"
+FOREIGN = "foreign: not of this application"
+
+Settle: TypeAlias = Callable[[Batch, str, str], Batch]
+"""Adds the inbox row, or its settlement, to a batch: (batch, state, reason)."""
+
+
+@attrs.frozen
+class Processed:
+    """How an event ended: its state and reason, the facts it led to, or what must be looked up first."""
+
+    state: str
+    reason: str = ""
+    facts: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
+
+
+class Processor:
+    """Turns events into facts. The same code for inline and drained events, and for replay."""
+
+    def __init__(
+        self, store: Store, recorder: Recorder, clock: Clock, ids: IdSource, *, lookups_max: int
+    ) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._clock = clock
+        self._ids = ids
+        self._lookups_max = lookups_max
+
+    def event_of(self, provider: Provider, delivery: Delivery) -> Event:
+        """The event of an inbox row. A fetched answer is read as one; a look-up carries only its object."""
+        if delivery.source == LOOKUP:
+            connection = provider.connection
+            return Event(
+                delivery.event_id, LOOKUP, delivery.object, delivery.occurred_at, provider.account, connection.mode, "", None
+            )
+        if delivery.source == FETCH:
+            kind, _, identifier = delivery.object.split(":", 2)
+            return provider.parse_fetched(Fetched(kind, identifier, delivery.occurred_at, delivery.body))
+        return provider.parse(delivery.body)
+
+    async def process(
+        self, provider: Provider, event: Event, cause: str, settle: Settle, *, may_fetch: bool
+    ) -> Processed:
+        """Bring one event to its end. Without `may_fetch`, an event that needs a look-up is left alone."""
+        meaning = _meaning(provider, event)
+        if meaning.ignored:
+            empty = Batch(self._ids.new("batch"), self._clock.now())
+            await self._store.commit(settle(empty, IGNORED, meaning.ignored))
+            return Processed(IGNORED, meaning.ignored)
+        facts, claims, needs = meaning.facts, meaning.claims, meaning.needs
+        fetched: list[Delivery] = []
+        while True:
+            if not needs:
+                recorded = await self._record(facts, claims, cause, settle, fetched)
+                if recorded.batch is not None:
+                    return await self._ended(provider, recorded)
+                needs = recorded.needs
+            if not may_fetch:
+                return Processed(PENDING, needs=tuple(needs))
+            if len(fetched) + len(needs) > self._lookups_max:
+                raise MalformedBody(f"event {event.id} needs more than {self._lookups_max} look-ups")
+            found, claimed, answers = await self._look_up(provider, needs)
+            facts, claims, needs = (*found, *facts), (*claims, *claimed), ()
+            fetched += answers
+
+    async def _record(
+        self,
+        facts: Sequence[Fact],
+        claims: Sequence[CustomerClaim],
+        cause: str,
+        settle: Settle,
+        fetched: Sequence[Delivery],
+    ) -> Recorded:
+        def addition(batch: Batch) -> Batch:
+            state, reason = (DONE, "") if batch.facts else (IGNORED, FOREIGN)
+            return settle(attrs.evolve(batch, deliveries=tuple(fetched)), state, reason)
+
+        return await self._recorder.record(Work(tuple(facts), tuple(claims)), cause=cause, addition=addition)
+
+    async def _look_up(
+        self, provider: Provider, needs: Sequence[Need]
+    ) -> tuple[tuple[Fact, ...], tuple[CustomerClaim, ...], list[Delivery]]:
+        facts: list[Fact] = []
+        claims: list[CustomerClaim] = []
+        answers: list[Delivery] = []
+        for need in needs:
+            fetched = await provider.fetch(need.kind, need.id)
+            meaning = provider.normalise(provider.parse_fetched(fetched))
+            facts += meaning.facts
+            claims += meaning.claims
+            answers.append(self._answer(provider, fetched))
+        return tuple(facts), tuple(claims), answers
+
+    def _answer(self, provider: Provider, fetched: Fetched) -> Delivery:
+        """The provider's answer as an inbox row that is done: replay finds it there."""
+        connection = provider.connection.name
+        key = object_key(fetched.kind, connection, fetched.id)
+        identifier = self._ids.new("delivery")
+        return Delivery(
+            id=identifier,
+            connection=connection,
+            event_id=f"{FETCH}:{identifier}",
+            event_type=f"fetched.{fetched.kind}",
+            object=key,
+            occurred_at=fetched.order,
+            received_at=self._clock.now(),
+            headers=(),
+            body=fetched.body,
+            source=FETCH,
+            state=DONE,
+        )
+
+    async def _ended(self, provider: Provider, recorded: Recorded) -> Processed:
+        for key in recorded.contested:
+            if key.split(":", 2)[1] == provider.connection.name:
+                await self._ask_again(provider, key)
+        facts = tuple(one.fact.key for one in recorded.batch.facts) if recorded.batch else ()
+        return Processed(DONE, facts=facts) if facts else Processed(IGNORED, FOREIGN)
+
+    async def _ask_again(self, provider: Provider, key: str) -> None:
+        """Queue a look-up of a contested object, due when its second is over."""
+        now = self._clock.now()
+        due = Instant(now + 2 * SECOND)
+        row = Delivery(
+            id=self._ids.new("delivery"),
+            connection=provider.connection.name,
+            event_id=f"{LOOKUP}:{key}:{now // SECOND}",
+            event_type=LOOKUP,
+            object=key,
+            occurred_at=now,
+            received_at=now,
+            headers=(),
+            body=b"",
+            source=LOOKUP,
+            available_at=due,
+        )
+        try:
+            await self._store.commit(Batch(self._ids.new("batch"), now, deliveries=(row,)))
+        except KeyConflict:
+            return  # it is asked already
+
+
+def _meaning(provider: Provider, event: Event) -> Normalised:
+    if event.type == LOOKUP:
+        kind, _, identifier = event.object.split(":", 2)
+        return Normalised(needs=(Need(kind, identifier, "two states claim one instant"),))
+    return provider.normalise(event)

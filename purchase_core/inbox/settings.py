@@ -1,0 +1,32 @@
+"""Limits of the inbox, all of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+from purchase_core.instants import SECOND, Instant
+
+
+@attrs.frozen
+class InboxSettings:
+    """How deliveries are taken and tried.
+
+    `mode`: `inline` processes within the request, in one batch with the inbox row; `queue` only stores it
+    and leaves the rest to `drain`.
+    """
+
+    mode: Literal["inline", "queue"] = "inline"
+    body_bytes_max: int = 1_048_576
+    attempts_max: int = 8
+    lease_seconds: int = 60
+    claim_rows_max: int = 50
+    lookups_max: int = 5
+    retry_seconds_first: int = 2
+    retry_seconds_max: int = 3_600
+
+    def retry_at(self, now: Instant, attempts: int, spread: int) -> Instant:
+        """When to try again: doubling pauses, of which `spread` (any integer) takes off up to a half."""
+        pause = min(self.retry_seconds_first << min(attempts, 20), self.retry_seconds_max) * SECOND
+        return Instant(now + pause - spread % (pause // 2))
