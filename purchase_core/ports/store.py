@@ -154,6 +154,10 @@ class Store(ABC):
         """The price on sale for an offer version: the newest one that has not ended."""
 
     @abstractmethod
+    async def references_of(self, lane: str, kind: str) -> Sequence[Reference]:
+        """References of one kind (`customer`, `session`, …) that belong to a lane, by ascending object."""
+
+    @abstractmethod
     async def command(self, key: str) -> Command | None:
         """The command of this key."""
 
