@@ -40,7 +40,7 @@ class Batch:
     | clusters, rows | written by key (root), whole |
     | dropped_clusters, dropped_rows | removed; absent is fine |
     | references | written by object; lane and root may move |
-    | prices | inserted by (connection, price); same version: only `ended_at` may be set; other version: KeyConflict("price", key) |
+    | prices | inserted by (connection, price, currency); same version: only `ended_at` may be set; other version: KeyConflict("price", key) |
     | offers | inserted by hash, or ignored |
     | command | written by key, except that a new id under a taken key is KeyConflict("command", key) |
     | deliveries | inserted; a known (connection, event_id) is KeyConflict("delivery", key) |
@@ -150,8 +150,8 @@ class Store(ABC):
         """Offer versions that were sold, by hash. They never change, so callers may keep them."""
 
     @abstractmethod
-    async def price_for(self, connection: str, version: str) -> PriceReference | None:
-        """The price on sale for an offer version: the newest one that has not ended."""
+    async def price_for(self, connection: str, version: str, currency: str) -> PriceReference | None:
+        """The price on sale for an offer version in a currency: the newest one that has not ended."""
 
     @abstractmethod
     async def references_of(self, lane: str, kind: str) -> Sequence[Reference]:

@@ -18,6 +18,7 @@ from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.placing import is_ours, question, unknown_invoice
 from purchase_core.records.lane import customer_of
+from purchase_core.records.reference import Reference
 
 CONFLICT_RETRIES_MAX = 25
 
@@ -41,11 +42,15 @@ class Recorded:
 
 @attrs.frozen
 class Work:
-    """Facts to record, claims that came with them, and lanes to step even if no fact belongs to them."""
+    """Facts to record, with the claims that came with them.
+
+    `lanes` are stepped even if no fact belongs to them; `links` tie lanes that nobody owns to their owner.
+    """
 
     facts: tuple[Fact, ...] = ()
     claims: tuple[CustomerClaim, ...] = ()
     lanes: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
 
 
 class Recorder:
@@ -92,8 +97,19 @@ class Recorder:
         message = f"a lane kept moving for {CONFLICT_RETRIES_MAX} tries: {', '.join(view.lanes)}"
         raise LaneConflict(message)
 
+    async def link(self, reference: Reference, *, cause: str) -> Recorded:
+        """Tie a provider's customer to a lane of ours, and with it what waited for an owner."""
+        _, connection, customer = reference.object.split(":", 2)
+        waiting = await self._store.waiting_lanes(connection, customer)
+        work = Work(lanes=(reference.lane,), links=tuple((lane, reference.lane) for lane in waiting))
+
+        def addition(batch: Batch) -> Batch:
+            return attrs.evolve(batch, references=(*batch.references, reference))
+
+        return await self.record(work, cause=cause, addition=addition)
+
     async def _view(self, work: Work) -> View:
-        asked = question(work.facts, work.claims, work.lanes)
+        asked = question(work.facts, work.claims, (*work.lanes, *(lane for lane, _ in work.links)))
         view = await self._store.look(asked)
         unowned = [one.lane for one in view.lanes.values() if not customer_of(one.lane) and not one.linked_to]
         if unowned:
@@ -106,6 +122,8 @@ class Recorder:
         foreign = 0
         for lane in work.lanes:
             change.step(lane)
+        for lane, owner in work.links:
+            change.link(lane, owner)
         for fact in work.facts:
             invoice = unknown_invoice(fact, view, change.placed)
             if invoice:

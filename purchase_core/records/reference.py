@@ -21,11 +21,15 @@ class Reference:
 
 @attrs.frozen
 class PriceReference:
-    """A price at a provider stands for one version of one offer, for ever. `ended_at`: sold no more."""
+    """A price at a provider stands for one version of one offer, for ever. `ended_at`: sold no more.
+
+    One price may serve several currencies at some providers; there is a reference for each then.
+    """
 
     connection: str
     price: str
     offer: str
     version: str
+    currency: str
     created_at: Instant
     ended_at: Instant | None = None

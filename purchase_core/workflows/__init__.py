@@ -1,0 +1,1 @@
+"""Workflows: what the application asks for, as durable commands with receipts."""

@@ -1,0 +1,67 @@
+"""Provisions: the customer and the price that a provider must have before it can open a checkout.
+
+Both are found or created under keys that follow from what they are for, so that any number of tries, by
+any number of processes, end with one of each.
+"""
+
+from __future__ import annotations
+
+from purchase_core.facts.fact import object_key
+from purchase_core.identifiers import IdSource
+from purchase_core.instants import Clock
+from purchase_core.ports.provider import CustomerRequest, PriceRequest, Provider
+from purchase_core.ports.store import Batch, Store
+from purchase_core.projection.recorder import Recorder
+from purchase_core.records.lane import customer_lane
+from purchase_core.records.reference import PriceReference, Reference
+from purchase_core.workflows.order import Order
+
+
+class Provisions:
+    """Finds what is there already, and makes what is not."""
+
+    def __init__(self, store: Store, recorder: Recorder, clock: Clock, ids: IdSource) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._clock = clock
+        self._ids = ids
+
+    async def customer(self, provider: Provider, customer: str, email: str) -> str:
+        """The provider's customer of ours. One link row decides; it is written once."""
+        known = await self.known_customer(provider, customer)
+        if known:
+            return known
+        connection = provider.connection
+        key = f"customer:{connection.project}:{connection.environment}:{customer}"
+        made = await provider.ensure_customer(CustomerRequest(customer, email), key=key)
+        reference = Reference(object_key("customer", connection.name, made), customer_lane(customer))
+        await self._recorder.link(reference, cause="checkout")
+        return made
+
+    async def known_customer(self, provider: Provider, customer: str) -> str | None:
+        """The provider's customer that is linked to ours already."""
+        for reference in await self._store.references_of(customer_lane(customer), "customer"):
+            _, connection, identifier = reference.object.split(":", 2)
+            if connection == provider.connection.name:
+                return identifier
+        return None
+
+    async def price(self, provider: Provider, order: Order) -> str:
+        """The provider's price of the offer version that is being sold."""
+        known = await self._store.price_for(order.connection, order.version, order.currency)
+        if known is not None:
+            return known.price
+        request = PriceRequest(
+            offer=order.wish.offer,
+            version=order.version,
+            product_name=order.product_name,
+            unit_amount=order.unit_amount,
+            currency=order.currency,
+            interval=order.interval,
+            interval_count=order.interval_count,
+        )
+        price = await provider.ensure_price(request, key=f"price:{order.version}:{order.currency}")
+        now = self._clock.now()
+        made = PriceReference(order.connection, price, order.wish.offer, order.version, order.currency, now)
+        await self._store.commit(Batch(self._ids.new("batch"), now, prices=(made,)))
+        return price
