@@ -112,6 +112,9 @@ class Store(ABC):
     Every method may raise StoreUnavailable. Instances are safe for concurrent use in one event loop.
     """
 
+    sole_writer: bool = False
+    """Whether no other process can write while this one is open: then what it has cached is exact."""
+
     # --- writing -----------------------------------------------------------------------------
 
     @abstractmethod
