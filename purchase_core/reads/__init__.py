@@ -1,0 +1,1 @@
+"""Reads: what the application and its operators ask. They write nothing."""

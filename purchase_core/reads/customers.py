@@ -1,0 +1,200 @@
+"""What may this customer do, and what do they have: entitlements and snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import attrs
+
+from purchase_core.access.evaluate import evaluate
+from purchase_core.access.live import EMPTY, Live, decode_live, exchange
+from purchase_core.access.policy import AccessPolicy
+from purchase_core.access.rights import Rights
+from purchase_core.catalog.versions import OfferVersion
+from purchase_core.facts.cluster import Cluster
+from purchase_core.facts.derive import versions_named
+from purchase_core.facts.fact import Fact, object_key
+from purchase_core.facts.fold import canonical_hash, fold, rows_of
+from purchase_core.facts.rows import CaseRow, IntentRow, InvoiceRow, LotRow, PurchaseRow, Row, SubscriptionRow
+from purchase_core.identifiers import customer_id
+from purchase_core.instants import SECOND, Clock, Instant, instant
+from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Store
+from purchase_core.projection.offers import OfferShelf
+from purchase_core.projection.recorder import Recorder
+from purchase_core.reads.rights_cache import NEVER, Entry, RightsCache
+from purchase_core.records.lane import Lane, customer_lane, customer_of
+from purchase_core.records.reference import Reference
+
+
+R = TypeVar("R", bound=Row)
+
+
+@attrs.frozen
+class Snapshot:
+    """A customer at one instant, as far as it was known at another.
+
+    `version` counts the changes of the customer's lane (0: nothing is known of them); rows are those of the
+    documented tables; `hash` identifies the rows under one version of the fold.
+    """
+
+    customer: str
+    at: Instant
+    known_at: Instant
+    version: int
+    rights: Rights
+    intents: tuple[IntentRow, ...]
+    subscriptions: tuple[SubscriptionRow, ...]
+    purchases: tuple[PurchaseRow, ...]
+    lots: tuple[LotRow, ...]
+    invoices: tuple[InvoiceRow, ...]
+    cases: tuple[CaseRow, ...]
+    hash: str
+
+
+class Customers:
+    """Reads about the application's customers, and the link to a provider's."""
+
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        offers: OfferShelf,
+        defaults: Sequence[OfferVersion],
+        policy: AccessPolicy,
+        clock: Clock,
+        *,
+        max_stale_seconds: float,
+    ) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._offers = offers
+        self._defaults = tuple(defaults)
+        self._policy = policy
+        self._clock = clock
+        self._stale = Instant(round(max_stale_seconds * SECOND))
+        self._cache = RightsCache()
+
+    async def entitlements(self, customer: str, *, at: datetime | None = None) -> Rights:
+        """What the customer may do: now, or at another instant as far as is known now.
+
+        Never stale for what this process has written; for what other processes write, no older than the
+        configured `max_stale_seconds` (0: the lane's version is checked every time).
+        """
+        if at is not None:
+            return (await self.snapshot(customer, at=at)).rights
+        now = self._clock.now()
+        entry = self._cache.get(customer)
+        if entry is not None and entry.rights.at <= now < entry.fresh_until:
+            return entry.rights
+        return await self._read_rights(customer_id(customer), entry, now)
+
+    async def _read_rights(self, customer: str, entry: Entry | None, now: Instant) -> Rights:
+        epoch = self._cache.epoch
+        lane = await self._store.lane(customer_lane(customer))
+        if entry is not None and entry.version == lane.version and entry.rights.at <= now < _end(entry.rights):
+            rights = entry.rights
+        else:
+            rights = await self._evaluate(decode_live(lane.document), now)
+        fresh_until = _end(rights) if self._store.sole_writer else min(_end(rights), now + self._stale)
+        self._cache.put(customer, Entry(rights, lane.version, Instant(fresh_until)), epoch)
+        return rights
+
+    async def snapshot(
+        self, customer: str, *, at: datetime | None = None, known_at: datetime | None = None
+    ) -> Snapshot:
+        """The customer at the instant `at`, from what had been recorded by `known_at` (both: now).
+
+        A past instant is answered from the facts whose own time is not later; a future one from all of
+        them, as things will be if nothing more happens.
+        """
+        customer_id(customer)
+        now = self._clock.now()
+        at_instant = now if at is None else instant(at)
+        known = now if known_at is None else instant(known_at)
+        lane = await self._store.lane(customer_lane(customer))
+        if at_instant >= now and known >= now:
+            rows = await self._rows(lane)
+            rights = await self._evaluate(decode_live(lane.document), at_instant)
+        else:
+            rows = await self._rows_as_of(lane, at_instant, known)
+            rights = await self._evaluate(exchange(EMPTY, (), rows, now=at_instant), at_instant)
+        return Snapshot(
+            customer=customer,
+            at=at_instant,
+            known_at=known,
+            version=lane.version,
+            rights=rights,
+            intents=_of(rows, IntentRow),
+            subscriptions=_of(rows, SubscriptionRow),
+            purchases=_of(rows, PurchaseRow),
+            lots=_of(rows, LotRow),
+            invoices=_of(rows, InvoiceRow),
+            cases=_of(rows, CaseRow),
+            hash=canonical_hash(rows),
+        )
+
+    async def link(self, customer: str, connection: str, provider_customer: str) -> None:
+        """Tie a provider's customer to one of ours; what was waiting for an owner comes with it."""
+        reference = Reference(
+            object_key("customer", connection, provider_customer), customer_lane(customer_id(customer))
+        )
+        await self._recorder.link(reference, cause="link")
+
+    def on_commit(self, batch: Batch) -> None:
+        """Forget what this process's own batch has changed."""
+        for step in batch.lanes:
+            customer = customer_of(step.lane)
+            if customer:
+                self._cache.moved(customer, step.expected_version + 1)
+
+    async def _evaluate(self, live: Live, at: Instant) -> Rights:
+        versions = {version for one in live.subscriptions.values() for version, _ in one.items}
+        versions.update(one.version for one in live.purchases.values())
+        offers = await self._offers.learn(versions)
+        return evaluate(live, self._policy, offers, self._defaults, at)
+
+    async def _rows(self, lane: Lane) -> list[Row]:
+        found: list[Row] = []
+        for table in (IntentRow, SubscriptionRow, PurchaseRow, LotRow, InvoiceRow, CaseRow):
+            found += await self._all(table, lane.lane)
+        return found
+
+    async def _all(self, table: type[Row], lane: str) -> list[Row]:
+        found: list[Row] = []
+        after = ""
+        while True:
+            page = await self._store.rows(table, lane=lane, after_key=after)
+            found += page
+            if len(page) < PAGE_ROWS_MAX:
+                return found
+            after = page[-1].key
+
+    async def _rows_as_of(self, lane: Lane, at: Instant, known_at: Instant) -> list[Row]:
+        facts = [fact async for fact in self._facts(lane.lane, known_at) if fact.order <= at]
+        folded = fold(lane.lane, facts)
+        offers = await self._offers.learn(_versions(folded.clusters.values()))
+        return rows_of(folded, offers)
+
+    async def _facts(self, lane: str, known_at: Instant) -> AsyncIterator[Fact]:
+        after = 0
+        while True:
+            page = await self._store.facts(lane, known_at=known_at, after=after)
+            for _, recorded in page:
+                yield recorded.fact
+            if len(page) < PAGE_ROWS_MAX:
+                return
+            after = page[-1][0]
+
+
+def _versions(clusters: Iterable[Cluster]) -> frozenset[str]:
+    return frozenset().union(*map(versions_named, clusters))
+
+
+def _of(rows: Iterable[Row], table: type[R]) -> tuple[R, ...]:
+    return tuple(row for row in rows if isinstance(row, table))
+
+
+def _end(rights: Rights) -> Instant:
+    return NEVER if rights.valid_until is None else rights.valid_until
