@@ -17,7 +17,7 @@ from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.derive import versions_named
 from purchase_core.facts.fact import Fact, object_key
 from purchase_core.facts.fold import canonical_hash, fold, rows_of
-from purchase_core.facts.rows import CaseRow, IntentRow, InvoiceRow, LotRow, PurchaseRow, Row, SubscriptionRow
+from purchase_core.facts.rows import ROW_TYPES, CaseRow, IntentRow, InvoiceRow, LotRow, PurchaseRow, Row, SubscriptionRow
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import SECOND, Clock, Instant, instant
 from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Store
@@ -157,7 +157,7 @@ class Customers:
 
     async def _rows(self, lane: Lane) -> list[Row]:
         found: list[Row] = []
-        for table in (IntentRow, SubscriptionRow, PurchaseRow, LotRow, InvoiceRow, CaseRow):
+        for table in ROW_TYPES:
             found += await self._all(table, lane.lane)
         return found
 

@@ -1,0 +1,74 @@
+"""Periods that are counted from their original anchor, so that month ends never drift.
+
+31 January plus one month is the end of February, plus two months is 31 March. Instants are UTC; a zone
+says whose calendar counts.
+"""
+
+from __future__ import annotations
+
+import calendar
+from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from purchase_core.instants import Instant, instant, to_datetime
+
+Unit: TypeAlias = Literal["day", "week", "month", "year"]
+
+UNITS: tuple[Unit, ...] = ("day", "week", "month", "year")
+INTERVAL_COUNT_MAX = 366
+_DAYS = {"day": 1, "week": 7}
+_MONTHS = {"month": 1, "year": 12}
+_LONGEST_DAYS = {"day": 1, "week": 7, "month": 31, "year": 366}
+
+
+@attrs.frozen
+class Interval:
+    """Every `count` units."""
+
+    unit: Unit
+    count: int = 1
+
+
+@attrs.frozen
+class Period:
+    """The period of an index: from `start` (included) to `end` (not included)."""
+
+    index: int
+    start: Instant
+    end: Instant
+
+
+def period_start(anchor: Instant, interval: Interval, index: int, zone: str = "UTC") -> Instant:
+    """When period `index` begins; period 0 begins at the anchor. Always counted from the anchor itself."""
+    local = to_datetime(anchor).astimezone(ZoneInfo(zone))
+    if interval.unit in _DAYS:
+        moved = local.replace(tzinfo=None) + timedelta(days=_DAYS[interval.unit] * interval.count * index)
+    else:
+        moved = _add_months(local.replace(tzinfo=None), _MONTHS[interval.unit] * interval.count * index)
+    # A local time that a clock change skips or repeats is read with the offset before the change.
+    return instant(moved.replace(tzinfo=local.tzinfo, fold=local.fold).astimezone(UTC))
+
+
+def period_containing(anchor: Instant, interval: Interval, at: Instant, zone: str = "UTC") -> Period:
+    """The period that holds an instant; before the anchor, indexes are negative."""
+    day = 86_400_000_000
+    index = (at - anchor) // (_LONGEST_DAYS[interval.unit] * interval.count * day) - 1
+    while period_start(anchor, interval, index + 1, zone) <= at:
+        index += 1
+    while period_start(anchor, interval, index, zone) > at:
+        index -= 1
+    return Period(
+        index,
+        period_start(anchor, interval, index, zone),
+        period_start(anchor, interval, index + 1, zone),
+    )
+
+
+def _add_months(moment: datetime, months: int) -> datetime:
+    years, month = divmod(moment.month - 1 + months, 12)
+    year = moment.year + years
+    day = min(moment.day, calendar.monthrange(year, month + 1)[1])
+    return moment.replace(year=year, month=month + 1, day=day)

@@ -1,0 +1,1 @@
+"""The catalog: what is sold, in code. Pure values, checked as a whole."""

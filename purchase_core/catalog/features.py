@@ -1,0 +1,72 @@
+"""Features: what can be granted. Calling one makes a grant, for a plan's `includes`."""
+
+from __future__ import annotations
+
+import attrs
+
+from purchase_core.catalog.grants import CreditGrant, FlagGrant, LicenceGrant, QuotaGrant, Reset
+
+
+@attrs.frozen
+class Feature:
+    """Something that is there or not."""
+
+    name: str
+
+    def __call__(self) -> FlagGrant:
+        """The grant of it."""
+        return FlagGrant(self.name)
+
+
+@attrs.frozen
+class QuotaFeature:
+    """Something that is counted in windows."""
+
+    name: str
+
+    def __call__(self, *, limit: int, reset: Reset) -> QuotaGrant:
+        """`limit` in each window; `reset`: day | week | month | year | never."""
+        return QuotaGrant(self.name, limit, reset)
+
+
+@attrs.frozen
+class CreditUnit:
+    """Something that is bought in advance and spent. `unit` is what people call it."""
+
+    name: str
+    unit: str
+
+    def __call__(self, *, amount: int, expires_days: int = 0) -> CreditGrant:
+        """`amount` credits; they expire `expires_days` after the payment (0 = never)."""
+        return CreditGrant(self.name, amount, expires_days)
+
+
+@attrs.frozen
+class LicenceFeature:
+    """Something that is held in seats."""
+
+    name: str
+
+    def __call__(self, *, count: int = 1) -> LicenceGrant:
+        """`count` seats for each one paid."""
+        return LicenceGrant(self.name, count)
+
+
+def feature(name: str) -> Feature:
+    """A flag: `export = feature("export")`, then `includes=[export()]`."""
+    return Feature(name)
+
+
+def quota(name: str) -> QuotaFeature:
+    """A quota: `api = quota("api_calls")`, then `includes=[api(limit=100, reset="month")]`."""
+    return QuotaFeature(name)
+
+
+def credit_unit(name: str, *, unit: str = "credits") -> CreditUnit:
+    """A unit of credits: `ai = credit_unit("ai_credits")`, then `includes=[ai(amount=500, expires_days=365)]`."""
+    return CreditUnit(name, unit)
+
+
+def licence(name: str) -> LicenceFeature:
+    """A licence: `seats = licence("seats")`, then `includes=[seats(count=5)]`."""
+    return LicenceFeature(name)

@@ -1,0 +1,76 @@
+"""Offer versions: what exactly was sold, by content. Holders keep the version they bought."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import attrs
+import msgspec
+
+from purchase_core.canonical import content_hash
+from purchase_core.catalog.grants import CreditGrant, FlagGrant, Grant, LicenceGrant, QuotaGrant
+from purchase_core.catalog.products import Plan, Product, ProductKind
+from purchase_core.money import Money
+
+__all__ = [
+    "CreditGrant",
+    "FlagGrant",
+    "Grant",
+    "LicenceGrant",
+    "OfferVersion",
+    "QuotaGrant",
+    "decode_offer",
+    "offer_version",
+]
+
+
+@attrs.frozen(slots=False)
+class OfferVersion:
+    """One offer as it was sold: price, rhythm and grants. Self-contained, so that it can be stored.
+
+    `name` is only for people and stays out of the hash: a new label is no new version. `interval` "" means
+    paid once.
+    """
+
+    offer: str
+    product: ProductKind
+    name: str
+    group: str
+    prices: tuple[Money, ...]
+    interval: str
+    interval_count: int
+    trial_days: int
+    quantity_min: int
+    quantity_max: int
+    grants: tuple[Grant, ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """Identifies what a holder bought."""
+        return content_hash(attrs.evolve(self, name=""))
+
+    def encode(self) -> bytes:
+        """JSON, as a store keeps it."""
+        return msgspec.json.encode(self)
+
+
+def decode_offer(data: bytes | str) -> OfferVersion:
+    """A stored version. Raises msgspec.ValidationError on anything else."""
+    return msgspec.json.decode(data, type=OfferVersion)
+
+
+def offer_version(product: Product, plan: Plan) -> OfferVersion:
+    """The version of an offer that a catalog sells now."""
+    return OfferVersion(
+        offer=f"{product.id}:{plan.id}",
+        product=product.kind,
+        name=f"{product.name} {plan.name}" if plan.name != product.name else plan.name,
+        group=plan.group or product.id,
+        prices=plan.prices,
+        interval=plan.interval.unit if plan.interval else "",
+        interval_count=plan.interval.count if plan.interval else 1,
+        trial_days=plan.trial_days,
+        quantity_min=plan.quantity_min,
+        quantity_max=plan.quantity_max,
+        grants=plan.includes,
+    )
