@@ -1,0 +1,340 @@
+"""The reference store: the port's promises as plainly as they can be written, over dictionaries.
+
+Every method runs from start to end without awaiting, so in one event loop it is atomic by itself. A commit
+checks everything first and then applies everything; that is all of its atomicity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import attrs
+
+from purchase_core.catalog.versions import OfferVersion
+from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost, SchemaError, StoreUnavailable
+from purchase_core.facts.cluster import Cluster
+from purchase_core.facts.fact import RecordedFact
+from purchase_core.facts.rows import CaseRow, Row
+from purchase_core.instants import Instant
+from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, SchemaState, Store, View
+from purchase_core.records.command import OPEN_STATES, Command
+from purchase_core.records.delivery import PENDING, Delivery
+from purchase_core.records.effect import Effect
+from purchase_core.records.lane import Lane
+from purchase_core.records.reference import PriceReference, Reference
+
+R = TypeVar("R", bound=Row)
+V = TypeVar("V")
+
+SCHEMA_VERSION = 1
+NOT_LEASED = Instant(-(2**63))
+
+
+@attrs.define
+class MemoryDatabase:
+    """What would be on disk. Several stores may share one, as processes share a database."""
+
+    schema_version: int = 0
+    batches: set[str] = attrs.field(factory=set)
+    lanes: dict[str, Lane] = attrs.field(factory=dict)
+    facts: dict[str, RecordedFact] = attrs.field(factory=dict)  # by key, in order of recording
+    clusters: dict[str, Cluster] = attrs.field(factory=dict)
+    rows: dict[tuple[type[Row], str], Row] = attrs.field(factory=dict)
+    references: dict[str, Reference] = attrs.field(factory=dict)
+    prices: dict[tuple[str, str, str], PriceReference] = attrs.field(factory=dict)
+    offers: dict[str, OfferVersion] = attrs.field(factory=dict)
+    commands: dict[str, Command] = attrs.field(factory=dict)
+    deliveries: dict[str, Delivery] = attrs.field(factory=dict)  # by id
+    events: dict[tuple[str, str], str] = attrs.field(factory=dict)  # (connection, event id): delivery id
+    leases: dict[str, Instant] = attrs.field(factory=dict)  # of claimed deliveries, by id
+    effects: dict[str, Effect] = attrs.field(factory=dict)
+
+
+class MemoryStore(Store):
+    """A store that forgets everything with its database. For tests, and to read beside the port."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self.database = MemoryDatabase(SCHEMA_VERSION) if database is None else database
+        self._closed = False
+
+    # --- writing -----------------------------------------------------------------------------
+
+    async def commit(self, batch: Batch) -> None:
+        """Check everything, then apply everything."""
+        self._require_open()
+        if batch.id in self.database.batches:
+            return
+        self._check(batch)
+        self._apply(batch)
+
+    def _check(self, batch: Batch) -> None:
+        self._check_lanes(batch)
+        self._check_facts(batch)
+        self._check_prices(batch)
+        self._check_command(batch)
+        self._check_deliveries(batch)
+        self._check_settlements(batch)
+
+    def _check_lanes(self, batch: Batch) -> None:
+        for step in batch.lanes:
+            found = self.database.lanes.get(step.lane, Lane(step.lane)).version
+            if found != step.expected_version:
+                raise LaneConflict(f"lane {step.lane!r} is at {found}, not at {step.expected_version}")
+
+    def _check_facts(self, batch: Batch) -> None:
+        fresh: dict[str, str] = {}
+        for one in batch.facts:
+            key, digest = one.fact.key, one.fact.digest
+            known = self.database.facts.get(key)
+            if digest != (known.fact.digest if known else fresh.setdefault(key, digest)):
+                raise KeyConflict("fact", key)
+
+    def _check_prices(self, batch: Batch) -> None:
+        for price in batch.prices:
+            known = self.database.prices.get(_price_key(price))
+            if known is not None and known.version != price.version:
+                raise KeyConflict("price", ":".join(_price_key(price)))
+
+    def _check_command(self, batch: Batch) -> None:
+        if batch.command is not None:
+            known = self.database.commands.get(batch.command.key)
+            if known is not None and known.id != batch.command.id:
+                raise KeyConflict("command", known.key)
+
+    def _check_deliveries(self, batch: Batch) -> None:
+        fresh: set[tuple[str, str]] = set()
+        for one in batch.deliveries:
+            event = (one.connection, one.event_id)
+            if event in self.database.events or event in fresh:
+                raise KeyConflict("delivery", ":".join(event))
+            fresh.add(event)
+
+    def _check_settlements(self, batch: Batch) -> None:
+        for settlement in batch.settlements:
+            row = self.database.deliveries.get(settlement.id)
+            if row is None or row.fence != settlement.fence:
+                raise LeaseLost(f"delivery {settlement.id!r} is not held under fence {settlement.fence}")
+
+    def _apply(self, batch: Batch) -> None:
+        into = self.database
+        into.batches.add(batch.id)
+        for step in batch.lanes:
+            into.lanes[step.lane] = Lane(step.lane, step.expected_version + 1, step.document, step.linked_to)
+        for root in batch.dropped_clusters:
+            into.clusters.pop(root, None)
+        into.clusters.update({cluster.root: cluster for cluster in batch.clusters})
+        for identity in batch.dropped_rows:
+            into.rows.pop(identity, None)
+        into.rows.update({(type(row), row.key): row for row in batch.rows})
+        into.references.update({reference.object: reference for reference in batch.references})
+        if batch.command is not None:
+            into.commands[batch.command.key] = batch.command
+        into.deliveries.update({delivery.id: delivery for delivery in batch.deliveries})
+        into.events.update({(one.connection, one.event_id): one.id for one in batch.deliveries})
+        for fact in batch.facts:
+            into.facts.setdefault(fact.fact.key, fact)
+        for offer in batch.offers:
+            into.offers.setdefault(offer.hash, offer)
+        for effect in batch.effects:
+            into.effects.setdefault(effect.key, effect)
+        self._apply_prices(batch)
+        self._apply_settlements(batch)
+
+    def _apply_prices(self, batch: Batch) -> None:
+        for price in batch.prices:
+            known = self.database.prices.setdefault(_price_key(price), price)
+            if price.ended_at is not None:
+                self.database.prices[_price_key(price)] = attrs.evolve(known, ended_at=price.ended_at)
+
+    def _apply_settlements(self, batch: Batch) -> None:
+        for settlement in batch.settlements:
+            self.database.leases.pop(settlement.id, None)
+            self.database.deliveries[settlement.id] = attrs.evolve(
+                self.database.deliveries[settlement.id],
+                state=settlement.state,
+                reason=settlement.reason,
+                attempts=settlement.attempts,
+                available_at=settlement.available_at,
+            )
+
+    async def committed(self, batch_id: str) -> bool:
+        """Whether a batch of this id was written."""
+        return batch_id in self.database.batches
+
+    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
+        """Take up to `limit` pending inbox rows that are due and free."""
+        self._require_open()
+        into = self.database
+        free = [
+            row
+            for row in into.deliveries.values()
+            if row.state == PENDING
+            and row.available_at <= now
+            and into.leases.get(row.id, NOT_LEASED) <= now
+        ]  # fmt: skip
+        free.sort(key=lambda row: (row.available_at, row.id))
+        claimed = [attrs.evolve(row, fence=row.fence + 1, attempts=row.attempts + 1) for row in free[:limit]]
+        for row in claimed:
+            into.deliveries[row.id] = row
+            into.leases[row.id] = lease_until
+        return claimed
+
+    # --- reading for a decision --------------------------------------------------------------
+
+    async def look(self, question: Question) -> View:
+        """Everything the question names."""
+        held = self.database
+        references = _named(held.references, question.objects)
+        asked = [*question.lanes, *question.whole_lanes, *(one.lane for one in references.values())]
+        lanes = _named(held.lanes, asked)
+        owners = _named(held.lanes, [lane.linked_to for lane in lanes.values()])
+        clusters = _named(held.clusters, [one.root for one in references.values()])
+        whole = {root: one for root, one in held.clusters.items() if one.lane in question.whole_lanes}
+        wanted = set(question.prices)
+        prices = {
+            (one.connection, one.price): one
+            for one in held.prices.values()
+            if (one.connection, one.price) in wanted
+        }  # fmt: skip
+        return View(references, prices, lanes | owners, clusters | whole)
+
+    async def lane(self, lane: str) -> Lane:
+        """One lane; version 0 if it does not exist."""
+        return self.database.lanes.get(lane, Lane(lane))
+
+    async def offers(self, hashes: Sequence[str]) -> Mapping[str, OfferVersion]:
+        """Offer versions that were sold, by hash."""
+        return _named(self.database.offers, hashes)
+
+    async def price_for(self, connection: str, version: str, currency: str) -> PriceReference | None:
+        """The newest price of an offer version in a currency that has not ended."""
+        on_sale = [
+            one
+            for one in self.database.prices.values()
+            if (one.connection, one.version, one.currency) == (connection, version, currency)
+            and one.ended_at is None
+        ]
+        return max(on_sale, key=lambda one: (one.created_at, one.price), default=None)
+
+    async def references_of(self, lane: str, kind: str) -> Sequence[Reference]:
+        """References of one kind that belong to a lane, by ascending object."""
+        mine = [one for one in self.database.references.values() if one.lane == lane]
+        return sorted((one for one in mine if _kind(one.object) == kind), key=lambda one: one.object)
+
+    async def command(self, key: str) -> Command | None:
+        """The command of this key."""
+        return self.database.commands.get(key)
+
+    async def command_by_id(self, command_id: str) -> Command | None:
+        """The command of this id."""
+        return next((one for one in self.database.commands.values() if one.id == command_id), None)
+
+    async def open_commands(self, *, before: Instant, limit: int) -> Sequence[Command]:
+        """Commands not known to have ended, last touched before, oldest first."""
+        known = self.database.commands.values()
+        found = [one for one in known if one.state in OPEN_STATES and one.updated_at < before]
+        return sorted(found, key=lambda one: (one.updated_at, one.key))[:limit]
+
+    # --- reading for people and replay -------------------------------------------------------
+
+    async def delivery(self, connection: str, event_id: str) -> Delivery | None:
+        """The inbox row of an event."""
+        known = self.database.events.get((connection, event_id))
+        return None if known is None else self.database.deliveries[known]
+
+    async def delivery_by_id(self, delivery_id: str) -> Delivery | None:
+        """The inbox row of this id."""
+        return self.database.deliveries.get(delivery_id)
+
+    async def deliveries(
+        self, *, state: str = "", before_id: str = "", limit: int = 100
+    ) -> Sequence[Delivery]:
+        """Inbox rows, newest first, without their bodies."""
+        found = [
+            attrs.evolve(one, body=b"")
+            for one in self.database.deliveries.values()
+            if (not state or one.state == state) and (not before_id or one.id < before_id)
+        ]
+        return sorted(found, key=lambda one: one.id, reverse=True)[:limit]
+
+    async def facts(
+        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[tuple[int, RecordedFact]]:
+        """Facts of a lane and of the lanes linked to it, in order of recording."""
+        lanes = {lane, *(one.lane for one in self.database.lanes.values() if one.linked_to == lane)}
+        found = [
+            (position, one)
+            for position, one in enumerate(self.database.facts.values(), start=1)
+            if one.lane in lanes and position > after and (known_at is None or one.recorded_at <= known_at)
+        ]
+        return found[:limit]
+
+    async def facts_about(self, root: str) -> Sequence[RecordedFact]:
+        """Facts about the objects of one cluster, in order of recording."""
+        objects = {one.object for one in self.database.references.values() if one.root == root}
+        return [one for one in self.database.facts.values() if one.fact.object in objects]
+
+    async def rows(
+        self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[R]:
+        """Rows of one table by ascending key; of one lane, or of all."""
+        found = [row for row in self._table(row_type) if lane in ("", row.lane) and row.key > after_key]
+        return sorted(found, key=lambda row: row.key)[:limit]
+
+    async def waiting_lanes(self, connection: str, provider_customer: str) -> Sequence[str]:
+        """Lanes of unmatched objects that name this customer of the provider, and are not linked."""
+        lanes = {
+            row.lane
+            for row in self._table(CaseRow)
+            if row.kind == "unmatched"
+            and row.provider_customer == provider_customer
+            and _connection(row.about) == connection
+        }
+        return sorted(lane for lane in lanes if not self.database.lanes.get(lane, Lane(lane)).linked_to)
+
+    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+        """The outbox of one lane, in order."""
+        found = [one for one in self.database.effects.values() if one.lane == lane]
+        return sorted(found, key=lambda one: (one.lane_version, one.position))[:limit]
+
+    # --- life cycle --------------------------------------------------------------------------
+
+    async def schema(self) -> SchemaState:
+        """Which version the database is at, and which one this code wants."""
+        return SchemaState(self.database.schema_version, SCHEMA_VERSION)
+
+    async def migrate(self) -> SchemaState:
+        """Mark the database as ready; dictionaries need no more."""
+        found = self.database.schema_version
+        if found > SCHEMA_VERSION:
+            raise SchemaError(f"the tables are at version {found}; this code knows {SCHEMA_VERSION}")
+        self.database.schema_version = SCHEMA_VERSION
+        return await self.schema()
+
+    async def aclose(self) -> None:
+        """Refuse to write from now on; the database itself stays."""
+        self._closed = True
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+
+    def _table(self, row_type: type[R]) -> list[R]:
+        return [row for row in self.database.rows.values() if isinstance(row, row_type)]
+
+
+def _named(table: Mapping[str, V], keys: Iterable[str]) -> dict[str, V]:
+    return {key: table[key] for key in keys if key in table}
+
+
+def _price_key(price: PriceReference) -> tuple[str, str, str]:
+    return price.connection, price.price, price.currency
+
+
+def _kind(object_key: str) -> str:
+    return object_key.split(":", 2)[0]
+
+
+def _connection(object_key: str) -> str:
+    return object_key.split(":", 2)[1]
