@@ -1,0 +1,81 @@
+"""The pytest plugin: contract tests explain their failures, carry a marker, and are summed up in a matrix."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+# Before anything imports them: else an adapter's author sees "assert False" and no values.
+pytest.register_assert_rewrite("purchase_contract_tests.store", "purchase_contract_tests.provider")
+
+MARKER = "purchase_contract"
+
+Cell = tuple[str, str, str]  # contract, adapter, group of promises
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, so that `-m purchase_contract` selects contract tests under strict markers."""
+    config.addinivalue_line("markers", f"{MARKER}: a promise of purchase-contract-tests")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a contract test, and note on its report whose promise it is (reports travel between workers)."""
+    # Imported late: this module is loaded by every run, also where no contract is tested.
+    from purchase_contract_tests.contract import Contract, promise_of  # noqa: PLC0415
+
+    one = promise_of(getattr(item, "function", None))
+    owner = getattr(item, "cls", None)
+    if one is not None and isinstance(owner, type) and issubclass(owner, Contract):
+        item.add_marker(MARKER)
+        item.user_properties.append((MARKER, (owner.title, owner.adapter(), one.group)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print one matrix a contract: groups of promises down, adapters across."""
+    counts: dict[Cell, Counter[str]] = {}
+    for outcome in ("passed", "failed", "error", "skipped", "xfailed", "xpassed"):
+        for report in terminalreporter.getreports(outcome):
+            for cell in _cells(report):
+                counts.setdefault(cell, Counter())[outcome] += 1
+    for contract in dict.fromkeys(cell[0] for cell in counts):
+        table = {cell[1:]: count for cell, count in counts.items() if cell[0] == contract}
+        terminalreporter.section(contract)
+        for line in matrix(table):
+            terminalreporter.write_line(line)
+
+
+def matrix(counts: dict[tuple[str, str], Counter[str]]) -> Sequence[str]:
+    """Lines of a table of (adapter, group): outcomes.
+
+    A cell says how many promises are kept, of how many; then what is broken, and which are known gaps or
+    not declared.
+    """
+    adapters = list(dict.fromkeys(adapter for adapter, _ in counts))
+    groups = list(dict.fromkeys(group for _, group in counts))
+    rows = [["", *adapters]]
+    rows += [
+        [group, *(_cell(counts.get((adapter, group), Counter())) for adapter in adapters)] for group in groups
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(adapters) + 1)]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def _cell(count: Counter[str]) -> str:
+    asked = count.total() - count["skipped"]
+    broken = count["failed"] + count["error"] + count["xpassed"]
+    words = [f"{count['passed']}/{asked}"] if asked else []
+    words += [f"{broken} broken"] if broken else []
+    words += [f"{count['xfailed']} known"] if count["xfailed"] else []
+    words += [f"{count['skipped']} not declared"] if count["skipped"] else []
+    return ", ".join(words) or "-"
+
+
+def _cells(report: object) -> Iterable[Cell]:
+    for name, value in getattr(report, "user_properties", ()):
+        if name == MARKER:
+            contract, adapter, group = value
+            yield contract, adapter, group

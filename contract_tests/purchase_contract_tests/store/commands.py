@@ -1,0 +1,55 @@
+"""Commands: requests with an outward effect, one for a key."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+from purchase_core.errors import KeyConflict
+from purchase_core.ports.store import Batch, Store
+from purchase_core.records.command import CONFIRMED, PLANNED, REFUSED, SENDING, UNKNOWN, Stage
+
+from purchase_contract_tests.contract import promise
+from purchase_contract_tests.store.base import StorePromises
+from purchase_contract_tests.store.samples import NOW, command, later
+
+
+class Commands(StorePromises):
+    """`Batch.command` and the readers of commands."""
+
+    @promise
+    async def f37_a_command_key_is_taken_once(self, store: Store) -> None:
+        await store.commit(Batch("batch_1", NOW, command=command(identifier="command_1")))
+        with pytest.raises(KeyConflict) as conflict:
+            await store.commit(Batch("batch_2", NOW, command=command(identifier="command_2")))
+        assert conflict.value.kind == "command"
+        assert await store.command(command().key) == command(identifier="command_1")
+        assert await store.command_by_id("command_2") is None
+
+    @promise
+    async def f35_a_command_moves_on_under_its_own_id(self, store: Store) -> None:
+        await store.commit(Batch("batch_1", NOW, command=command()))
+        unknown = attrs.evolve(
+            command(),
+            state=UNKNOWN,
+            updated_at=later(30),
+            stages=(*command().stages, Stage("answer lost", later(30), "timeout")),
+            decision=b"",
+            result=b'{"url":"/other"}',
+        )
+        await store.commit(Batch("batch_2", NOW, command=unknown))
+        assert await store.command(command().key) == unknown
+        assert await store.command_by_id(command().id) == unknown
+
+    @promise
+    async def commands_that_have_not_ended_are_found_oldest_first(self, store: Store) -> None:
+        states = (SENDING, PLANNED, CONFIRMED, UNKNOWN, REFUSED, PLANNED)
+        ages = (20, 40, 50, 30, 60, 10)
+        commands = [
+            command(f"key_{number}", f"command_{number}", state=state, touched=later(-age))
+            for number, (state, age) in enumerate(zip(states, ages, strict=True))
+        ]
+        for number, one in enumerate(commands):
+            await store.commit(Batch(f"batch_{number}", NOW, command=one))
+        found = await store.open_commands(before=later(-10), limit=10)
+        assert list(found) == [commands[1], commands[3], commands[0]]
+        assert list(await store.open_commands(before=NOW, limit=2)) == [commands[1], commands[3]]

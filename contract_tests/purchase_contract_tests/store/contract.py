@@ -1,0 +1,54 @@
+"""The contract of stores, whole."""
+
+from __future__ import annotations
+
+from purchase_contract_tests.store.batches import Batches
+from purchase_contract_tests.store.commands import Commands
+from purchase_contract_tests.store.concurrency import Concurrency
+from purchase_contract_tests.store.facts import Facts
+from purchase_contract_tests.store.histories import Histories
+from purchase_contract_tests.store.hostile_values import HostileValues
+from purchase_contract_tests.store.inbox import Inbox
+from purchase_contract_tests.store.lanes import Lanes
+from purchase_contract_tests.store.limits import Limits
+from purchase_contract_tests.store.outbox import Outbox
+from purchase_contract_tests.store.prices import Prices
+from purchase_contract_tests.store.reads import Reads
+from purchase_contract_tests.store.references import References
+from purchase_contract_tests.store.restart import Restart
+from purchase_contract_tests.store.rows import Rows
+from purchase_contract_tests.store.schema import Schema
+
+
+class StoreContract(
+    Batches,
+    Lanes,
+    Facts,
+    References,
+    Prices,
+    Inbox,
+    Commands,
+    Outbox,
+    Rows,
+    Reads,
+    HostileValues,
+    Restart,
+    Schema,
+    Limits,
+    Concurrency,
+    Histories,
+):
+    """What every store promises. Subclass it in a test module, and say how to open one:
+
+    class TestMyStore(StoreContract):
+        capabilities = frozenset({StoreCapability.DURABLE})
+
+        @asynccontextmanager
+        async def store(self):
+            with TemporaryDirectory() as directory:
+                async with MyStore(directory) as store:
+                    yield store
+
+        def reopen(self, store):
+            return MyStore(store.directory)
+    """

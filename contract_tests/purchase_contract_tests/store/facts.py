@@ -1,0 +1,120 @@
+"""The fact log: appended to, never changed, read in the order of recording."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+from purchase_core.errors import KeyConflict
+from purchase_core.facts.fact import OWN, seen
+from purchase_core.instants import Instant
+from purchase_core.ports.store import Batch, Store
+
+from purchase_contract_tests.contract import promise
+from purchase_contract_tests.store.base import StorePromises
+from purchase_contract_tests.store.samples import (
+    ANA,
+    BEN,
+    NOW,
+    WAITING,
+    body_of_each_kind,
+    later,
+    recorded,
+    reference,
+    refund,
+    step,
+)
+
+
+class Facts(StorePromises):
+    """`Batch.facts`, `facts` and `facts_about`."""
+
+    @promise
+    async def every_kind_of_fact_comes_back_as_it_was(self, store: Store) -> None:
+        bodies = body_of_each_kind()
+        facts = tuple(
+            recorded(seen("acme", NOW, body, final=index % 2 == 0)) for index, body in enumerate(bodies)
+        )
+        own = recorded(seen(OWN, NOW, bodies[0]), cause="command_1")
+        await store.commit(Batch("batch_1", NOW, facts=(*facts, own)))
+        assert [fact for _, fact in await store.facts(ANA)] == [*facts, own]
+
+    @promise
+    async def facts_come_in_the_order_of_recording(self, store: Store) -> None:
+        # Neither the order of their own time, nor of their keys.
+        orders = (5, 1, 9, 3)
+        facts = [recorded(refund(f"re_{9 - order}", order=later(order))) for order in orders]
+        await store.commit(Batch("batch_1", NOW, facts=tuple(facts[:2])))
+        await store.commit(Batch("batch_2", NOW, facts=tuple(facts[2:])))
+        found = await store.facts(ANA)
+        assert [fact for _, fact in found] == facts
+        assert [position for position, _ in found] == sorted({position for position, _ in found})
+
+    @promise
+    async def f03_a_fact_is_kept_once_as_it_was_first_recorded(self, store: Store) -> None:
+        first = recorded(refund())
+        await store.commit(Batch("batch_1", NOW, facts=(first, first)))
+        again = recorded(refund(), BEN, at=later(5), cause="delivery_2")
+        await store.commit(Batch("batch_2", NOW, facts=(again, recorded(refund("re_2")))))
+        assert [fact for _, fact in await store.facts(ANA)] == [first, recorded(refund("re_2"))]
+        assert not await store.facts(BEN)
+
+    @promise
+    async def a_fact_key_is_not_taken_by_other_content(self, store: Store) -> None:
+        # Real digests cannot collide; identifiers that a provider chose could try.
+        honest = attrs.evolve(refund(), object="refund:acme:re_1@7#aa", order=NOW, digest="bb")
+        forged = attrs.evolve(refund(), object="refund:acme:re_1", order=Instant(7), digest=f"aa@{NOW}#bb")
+        assert honest.key == forged.key
+        await store.commit(Batch("batch_1", NOW, facts=(recorded(honest),)))
+        with pytest.raises(KeyConflict) as conflict:
+            await store.commit(Batch("batch_2", NOW, facts=(recorded(forged),)))
+        assert conflict.value.kind == "fact"
+        assert [fact.fact for _, fact in await store.facts(ANA)] == [honest]
+
+    @promise
+    async def facts_of_linked_lanes_come_along(self, store: Store) -> None:
+        waiting, mine, others = (
+            recorded(refund("re_1"), WAITING),
+            recorded(refund("re_2")),
+            recorded(refund("re_3"), BEN),
+        )
+        late = recorded(refund("re_4"), WAITING)
+        await store.commit(Batch("batch_1", NOW, lanes=(step(WAITING),), facts=(waiting, others)))
+        await store.commit(Batch("batch_2", NOW, lanes=(step(ANA),), facts=(mine,)))
+        assert [fact for _, fact in await store.facts(ANA)] == [mine]
+        await store.commit(Batch("batch_3", NOW, lanes=(step(WAITING, 1, linked_to=ANA),), facts=(late,)))
+        assert [fact for _, fact in await store.facts(ANA)] == [waiting, mine, late]
+        assert [fact for _, fact in await store.facts(WAITING)] == [waiting, late]
+
+    @promise
+    async def facts_can_be_read_as_they_were_known(self, store: Store) -> None:
+        facts = [
+            recorded(refund(f"re_{seconds}", order=later(-seconds)), at=later(seconds))
+            for seconds in range(4)
+        ]
+        await store.commit(Batch("batch_1", NOW, facts=tuple(facts)))
+        assert [fact for _, fact in await store.facts(ANA, known_at=later(2))] == facts[:3]
+        assert not await store.facts(ANA, known_at=later(-1))
+
+    @promise
+    async def facts_are_read_in_pages(self, store: Store) -> None:
+        facts = [recorded(refund(f"re_{number}"), ANA if number % 3 else BEN) for number in range(20)]
+        await store.commit(Batch("batch_1", NOW, facts=tuple(facts)))
+        found, after = [], 0
+        while page := await store.facts(ANA, after=after, limit=4):
+            assert len(page) <= 4
+            found += [fact for _, fact in page]
+            after = page[-1][0]
+        assert found == [fact for fact in facts if fact.lane == ANA]
+
+    @promise
+    async def a_cluster_knows_the_facts_about_its_objects(self, store: Store) -> None:
+        first, second = recorded(refund("re_1")), recorded(refund("re_2"), WAITING)
+        apart = (reference("re_1", root="root_1"), reference("re_2", WAITING, root="root_2"))
+        await store.commit(
+            Batch("batch_1", NOW, facts=(first, second, recorded(refund("re_3"))), references=apart)
+        )
+        assert list(await store.facts_about("root_1")) == [first]
+        joined = tuple(attrs.evolve(one, root="root_1") for one in apart)
+        await store.commit(Batch("batch_2", NOW, references=joined))
+        assert list(await store.facts_about("root_1")) == [first, second]
+        assert not await store.facts_about("root_2")

@@ -1,0 +1,36 @@
+"""The outbox: each effect once, in the order of its lane."""
+
+from __future__ import annotations
+
+import attrs
+from purchase_core.ports.store import Batch, Store
+
+from purchase_contract_tests.contract import promise
+from purchase_contract_tests.store.base import StorePromises
+from purchase_contract_tests.store.samples import ANA, BEN, NOW, effect, later
+
+
+class Outbox(StorePromises):
+    """`Batch.effects` and `effects`."""
+
+    @promise
+    async def f96_an_effect_is_written_once(self, store: Store) -> None:
+        first = effect()
+        again = attrs.evolve(first, lane_version=9, at=later(9), about="other")
+        await store.commit(Batch("batch_1", NOW, effects=(first,)))
+        await store.commit(Batch("batch_2", NOW, effects=(again, effect("second", version=2))))
+        assert list(await store.effects(ANA)) == [first, effect("second", version=2)]
+
+    @promise
+    async def effects_come_in_the_order_of_their_lane(self, store: Store) -> None:
+        places = ((10, 0), (2, 1), (2, 0), (9, 10), (9, 9))
+        effects = [effect(f"effect_{index}", version=version, position=position)
+                   for index, (version, position) in enumerate(places)]  # fmt: skip
+        for number, one in enumerate(effects):
+            await store.commit(
+                Batch(f"batch_{number}", NOW, effects=(one, effect(f"ben_{number}", lane=BEN)))
+            )
+        expected = sorted(effects, key=lambda one: (one.lane_version, one.position))
+        assert list(await store.effects(ANA)) == expected
+        assert list(await store.effects(ANA, limit=2)) == expected[:2]
+        assert {one.lane for one in await store.effects(BEN)} == {BEN}

@@ -1,0 +1,100 @@
+"""The rows of the projection, and the clusters that they are derived from."""
+
+from __future__ import annotations
+
+import attrs
+from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
+from purchase_core.facts.fact import seen
+from purchase_core.facts.fold import canonical_hash
+from purchase_core.facts.rows import ROW_TYPES, CaseRow, InvoiceRow, Row
+from purchase_core.ports.store import Batch, Question, Store
+
+from purchase_contract_tests.contract import promise
+from purchase_contract_tests.store.base import StorePromises
+from purchase_contract_tests.store.samples import (
+    ANA,
+    BEN,
+    NOW,
+    case,
+    cluster,
+    later,
+    refund,
+    row_of_each_table,
+)
+
+
+async def all_rows(store: Store) -> list[Row]:
+    """Every row of every table."""
+    return [row for table in ROW_TYPES for row in await store.rows(table)]
+
+
+class Rows(StorePromises):
+    """`Batch.rows`, `Batch.clusters`, what drops them, and `rows`."""
+
+    @promise
+    async def every_table_gives_back_what_it_was_given(self, store: Store) -> None:
+        for number, filled in enumerate((True, False)):
+            rows = row_of_each_table(filled=filled)
+            await store.commit(Batch(f"batch_{number}", NOW, rows=rows))
+            # The hash tells true from 1 and null from 0, which == does not.
+            assert canonical_hash(await all_rows(store)) == canonical_hash(rows)
+
+    @promise
+    async def a_row_is_replaced_whole(self, store: Store) -> None:
+        before = next(row for row in row_of_each_table() if isinstance(row, InvoiceRow))
+        after = attrs.evolve(
+            before, lane=BEN, status="open", contested=False, paid=0, paid_at=None, seen_at=later(9)
+        )
+        await store.commit(Batch("batch_1", NOW, rows=(before,)))
+        await store.commit(Batch("batch_2", NOW, rows=(after,)))
+        assert list(await store.rows(InvoiceRow)) == [after]
+        assert not await store.rows(InvoiceRow, lane=ANA)
+        assert list(await store.rows(InvoiceRow, lane=BEN)) == [after]
+
+    @promise
+    async def rows_come_by_ascending_key_in_pages(self, store: Store) -> None:
+        rows = [case(f"case_{number:02}", ANA if number % 3 else BEN) for number in range(20)]
+        await store.commit(Batch("batch_1", NOW, rows=tuple(rows[::2])))
+        await store.commit(Batch("batch_2", NOW, rows=tuple(rows[1::2])))
+        for lane in ("", ANA):
+            found: list[CaseRow] = []
+            while page := await store.rows(
+                CaseRow, lane=lane, after_key=found[-1].key if found else "", limit=4
+            ):
+                assert len(page) <= 4
+                found += page
+            assert found == [row for row in rows if lane in ("", row.lane)]
+
+    @promise
+    async def a_dropped_row_is_gone_and_no_other(self, store: Store) -> None:
+        rows = tuple(attrs.evolve(row, key="same") for row in row_of_each_table())
+        await store.commit(Batch("batch_1", NOW, rows=(*rows, case("other"))))
+        await store.commit(Batch("batch_2", NOW, dropped_rows=((CaseRow, "same"), (CaseRow, "absent"))))
+        left = [row for row in rows if not isinstance(row, CaseRow)]
+        assert canonical_hash(await all_rows(store)) == canonical_hash([*left, case("other")])
+
+    @promise
+    async def a_cluster_comes_back_as_it_was(self, store: Store) -> None:
+        items = SubscriptionSeen("sub_1", "active", "cus_1", (), NOW, later(9), NOW, intent="intent_1")
+        invoice = InvoiceSeen(
+            "in_1", "paid", "first", "cus_1", "USD", 9, 9, (), later(1), "sub_1", "intent_1"
+        )
+        facts = (
+            seen("acme", NOW, items),
+            seen("acme", NOW, attrs.evolve(items, status="past_due")),  # a rival of the same instant
+            seen("acme", later(1), attrs.evolve(items, status="canceled"), final=True),
+            seen("acme", later(2), invoice),
+        )
+        written = cluster(ANA, *facts)
+        await store.commit(Batch("batch_1", NOW, clusters=(written,)))
+        view = await store.look(Question(whole_lanes=(ANA,)))
+        assert dict(view.clusters) == {written.root: written}
+
+    @promise
+    async def a_cluster_is_replaced_whole_and_can_be_dropped(self, store: Store) -> None:
+        one, two = cluster(ANA, refund("re_1")), cluster(ANA, refund("re_1"), refund("re_2"))
+        await store.commit(Batch("batch_1", NOW, clusters=(one, attrs.evolve(one, root="other"))))
+        moved = attrs.evolve(two, root=one.root, lane=BEN)
+        await store.commit(Batch("batch_2", NOW, clusters=(moved,), dropped_clusters=("other", "absent")))
+        view = await store.look(Question(whole_lanes=(ANA, BEN)))
+        assert dict(view.clusters) == {one.root: moved}
