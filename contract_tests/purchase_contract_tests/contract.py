@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Set
+from collections.abc import Callable, Coroutine, Mapping, Set
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
@@ -112,8 +112,10 @@ class Promise(Generic[C]):
     @overload
     def __get__(self, instance: None, owner: type[C]) -> Promise[C]: ...
     @overload
-    def __get__(self, instance: C, owner: type[C]) -> Callable[..., Awaitable[None]]: ...
-    def __get__(self, instance: C | None, owner: type[C]) -> Promise[C] | Callable[..., Awaitable[None]]:
+    def __get__(self, instance: C, owner: type[C]) -> Callable[..., Coroutine[Any, Any, None]]: ...
+    def __get__(
+        self, instance: C | None, owner: type[C]
+    ) -> Promise[C] | Callable[..., Coroutine[Any, Any, None]]:
         return self if instance is None else self.body.__get__(instance, owner)
 
     def driver(self) -> Callable[[C], None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 
@@ -12,7 +12,7 @@ pytest.register_assert_rewrite("purchase_contract_tests.store", "purchase_contra
 
 MARKER = "purchase_contract"
 
-Cell = tuple[str, str, str]  # contract, adapter, group of promises
+Cell = tuple[str, int, str, str]  # contract, place of the group, group of promises, adapter
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,7 +29,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     owner = getattr(item, "cls", None)
     if one is not None and isinstance(owner, type) and issubclass(owner, Contract):
         item.add_marker(MARKER)
-        item.user_properties.append((MARKER, (owner.title, owner.adapter(), one.group)))
+        groups = list(dict.fromkeys(promise.group for promise in owner.promises().values()))
+        cell = (owner.title, owner.adapter(), groups.index(one.group), one.group)
+        item.user_properties.append((MARKER, cell))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -39,25 +41,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in terminalreporter.getreports(outcome):
             for cell in _cells(report):
                 counts.setdefault(cell, Counter())[outcome] += 1
-    for contract in dict.fromkeys(cell[0] for cell in counts):
-        table = {cell[1:]: count for cell, count in counts.items() if cell[0] == contract}
+    for contract in sorted({cell[0] for cell in counts}):
+        table = {cell[2:]: counts[cell] for cell in sorted(counts) if cell[0] == contract}
         terminalreporter.section(contract)
         for line in matrix(table):
             terminalreporter.write_line(line)
 
 
-def matrix(counts: dict[tuple[str, str], Counter[str]]) -> Sequence[str]:
-    """Lines of a table of (adapter, group): outcomes.
+def matrix(counts: Mapping[tuple[str, str], Counter[str]]) -> Sequence[str]:
+    """Lines of a table from the outcomes of each (group of promises, adapter).
 
     A cell says how many promises are kept, of how many; then what is broken, and which are known gaps or
     not declared.
     """
-    adapters = list(dict.fromkeys(adapter for adapter, _ in counts))
-    groups = list(dict.fromkeys(group for _, group in counts))
-    rows = [["", *adapters]]
-    rows += [
-        [group, *(_cell(counts.get((adapter, group), Counter())) for adapter in adapters)] for group in groups
-    ]
+    groups = list(dict.fromkeys(group for group, _ in counts))
+    adapters = list(dict.fromkeys(adapter for _, adapter in counts))
+    cells = {key: _cell(count) for key, count in counts.items()}
+    rows = [[group, *(cells.get((group, adapter), "-") for adapter in adapters)] for group in groups]
+    rows.insert(0, ["", *adapters])
     widths = [max(len(row[column]) for row in rows) for column in range(len(adapters) + 1)]
     return [
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -71,11 +72,11 @@ def _cell(count: Counter[str]) -> str:
     words += [f"{broken} broken"] if broken else []
     words += [f"{count['xfailed']} known"] if count["xfailed"] else []
     words += [f"{count['skipped']} not declared"] if count["skipped"] else []
-    return ", ".join(words) or "-"
+    return ", ".join(words)
 
 
 def _cells(report: object) -> Iterable[Cell]:
     for name, value in getattr(report, "user_properties", ()):
         if name == MARKER:
-            contract, adapter, group = value
-            yield contract, adapter, group
+            contract, adapter, place, group = value
+            yield contract, place, group, adapter

@@ -114,13 +114,17 @@ class Concurrency(StorePromises):
                 await asyncio.sleep(0)
 
         writing = asyncio.create_task(write())
-        while not writing.done():
-            view = await store.look(Question(lanes=(ANA,), whole_lanes=(ANA,)))
-            if "root_1" in view.clusters:
-                shown = view.clusters["root_1"].registers["refund:acme:re_1"].newest.order
-                assert later(view.lanes[ANA].version if ANA in view.lanes else 0) <= shown
-            await asyncio.sleep(0)
-        await writing
+        try:
+            while not writing.done():
+                view = await store.look(Question(lanes=(ANA,), whole_lanes=(ANA,)))
+                if "root_1" in view.clusters:
+                    shown = view.clusters["root_1"].registers["refund:acme:re_1"].newest.order
+                    assert later(view.lanes[ANA].version if ANA in view.lanes else 0) <= shown
+                await asyncio.sleep(0)
+        finally:
+            writing.cancel()
+            await asyncio.wait([writing])
+        assert (await store.lane(ANA)).version == MANY
 
     @promise
     async def f81_a_commit_that_was_cancelled_can_be_sent_again(self, store: Store) -> None:

@@ -1,0 +1,22 @@
+"""Stores with one defect each, as they are found in real code. Every contract test catches at least one."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from purchase_core.testing.memory_store import MemoryStore
+
+from . import concurrency, inbox, reading, restart, values, writing
+
+MODULES: tuple[ModuleType, ...] = (writing, inbox, reading, values, restart, concurrency)
+
+
+def planted_stores() -> list[type[MemoryStore]]:
+    """Every store with a planted bug, in the order in which they are written."""
+    return [
+        one
+        for module in MODULES
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, MemoryStore)
+        if one.__module__ == module.__name__ and not one.__name__.startswith("_")
+    ]

@@ -1,0 +1,239 @@
+"""Bugs of reading: what an answer leaves out, adds, or puts in another order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import attrs
+from purchase_core.catalog.versions import OfferVersion
+from purchase_core.facts.fact import RecordedFact
+from purchase_core.facts.rows import CaseRow, Row
+from purchase_core.instants import Instant
+from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, View
+from purchase_core.records.command import UNKNOWN, Command
+from purchase_core.records.effect import Effect
+from purchase_core.records.lane import Lane
+from purchase_core.records.reference import PriceReference, Reference
+from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
+
+R = TypeVar("R", bound=Row)
+
+PARAMETERS_MAX = 100
+
+
+class OrdersFactsByTheirOwnTime(MemoryStore):
+    """Facts come as they happened, not as they were recorded."""
+
+    async def facts(
+        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[tuple[int, RecordedFact]]:
+        found = await super().facts(lane, known_at=known_at, after=after, limit=limit)
+        return sorted(found, key=lambda one: one[1].fact.order)
+
+
+class ForgetsLinkedLanes(MemoryStore):
+    """What was recorded before the link is not the customer's."""
+
+    async def facts(
+        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[tuple[int, RecordedFact]]:
+        found = await super().facts(lane, known_at=known_at, after=after, limit=limit)
+        return [one for one in found if one[1].lane == lane]
+
+
+class ConfusesTheTwoTimes(MemoryStore):
+    """`known_at` is held against the fact's own time."""
+
+    async def facts(
+        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[tuple[int, RecordedFact]]:
+        found = await super().facts(lane, after=after, limit=limit)
+        return [one for one in found if known_at is None or one[1].fact.order <= known_at]
+
+
+class ExcludesTheInstantItself(MemoryStore):
+    """What was recorded at `known_at` is not known yet."""
+
+    async def facts(
+        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[tuple[int, RecordedFact]]:
+        earlier = None if known_at is None else Instant(known_at - 1)
+        return await super().facts(lane, known_at=earlier, after=after, limit=limit)
+
+
+class CountsInsteadOfPositions(MemoryStore):
+    """`after` is taken for a number of facts of this lane."""
+
+    async def facts(
+        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[tuple[int, RecordedFact]]:
+        return (await super().facts(lane))[after : after + limit]
+
+
+class ForgetsWhereClustersWent(MemoryStore):
+    """A fact is looked for under the root that it was recorded under."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        super().__init__(database)
+        self._first_roots: dict[str, str] = {}
+
+    async def facts_about(self, root: str) -> Sequence[RecordedFact]:
+        known = self._first_roots
+        return [one for one in self.database.facts.values() if known.get(one.fact.object) == root]
+
+    def _apply(self, batch: Batch) -> None:
+        super()._apply(batch)
+        for one in batch.references:
+            self._first_roots.setdefault(one.object, one.root)
+
+
+class MatchesKindsByPrefix(MemoryStore):
+    """`customer` is found in `customers`."""
+
+    async def references_of(self, lane: str, kind: str) -> Sequence[Reference]:
+        mine = [one for one in self.database.references.values() if one.lane == lane]
+        return sorted((one for one in mine if one.object.startswith(kind)), key=lambda one: one.object)
+
+
+class HidesEndedPrices(MemoryStore):
+    """A renewal at a price that is sold no more maps to nothing."""
+
+    async def look(self, question: Question) -> View:
+        view = await super().look(question)
+        on_sale = {key: one for key, one in view.prices.items() if one.ended_at is None}
+        return attrs.evolve(view, prices=on_sale)
+
+
+class SellsAtTheOldestPrice(MemoryStore):
+    """The first price that is found will do."""
+
+    async def price_for(self, connection: str, version: str, currency: str) -> PriceReference | None:
+        found = [
+            one
+            for one in self.database.prices.values()
+            if (one.connection, one.version, one.currency) == (connection, version, currency)
+            and one.ended_at is None
+        ]
+        return min(found, key=lambda one: one.created_at, default=None)
+
+
+class SellsAtAnothersPrice(MemoryStore):
+    """The connection is left out."""
+
+    async def price_for(self, connection: str, version: str, currency: str) -> PriceReference | None:
+        connections = {one.connection for one in self.database.prices.values()}
+        found = [await MemoryStore.price_for(self, one, version, currency) for one in sorted(connections)]
+        return max((one for one in found if one), key=lambda one: one.created_at, default=None)
+
+
+class ForgetsUnknownCommands(MemoryStore):
+    """A command whose answer was lost is taken for ended."""
+
+    async def open_commands(self, *, before: Instant, limit: int) -> Sequence[Command]:
+        found = await super().open_commands(before=before, limit=limit)
+        return [one for one in found if one.state != UNKNOWN]
+
+
+class OrdersEffectsByWriting(MemoryStore):
+    """The outbox comes as it was written."""
+
+    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+        return [one for one in self.database.effects.values() if one.lane == lane][:limit]
+
+
+class OrdersEffectsByText(MemoryStore):
+    """Version 10 comes before version 9."""
+
+    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+        found = await super().effects(lane)
+        return sorted(found, key=lambda one: (str(one.lane_version), str(one.position)))[:limit]
+
+
+class ListsRowsAsWritten(MemoryStore):
+    """Rows come without an order."""
+
+    async def rows(
+        self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[R]:
+        found = [row for row in self._table(row_type) if lane in ("", row.lane) and row.key > after_key]
+        return found[:limit]
+
+
+class ListsRowsOfEverybody(MemoryStore):
+    """The lane is left out."""
+
+    async def rows(
+        self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[R]:
+        return await super().rows(row_type, after_key=after_key, limit=limit)
+
+
+class PagesWithoutEnd(MemoryStore):
+    """A page is as long as the table."""
+
+    async def rows(
+        self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[R]:
+        return await super().rows(row_type, lane=lane, after_key=after_key, limit=1_000_000)
+
+
+class ForgetsOwners(MemoryStore):
+    """A lane comes without the lane that it is linked to."""
+
+    async def look(self, question: Question) -> View:
+        view = await super().look(question)
+        asked = {*question.lanes, *(one.lane for one in view.references.values())}
+        return attrs.evolve(view, lanes={name: lane for name, lane in view.lanes.items() if name in asked})
+
+
+class AnswersWithLanesThatAreNot(MemoryStore):
+    """A lane that is absent is in the view, at version 0; whoever asks whether it exists is misled."""
+
+    async def look(self, question: Question) -> View:
+        view = await super().look(question)
+        return attrs.evolve(view, lanes={**{name: Lane(name) for name in question.lanes}, **view.lanes})
+
+
+class ReadsHalfALane(MemoryStore):
+    """Of a whole lane, the clusters that the references name must do."""
+
+    async def look(self, question: Question) -> View:
+        return await super().look(attrs.evolve(question, whole_lanes=()))
+
+
+class LinksAgainAndAgain(MemoryStore):
+    """A lane that found its customer still waits."""
+
+    async def waiting_lanes(self, connection: str, provider_customer: str) -> Sequence[str]:
+        rows = self._table(CaseRow)
+        return sorted({
+            row.lane
+            for row in rows
+            if (row.kind, row.provider_customer) == ("unmatched", provider_customer)
+            and row.about.split(":", 2)[1] == connection
+        })  # fmt: skip
+
+
+class FindsConnectionsAnywhere(MemoryStore):
+    """The connection is looked for anywhere in the object's key."""
+
+    async def waiting_lanes(self, connection: str, provider_customer: str) -> Sequence[str]:
+        rows = self._table(CaseRow)
+        lanes = {
+            row.lane
+            for row in rows
+            if (row.kind, row.provider_customer) == ("unmatched", provider_customer)
+            and f":{connection}:" in row.about
+        }
+        return sorted(lane for lane in lanes if not (self.database.lanes.get(lane, Lane(lane)).linked_to))
+
+
+class AnswersTheFirstHundred(MemoryStore):
+    """What does not fit into one statement is not asked."""
+
+    async def look(self, question: Question) -> View:
+        return await super().look(attrs.evolve(question, objects=question.objects[:PARAMETERS_MAX]))
+
+    async def offers(self, hashes: Sequence[str]) -> Mapping[str, OfferVersion]:
+        return await super().offers(hashes[:PARAMETERS_MAX])
