@@ -1,4 +1,4 @@
-"""Which tests catch which planted bugs: `python -m contract_tests.tests.bug_table` writes the table."""
+"""Which contract tests catch which planted bugs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
 from purchase_contract_tests.store import StoreCapability, StoreContract
 from purchase_contract_tests.verify import Outcome, verify
 
-from .planted_stores import planted_stores
+from .stores import planted_stores
 
-STORES_TABLE = Path(__file__).parents[2] / "docs" / "contract-bugs.md"
+TABLE = Path(__file__).parents[3] / "docs" / "contract-bugs.md"
 MADE_UP = "any_history_agrees_with_the_model"
 
 HEAD = """# Planted bugs
 
 A contract test that catches nothing proves nothing. The suite's own tests run the contract of stores against
 {count} stores that are wrong in one way each; every contract test catches at least one of them. Made by
-`python -m contract_tests.tests.bug_table`, and tested to be current. What Hypothesis makes up is left out
+`python -m planted` in `contract_tests/tests`, and tested to be current. What Hypothesis makes up is left out
 (`any_history_agrees_with_the_model`).
 
 | the bug | what is wrong | caught by |
@@ -76,7 +76,7 @@ def caught_by(kind: type[MemoryStore]) -> frozenset[str]:
     return frozenset(one.promise for one in store_verdicts(kind) if not one.acceptable)
 
 
-def stores_table() -> str:
+def table() -> str:
     """The table, in Markdown."""
     lines = []
     for kind in planted_stores():
@@ -85,8 +85,3 @@ def stores_table() -> str:
             f"| {kind.__name__} | {kind.__doc__} | {', '.join(f'`{name}`' for name in promises)} |\n"
         )
     return HEAD.format(count=len(lines)) + "".join(lines)
-
-
-if __name__ == "__main__":
-    STORES_TABLE.parent.mkdir(exist_ok=True)
-    STORES_TABLE.write_text(stores_table())

@@ -8,8 +8,8 @@ from purchase_core.testing.memory_store import MemoryStore
 from purchase_contract_tests.store import StoreContract
 from purchase_contract_tests.verify import Verdict
 
-from .bug_table import MADE_UP, STORES_TABLE, caught_by, store_verdicts, stores_table
-from .planted_stores import planted_stores
+from .stores import planted_stores
+from .table import MADE_UP, TABLE, caught_by, store_verdicts, table
 
 MADE_UP_CATCHES_MIN = 15
 
@@ -34,4 +34,4 @@ def test_made_up_histories_catch_many_bugs() -> None:
 
 
 def test_the_table_of_bugs_is_current() -> None:
-    assert STORES_TABLE.read_text() == stores_table()
+    assert TABLE.read_text() == table()

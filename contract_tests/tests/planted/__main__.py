@@ -1,0 +1,7 @@
+"""Write docs/contract-bugs.md."""
+
+from __future__ import annotations
+
+from .table import TABLE, table
+
+TABLE.write_text(table())
