@@ -46,9 +46,9 @@ def test_a_decimal_string_becomes_minor_units(amount: str, currency: str, minor:
 @pytest.mark.parametrize(
     "amount",
     [
-        "", " ", ".", "-", ".5", "5.", "1.005", "1e3", "1E3", "+1", "--1", " 1", "1 ", "1\n", "1_000", "1,000",
-        "1.0.0", "0x10", "NaN", "Infinity", "-inf", "None", "\u0661", "\uff11", "1.\u0662", "\u22121",
-        "1\x00", "12345678901234567", "90071992547409.92", "-90071992547409.92",
+        "", " ", ".", "-", ".5", "5.", "1.005", "1e3", "1E3", "+1", "--1", " 1", "1 ", "1\n",
+        "1_000", "1,000", "1.0.0", "0x10", "NaN", "Infinity", "-inf", "None", "\u0661", "\uff11",
+        "1.\u0662", "\u22121", "1\x00", "12345678901234567", "90071992547409.92", "-90071992547409.92",
     ],
 )  # fmt: skip
 def test_what_is_not_plainly_an_amount_is_refused(amount: str) -> None:
