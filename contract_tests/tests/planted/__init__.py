@@ -1,1 +1,1 @@
-"""Adapters with one defect each, and which contract tests catch them. Run as a module, it writes the table."""
+"""Adapters with one defect each, and which contract tests catch them."""

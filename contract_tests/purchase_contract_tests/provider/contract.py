@@ -1,0 +1,38 @@
+"""The contract of providers, whole."""
+
+from __future__ import annotations
+
+from purchase_contract_tests.provider.capabilities import Capabilities
+from purchase_contract_tests.provider.checkout import Checkouts
+from purchase_contract_tests.provider.customers import Customers
+from purchase_contract_tests.provider.listing import Listing
+from purchase_contract_tests.provider.parsing import Parsing
+from purchase_contract_tests.provider.refunds import Refunds
+from purchase_contract_tests.provider.sales import Sales
+from purchase_contract_tests.provider.subscriptions import Subscriptions
+from purchase_contract_tests.provider.troubles import Troubles
+from purchase_contract_tests.provider.webhooks import Webhooks
+
+
+class ProviderContract(
+    Capabilities,
+    Webhooks,
+    Parsing,
+    Sales,
+    Checkouts,
+    Customers,
+    Subscriptions,
+    Refunds,
+    Troubles,
+    Listing,
+):
+    """What every provider promises. Subclass it in a test module, and say how to set up a bench:
+
+    class TestMyProvider(ProviderContract):
+        provider_type = MyProvider
+
+        @asynccontextmanager
+        async def bench(self):
+            async with MySimulator() as simulator:
+                yield MyBench(simulator)
+    """

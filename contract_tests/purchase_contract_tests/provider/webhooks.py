@@ -1,0 +1,136 @@
+"""Webhooks: what the provider sent is accepted, what anybody else made is not."""
+
+from __future__ import annotations
+
+import random
+import string
+
+from purchase_core.errors import SignatureInvalid
+from purchase_core.instants import SECOND, Instant
+from purchase_core.ports.provider import SIGNATURE_WINDOW_SECONDS, Headers, Provider
+
+from purchase_contract_tests.contract import promise
+from purchase_contract_tests.provider.base import ProviderPromises
+from purchase_contract_tests.provider.bench import Key, ProviderBench, Webhook
+from purchase_contract_tests.provider.damage import changed_bodies, forged_headers
+from purchase_contract_tests.provider.sale import open_sale
+
+FORGERIES_MIN = 40
+GARBAGE_HEADERS = 300
+
+
+def accepted(provider: Provider, body: bytes, headers: Headers, now: Instant) -> bool:
+    """Whether the signature holds. Anything but SignatureInvalid is an error of the adapter."""
+    try:
+        provider.verify(body, headers, now=now)
+    except SignatureInvalid:
+        return False
+    return True
+
+
+async def a_webhook(bench: ProviderBench) -> Webhook:
+    """Something that the provider has sent."""
+    await bench.pay((await open_sale(bench)).checkout)
+    return (await bench.sent())[0]
+
+
+class Webhooks(ProviderPromises):
+    """`verify`."""
+
+    @promise
+    async def what_the_provider_sends_is_accepted(self, bench: ProviderBench) -> None:
+        await bench.pay((await open_sale(bench)).checkout)
+        webhooks = await bench.sent()
+        assert webhooks
+        for webhook in webhooks:
+            assert accepted(bench.provider, webhook.body, webhook.headers, bench.now())
+
+    @promise
+    async def t01_no_forgery_is_accepted(self, bench: ProviderBench) -> None:
+        webhook, now = await a_webhook(bench), bench.now()
+        genuine = bench.sign(webhook.body, at=now)
+        assert accepted(bench.provider, webhook.body, genuine, now)
+        forged = dict(forged_headers(genuine, bench.provider.signature_headers, now))
+        forged |= {f"signed with key {key}": bench.sign(webhook.body, at=now, keys=(key,)) for key in
+                   (Key.RETIRED, Key.OTHER, Key.EMPTY)}  # fmt: skip
+        forged["signed with three wrong keys"] = bench.sign(
+            webhook.body, at=now, keys=(Key.RETIRED, Key.OTHER, Key.EMPTY)
+        )
+        forged["of another body"] = bench.sign(b"{}", at=now)
+        forged["of no body"] = bench.sign(b"", at=now)
+        assert len(forged) >= FORGERIES_MIN
+        believed = [
+            what for what, headers in forged.items() if accepted(bench.provider, webhook.body, headers, now)
+        ]
+        assert believed == []
+
+    @promise
+    async def f25_any_change_of_the_body_is_noticed(self, bench: ProviderBench) -> None:
+        webhook, now = await a_webhook(bench), bench.now()
+        headers = bench.sign(webhook.body, at=now)
+        assert accepted(bench.provider, webhook.body, headers, now)
+        changed = [(what, body) for what, body in changed_bodies(webhook.body) if body != webhook.body]
+        believed = [what for what, body in changed if accepted(bench.provider, body, headers, now)]
+        assert believed == []
+
+    @promise
+    async def f20_the_window_is_open_on_both_sides_and_closed_beyond(self, bench: ProviderBench) -> None:
+        body, now = b'{"id":"evt_1"}', bench.now()
+        window, day = SIGNATURE_WINDOW_SECONDS, 86_400
+        for seconds in (0, 1, -1, window - 1, 1 - window):
+            headers = bench.sign(body, at=Instant(now + seconds * SECOND))
+            assert accepted(bench.provider, body, headers, now), seconds
+        for seconds in (window + 2, -window - 2, 600, -600, day, -day, 4_000 * day, -4_000 * day):
+            headers = bench.sign(body, at=Instant(now + seconds * SECOND))
+            assert not accepted(bench.provider, body, headers, now), seconds
+
+    @promise
+    async def f21_every_live_secret_counts_and_no_retired_one(self, bench: ProviderBench) -> None:
+        body, now = b'{"id":"evt_1"}', bench.now()
+        good = (
+            (Key.NEW,),
+            (Key.OLD,),
+            (Key.RETIRED, Key.NEW),
+            (Key.OLD, Key.OTHER),
+            (Key.OTHER, Key.RETIRED, Key.OLD),
+        )
+        for keys in good:
+            assert accepted(bench.provider, body, bench.sign(body, at=now, keys=keys), now), keys
+        for keys in ((Key.RETIRED,), (Key.OTHER,), (Key.RETIRED, Key.OTHER)):
+            assert not accepted(bench.provider, body, bench.sign(body, at=now, keys=keys), now), keys
+
+    @promise
+    async def f19_what_is_kept_of_the_headers_is_enough(self, bench: ProviderBench) -> None:
+        body, now = b'{"id":"evt_1"}', bench.now()
+        headers = [("host", "shop.example"), *bench.sign(body, at=now), ("x-other", "v1=00")]
+        kept = [pair for pair in headers if pair[0] in bench.provider.signature_headers]
+        assert accepted(bench.provider, body, headers, now)
+        assert accepted(bench.provider, body, kept, now)
+
+    @promise
+    async def f28_garbage_is_refused_and_nothing_else_happens(self, bench: ProviderBench) -> None:
+        dice = random.Random(28)  # noqa: S311  # the same garbage in every run
+        alphabet = string.printable + "é\u0661\uff10\udcff\x00" + "=,;:" * 20 + "tv1sh" * 10
+        body, now = b'{"id":"evt_1"}', bench.now()
+        genuine = dict(bench.sign(body, at=now))
+        for _ in range(GARBAGE_HEADERS):
+            headers = [
+                (name, _garbled(genuine.get(name, ""), dice, alphabet))
+                for name in bench.provider.signature_headers
+            ]
+            if dict(headers) != genuine:
+                assert not accepted(bench.provider, body, headers, now), headers
+
+    @promise
+    async def f26_a_body_of_any_size_is_judged(self, bench: ProviderBench) -> None:
+        now = bench.now()
+        for body in (b"", b"\x00", b"\xff" * (1024 * 1024)):
+            assert accepted(bench.provider, body, bench.sign(body, at=now), now)
+            assert not accepted(bench.provider, body + b"!", bench.sign(body, at=now), now)
+
+
+def _garbled(value: str, dice: random.Random, alphabet: str) -> str:
+    """The value with a stretch of it replaced, in a place that matters to the signature."""
+    start = dice.randrange(len(value) + 1)
+    length = dice.randrange(1, 12)
+    return value[:start] + "".join(dice.choices(alphabet, k=dice.randrange(8))) + value[start + length :]

@@ -1,0 +1,1 @@
+"""A tiny provider in one process: an account that answers requests, its adapter, and a bench for both."""

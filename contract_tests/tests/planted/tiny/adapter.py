@@ -1,0 +1,433 @@
+"""The adapter: small, whole, and the thing that the planted bugs are planted in."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+from purchase_core.errors import (
+    AuthenticationFailed,
+    InvalidArgument,
+    MalformedBody,
+    OutcomeUnknown,
+    ProviderRefused,
+    ProviderUnavailable,
+    SignatureInvalid,
+)
+from purchase_core.facts.bodies import (
+    Body,
+    InvoiceLine,
+    InvoiceSeen,
+    Item,
+    RefundSeen,
+    SessionSeen,
+    SubscriptionSeen,
+)
+from purchase_core.facts.fact import Fact, object_key, seen
+from purchase_core.instants import SECOND, Instant
+from purchase_core.ports.provider import (
+    SIGNATURE_WINDOW_SECONDS,
+    Capabilities,
+    Capability,
+    CheckoutRequest,
+    Connection,
+    CustomerClaim,
+    CustomerRequest,
+    Event,
+    EventPage,
+    Fetched,
+    Headers,
+    Normalised,
+    ObjectPage,
+    OurReference,
+    PriceRequest,
+    Provider,
+    ProviderCheckout,
+)
+from purchase_core.secret import Secret
+from purchase_core.strict_json import decode
+from purchase_core.text import identifier
+
+D = TypeVar("D", bound="_Document")
+
+Send: TypeAlias = Callable[[str, str, dict[str, Any], str], tuple[int, bytes]]
+"""(API key, operation, request, idempotency key) to (status, body). Raises OSError as sockets do."""
+
+HEADER = "tiny-signature"
+SIGNATURES_MAX = 10
+FINAL = {("session", "expired"), ("subscription", "canceled")}
+
+
+class _Document(msgspec.Struct):
+    id: str
+    updated: int
+    metadata: dict[str, str]
+
+
+class _Session(_Document):
+    status: str
+    payment: str
+    customer: str
+    subscription: str
+    invoice: str
+
+    def seen(self, ours: OurReference) -> Body:
+        return SessionSeen(
+            self.id, self.status, self.payment, self.customer, ours.intent, self.subscription, self.invoice
+        )
+
+
+class _Item(msgspec.Struct):
+    price: str
+    quantity: int
+    unit_amount: int
+    currency: str
+
+
+class _Line(_Item):
+    amount: int
+    period_start: int | None
+    period_end: int | None
+    trial: bool
+
+
+class _Subscription(_Document):
+    status: str
+    customer: str
+    items: list[_Item]
+    period_start: int
+    period_end: int
+    started_at: int
+    trial_end: int | None
+    cancel_at: int | None
+    ended_at: int | None
+
+    def seen(self, ours: OurReference) -> Body:
+        items = tuple(Item(one.price, one.quantity, one.unit_amount, one.currency) for one in self.items)
+        return SubscriptionSeen(
+            self.id,
+            self.status,
+            self.customer,
+            items,
+            Instant(self.period_start),
+            Instant(self.period_end),
+            Instant(self.started_at),
+            _instant(self.trial_end),
+            _instant(self.cancel_at),
+            _instant(self.ended_at),
+            ours.intent,
+        )
+
+
+class _Invoice(_Document):
+    status: str
+    reason: str
+    customer: str
+    currency: str
+    total: int
+    paid: int
+    paid_at: int | None
+    lines: list[_Line]
+    subscription: str
+
+    def seen(self, ours: OurReference) -> Body:
+        lines = tuple(
+            InvoiceLine(
+                one.price,
+                one.quantity,
+                one.unit_amount,
+                one.amount,
+                one.currency,
+                _instant(one.period_start),
+                _instant(one.period_end),
+                trial=one.trial,
+            )
+            for one in self.lines
+        )
+        return InvoiceSeen(
+            self.id,
+            self.status,
+            self.reason,
+            self.customer,
+            self.currency,
+            self.total,
+            self.paid,
+            lines,
+            _instant(self.paid_at),
+            self.subscription,
+            ours.intent,
+        )
+
+
+class _Refund(_Document):
+    invoice: str
+    amount: int
+    currency: str
+    status: str
+
+    def seen(self, ours: OurReference) -> Body:  # a refund needs no reference
+        return RefundSeen(self.id, self.invoice, self.amount, self.currency, self.status)
+
+
+KINDS: Mapping[str, type[_Session] | type[_Subscription] | type[_Invoice] | type[_Refund]] = {
+    "session": _Session,
+    "subscription": _Subscription,
+    "invoice": _Invoice,
+    "refund": _Refund,
+}
+TYPES = {
+    "session.opened", "session.completed", "session.expired", "subscription.started", "subscription.updated",
+    "subscription.renewed", "subscription.ended", "invoice.paid", "refund.made",
+}  # fmt: skip
+
+
+class _Head(msgspec.Struct):
+    id: str
+    type: str
+    created: int
+    account: str
+    mode: str
+    version: str
+    data: dict[str, Any]
+
+
+class TinyProvider(Provider):
+    """An adapter for a tiny account."""
+
+    plugin = "tiny"
+    capabilities = Capabilities(frozenset(Capability) - {Capability.PAUSE}, key_lifetime_seconds=86_400)
+    signature_headers = (HEADER,)
+
+    def __init__(
+        self, connection: Connection, account: str, send: Send, api_key: Secret, secrets: Sequence[Secret]
+    ) -> None:
+        super().__init__(connection, account)
+        self._send = send
+        self._api_key = api_key
+        self._secrets = tuple(secrets)
+
+    # --- pure ------------------------------------------------------------------------------------
+
+    def verify(self, body: bytes, headers: Headers, *, now: Instant) -> None:
+        values = [value for name, value in headers if name == HEADER]
+        if len(values) != 1:
+            raise SignatureInvalid(f"there must be one header {HEADER}")
+        time, _, signatures = values[0].partition(";")
+        self.check_time(self.time_of(time), now)
+        given = [item.removeprefix("v1=") for item in signatures.split(",") if item.startswith("v1=")]
+        expected = [self.signature(secret, time, body) for secret in self._secrets]
+        matches = [_equal(one, other) for one in given[:SIGNATURES_MAX] for other in expected]
+        if not any(matches):
+            raise SignatureInvalid("no signature matches")
+
+    def time_of(self, item: str) -> int:
+        """Seconds of `t=<seconds>`."""
+        text = item.removeprefix("t=")
+        if not (item.startswith("t=") and text.isascii() and text.isdigit() and len(text) <= 11):
+            raise SignatureInvalid("the time of the signature cannot be read")
+        return int(text)
+
+    def check_time(self, seconds: int, now: Instant) -> None:
+        """Refuse what is too old or too new."""
+        if abs(now - seconds * SECOND) > (SIGNATURE_WINDOW_SECONDS + 1) * SECOND:
+            raise SignatureInvalid("the signature is too old, or too new")
+
+    def signature(self, secret: Secret, time: str, body: bytes) -> str:
+        """The hexadecimal digest over time and raw bytes."""
+        return hmac.new(secret.reveal().encode(), f"{time};".encode() + body, sha256).hexdigest()
+
+    def parse(self, body: bytes) -> Event:
+        head = self.convert(decode(body), _Head)
+        kind = head.data.get("object", "")
+        key = object_key(_text(kind), self.connection.name, _text(head.data.get("id")))
+        created = Instant(head.created)
+        texts = [_text(one) for one in (head.id, head.type, head.account, head.mode, head.version)]
+        return Event(texts[0], texts[1], key, created, *texts[2:], head.data)
+
+    def parse_fetched(self, fetched: Fetched) -> Event:
+        data = decode(fetched.body)
+        key = object_key(fetched.kind, self.connection.name, fetched.id)
+        return Event("", "fetched", key, fetched.order, self.account, self.connection.mode, "1", data)
+
+    def normalise(self, event: Event) -> Normalised:
+        kind = event.object.partition(":")[0]
+        if event.type not in TYPES and event.type != "fetched":
+            return Normalised(ignored="a type that means nothing here")
+        document = self.document(kind, event.payload)
+        ours = self.ours(document.metadata)
+        provider_customer = getattr(document, "customer", "")
+        claims = (CustomerClaim(provider_customer, ours.customer),) if ours.customer else ()
+        return Normalised((self.fact(kind, document, event.occurred_at),), claims)
+
+    def ours(self, metadata: Mapping[str, object]) -> OurReference:
+        """Our reference in some metadata."""
+        found = OurReference.read(metadata, self.connection)
+        return OurReference(*(_optional(one) for one in (found.intent, found.attempt, found.customer)))
+
+    def document(self, kind: str, payload: object) -> Any:
+        """A document of a kind that means something."""
+        if kind not in KINDS:
+            raise MalformedBody("an event of a known type without its object")
+        return self.convert(payload, KINDS[kind])
+
+    def fact(self, kind: str, document: Any, order: Instant) -> Fact:
+        """What the document shows."""
+        body = document.seen(self.ours(document.metadata))
+        for text in _texts(msgspec.to_builtins(body)):
+            _optional(text)
+        _text(body.id)
+        return seen(self.connection.name, order, body, final=(kind, body.status) in FINAL)
+
+    def convert(self, value: object, kind: type[D] | type[_Head]) -> Any:
+        """The value as a document."""
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            raise MalformedBody(f"not a {kind.__name__}") from error
+
+    # --- awaited ---------------------------------------------------------------------------------
+
+    async def fetch(self, kind: str, object_id: str) -> Fetched:
+        document = self.call("get", {"object": kind, "id": object_id})
+        order = self.call("list", {"object": kind, "limit": 1})["now"]
+        return Fetched(kind, object_id, Instant(order), json.dumps(document).encode())
+
+    async def ensure_customer(self, request: CustomerRequest, *, key: str) -> str:
+        metadata = OurReference(customer=request.customer).metadata(self.connection)
+        found = self.find("customer", metadata)
+        made = found or self.call("make_customer", {"metadata": metadata, "email": request.email}, key)
+        return str(made["id"])
+
+    async def ensure_price(self, request: PriceRequest, *, key: str) -> str:
+        ours = OurReference(version=request.version).metadata(self.connection)
+        metadata = {**ours, "currency": request.currency}
+        fields = {
+            "metadata": metadata,
+            "unit_amount": request.unit_amount,
+            "currency": request.currency,
+            "interval": request.interval,
+        }
+        return str((self.find("price", metadata) or self.call("make_price", fields, key))["id"])
+
+    async def create_checkout(self, request: CheckoutRequest, *, key: str) -> ProviderCheckout:
+        fields = {
+            "price": request.price,
+            "quantity": request.quantity,
+            "customer": request.customer,
+            "trial_days": request.trial_days,
+            "urls": [request.success_url, request.cancel_url],
+            "metadata": request.reference.metadata(self.connection),
+        }
+        return self.checkout(self.call("make_session", fields, key))
+
+    async def find_checkout(self, attempt: str) -> ProviderCheckout | None:
+        metadata = OurReference(attempt=attempt).metadata(self.connection)
+        found = self.find("session", metadata)
+        return self.checkout(found) if found else None
+
+    async def aclose(self) -> None:
+        pass
+
+    # --- by capability ---------------------------------------------------------------------------
+
+    async def expire_checkout(self, session: str, *, key: str) -> tuple[Fact, ...]:
+        return self.facts("session", self.call("expire_session", {"id": session}, key))
+
+    async def cancel_subscription(
+        self, subscription: str, *, at_period_end: bool, key: str
+    ) -> tuple[Fact, ...]:
+        request = {"id": subscription, "at_period_end": at_period_end}
+        return self.facts("subscription", self.call("cancel_subscription", request, key))
+
+    async def uncancel_subscription(self, subscription: str, *, key: str) -> tuple[Fact, ...]:
+        return self.facts("subscription", self.call("uncancel_subscription", {"id": subscription}, key))
+
+    async def change_subscription(
+        self, subscription: str, *, price: str, quantity: int, key: str
+    ) -> tuple[Fact, ...]:
+        request = {"id": subscription, "price": price, "quantity": quantity}
+        return self.facts("subscription", self.call("change_subscription", request, key))
+
+    async def refund(self, invoice: str, *, amount: int | None, key: str) -> tuple[Fact, ...]:
+        return self.facts("refund", self.call("make_refund", {"invoice": invoice, "amount": amount}, key))
+
+    async def create_portal(self, customer: str, *, return_url: str) -> str:
+        return str(self.call("make_portal", {"customer": customer})["url"])
+
+    async def events(self, *, cursor: str, limit: int = 100) -> EventPage:
+        page = self.call("list", {"object": "event", "cursor": cursor, "limit": limit})
+        return EventPage(tuple(json.dumps(one).encode() for one in page["data"]), page["cursor"])
+
+    async def objects(self, kind: str, *, cursor: str, limit: int = 100) -> ObjectPage:
+        page = self.call("list", {"object": kind, "cursor": cursor, "limit": limit})
+        order = Instant(page["now"])
+        rows = tuple(Fetched(kind, one["id"], order, json.dumps(one).encode()) for one in page["data"])
+        return ObjectPage(rows, page["cursor"])
+
+    # --- calls -----------------------------------------------------------------------------------
+
+    def checkout(self, session: Mapping[str, Any]) -> ProviderCheckout:
+        """A session as an answer."""
+        facts = self.facts("session", session)
+        return ProviderCheckout(session["id"], session["url"], Instant(session["expires_at"]), facts)
+
+    def facts(self, kind: str, document: Mapping[str, Any]) -> tuple[Fact, ...]:
+        """What an answer witnessed: under the document's own time, as its event does."""
+        return (self.fact(kind, self.document(kind, document), Instant(document["updated"])),)
+
+    def find(self, kind: str, metadata: Mapping[str, str]) -> dict[str, Any] | None:
+        """The first object with all of this metadata."""
+        found = self.call("list", {"object": kind, "metadata": dict(metadata)})["data"]
+        return found[0] if found else None
+
+    def call(self, operation: str, request: dict[str, Any], key: str = "") -> dict[str, Any]:
+        """Send a request; the one table from what comes back to our errors."""
+        try:
+            status, body = self._send(self._api_key.reveal(), operation, request, key)
+        except ConnectionRefusedError:
+            raise ProviderUnavailable("nobody answers") from None
+        except OSError:
+            raise OutcomeUnknown("the connection was cut") from None
+        if status == 429:
+            raise ProviderUnavailable("too many requests", retry_after_seconds=1.0)
+        try:
+            answer = decode(body)
+        except MalformedBody:
+            raise OutcomeUnknown("the answer is no JSON") from None
+        if status >= 500 or not isinstance(answer, dict):
+            raise OutcomeUnknown(f"status {status}")
+        if status != 200:
+            kind = AuthenticationFailed if status == 401 else ProviderRefused
+            raise kind(f"{operation} was refused", provider_code=str(answer.get("code", "")))
+        return answer
+
+
+def _equal(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode())
+
+
+def _instant(value: int | None) -> Instant | None:
+    return None if value is None else Instant(value)
+
+
+def _text(value: object) -> str:
+    try:
+        return identifier("identifier", value, characters_max=255)  # type: ignore[arg-type]
+    except InvalidArgument:
+        raise MalformedBody("an identifier cannot be one") from None
+
+
+def _optional(value: str) -> str:
+    return _text(value) if value else ""
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for one in value.values() for text in _texts(one)]
+    return [text for one in value for text in _texts(one)] if isinstance(value, list | tuple) else []

@@ -1,0 +1,93 @@
+"""The bench of a tiny provider."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from hashlib import sha256
+from typing import Any
+
+from purchase_core.instants import SECOND, Instant
+from purchase_core.ports.provider import Connection, Headers, ProviderCheckout
+from purchase_core.secret import Secret
+
+from purchase_contract_tests.provider import Key, ProviderBench, Trouble, Webhook
+
+from .account import API_KEYS, TinyAccount
+from .adapter import HEADER, TinyProvider
+
+START = Instant(1_790_000_000_000_000)
+SECRETS = {key: f"whsec_{key}_0123456789abcdefghijklmn" if key is not Key.EMPTY else "" for key in Key}
+
+
+class TinyBench(ProviderBench):
+    """A fresh account, and three adapters for it."""
+
+    def __init__(self, kind: type[TinyProvider]) -> None:
+        self.account = TinyAccount(START)
+        self.met: Trouble | None = None
+        self._sent = 0
+        self.provider = self._open(kind, "shop", API_KEYS[0])
+        self.neighbour = self._open(kind, "neighbour", API_KEYS[1])
+        self.locked_out = self._open(kind, "shop", "key-that-was-revoked-dead")
+
+    def _open(self, kind: type[TinyProvider], project: str, api_key: str) -> TinyProvider:
+        connection = Connection("tiny", "tiny", self.account.mode, project, "dev")
+        secrets = [Secret(SECRETS[key]) for key in (Key.NEW, Key.OLD)]
+        return kind(connection, self.account.id, self._send, Secret(api_key), secrets)
+
+    def now(self) -> Instant:
+        return self.account.now
+
+    def sign(self, body: bytes, *, at: Instant, keys: Sequence[Key] = (Key.NEW,)) -> Headers:
+        time = f"t={at // SECOND}"
+        signed = f"{time};".encode() + body
+        digests = [hmac.new(SECRETS[key].encode(), signed, sha256).hexdigest() for key in keys]
+        return ((HEADER, f"{time};" + ",".join(f"v1={digest}" for digest in digests)),)
+
+    def confidential(self) -> Sequence[str]:
+        return (*API_KEYS, "key-that-was-revoked-dead", *(secret for secret in SECRETS.values() if secret))
+
+    async def pay(self, checkout: ProviderCheckout) -> None:
+        self.account.pay(checkout.id)
+
+    async def sent(self) -> Sequence[Webhook]:
+        _, body = self.account.call(API_KEYS[0], "list", {"object": "event", "limit": 10_000})
+        fresh = _each_event(body)[self._sent :]
+        self._sent += len(fresh)
+        return [Webhook(one, self.sign(one, at=self.now())) for one in fresh]
+
+    async def advance(self, seconds: int) -> None:
+        self.account.advance(seconds)
+
+    def trouble(self, kind: Trouble) -> AbstractAsyncContextManager[None]:
+        return self._meeting(kind)
+
+    @asynccontextmanager
+    async def _meeting(self, kind: Trouble) -> AsyncIterator[None]:
+        self.met = kind
+        try:
+            yield
+        finally:
+            self.met = None
+
+    def _send(self, api_key: str, operation: str, request: dict[str, Any], key: str) -> tuple[int, bytes]:
+        match self.met:
+            case Trouble.UNREACHABLE:
+                raise ConnectionRefusedError
+            case Trouble.BUSY:
+                return 429, b'{"code":"busy"}'
+            case Trouble.BROKEN:
+                return 500, b'{"code":"oops"}'
+            case Trouble.GARBLED:
+                return 200, b"<html>oops</html>"
+            case Trouble.LOST_ANSWER:
+                self.account.call(api_key, operation, request, key)
+                raise ConnectionResetError
+        return self.account.call(api_key, operation, request, key)
+
+
+def _each_event(body: bytes) -> list[bytes]:
+    return [json.dumps(one, separators=(",", ":")).encode() for one in json.loads(body)["data"]]
