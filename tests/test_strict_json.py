@@ -69,7 +69,7 @@ def _array(items: list[Document]) -> Document:
 leaves = st.one_of(
     spelled(st.text(characters, max_size=6)).map(lambda found: Document(found[1])),
     st.integers(-(2**65), 2**65).map(lambda one: Document(str(one), INTEGER_MIN <= one <= INTEGER_MAX)),
-    st.floats(allow_nan=False, allow_infinity=False).map(lambda one: Document(repr(one))),
+    st.floats(-(2.0**62), 2.0**62).map(lambda one: Document(repr(one))),
     st.sampled_from(["true", "false", "null", "0", "-0", "1E5", "1e-7"]).map(Document),
 )
 keys = spelled(st.sampled_from(["a", "b", ":", "é", "", "a:b"]))
