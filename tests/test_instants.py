@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import pytest
 from hypothesis import given
@@ -70,9 +70,22 @@ def test_instants_are_ordered_as_the_datetimes_are(one: datetime, two: datetime)
     assert (instant(one) < instant(two)) == (one < two)
 
 
-def test_a_datetime_without_a_zone_names_no_instant() -> None:
+class Vague(tzinfo):
+    """A zone that cannot say its offset."""
+
+    def utcoffset(self, _moment: datetime | None) -> None:
+        return None
+
+    dst = utcoffset
+
+    def tzname(self, _moment: datetime | None) -> str:
+        return "vague"
+
+
+@pytest.mark.parametrize("zone", [None, Vague()])
+def test_a_datetime_without_an_offset_names_no_instant(zone: tzinfo | None) -> None:
     with pytest.raises(InvalidArgument, match="without a zone"):
-        instant(datetime(2024, 1, 1))  # noqa: DTZ001  # what is refused
+        instant(datetime(2024, 1, 1, tzinfo=zone))
 
 
 def test_the_system_clock_tells_the_machines_time() -> None:

@@ -209,7 +209,14 @@ def depth_of(value: object) -> int:
     return depth
 
 
-@pytest.mark.parametrize("body", [nested(DEPTH_MAX), nested(DEPTH_MAX, b'{"a":', b"}", b"1")])
+@pytest.mark.parametrize(
+    "body",
+    [
+        nested(DEPTH_MAX),
+        nested(DEPTH_MAX, b'{"a":', b"}", b"1"),
+        b"[" + nested(DEPTH_MAX - 1) + b",[]" * 9 + b"]",
+    ],
+)
 def test_the_deepest_document_allowed_is_read_whole(body: bytes) -> None:
     assert depth_of(decode(body)) == DEPTH_MAX == 64
 
@@ -230,6 +237,20 @@ def test_a_refusal_quotes_nothing_of_the_body(body: bytes) -> None:
     assert "private" not in str(error)
     assert told.value.__cause__ is None
     assert told.value.__suppress_context__ or told.value.__context__ is None
+
+
+def test_a_usual_event_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def second_pass(*_: object, **__: object) -> None:
+        pytest.fail("the slow path was taken")
+
+    monkeypatch.setattr("purchase_core.strict_json.json.loads", second_pass)
+    body = rb'{"id":"evt_1","url":"https:\/\u002fshop","at":"12:30:00","lines":[{"id":"il_1","n":1.5}]}'
+    assert decode(body) == {
+        "id": "evt_1",
+        "url": "https://shop",
+        "at": "12:30:00",
+        "lines": [{"id": "il_1", "n": 1.5}],
+    }
 
 
 # --- T16: no input makes it slow, counted and not timed --------------------------------------------
