@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .table import TABLE, table
+from .table import TABLE, page
 
-TABLE.write_text(table())
+TABLE.write_text(page())

@@ -3,40 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, settings
 from purchase_core.ports.store import Store
 from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
 
+from purchase_contract_tests.contract import Contract
+from purchase_contract_tests.provider import ProviderBench, ProviderContract
 from purchase_contract_tests.store import StoreCapability, StoreContract
 from purchase_contract_tests.verify import Outcome, verify
 
+from .providers import planted_providers
 from .stores import planted_stores
+from .tiny.adapter import TinyProvider
+from .tiny.bench import TinyBench
 
 TABLE = Path(__file__).parents[3] / "docs" / "contract-bugs.md"
 MADE_UP = "any_history_agrees_with_the_model"
 
-HEAD = """# Planted bugs
+PAGE = """# Planted bugs
 
-A contract test that catches nothing proves nothing. The suite's own tests run the contract of stores against
-{count} stores that are wrong in one way each; every contract test catches at least one of them. Made by
-`python -m planted` in `contract_tests/tests`, and tested to be current. What Hypothesis makes up is left out
-(`any_history_agrees_with_the_model`).
+A contract test that catches nothing proves nothing. The suite's own tests run each contract against adapters
+that are wrong in one way each; every contract test catches at least one of them. What Hypothesis makes up is
+left out (`any_history_agrees_with_the_model`). Made by `python -m planted` in `contract_tests/tests`, and
+tested to be current.
 
-| the bug | what is wrong | caught by |
-|---|---|---|
-"""
+## {stores_count} stores
+
+{stores}
+## {providers_count} providers
+
+{providers}"""
 
 
 class MemoryContract(StoreContract):
-    """The contract over some kind of memory store."""
+    """The contract over some kind of memory store, in a bounded and repeatable run."""
 
     capabilities = frozenset(StoreCapability)
-    kind: type[MemoryStore]
+    kind: ClassVar[type[MemoryStore]]
+    history_settings = settings(
+        max_examples=10,
+        stateful_step_count=20,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:
@@ -52,36 +70,46 @@ class MemoryContract(StoreContract):
         store.database.schema_version += 1
 
 
-def store_verdicts(kind: type[MemoryStore]) -> Sequence[Outcome]:
-    """How a kind of memory store fares, in a bounded and repeatable run."""
+def store_outcomes(kind: type[MemoryStore]) -> Sequence[Outcome]:
+    """How a kind of memory store fares."""
+    contract = type(kind.__name__, (MemoryContract,), {"kind": kind})
+    return asyncio.run(verify(contract))
 
-    class Contract(MemoryContract):
-        history_settings = settings(
-            max_examples=10,
-            stateful_step_count=20,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
 
-    Contract.kind = kind
-    return asyncio.run(verify(Contract))
+def provider_outcomes(kind: type[TinyProvider]) -> Sequence[Outcome]:
+    """How a kind of tiny provider fares."""
+
+    class TinyContract(ProviderContract):
+        provider_type = kind
+
+        @asynccontextmanager
+        async def bench(self) -> AsyncIterator[ProviderBench]:
+            yield TinyBench(kind)
+
+    return asyncio.run(verify(TinyContract))
 
 
 @cache
-def caught_by(kind: type[MemoryStore]) -> frozenset[str]:
-    """The promises that a kind of memory store breaks."""
-    return frozenset(one.promise for one in store_verdicts(kind) if not one.acceptable)
+def caught_by(kind: type[MemoryStore] | type[TinyProvider]) -> frozenset[str]:
+    """The promises that a planted adapter breaks."""
+    outcomes = store_outcomes(kind) if issubclass(kind, MemoryStore) else provider_outcomes(kind)
+    return frozenset(one.promise for one in outcomes if not one.acceptable)
 
 
-def table() -> str:
-    """The table, in Markdown."""
-    lines = []
-    for kind in planted_stores():
-        promises = [name for name in StoreContract.promises() if name in caught_by(kind) - {MADE_UP}]
-        lines.append(
-            f"| {kind.__name__} | {kind.__doc__} | {', '.join(f'`{name}`' for name in promises)} |\n"
-        )
-    return HEAD.format(count=len(lines)) + "".join(lines)
+def page() -> str:
+    """The page of both tables, in Markdown."""
+    stores, providers = planted_stores(), planted_providers()
+    return PAGE.format(
+        stores_count=len(stores),
+        stores=_table(StoreContract, stores),
+        providers_count=len(providers),
+        providers=_table(ProviderContract, providers),
+    )
+
+
+def _table(contract: type[Contract[Any]], kinds: Iterable[type[MemoryStore] | type[TinyProvider]]) -> str:
+    lines = ["| the bug | what is wrong | caught by |\n|---|---|---|\n"]
+    for kind in kinds:
+        promises = [f"`{name}`" for name in contract.promises() if name in caught_by(kind) - {MADE_UP}]
+        lines.append(f"| {kind.__name__} | {kind.__doc__} | {', '.join(promises)} |\n")
+    return "".join(lines)

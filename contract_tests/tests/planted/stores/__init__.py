@@ -1,4 +1,4 @@
-"""Stores with one defect each, as they are found in real code. Every contract test catches at least one."""
+"""Stores with one defect each, as they are found in real code; each contract test catches one."""
 
 from __future__ import annotations
 

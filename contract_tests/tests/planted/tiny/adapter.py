@@ -123,7 +123,7 @@ class _Subscription(_Document):
         )
 
 
-class _Invoice(_Document):
+class Invoice(_Document):
     status: str
     reason: str
     customer: str
@@ -173,10 +173,10 @@ class _Refund(_Document):
         return RefundSeen(self.id, self.invoice, self.amount, self.currency, self.status)
 
 
-KINDS: Mapping[str, type[_Session] | type[_Subscription] | type[_Invoice] | type[_Refund]] = {
+KINDS: Mapping[str, type[_Session] | type[_Subscription] | type[Invoice] | type[_Refund]] = {
     "session": _Session,
     "subscription": _Subscription,
-    "invoice": _Invoice,
+    "invoice": Invoice,
     "refund": _Refund,
 }
 TYPES = {
@@ -245,8 +245,9 @@ class TinyProvider(Provider):
         kind = head.data.get("object", "")
         key = object_key(_text(kind), self.connection.name, _text(head.data.get("id")))
         created = Instant(head.created)
-        texts = [_text(one) for one in (head.id, head.type, head.account, head.mode, head.version)]
-        return Event(texts[0], texts[1], key, created, *texts[2:], head.data)
+        texts = (head.id, head.type, head.account, head.mode, head.version)
+        identity, type_, account, mode, version = map(_text, texts)
+        return Event(identity, type_, key, created, account, mode, version, head.data)
 
     def parse_fetched(self, fetched: Fetched) -> Event:
         data = decode(fetched.body)
@@ -277,10 +278,14 @@ class TinyProvider(Provider):
     def fact(self, kind: str, document: Any, order: Instant) -> Fact:
         """What the document shows."""
         body = document.seen(self.ours(document.metadata))
+        self.check_text(body)
+        return seen(self.connection.name, order, body, final=(kind, body.status) in FINAL)
+
+    def check_text(self, body: Body) -> None:
+        """Refuse text that could not be stored, and an object without an id."""
+        _text(body.id)
         for text in _texts(msgspec.to_builtins(body)):
             _optional(text)
-        _text(body.id)
-        return seen(self.connection.name, order, body, final=(kind, body.status) in FINAL)
 
     def convert(self, value: object, kind: type[D] | type[_Head]) -> Any:
         """The value as a document."""

@@ -1,0 +1,47 @@
+"""Every planted bug is caught, every promise catches one, and the page says which."""
+
+from __future__ import annotations
+
+import pytest
+from purchase_core.testing.memory_store import MemoryStore
+
+from purchase_contract_tests.provider import ProviderContract
+from purchase_contract_tests.store import StoreContract
+from purchase_contract_tests.verify import Verdict
+
+from .providers import planted_providers
+from .stores import planted_stores
+from .table import MADE_UP, TABLE, caught_by, page, provider_outcomes, store_outcomes
+from .tiny.adapter import TinyProvider
+
+# Hypothesis decides what a made-up history finds; there are many bugs that it can find.
+MADE_UP_CATCHES_MIN = 15
+
+
+def test_the_references_keep_every_promise() -> None:
+    assert {one.verdict for one in store_outcomes(MemoryStore)} == {Verdict.KEPT}
+    assert {one.verdict for one in provider_outcomes(TinyProvider)} == {Verdict.KEPT}
+
+
+@pytest.mark.parametrize("planted", [*planted_stores(), *planted_providers()])
+def test_a_planted_bug_is_caught(planted: type[MemoryStore] | type[TinyProvider]) -> None:
+    assert planted.__doc__
+    assert caught_by(planted) - {MADE_UP}
+
+
+def test_every_promise_of_stores_catches_a_planted_bug() -> None:
+    caught = frozenset[str]().union(*map(caught_by, planted_stores()))
+    assert set(StoreContract.promises()) - caught == set()
+
+
+def test_every_promise_of_providers_catches_a_planted_bug() -> None:
+    caught = frozenset[str]().union(*map(caught_by, planted_providers()))
+    assert set(ProviderContract.promises()) - caught == set()
+
+
+def test_made_up_histories_catch_many_bugs() -> None:
+    assert sum(MADE_UP in caught_by(planted) for planted in planted_stores()) >= MADE_UP_CATCHES_MIN
+
+
+def test_the_page_of_bugs_is_current() -> None:
+    assert TABLE.read_text() == page()
