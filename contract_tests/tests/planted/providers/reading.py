@@ -14,7 +14,8 @@ from purchase_core.facts.fact import Fact, seen
 from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.provider import Event, Normalised, OurReference
 
-from planted.tiny.adapter import TYPES, Invoice, TinyProvider
+from planted.tiny.adapter import TinyProvider
+from planted.tiny.documents import TYPES, Invoice
 
 B = TypeVar("B")
 

@@ -18,15 +18,7 @@ from purchase_core.errors import (
     ProviderUnavailable,
     SignatureInvalid,
 )
-from purchase_core.facts.bodies import (
-    Body,
-    InvoiceLine,
-    InvoiceSeen,
-    Item,
-    RefundSeen,
-    SessionSeen,
-    SubscriptionSeen,
-)
+from purchase_core.facts.bodies import Body
 from purchase_core.facts.fact import Fact, object_key, seen
 from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.provider import (
@@ -52,7 +44,9 @@ from purchase_core.secret import Secret
 from purchase_core.strict_json import decode
 from purchase_core.text import identifier
 
-D = TypeVar("D", bound="_Document")
+from .documents import KINDS, TYPES, Document, Head
+
+D = TypeVar("D", bound="Document")
 
 Send: TypeAlias = Callable[[str, str, dict[str, Any], str], tuple[int, bytes]]
 """(API key, operation, request, idempotency key) to (status, body). Raises OSError as sockets do."""
@@ -60,139 +54,6 @@ Send: TypeAlias = Callable[[str, str, dict[str, Any], str], tuple[int, bytes]]
 HEADER = "tiny-signature"
 SIGNATURES_MAX = 10
 FINAL = {("session", "expired"), ("subscription", "canceled")}
-
-
-class _Document(msgspec.Struct):
-    id: str
-    updated: int
-    metadata: dict[str, str]
-
-
-class _Session(_Document):
-    status: str
-    payment: str
-    customer: str
-    subscription: str
-    invoice: str
-
-    def seen(self, ours: OurReference) -> Body:
-        return SessionSeen(
-            self.id, self.status, self.payment, self.customer, ours.intent, self.subscription, self.invoice
-        )
-
-
-class _Item(msgspec.Struct):
-    price: str
-    quantity: int
-    unit_amount: int
-    currency: str
-
-
-class _Line(_Item):
-    amount: int
-    period_start: int | None
-    period_end: int | None
-    trial: bool
-
-
-class _Subscription(_Document):
-    status: str
-    customer: str
-    items: list[_Item]
-    period_start: int
-    period_end: int
-    started_at: int
-    trial_end: int | None
-    cancel_at: int | None
-    ended_at: int | None
-
-    def seen(self, ours: OurReference) -> Body:
-        items = tuple(Item(one.price, one.quantity, one.unit_amount, one.currency) for one in self.items)
-        return SubscriptionSeen(
-            self.id,
-            self.status,
-            self.customer,
-            items,
-            Instant(self.period_start),
-            Instant(self.period_end),
-            Instant(self.started_at),
-            _instant(self.trial_end),
-            _instant(self.cancel_at),
-            _instant(self.ended_at),
-            ours.intent,
-        )
-
-
-class Invoice(_Document):
-    status: str
-    reason: str
-    customer: str
-    currency: str
-    total: int
-    paid: int
-    paid_at: int | None
-    lines: list[_Line]
-    subscription: str
-
-    def seen(self, ours: OurReference) -> Body:
-        lines = tuple(
-            InvoiceLine(
-                one.price,
-                one.quantity,
-                one.unit_amount,
-                one.amount,
-                one.currency,
-                _instant(one.period_start),
-                _instant(one.period_end),
-                trial=one.trial,
-            )
-            for one in self.lines
-        )
-        return InvoiceSeen(
-            self.id,
-            self.status,
-            self.reason,
-            self.customer,
-            self.currency,
-            self.total,
-            self.paid,
-            lines,
-            _instant(self.paid_at),
-            self.subscription,
-            ours.intent,
-        )
-
-
-class _Refund(_Document):
-    invoice: str
-    amount: int
-    currency: str
-    status: str
-
-    def seen(self, ours: OurReference) -> Body:  # a refund needs no reference
-        return RefundSeen(self.id, self.invoice, self.amount, self.currency, self.status)
-
-
-KINDS: Mapping[str, type[_Session] | type[_Subscription] | type[Invoice] | type[_Refund]] = {
-    "session": _Session,
-    "subscription": _Subscription,
-    "invoice": Invoice,
-    "refund": _Refund,
-}
-TYPES = {
-    "session.opened", "session.completed", "session.expired", "subscription.started", "subscription.updated",
-    "subscription.renewed", "subscription.ended", "invoice.paid", "refund.made",
-}  # fmt: skip
-
-
-class _Head(msgspec.Struct):
-    id: str
-    type: str
-    created: int
-    account: str
-    mode: str
-    version: str
-    data: dict[str, Any]
 
 
 class TinyProvider(Provider):
@@ -241,7 +102,7 @@ class TinyProvider(Provider):
         return hmac.new(secret.reveal().encode(), f"{time};".encode() + body, sha256).hexdigest()
 
     def parse(self, body: bytes) -> Event:
-        head = self.convert(decode(body), _Head)
+        head = self.convert(decode(body), Head)
         kind = head.data.get("object", "")
         key = object_key(_text(kind), self.connection.name, _text(head.data.get("id")))
         created = Instant(head.created)
@@ -287,7 +148,7 @@ class TinyProvider(Provider):
         for text in _texts(msgspec.to_builtins(body)):
             _optional(text)
 
-    def convert(self, value: object, kind: type[D] | type[_Head]) -> Any:
+    def convert(self, value: object, kind: type[D] | type[Head]) -> Any:
         """The value as a document."""
         try:
             return msgspec.convert(value, kind)
@@ -413,10 +274,6 @@ class TinyProvider(Provider):
 
 def _equal(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode())
-
-
-def _instant(value: int | None) -> Instant | None:
-    return None if value is None else Instant(value)
 
 
 def _text(value: object) -> str:

@@ -1,0 +1,156 @@
+"""The documents of a tiny account, and what each of them shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from purchase_core.facts.bodies import (
+    Body,
+    InvoiceLine,
+    InvoiceSeen,
+    Item,
+    RefundSeen,
+    SessionSeen,
+    SubscriptionSeen,
+)
+from purchase_core.instants import Instant
+from purchase_core.ports.provider import OurReference
+
+
+class Document(msgspec.Struct):
+    id: str
+    updated: int
+    metadata: dict[str, str]
+
+
+class Session(Document):
+    status: str
+    payment: str
+    customer: str
+    subscription: str
+    invoice: str
+
+    def seen(self, ours: OurReference) -> Body:
+        return SessionSeen(
+            self.id, self.status, self.payment, self.customer, ours.intent, self.subscription, self.invoice
+        )
+
+
+class _Item(msgspec.Struct):
+    price: str
+    quantity: int
+    unit_amount: int
+    currency: str
+
+
+class _Line(_Item):
+    amount: int
+    period_start: int | None
+    period_end: int | None
+    trial: bool
+
+
+class Subscription(Document):
+    status: str
+    customer: str
+    items: list[_Item]
+    period_start: int
+    period_end: int
+    started_at: int
+    trial_end: int | None
+    cancel_at: int | None
+    ended_at: int | None
+
+    def seen(self, ours: OurReference) -> Body:
+        items = tuple(Item(one.price, one.quantity, one.unit_amount, one.currency) for one in self.items)
+        return SubscriptionSeen(
+            self.id,
+            self.status,
+            self.customer,
+            items,
+            Instant(self.period_start),
+            Instant(self.period_end),
+            Instant(self.started_at),
+            _instant(self.trial_end),
+            _instant(self.cancel_at),
+            _instant(self.ended_at),
+            ours.intent,
+        )
+
+
+class Invoice(Document):
+    status: str
+    reason: str
+    customer: str
+    currency: str
+    total: int
+    paid: int
+    paid_at: int | None
+    lines: list[_Line]
+    subscription: str
+
+    def seen(self, ours: OurReference) -> Body:
+        lines = tuple(
+            InvoiceLine(
+                one.price,
+                one.quantity,
+                one.unit_amount,
+                one.amount,
+                one.currency,
+                _instant(one.period_start),
+                _instant(one.period_end),
+                trial=one.trial,
+            )
+            for one in self.lines
+        )
+        return InvoiceSeen(
+            self.id,
+            self.status,
+            self.reason,
+            self.customer,
+            self.currency,
+            self.total,
+            self.paid,
+            lines,
+            _instant(self.paid_at),
+            self.subscription,
+            ours.intent,
+        )
+
+
+class Refund(Document):
+    invoice: str
+    amount: int
+    currency: str
+    status: str
+
+    def seen(self, ours: OurReference) -> Body:  # a refund needs no reference
+        return RefundSeen(self.id, self.invoice, self.amount, self.currency, self.status)
+
+
+KINDS: Mapping[str, type[Session] | type[Subscription] | type[Invoice] | type[Refund]] = {
+    "session": Session,
+    "subscription": Subscription,
+    "invoice": Invoice,
+    "refund": Refund,
+}
+TYPES = {
+    "session.opened", "session.completed", "session.expired", "subscription.started", "subscription.updated",
+    "subscription.renewed", "subscription.ended", "invoice.paid", "refund.made",
+}  # fmt: skip
+
+
+class Head(msgspec.Struct):
+    id: str
+    type: str
+    created: int
+    account: str
+    mode: str
+    version: str
+    data: dict[str, Any]
+
+
+def _instant(value: int | None) -> Instant | None:
+    return None if value is None else Instant(value)
