@@ -1,8 +1,8 @@
 """ISO 4217: how many decimals each currency's minor unit has.
 
 Source: ISO 4217 list one (active codes), as published by the SIX maintenance agency, by way of the package
-iso4217 1.16. Codes without a minor unit (precious metals, testing, bond units) are left out: nothing is sold in
-them. Do not take these numbers from a locale library: they differ for 13 currencies.
+iso4217 1.16. Codes without a minor unit (precious metals, testing, bond units) are left out: nothing is
+sold in them. Do not take these numbers from a locale library: they differ for 13 currencies.
 """
 
 from __future__ import annotations

@@ -238,7 +238,9 @@ class NoRoute(PurchaseError):
 
     def __init__(self, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)
-        super().__init__("no connection can take this checkout: " + ("; ".join(reasons) or "none is configured"))
+        super().__init__(
+            "no connection can take this checkout: " + ("; ".join(reasons) or "none is configured")
+        )
 
 
 # --- storage ---------------------------------------------------------------------------------
@@ -326,7 +328,12 @@ class ProviderUnavailable(ProviderError):
     retryable = True
 
     def __init__(
-        self, message: str, *, provider_code: str = "", retry_after_seconds: float | None = None, hint: str = ""
+        self,
+        message: str,
+        *,
+        provider_code: str = "",
+        retry_after_seconds: float | None = None,
+        hint: str = "",
     ) -> None:
         super().__init__(message, provider_code=provider_code, hint=hint)
         self.retry_after_seconds = retry_after_seconds

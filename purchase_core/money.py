@@ -31,7 +31,9 @@ class Money:
         decimals = _decimals(currency)
         if not isinstance(amount, str):
             kind = type(amount).__name__
-            raise InvalidMoney(f"an amount is a decimal string, not {kind}", hint='Write Money("12.00", "USD").')
+            raise InvalidMoney(
+                f"an amount is a decimal string, not {kind}", hint='Write Money("12.00", "USD").'
+            )
         matched = _AMOUNT.fullmatch(amount)
         if matched is None:
             raise InvalidMoney(f"not a decimal amount: {amount[:32]!r}")
@@ -109,7 +111,9 @@ class Money:
 def _decimals(currency: str) -> int:
     if not isinstance(currency, str) or currency not in DECIMALS:
         shown = currency[:16] if isinstance(currency, str) else type(currency).__name__
-        raise InvalidMoney(f"unknown currency {shown!r}", hint="Use an ISO 4217 code such as USD, in capitals.")
+        raise InvalidMoney(
+            f"unknown currency {shown!r}", hint="Use an ISO 4217 code such as USD, in capitals."
+        )
     return DECIMALS[currency]
 
 

@@ -19,6 +19,7 @@ from purchase_core.errors import MalformedBody
 DEPTH_MAX = 64
 INTEGER_MAX = 2**63 - 1
 INTEGER_MIN = -(2**63)
+QUOTE, BACKSLASH = b'"\\'
 
 _decoder = msgspec.json.Decoder()
 _encode = msgspec.json.Encoder().encode
@@ -53,11 +54,11 @@ def _depth(body: bytes) -> int:
         if in_string:
             if escaped:
                 escaped = False
-            elif byte == 0x5C:
+            elif byte == BACKSLASH:
                 escaped = True
-            elif byte == 0x22:
+            elif byte == QUOTE:
                 in_string = False
-        elif byte == 0x22:
+        elif byte == QUOTE:
             in_string = True
         elif byte in b"{[":
             depth += 1

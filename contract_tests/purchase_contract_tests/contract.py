@@ -31,7 +31,7 @@ TEST = "test_"
 PROMISE_SECONDS_MAX = 60.0
 
 
-class ContractMisused(TypeError):  # noqa: N818  # named like the other errors of Purchase
+class ContractMisused(TypeError):  # named like the other errors of Purchase
     """A contract's subclass names a gap that does not exist, or overrides a promise."""
 
 

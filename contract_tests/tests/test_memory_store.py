@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from purchase_contract_tests.store import StoreCapability, StoreContract
 from purchase_core.ports.store import Store
 from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
-
-from purchase_contract_tests.store import StoreCapability, StoreContract
 
 
 class TestMemoryStore(StoreContract):

@@ -13,7 +13,14 @@ import attrs
 from purchase_core.access.live import Live, LiveLot, LiveSubscription
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.access.rights import Quota, Rights
-from purchase_core.catalog.versions import CreditGrant, FlagGrant, Grant, LicenceGrant, OfferVersion, QuotaGrant
+from purchase_core.catalog.versions import (
+    CreditGrant,
+    FlagGrant,
+    Grant,
+    LicenceGrant,
+    OfferVersion,
+    QuotaGrant,
+)
 from purchase_core.instants import SECOND, Instant
 
 RESETS = ("day", "week", "month", "year", "never")  # shortest first
@@ -67,13 +74,13 @@ def evaluate(
     for default in defaults:
         if default.group not in groups:
             total.add(default.grants, 1)
-    credits = _credits(live.lots.values(), at, ends)
+    balances = _credits(live.lots.values(), at, ends)
     return Rights(
         at=at,
         valid_until=min(ends, default=None),
         features=frozenset(total.features),
         quotas=total.quotas,
-        credits=credits,
+        credits=balances,
         licences=total.licences,
     )
 

@@ -63,7 +63,7 @@ def quota(name: str) -> QuotaFeature:
 
 
 def credit_unit(name: str, *, unit: str = "credits") -> CreditUnit:
-    """A unit of credits: `ai = credit_unit("ai_credits")`, then `includes=[ai(amount=500, expires_days=365)]`."""
+    """Credits: `ai = credit_unit("ai_credits")`, then `includes=[ai(amount=500, expires_days=365)]`."""
     return CreditUnit(name, unit)
 
 

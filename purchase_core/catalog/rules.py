@@ -132,9 +132,7 @@ def _metadata(plan: Plan) -> Iterator[str]:
 
 
 def _defaults(products: Sequence[Product]) -> Iterator[str]:
-    groups = [
-        plan.group or product.id for product in products for plan in product.plans if plan.default
-    ]
+    groups = [plan.group or product.id for product in products for plan in product.plans if plan.default]
     yield from _repeated("a default plan in group", groups)
 
 
@@ -144,7 +142,9 @@ def _kinds(products: Sequence[Product]) -> Iterator[str]:
         for plan in product.plans:
             for grant in plan.includes:
                 if isinstance(grant, Grant):
-                    kinds.setdefault(name_of(grant), set()).add(type(grant).__name__.removesuffix("Grant").lower())
+                    kinds.setdefault(name_of(grant), set()).add(
+                        type(grant).__name__.removesuffix("Grant").lower()
+                    )
     for name, found in sorted(kinds.items()):
         if len(found) > 1:
             yield f"feature {name!r} is used as {' and as '.join(sorted(found))}"

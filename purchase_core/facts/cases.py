@@ -59,7 +59,9 @@ def _unmatched(reading: Reading) -> Iterator[CaseRow]:
     for one, invoice in reading.of(InvoiceSeen):
         kept = invoice.paid - reading.refunded(one.object)
         if kept > 0:
-            yield _case(reading, "unmatched", one, "paid by nobody we know", invoice.customer, kept, invoice.currency)
+            yield _case(
+                reading, "unmatched", one, "paid by nobody we know", invoice.customer, kept, invoice.currency
+            )
     for one, subscription in reading.of(SubscriptionSeen):
         if subscription.status not in ENDED_SUBSCRIPTIONS:
             amount = sum(item.unit_amount * item.quantity for item in subscription.items)

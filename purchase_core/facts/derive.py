@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 
 import msgspec
@@ -21,18 +21,38 @@ from purchase_core.facts.fact import OWN, object_key
 from purchase_core.facts.lots import lot_rows
 from purchase_core.facts.reading import EXCESS, MATCHED, MISMATCHED, Reading
 from purchase_core.facts.register import Register
-from purchase_core.facts.rows import DisputeRow, IntentRow, InvoiceRow, PurchaseRow, RefundRow, Row, SubscriptionRow
+from purchase_core.facts.rows import (
+    CaseRow,
+    DisputeRow,
+    IntentRow,
+    InvoiceRow,
+    LotRow,
+    PurchaseRow,
+    RefundRow,
+    Row,
+    SubscriptionRow,
+)
 
 
 def derive(cluster: Cluster, offers: Mapping[str, OfferVersion]) -> dict[tuple[type[Row], str], Row]:
     """The rows of one cluster, by (table, key). `offers` holds every version that the cluster names."""
     reading = Reading(cluster)
     rows: dict[tuple[type[Row], str], Row] = {}
-    for make in (_intents, _subscriptions, _invoices, _refunds, _disputes, _purchases):
-        for row in make(reading):
+    tables: tuple[Callable[[Reading], Iterable[Row]], ...] = (
+        _intents,
+        _subscriptions,
+        _invoices,
+        _refunds,
+        _disputes,
+        _purchases,
+    )
+    for rows_of_table in tables:
+        for row in rows_of_table(reading):
             rows[type(row), row.key] = row
-    for row in (*lot_rows(reading, offers), *case_rows(reading)):
-        rows[type(row), row.key] = row
+    for lot in lot_rows(reading, offers):
+        rows[LotRow, lot.key] = lot
+    for case in case_rows(reading):
+        rows[CaseRow, case.key] = case
     return rows
 
 
@@ -57,7 +77,9 @@ def _intents(reading: Reading) -> Iterator[IntentRow]:
         primary = placed is reading.intent
         settled_by = reading.settled_by if primary else ""
         wrong = primary and any(match == MISMATCHED for match, _ in reading.invoice_verdicts.values())
-        attempt = next((made for made in reading.attempts if made.status == "current"), None) if primary else None
+        attempt = (
+            next((made for made in reading.attempts if made.status == "current"), None) if primary else None
+        )
         yield IntentRow(
             key=one.object,
             lane=reading.cluster.lane,

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from purchase_core.facts.bodies import AttemptMade, IntentPlaced, InvoiceLine, InvoiceSeen, Item, SubscriptionSeen
+from purchase_core.facts.bodies import (
+    AttemptMade,
+    IntentPlaced,
+    InvoiceLine,
+    InvoiceSeen,
+    Item,
+    SubscriptionSeen,
+)
 
 # States in which a provider has confirmed that a subscription exists and nothing is owed for its start.
 CONFIRMED_STATES = frozenset({"trialing", "active", "past_due", "paused", "canceled"})
@@ -30,7 +37,7 @@ def invoice_mismatch(
 def trial_mismatch(
     intent: IntentPlaced, attempts: Sequence[AttemptMade], connection: str, subscription: SubscriptionSeen
 ) -> str:
-    """What is wrong with a confirmed subscription as the answer to an intent with a trial; "" if nothing is."""
+    """What is wrong with a confirmed subscription as the answer to a trial intent; "" if nothing is."""
     if not intent.trial_days:
         return "no trial was ordered"
     if subscription.status not in CONFIRMED_STATES or subscription.trial_end is None:
@@ -62,7 +69,9 @@ def _line_mismatch(intent: IntentPlaced, line: InvoiceLine) -> str:
         return wrong
     full = line.unit_amount * line.quantity
     if line.trial:
-        return "" if intent.trial_days and line.amount == 0 else f"a trial line of {line.amount} was not ordered"
+        return (
+            "" if intent.trial_days and line.amount == 0 else f"a trial line of {line.amount} was not ordered"
+        )
     if line.amount > full or (line.amount < full and not intent.discounts):
         return f"line amount {line.amount} is not {full}"
     return ""

@@ -94,7 +94,9 @@ class Reading:
 
         One subscription answers one intent: a second one would bill twice at the next renewal.
         """
-        verdicts = {one.object: self._subscription_verdict(one, seen) for one, seen in self.of(SubscriptionSeen)}
+        verdicts = {
+            one.object: self._subscription_verdict(one, seen) for one, seen in self.of(SubscriptionSeen)
+        }
         if self.intent is not None:
             bound = [key for key, (is_bound, _) in verdicts.items() if is_bound]
             for key in sorted(bound, key=self._subscription_order)[1:]:

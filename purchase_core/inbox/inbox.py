@@ -121,7 +121,7 @@ class Inbox:
             raise
         except MalformedBody as error:
             return await self._keep(delivery, QUARANTINED, _reason(error))
-        except Exception as error:  # noqa: BLE001  # deciding failed: the event itself must not be lost
+        except Exception as error:  # deciding failed: the event itself must not be lost
             return await self._keep(delivery, PENDING, _reason(error))
         if result.needs:
             return await self._keep(delivery, PENDING, "needs a look-up")
@@ -159,7 +159,7 @@ class Inbox:
             result = await self._processor.process(provider, event, delivery.id, settle, may_fetch=True)
         except LeaseLost:
             return "lost"
-        except Exception as error:  # noqa: BLE001  # a poison event must not stop the others
+        except Exception as error:  # a poison event must not stop the others
             return await self._put_back(delivery, error)
         return result.state
 
@@ -185,7 +185,9 @@ class Inbox:
         """One delivery. Raises NotFound."""
         found = await self._store.delivery_by_id(delivery_id)
         if found is None:
-            raise NotFound(f"no delivery {delivery_id!r}", hint="`purchase webhooks list` shows what there is.")
+            raise NotFound(
+                f"no delivery {delivery_id!r}", hint="`purchase webhooks list` shows what there is."
+            )
         return found
 
     def _provider(self, connection: str) -> Provider:
@@ -195,7 +197,9 @@ class Inbox:
         return provider
 
 
-def _receipt(delivery: Delivery, status: str, reason: str = "", facts: tuple[str, ...] = ()) -> DeliveryReceipt:
+def _receipt(
+    delivery: Delivery, status: str, reason: str = "", facts: tuple[str, ...] = ()
+) -> DeliveryReceipt:
     return DeliveryReceipt(
         delivery.id, delivery.connection, delivery.event_id, delivery.event_type, status, reason, facts
     )

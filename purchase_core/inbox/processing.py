@@ -51,7 +51,14 @@ class Processor:
         if delivery.source == LOOKUP:
             connection = provider.connection
             return Event(
-                delivery.event_id, LOOKUP, delivery.object, delivery.occurred_at, provider.account, connection.mode, "", None
+                delivery.event_id,
+                LOOKUP,
+                delivery.object,
+                delivery.occurred_at,
+                provider.account,
+                connection.mode,
+                "",
+                None,
             )
         if delivery.source == FETCH:
             kind, _, identifier = delivery.object.split(":", 2)

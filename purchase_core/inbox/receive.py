@@ -15,7 +15,9 @@ HEADER_COUNT_MAX = 200
 HEADER_CHARACTERS_MAX = 16_384
 
 
-def verified_event(provider: Provider, body: bytes, headers: Headers, *, now: Instant, bytes_max: int) -> Event:
+def verified_event(
+    provider: Provider, body: bytes, headers: Headers, *, now: Instant, bytes_max: int
+) -> Event:
     """The event that the provider signed, if it did, and if it is of this connection's account and mode.
 
     Raises BodyTooLarge, SignatureInvalid, MalformedBody or WrongAccount.
@@ -26,11 +28,11 @@ def verified_event(provider: Provider, body: bytes, headers: Headers, *, now: In
     event = provider.parse(body)
     connection = provider.connection
     if event.mode != connection.mode:
-        message = f"event {event.id} is of mode {event.mode}, connection {connection.name!r} of {connection.mode}"
-        raise WrongAccount(message)
+        expected = f"connection {connection.name!r} is of {connection.mode}"
+        raise WrongAccount(f"event {event.id} is of mode {event.mode}, {expected}")
     if event.account != provider.account:
-        message = f"event {event.id} is of account {event.account}, connection {connection.name!r} of {provider.account}"
-        raise WrongAccount(message)
+        expected = f"connection {connection.name!r} is of {provider.account}"
+        raise WrongAccount(f"event {event.id} is of account {event.account}, {expected}")
     return event
 
 

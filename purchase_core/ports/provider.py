@@ -121,6 +121,9 @@ class OurReference:
 # --- webhooks ----------------------------------------------------------------------------------
 
 
+Payload: TypeAlias = object
+
+
 @attrs.frozen
 class Event:
     """A verified event, parsed. `object` is its main object's key; `payload` is the adapter's own."""
@@ -132,7 +135,7 @@ class Event:
     account: str
     mode: str
     api_version: str
-    payload: object = attrs.field(repr=False, eq=False)
+    payload: Payload = attrs.field(repr=False, eq=False)
 
 
 @attrs.frozen
@@ -306,7 +309,9 @@ class Provider(ABC):
 
     async def expire_checkout(self, session: str, *, key: str) -> tuple[Fact, ...]:
         """Make an open checkout unpayable. Needs `expire_checkout`."""
-        raise self.missing(Capability.EXPIRE_CHECKOUT, "mark the attempt withdrawn and watch for a late payment")
+        raise self.missing(
+            Capability.EXPIRE_CHECKOUT, "mark the attempt withdrawn and watch for a late payment"
+        )
 
     async def cancel_subscription(
         self, subscription: str, *, at_period_end: bool, key: str
@@ -345,5 +350,6 @@ class Provider(ABC):
     def missing(self, capability: Capability, instead: str) -> CapabilityMissing:
         """The error for an operation that this adapter does not declare."""
         return CapabilityMissing(
-            f"{self.plugin} (connection {self.connection.name!r}) has no {capability.value}", hint=f"Instead: {instead}."
+            f"{self.plugin} (connection {self.connection.name!r}) has no {capability.value}",
+            hint=f"Instead: {instead}.",
         )

@@ -40,7 +40,8 @@ class Batch:
     | clusters, rows | written by key (root), whole |
     | dropped_clusters, dropped_rows | removed; absent is fine |
     | references | written by object; lane and root may move |
-    | prices | inserted by (connection, price, currency); same version: only `ended_at` may be set; other version: KeyConflict("price", key) |
+    | prices | inserted by (connection, price, currency); known: only `ended_at` may be set; |
+    | | other version: KeyConflict("price", key) |
     | offers | inserted by hash, or ignored |
     | command | written by key, except that a new id under a taken key is KeyConflict("command", key) |
     | deliveries | inserted; a known (connection, event_id) is KeyConflict("delivery", key) |
@@ -83,7 +84,8 @@ class View:
     """The answer to a question; unknown things are absent.
 
     `lanes` holds those asked for, those that the references point to, and those that these are linked to
-    (one step; absent lanes are absent). `clusters` holds those of the references' roots and of whole lanes, by root.
+    (one step; absent lanes are absent). `clusters` holds, by root, those of the references' roots and of
+    whole lanes.
     The lanes were read no later than the rest, so a batch guarded by their versions is safe.
     """
 
@@ -183,7 +185,9 @@ class Store(ABC):
         """The inbox row of this id."""
 
     @abstractmethod
-    async def deliveries(self, *, state: str = "", before_id: str = "", limit: int = 100) -> Sequence[Delivery]:
+    async def deliveries(
+        self, *, state: str = "", before_id: str = "", limit: int = 100
+    ) -> Sequence[Delivery]:
         """Inbox rows, newest first (by id), without their bodies (empty); `state` "" means any."""
 
     @abstractmethod

@@ -141,7 +141,9 @@ class Change:
         self._roots[member] = cluster.root
         self._placed[member] = cluster.lane
 
-    def _rows(self, clusters: Mapping[str, Cluster], offers: Mapping[str, OfferVersion]) -> dict[tuple[type[Row], str], Row]:
+    def _rows(
+        self, clusters: Mapping[str, Cluster], offers: Mapping[str, OfferVersion]
+    ) -> dict[tuple[type[Row], str], Row]:
         found: dict[tuple[type[Row], str], Row] = {}
         for root in self._touched:
             if root in clusters:

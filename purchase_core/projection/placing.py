@@ -11,7 +11,14 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from purchase_core.facts.bodies import DisputeSeen, InvoiceLine, InvoiceSeen, Item, RefundSeen, SubscriptionSeen
+from purchase_core.facts.bodies import (
+    DisputeSeen,
+    InvoiceLine,
+    InvoiceSeen,
+    Item,
+    RefundSeen,
+    SubscriptionSeen,
+)
 from purchase_core.facts.fact import OWN, Fact, names, object_key
 from purchase_core.ports.provider import CustomerClaim
 from purchase_core.ports.store import Question, View
@@ -70,7 +77,7 @@ def is_ours(fact: Fact, view: View, claims: Sequence[CustomerClaim], placed: Map
 
     Ours is what carries our reference, is or names something we know, or has a price we made.
     """
-    if fact.connection == OWN or getattr(fact.body, "intent", "") or claims:
+    if fact.connection == OWN or claims or bool(getattr(fact.body, "intent", "")):
         return True
     keys = (fact.object, *names(fact), provider_customer(fact))
     if any(_lane_of(key, view, placed) for key in keys if key):

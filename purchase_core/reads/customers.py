@@ -17,7 +17,16 @@ from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.derive import versions_named
 from purchase_core.facts.fact import Fact, object_key
 from purchase_core.facts.fold import canonical_hash, fold, rows_of
-from purchase_core.facts.rows import ROW_TYPES, CaseRow, IntentRow, InvoiceRow, LotRow, PurchaseRow, Row, SubscriptionRow
+from purchase_core.facts.rows import (
+    ROW_TYPES,
+    CaseRow,
+    IntentRow,
+    InvoiceRow,
+    LotRow,
+    PurchaseRow,
+    Row,
+    SubscriptionRow,
+)
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import SECOND, Clock, Instant, instant
 from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Store
@@ -26,7 +35,6 @@ from purchase_core.projection.recorder import Recorder
 from purchase_core.reads.rights_cache import NEVER, Entry, RightsCache
 from purchase_core.records.lane import Lane, customer_lane, customer_of
 from purchase_core.records.reference import Reference
-
 
 R = TypeVar("R", bound=Row)
 
@@ -93,7 +101,11 @@ class Customers:
     async def _read_rights(self, customer: str, entry: Entry | None, now: Instant) -> Rights:
         epoch = self._cache.epoch
         lane = await self._store.lane(customer_lane(customer))
-        if entry is not None and entry.version == lane.version and entry.rights.at <= now < _end(entry.rights):
+        if (
+            entry is not None
+            and entry.version == lane.version
+            and entry.rights.at <= now < _end(entry.rights)
+        ):
             rights = entry.rights
         else:
             rights = await self._evaluate(decode_live(lane.document), now)

@@ -11,6 +11,8 @@ DONE = "done"
 IGNORED = "ignored"
 QUARANTINED = "quarantined"
 
+EPOCH = Instant(0)
+
 
 @attrs.frozen
 class Delivery:
@@ -34,7 +36,7 @@ class Delivery:
     state: str = PENDING
     reason: str = ""
     attempts: int = 0
-    available_at: Instant = Instant(0)
+    available_at: Instant = EPOCH
     fence: int = 0
 
 

@@ -207,7 +207,9 @@ class Checkouts:
     ) -> RouteRequest:
         known = await self._store.references_of(customer_lane(wish.customer), "customer")
         needs = [
-            Capability.SUBSCRIPTION_CHECKOUT if version.product == "subscription" else Capability.ONE_TIME_CHECKOUT
+            Capability.SUBSCRIPTION_CHECKOUT
+            if version.product == "subscription"
+            else Capability.ONE_TIME_CHECKOUT
         ]
         if version.trial_days:
             needs.append(Capability.TRIAL)
@@ -248,8 +250,12 @@ class Checkouts:
         order = decode_order(command.request)
         provider = self._connections.get(command.connection)
         if provider is None:
-            message = f"checkout {command.reference} was opened on connection {command.connection!r}, which is gone"
-            raise ProviderUnavailable(message, hint="Configure the connection again, so that it can be resolved.")
+            message = (
+                f"checkout {command.reference} was opened on connection {command.connection!r}, which is gone"
+            )
+            raise ProviderUnavailable(
+                message, hint="Configure the connection again, so that it can be resolved."
+            )
         try:
             if not fresh and self._key_forgotten(command, provider):
                 return await self._look_only(command, order, provider)
@@ -285,7 +291,13 @@ class Checkouts:
     ) -> Checkout:
         now = self._clock.now()
         checkout = Checkout(
-            order.intent, command.id, order.wish.offer, order.connection, opened.id, opened.url, opened.expires_at
+            order.intent,
+            command.id,
+            order.wish.offer,
+            order.connection,
+            opened.id,
+            opened.url,
+            opened.expires_at,
         )
         made = AttemptMade(
             order.attempt, order.intent, "current", order.connection, price, customer, opened.id

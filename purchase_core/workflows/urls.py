@@ -14,7 +14,7 @@ def return_url(name: str, url: str) -> str:
     """The URL, if it can be given to a provider. Raises InvalidArgument, naming the argument."""
     if not isinstance(url, str) or not 0 < len(url) <= URL_CHARACTERS_MAX:
         raise InvalidArgument(f"{name} must be a URL of at most {URL_CHARACTERS_MAX} characters")
-    if any(character <= " " or character == "\\" or character == "\x7f" for character in url):
+    if any(character <= " " or character in "\\\x7f" for character in url):
         raise InvalidArgument(f"{name} holds white space, a control character or a backslash")
     try:
         parts = urlsplit(url)

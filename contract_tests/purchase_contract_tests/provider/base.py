@@ -5,10 +5,9 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
-from purchase_core.ports.provider import Provider
-
 from purchase_contract_tests.contract import Contract
 from purchase_contract_tests.provider.bench import ProviderBench
+from purchase_core.ports.provider import Provider
 
 IDEMPOTENCY_KEYS = "idempotency_keys"
 """Required by promises about keys: the adapter declares a key lifetime over 0."""

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 
 import attrs
+
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Headers, Provider, ProviderCheckout
 

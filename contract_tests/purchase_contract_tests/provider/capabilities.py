@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
-from purchase_core.currencies import DECIMALS
-from purchase_core.errors import CapabilityMissing
-from purchase_core.ports.provider import Capability, Provider
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
+from purchase_core.currencies import DECIMALS
+from purchase_core.errors import CapabilityMissing
+from purchase_core.ports.provider import Capability, Provider
 
 
 def operations(provider: Provider) -> Mapping[Capability, Callable[[], Awaitable[object]]]:

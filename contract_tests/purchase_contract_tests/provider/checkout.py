@@ -6,9 +6,6 @@ from urllib.parse import urlsplit
 
 import attrs
 import pytest
-from purchase_core.errors import ProviderRefused
-from purchase_core.facts.bodies import SessionSeen
-from purchase_core.ports.provider import Capability
 
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.provider.base import IDEMPOTENCY_KEYS, ProviderPromises
@@ -22,6 +19,9 @@ from purchase_contract_tests.provider.sale import (
     states,
     told,
 )
+from purchase_core.errors import ProviderRefused
+from purchase_core.facts.bodies import SessionSeen
+from purchase_core.ports.provider import Capability
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import attrs
-from purchase_core.ports.provider import CustomerRequest
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
 from purchase_contract_tests.provider.sale import Wish
+from purchase_core.ports.provider import CustomerRequest
 
 EMAIL = "somebody@example.com"
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
-from purchase_core.facts.fact import Fact
-from purchase_core.ports.provider import Capability
-
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
 from purchase_contract_tests.provider.checkout import assert_safe
 from purchase_contract_tests.provider.sale import Wish, a_wish, meanings, only, registers, sell, states
+from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
+from purchase_core.facts.fact import Fact
+from purchase_core.ports.provider import Capability
 
 PAGES_MAX = 200
 SALES = 7

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from typing import cast
 
 import attrs
-from purchase_core.errors import InvalidText, MalformedBody
-from purchase_core.facts.fact import decode_body, encode_body
-from purchase_core.ports.provider import Event, Normalised, Provider
-from purchase_core.text import storable
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
 from purchase_contract_tests.provider.damage import bad_json, damaged_documents, renamed, texts_in
 from purchase_contract_tests.provider.sale import open_sale
+from purchase_core.errors import InvalidText, MalformedBody
+from purchase_core.facts.fact import decode_body, encode_body
+from purchase_core.ports.provider import Event, Normalised, Provider
+from purchase_core.text import storable
 
 CHARACTERS_MAX = 1_000_000
 HOSTILE_TEXTS = ("\u0000", "a\u0000b", "\ud800", "\udc00x")

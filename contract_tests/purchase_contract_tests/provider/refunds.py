@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from purchase_core.errors import ProviderRefused
-from purchase_core.facts.bodies import InvoiceSeen, RefundSeen
-from purchase_core.facts.fact import Fact
-from purchase_core.ports.provider import Capability
 
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.provider.base import IDEMPOTENCY_KEYS, ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
 from purchase_contract_tests.provider.sale import only, registers, sell, states, told
+from purchase_core.errors import ProviderRefused
+from purchase_core.facts.bodies import InvoiceSeen, RefundSeen
+from purchase_core.facts.fact import Fact
+from purchase_core.ports.provider import Capability
 
 ACCEPTED = ("pending", "succeeded")
 

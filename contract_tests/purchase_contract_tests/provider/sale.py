@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import attrs
+
+from purchase_contract_tests.provider.bench import ProviderBench
 from purchase_core.facts.bodies import Body
 from purchase_core.facts.fact import Fact
 from purchase_core.facts.register import Register, observe
@@ -19,8 +21,6 @@ from purchase_core.ports.provider import (
     Provider,
     ProviderCheckout,
 )
-
-from purchase_contract_tests.provider.bench import ProviderBench
 
 B = TypeVar("B", bound=Body)
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 import random
 
 import attrs
-from purchase_core.currencies import DECIMALS
-from purchase_core.facts.bodies import InvoiceSeen, SessionSeen, SubscriptionSeen
-from purchase_core.facts.fact import Fact
-from purchase_core.ports.provider import Capability
 
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.provider.base import ProviderPromises
@@ -27,6 +23,10 @@ from purchase_contract_tests.provider.sale import (
     told,
     understood,
 )
+from purchase_core.currencies import DECIMALS
+from purchase_core.facts.bodies import InvoiceSeen, SessionSeen, SubscriptionSeen
+from purchase_core.facts.fact import Fact
+from purchase_core.ports.provider import Capability
 
 SHUFFLES = 20
 CURRENCIES = ("USD", "JPY", "KWD")  # two decimals, none, three

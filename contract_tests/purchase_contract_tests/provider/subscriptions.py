@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import attrs
-from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
-from purchase_core.facts.fact import Fact
-from purchase_core.ports.provider import Capability
 
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
 from purchase_contract_tests.provider.sale import Wish, only, registers, sell, states, told
+from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
+from purchase_core.facts.fact import Fact
+from purchase_core.ports.provider import Capability
 
 PERIOD_SECONDS = 32 * 86_400  # longer than any month
 

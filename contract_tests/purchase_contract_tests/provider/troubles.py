@@ -5,6 +5,11 @@ from __future__ import annotations
 import traceback
 
 import pytest
+
+from purchase_contract_tests.contract import promise
+from purchase_contract_tests.provider.base import ProviderPromises
+from purchase_contract_tests.provider.bench import ProviderBench, Trouble
+from purchase_contract_tests.provider.sale import a_wish, prepare
 from purchase_core.errors import (
     AuthenticationFailed,
     OutcomeUnknown,
@@ -15,11 +20,6 @@ from purchase_core.errors import (
     SignatureInvalid,
 )
 from purchase_core.ports.provider import CustomerRequest, ProviderCheckout
-
-from purchase_contract_tests.contract import promise
-from purchase_contract_tests.provider.base import ProviderPromises
-from purchase_contract_tests.provider.bench import ProviderBench, Trouble
-from purchase_contract_tests.provider.sale import a_wish, prepare
 
 EMAIL = "canary-7f3a@example.com"
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import random
 import string
 
-from purchase_core.errors import SignatureInvalid
-from purchase_core.instants import SECOND, Instant
-from purchase_core.ports.provider import SIGNATURE_WINDOW_SECONDS, Headers, Provider
-
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import Key, ProviderBench, Webhook
 from purchase_contract_tests.provider.damage import changed_bodies, forged_headers
 from purchase_contract_tests.provider.sale import open_sale
+from purchase_core.errors import SignatureInvalid
+from purchase_core.instants import SECOND, Instant
+from purchase_core.ports.provider import SIGNATURE_WINDOW_SECONDS, Headers, Provider
 
 FORGERIES_MIN = 40
 GARBAGE_HEADERS = 300

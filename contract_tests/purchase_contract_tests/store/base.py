@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import StrEnum
 
-from purchase_core.ports.store import Store
-
 from purchase_contract_tests.contract import Contract
+from purchase_core.ports.store import Store
 
 
 class StoreCapability(StrEnum):

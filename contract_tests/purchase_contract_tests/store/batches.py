@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost, StoreError, StoreUnavailable
-from purchase_core.ports.store import Batch, Store
-from purchase_core.records.delivery import DONE, Settlement
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -26,6 +23,9 @@ from purchase_contract_tests.store.samples import (
     row_of_each_table,
     step,
 )
+from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost, StoreError, StoreUnavailable
+from purchase_core.ports.store import Batch, Store
+from purchase_core.records.delivery import DONE, Settlement
 
 
 class Batches(StorePromises):

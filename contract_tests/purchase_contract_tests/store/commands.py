@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from purchase_core.errors import KeyConflict
-from purchase_core.ports.store import Batch, Store
-from purchase_core.records.command import CONFIRMED, PLANNED, REFUSED, SENDING, UNKNOWN, Stage
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import NOW, command, later
+from purchase_core.errors import KeyConflict
+from purchase_core.ports.store import Batch, Store
+from purchase_core.records.command import CONFIRMED, PLANNED, REFUSED, SENDING, UNKNOWN, Stage
 
 
 class Commands(StorePromises):

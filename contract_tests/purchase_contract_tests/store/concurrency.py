@@ -7,9 +7,6 @@ from collections import Counter
 
 import attrs
 import pytest
-from purchase_core.errors import KeyConflict, LaneConflict
-from purchase_core.facts.rows import CaseRow
-from purchase_core.ports.store import Batch, Question, Store
 
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.store.base import StoreCapability, StorePromises
@@ -26,6 +23,9 @@ from purchase_contract_tests.store.samples import (
     refund,
     step,
 )
+from purchase_core.errors import KeyConflict, LaneConflict
+from purchase_core.facts.rows import CaseRow
+from purchase_core.ports.store import Batch, Question, Store
 
 MANY = 20
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from purchase_core.errors import KeyConflict
-from purchase_core.facts.fact import OWN, seen
-from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch, Store
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -23,6 +19,10 @@ from purchase_contract_tests.store.samples import (
     refund,
     step,
 )
+from purchase_core.errors import KeyConflict
+from purchase_core.facts.fact import OWN, seen
+from purchase_core.instants import Instant
+from purchase_core.ports.store import Batch, Store
 
 
 class Facts(StorePromises):

@@ -18,9 +18,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from purchase_core.facts.rows import CaseRow
-from purchase_core.ports.store import Batch, Store
-from purchase_core.records.delivery import DONE, PENDING, Delivery, Settlement
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StoreCapability, StorePromises
@@ -38,6 +35,9 @@ from purchase_contract_tests.store.samples import (
     refund,
     step,
 )
+from purchase_core.facts.rows import CaseRow
+from purchase_core.ports.store import Batch, Store
+from purchase_core.records.delivery import DONE, PENDING, Delivery, Settlement
 
 T = TypeVar("T")
 
@@ -126,7 +126,7 @@ class History(RuleBasedStateMachine):
         key=st.none() | SMALL,
         effects=st.sets(SMALL, max_size=2),
     )
-    def decide(  # noqa: PLR0913, PLR0917  # one argument a field of the batch
+    def decide(  # one argument a field of the batch
         self,
         lanes: dict[str, int],
         facts: list[int],

@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 import attrs
-from purchase_core.facts.bodies import RefundSeen
-from purchase_core.facts.fact import seen
-from purchase_core.facts.fold import canonical_hash
-from purchase_core.facts.rows import CaseRow, IntentRow, LotRow
-from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch, Store
-from purchase_core.records.lane import Lane
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -27,6 +20,13 @@ from purchase_contract_tests.store.samples import (
     row_of_each_table,
     step,
 )
+from purchase_core.facts.bodies import RefundSeen
+from purchase_core.facts.fact import seen
+from purchase_core.facts.fold import canonical_hash
+from purchase_core.facts.rows import CaseRow, IntentRow, LotRow
+from purchase_core.instants import Instant
+from purchase_core.ports.store import Batch, Store
+from purchase_core.records.lane import Lane
 
 TEXTS = (
     "",

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import attrs
 import pytest
-from purchase_core.errors import KeyConflict, LeaseLost
-from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch, Store
-from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED, Delivery, Settlement
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import ANA, NOW, delivery, later, step
+from purchase_core.errors import KeyConflict, LeaseLost
+from purchase_core.instants import Instant
+from purchase_core.ports.store import Batch, Store
+from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED, Delivery, Settlement
 
 LEASE_SECONDS = 30
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from purchase_core.errors import LaneConflict
-from purchase_core.ports.store import Batch, Store
-from purchase_core.records.lane import Lane
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import ANA, BEN, NOW, WAITING, step
+from purchase_core.errors import LaneConflict
+from purchase_core.ports.store import Batch, Store
+from purchase_core.records.lane import Lane
 
 
 class Lanes(StorePromises):

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from purchase_core.errors import LaneConflict
-from purchase_core.facts.rows import CaseRow
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, Store
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -23,6 +20,9 @@ from purchase_contract_tests.store.samples import (
     refund,
     step,
 )
+from purchase_core.errors import LaneConflict
+from purchase_core.facts.rows import CaseRow
+from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, Store
 
 MANY = 500  # more than the parameters of one statement on the narrowest database
 BODY_BYTES = 1024 * 1024

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import attrs
+
 from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost, StoreError
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import CaseRow

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import attrs
-from purchase_core.ports.store import Batch, Store
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import ANA, BEN, NOW, effect, later
+from purchase_core.ports.store import Batch, Store
 
 
 class Outbox(StorePromises):

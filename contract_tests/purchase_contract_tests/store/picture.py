@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import attrs
+
+from purchase_contract_tests.store.samples import ANA, BEN, WAITING, command, offer, price
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import ROW_TYPES, Row
@@ -13,8 +15,6 @@ from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.effect import Effect
 from purchase_core.records.reference import PriceReference
-
-from purchase_contract_tests.store.samples import ANA, BEN, WAITING, command, offer, price
 
 LANES = (ANA, BEN, WAITING)
 OBJECTS = ("refund:acme:re_1", "refund:acme:re_2")

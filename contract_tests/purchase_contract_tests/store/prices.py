@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from purchase_core.errors import KeyConflict
-from purchase_core.ports.store import Batch, Question, Store
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import NOW, later, offer, price
+from purchase_core.errors import KeyConflict
+from purchase_core.ports.store import Batch, Question, Store
 
 
 class Prices(StorePromises):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import attrs
-from purchase_core.facts.rows import CaseRow
-from purchase_core.ports.store import Batch, Question, Store
-from purchase_core.records.lane import Lane
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -21,6 +18,9 @@ from purchase_contract_tests.store.samples import (
     refund,
     step,
 )
+from purchase_core.facts.rows import CaseRow
+from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.records.lane import Lane
 
 
 class Reads(StorePromises):

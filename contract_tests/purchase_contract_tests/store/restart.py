@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from purchase_core.ports.store import Batch, Store
-
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.store.base import StoreCapability, StorePromises
 from purchase_contract_tests.store.inbox import LEASE_SECONDS, claim, settle
 from purchase_contract_tests.store.picture import picture
 from purchase_contract_tests.store.samples import ANA, NOW, batch_of_everything, later, recorded, refund
+from purchase_core.ports.store import Batch, Store
 
 
 class Restart(StorePromises):

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import attrs
-from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
-from purchase_core.facts.fact import seen
-from purchase_core.facts.fold import canonical_hash
-from purchase_core.facts.rows import ROW_TYPES, CaseRow, InvoiceRow, Row
-from purchase_core.ports.store import Batch, Question, Store
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -21,6 +16,11 @@ from purchase_contract_tests.store.samples import (
     refund,
     row_of_each_table,
 )
+from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
+from purchase_core.facts.fact import seen
+from purchase_core.facts.fold import canonical_hash
+from purchase_core.facts.rows import ROW_TYPES, CaseRow, InvoiceRow, Row
+from purchase_core.ports.store import Batch, Question, Store
 
 
 async def all_rows(store: Store) -> list[Row]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from purchase_core.errors import SchemaError
-from purchase_core.ports.store import Store
 
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.store.base import StoreCapability, StorePromises
 from purchase_contract_tests.store.picture import picture
 from purchase_contract_tests.store.samples import batch_of_everything
+from purchase_core.errors import SchemaError
+from purchase_core.ports.store import Store
 
 
 class Schema(StorePromises):

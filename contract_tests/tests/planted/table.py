@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, settings
-from purchase_core.ports.store import Store
-from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
 
 from purchase_contract_tests.contract import Contract
 from purchase_contract_tests.provider import ProviderBench, ProviderContract
 from purchase_contract_tests.store import StoreCapability, StoreContract
 from purchase_contract_tests.verify import Outcome, verify
+from purchase_core.ports.store import Store
+from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
 
 from .providers import planted_providers
 from .stores import planted_stores

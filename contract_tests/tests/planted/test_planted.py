@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from purchase_core.testing.memory_store import MemoryStore
 
 from purchase_contract_tests.provider import ProviderContract
 from purchase_contract_tests.store import StoreContract
 from purchase_contract_tests.verify import Verdict
+from purchase_core.testing.memory_store import MemoryStore
 
 from .providers import planted_providers
 from .stores import planted_stores

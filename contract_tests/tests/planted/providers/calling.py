@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+
+from planted.tiny.adapter import TinyProvider
 from purchase_core.errors import (
     AuthenticationFailed,
     OutcomeUnknown,
@@ -26,8 +28,6 @@ from purchase_core.ports.provider import (
     PriceRequest,
     ProviderCheckout,
 )
-
-from planted.tiny.adapter import TinyProvider
 
 
 class DoesMoreThanItDeclares(TinyProvider):

@@ -8,14 +8,14 @@ from itertools import count
 from typing import Any, TypeVar
 
 import attrs
+
+from planted.tiny.adapter import TinyProvider
+from planted.tiny.documents import TYPES, Invoice
 from purchase_core.errors import MalformedBody
 from purchase_core.facts.bodies import Body, InvoiceSeen, RefundSeen, SessionSeen, SubscriptionSeen
 from purchase_core.facts.fact import Fact, seen
 from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.provider import Event, Normalised, OurReference
-
-from planted.tiny.adapter import TinyProvider
-from planted.tiny.documents import TYPES, Invoice
 
 B = TypeVar("B")
 

@@ -7,12 +7,11 @@ import json
 from contextlib import suppress
 from functools import cached_property
 
+from planted.tiny.adapter import HEADER, TinyProvider
 from purchase_core.errors import SignatureInvalid
 from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.provider import Headers
 from purchase_core.secret import Secret
-
-from planted.tiny.adapter import HEADER, TinyProvider
 
 
 class LetsUnsignedEventsIn(TinyProvider):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import attrs
+
 from purchase_core.errors import LaneConflict, StoreError
 from purchase_core.instants import Instant
 from purchase_core.ports.store import Batch, Question, View

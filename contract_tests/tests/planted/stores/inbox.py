@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
+
 from purchase_core.errors import KeyConflict, LeaseLost
 from purchase_core.instants import Instant
 from purchase_core.ports.store import Batch

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import attrs
+
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import CaseRow, Row

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import attrs
+
 from purchase_core.facts.rows import Row
 from purchase_core.ports.store import PAGE_ROWS_MAX, Batch
 from purchase_core.testing.memory_store import MemoryStore

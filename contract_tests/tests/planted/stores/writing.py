@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+
 from purchase_core.errors import LaneConflict
 from purchase_core.ports.store import Batch
 from purchase_core.records.lane import Lane

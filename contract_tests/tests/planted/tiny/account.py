@@ -15,7 +15,7 @@ Document = dict[str, Any]
 API_KEYS = ("key-of-the-shop-f00d", "key-of-the-neighbour-beef")
 
 
-class Refusal(Exception):  # noqa: N818  # an answer, not a mistake
+class Refusal(Exception):  # an answer, not a mistake
     """A request that was understood and refused."""
 
     def __init__(self, status: int, code: str) -> None:

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
+
 from purchase_core.errors import (
     AuthenticationFailed,
     InvalidArgument,

@@ -9,11 +9,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import sha256
 from typing import Any
 
+from purchase_contract_tests.provider import Key, ProviderBench, Trouble, Webhook
 from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.provider import Connection, Headers, ProviderCheckout
 from purchase_core.secret import Secret
-
-from purchase_contract_tests.provider import Key, ProviderBench, Trouble, Webhook
 
 from .account import API_KEYS, TinyAccount
 from .adapter import HEADER, TinyProvider

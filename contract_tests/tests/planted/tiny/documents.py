@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+
 from purchase_core.facts.bodies import (
     Body,
     InvoiceLine,

@@ -1,0 +1,127 @@
+"""Everyday commands of this workspace. Standard library only: it makes what the others need.
+
+python dev.py demo [...]    install what the demo needs into .venv, and run `purchase demo ...`
+python dev.py test [...]    install what the tests need, and run pytest
+python dev.py check         install what the checks need, and run lint, types and boundaries
+python dev.py lock          resolve requirements/*.in anew into hashed requirements/*.txt
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = Path(os.environ.get("PURCHASE_DEV_VENV") or ROOT / ".venv")
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+LEVELS = ("demo", "test", "ci")  # each holds what the one before it holds
+MEMBERS = (
+    ".",
+    "plugins/purchase-sql",
+    "plugins/purchase-sqlite",
+    "plugins/purchase-sandbox",
+    "contract_tests",
+)
+PYTHON_MIN = (3, 11)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; the rest of the arguments are passed on."""
+    command, *rest = arguments or ["help"]
+    if sys.version_info < PYTHON_MIN:
+        print(f"Purchase needs Python {PYTHON_MIN[0]}.{PYTHON_MIN[1]} or later; this is {sys.version}.")
+        return 2
+    if command == "demo":
+        install("demo")
+        return call(BIN / "purchase", "demo", *rest)
+    if command == "test":
+        install("test")
+        return call(BIN / "python", "-m", "pytest", *rest)
+    if command == "check":
+        install("ci")
+        return check()
+    if command == "install":
+        install(rest[0] if rest else "ci")
+        return 0
+    if command == "lock":
+        return lock()
+    print(__doc__)
+    return 0 if command in ("help", "-h", "--help") else 2
+
+
+def install(level: str) -> None:
+    """Bring `.venv` to a level, unless it is there already: first third parties by hash, then the members."""
+    if not (BIN / "python").exists() and not (BIN / "python.exe").exists():
+        print(f"Making {VENV} ...", flush=True)
+        venv.create(VENV, with_pip=True)
+    wanted = fingerprint(level)
+    marks = [VENV / f".installed-{one}" for one in LEVELS[LEVELS.index(level) :]]
+    if any(mark.exists() and mark.read_text() == fingerprint(one) for mark, one in
+           zip(marks, LEVELS[LEVELS.index(level) :], strict=True)):  # fmt: skip
+        return
+    print(f"Installing what `{level}` needs ...", flush=True)
+    pip = [str(BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    requirements = ROOT / "requirements" / f"{level}.txt"
+    subprocess.run([*pip, "--require-hashes", "-r", str(requirements)], check=True, cwd=ROOT)
+    members = [part for member in MEMBERS for part in ("-e", str(ROOT / member))]
+    subprocess.run([*pip, "--no-deps", "--no-build-isolation", *members], check=True, cwd=ROOT)
+    (VENV / f".installed-{level}").write_text(wanted)
+
+
+def fingerprint(level: str) -> str:
+    """What an installation depends on: the place, third parties, and the members' own declarations."""
+    files = [f"requirements/{level}.txt", *(f"{member}/pyproject.toml" for member in MEMBERS)]
+    content = [str(ROOT).encode(), *((ROOT / file).read_bytes() for file in files)]
+    return hashlib.sha256(b"\0".join(content)).hexdigest()
+
+
+def check() -> int:
+    """Lint, format, types, boundaries, dependencies: all of them, and then whether any was unhappy."""
+    sources = ["purchase_core", "plugins", "contract_tests", "tests", "benchmarks", "examples", "dev.py"]
+    present = [source for source in sources if (ROOT / source).exists()]
+    commands = [
+        [BIN / "ruff", "check", *present],
+        [BIN / "mypy"],
+        [BIN / "lint-imports"],
+    ]
+    return max([call(*command) for command in commands], default=0)
+
+
+def lock() -> int:
+    """Resolve anew. Hashes and no addresses; frozen in time by [tool.uv] exclude-newer in pyproject.toml."""
+    for level in LEVELS:
+        options = [
+            "--universal",
+            "--python-version=3.11",
+            "--generate-hashes",
+            "--no-header",
+            "--no-strip-extras",
+        ]
+        file = ROOT / "requirements" / level
+        done = call(
+            "uv",
+            "pip",
+            "compile",
+            "--quiet",
+            *options,
+            "--no-emit-index-url",
+            f"{file}.in",
+            "-o",
+            f"{file}.txt",
+        )
+        if done:
+            return done
+    return 0
+
+
+def call(*command: object) -> int:
+    """Run a command in the workspace and return its exit code."""
+    return subprocess.run([str(part) for part in command], check=False, cwd=ROOT).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
