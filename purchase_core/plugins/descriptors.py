@@ -1,0 +1,87 @@
+"""What a plugin registers: frozen descriptors, each with a configuration type and a factory.
+
+A descriptor is read without opening anything. Its `config` is an attrs class: the keys of the plugin's
+table in `purchase.toml` become its arguments, unknown keys are errors, and a field of type `Secret` is
+written there as a reference (`env:NAME`, `file:PATH`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import attrs
+
+from purchase_core.identifiers import IdSource
+from purchase_core.instants import Clock
+from purchase_core.ports.provider import Capabilities, Connection, Provider
+from purchase_core.ports.router import Router
+from purchase_core.ports.store import Store
+from purchase_core.secret import Secret
+
+API_VERSION = 1
+"""Of everything in this module, of the hooks and of the ports. A plugin says which one it was written for."""
+
+C = TypeVar("C")
+
+
+@attrs.frozen
+class NoConfig:
+    """The configuration of a plugin that has none."""
+
+
+@attrs.frozen
+class ProviderOpening(Generic[C]):
+    """What a provider's factory gets. `api_key` and `webhook_secrets` are resolved and never print."""
+
+    connection: Connection
+    config: C
+    api_key: Secret
+    webhook_secrets: tuple[Secret, ...]
+    clock: Clock
+    ids: IdSource
+
+
+@attrs.frozen
+class StoreOpening(Generic[C]):
+    """What a store's factory gets. `folder` is what relative paths in the configuration are relative to."""
+
+    config: C
+    folder: Path
+    clock: Clock
+
+
+@attrs.frozen
+class ProviderPlugin(Generic[C]):
+    """A kind of payment provider. `open` makes the adapter of one connection; it need not call anybody.
+
+    `test_only`: it moves no money, and is refused on a live connection.
+    """
+
+    name: str
+    capabilities: Capabilities
+    config: type[C]
+    open: Callable[[ProviderOpening[C]], Awaitable[Provider]]
+    api_version: int = API_VERSION
+    test_only: bool = False
+
+
+@attrs.frozen
+class StorePlugin(Generic[C]):
+    """A kind of database."""
+
+    name: str
+    config: type[C]
+    open: Callable[[StoreOpening[C]], Awaitable[Store]]
+    api_version: int = API_VERSION
+
+
+@attrs.frozen
+class RouterPlugin(Generic[C]):
+    """A way to choose among connections. Routers are pure, so making one is too."""
+
+    name: str
+    config: type[C]
+    make: Callable[[C], Router]
+    api_version: int = API_VERSION
