@@ -1,0 +1,160 @@
+"""The hooks: their specification is their documentation.
+
+Registering hooks return descriptors; everything after that is ordinary typed code. Listening hooks are told
+what happens. Each gets at most two arguments, all frozen; each implementation is called on its own, so that
+one that fails or hangs takes nothing else along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+import attrs
+import pluggy
+
+from purchase_core.plugins.descriptors import ProviderPlugin, RouterPlugin, StorePlugin
+from purchase_core.ports.router import Candidate, RouteRequest, RoutingDecision
+from purchase_core.records.effect import Effect
+
+PROJECT = "purchase"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@attrs.frozen
+class RouteScore:
+    """What a plugin says of one candidate: a score (more is better), or a reason to leave it out."""
+
+    connection: str
+    score: float = 0.0
+    excluded: str = ""
+
+
+@attrs.frozen
+class ProviderCall:
+    """One call to a provider that has ended. No payloads: `outcome` is "ok" or an error's code."""
+
+    connection: str
+    plugin: str
+    operation: str
+    outcome: str
+    duration_microseconds: int
+
+
+# --- registering -------------------------------------------------------------------------------
+
+
+@hookspec
+def purchase_register_providers() -> Sequence[ProviderPlugin[Any]]:
+    """The payment providers that this plugin brings.
+
+    Example:
+
+        @hookimpl
+        def purchase_register_providers():
+            return [ProviderPlugin("acme", AcmeProvider.capabilities, AcmeConfig, open_acme)]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def purchase_register_stores() -> Sequence[StorePlugin[Any]]:
+    """The databases that this plugin brings.
+
+    Example:
+
+        @hookimpl
+        def purchase_register_stores():
+            return [StorePlugin("acme", AcmeStoreConfig, open_acme_store)]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def purchase_register_routers() -> Sequence[RouterPlugin[Any]]:
+    """The ways to choose a connection that this plugin brings.
+
+    Example:
+
+        @hookimpl
+        def purchase_register_routers():
+            return [RouterPlugin("cheapest", CheapestConfig, Cheapest)]
+    """
+    raise NotImplementedError
+
+
+# --- listening ---------------------------------------------------------------------------------
+
+
+@hookspec
+def purchase_score_routes(
+    request: RouteRequest, candidates: tuple[Candidate, ...]
+) -> Awaitable[Sequence[RouteScore]]:
+    """Score or exclude connections before a checkout is routed. Awaited under a deadline.
+
+    What is returned is recorded with the decision, as an input. One that fails, or is too slow, counts as
+    having said nothing.
+
+    Example:
+
+        @hookimpl
+        async def purchase_score_routes(request, candidates):
+            return [RouteScore(one.connection, score=uptime(one.plugin)) for one in candidates]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def purchase_before_checkout(request: RouteRequest, decision: RoutingDecision) -> Awaitable[None]:
+    """Stop a checkout before anything is written or sent, by raising CheckoutVetoed. Awaited under a deadline.
+
+    Fails closed: whatever else is raised, and running out of time, stops the checkout as well.
+
+    Example:
+
+        @hookimpl
+        async def purchase_before_checkout(request, decision):
+            if request.customer in await blocked_customers():
+                raise CheckoutVetoed("this customer cannot buy")
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def purchase_on_event(event: Effect) -> Awaitable[None]:
+    """Something happened, and is committed: `purchase.granted`, `subscription.started`, `case.excess`, ...
+
+    Best effort, after the commit and beside the request: it may be missed when the process ends, and may
+    come twice. What must not be lost is read from the outbox.
+
+    Example:
+
+        @hookimpl
+        async def purchase_on_event(event):
+            log.info("%s %s", event.name, event.about)
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def purchase_on_provider_call(call: ProviderCall) -> None:
+    """A call to a provider has ended, well or not. For telemetry; carries no payloads. Must not block.
+
+    Example:
+
+        @hookimpl
+        def purchase_on_provider_call(call):
+            histogram.record(call.duration_microseconds, {"operation": call.operation, "outcome": call.outcome})
+    """
+    raise NotImplementedError
+
+
+REGISTERING = ("purchase_register_providers", "purchase_register_stores", "purchase_register_routers")
+LISTENING = (
+    "purchase_score_routes",
+    "purchase_before_checkout",
+    "purchase_on_event",
+    "purchase_on_provider_call",
+)
