@@ -108,9 +108,10 @@ def purchase_score_routes(
 
 @hookspec
 def purchase_before_checkout(request: RouteRequest, decision: RoutingDecision) -> Awaitable[None]:
-    """Stop a checkout before anything is written or sent, by raising CheckoutVetoed. Awaited under a deadline.
+    """Stop a checkout before anything is written or sent, by raising CheckoutVetoed.
 
-    Fails closed: whatever else is raised, and running out of time, stops the checkout as well.
+    Awaited under a deadline. Fails closed: whatever else is raised stops the checkout as well, and so does
+    running out of time.
 
     Example:
 
@@ -146,7 +147,7 @@ def purchase_on_provider_call(call: ProviderCall) -> None:
 
         @hookimpl
         def purchase_on_provider_call(call):
-            histogram.record(call.duration_microseconds, {"operation": call.operation, "outcome": call.outcome})
+            histogram.record(call.duration_microseconds, {"operation": call.operation})
     """
     raise NotImplementedError
 

@@ -12,13 +12,15 @@ from purchase_core.instants import Instant
 
 @attrs.frozen
 class Candidate:
-    """A connection as the router sees it."""
+    """A connection as the router sees it. `score` and `excluded` are what plugins said of it before."""
 
     connection: str
     plugin: str
     mode: str
     capabilities: tuple[str, ...]
     currencies: tuple[str, ...] | None
+    score: float = 0.0
+    excluded: str = ""
 
 
 @attrs.frozen

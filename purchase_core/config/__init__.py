@@ -1,0 +1,1 @@
+"""Configuration: one TOML table, read strictly; secrets by reference only."""

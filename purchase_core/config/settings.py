@@ -1,0 +1,71 @@
+"""The settings: `purchase.toml`, understood but not acted upon. Secrets are still references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+from purchase_core.access.policy import AccessPolicy
+from purchase_core.inbox.settings import InboxSettings
+
+DEFAULT_PROJECT = "default"
+DEFAULT_ENVIRONMENT = "development"
+
+
+@attrs.frozen
+class ConnectionSettings:
+    """A connection: plugin, account, mode, and references to its secrets. `options` are the plugin's own."""
+
+    name: str
+    plugin: str
+    mode: str
+    api_key: str
+    webhook_secrets: tuple[str, ...]
+    options: Mapping[str, object]
+
+
+@attrs.frozen
+class StoreSettings:
+    """Which store, and its plugin's own options."""
+
+    plugin: str
+    options: Mapping[str, object]
+
+
+@attrs.frozen
+class RouterSettings:
+    """Which router, and its plugin's own options. "first" comes with the core."""
+
+    plugin: str = "first"
+    options: Mapping[str, object] = attrs.Factory(dict)
+
+
+@attrs.frozen
+class ReadsSettings:
+    """`max_stale_seconds`: how old rights may be as to what other processes wrote; 0: always look."""
+
+    max_stale_seconds: float = 0.0
+
+
+@attrs.frozen
+class Settings:
+    """Everything that is configured. `source` names the file for errors; relative paths begin at `folder`.
+
+    `project` and `environment` are the namespace under which we write to provider accounts that others may
+    use too. `plugins` maps further plugins to the distributions they must come from.
+    """
+
+    source: str
+    folder: Path
+    app: str
+    project: str
+    environment: str
+    connections: Mapping[str, ConnectionSettings]
+    store: StoreSettings
+    router: RouterSettings
+    inbox: InboxSettings
+    access: AccessPolicy
+    reads: ReadsSettings
+    plugins: Mapping[str, str]

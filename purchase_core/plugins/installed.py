@@ -1,0 +1,92 @@
+"""What is installed: entry points of the group `purchase`, listed from metadata. Listing imports nothing.
+
+A plugin's entry point is a bare name (`sandbox`); a command that a plugin adds to the command line has the
+name `command.<word>`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import EntryPoint, entry_points
+
+import attrs
+
+from purchase_core.errors import PluginCollision, PluginMissing
+
+GROUP = "purchase"
+COMMAND = "command."
+EXTRAS = ("sandbox", "sqlite", "postgres", "d1", "stripe", "paddle")
+"""Names that belong to our own distributions: `stripe` is `purchase-stripe`, whatever else is installed."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
+
+
+@attrs.frozen
+class Installed:
+    """An entry point, and the distribution that brings it."""
+
+    name: str
+    distribution: str
+    version: str
+    entry_point: EntryPoint = attrs.field(repr=False)
+
+
+def installed() -> tuple[Installed, ...]:
+    """Every entry point of the group, sorted by name and distribution."""
+    found = [
+        Installed(point.name, point.dist.name, point.dist.version, point)
+        for point in entry_points(group=GROUP)
+        if point.dist is not None
+    ]
+    return tuple(sorted(set(found), key=lambda one: (one.name, one.distribution)))
+
+
+def find_plugin(name: str, listed: Iterable[Installed], pins: Mapping[str, str]) -> Installed:
+    """The one plugin of this name, from the distribution that it must come from.
+
+    `pins` maps plugins to distributions, as configured. Raises PluginMissing or PluginCollision.
+    """
+    if not _NAME.fullmatch(name):
+        raise PluginMissing(
+            f"{name!r} cannot be a plugin's name", hint="Names are lower-case ASCII: a-z, 0-9, _ and -."
+        )
+    expected = f"purchase-{name}" if name in EXTRAS else pins.get(name, "")
+    named = [one for one in listed if one.name == name]
+    found = [one for one in named if not expected or _normal(one.distribution) == _normal(expected)]
+    if not found:
+        raise PluginMissing(_missing(name, expected, named), hint=_how_to_install(name, expected))
+    return _only(f"plugin {name!r}", found)
+
+
+def find_command(word: str, listed: Iterable[Installed]) -> Installed | None:
+    """The entry point of a command that a plugin adds. Raises PluginCollision where two do."""
+    found = [one for one in listed if one.name == COMMAND + word]
+    return _only(f"command {word!r}", found) if found else None
+
+
+def _only(what: str, found: Sequence[Installed]) -> Installed:
+    if len(found) > 1:
+        names = " and ".join(one.distribution for one in found)
+        raise PluginCollision(
+            f"{what} is offered by {names}",
+            hint='Uninstall one, or say which you mean in purchase.toml: [plugins] name = "distribution".',
+        )
+    return found[0]
+
+
+def _missing(name: str, expected: str, named: Sequence[Installed]) -> str:
+    if not named:
+        return f"plugin {name!r} is not installed"
+    others = ", ".join(one.distribution for one in named)
+    return f"plugin {name!r} must come from {expected}; it is offered by {others}, which was not loaded"
+
+
+def _how_to_install(name: str, expected: str) -> str:
+    if name in EXTRAS:
+        return f'pip install "purchase-core[{name}]"'
+    return f"pip install {expected}" if expected else "Install the distribution that brings it."
+
+
+def _normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()

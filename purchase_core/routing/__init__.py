@@ -1,0 +1,1 @@
+"""Routers: which connection takes a checkout. Pure; every decision can be explained and run again."""
