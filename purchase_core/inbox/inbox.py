@@ -79,6 +79,11 @@ class Inbox:
         self._ids = ids
         self._settings = settings
 
+    @property
+    def body_bytes_max(self) -> int:
+        """Bodies above this are refused; an endpoint need not read further."""
+        return self._settings.body_bytes_max
+
     async def receive(self, connection: str, body: bytes, headers: RawHeaders) -> DeliveryReceipt:
         """Take one delivery: verify the raw bytes, keep the event, and (inline) apply it in the same batch.
 

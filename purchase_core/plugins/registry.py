@@ -142,6 +142,10 @@ class Registry:
         """Names of the plugins that were loaded, in order."""
         return tuple(name for name, _ in self._manager.list_name_plugin())
 
+    def brings(self, name: str) -> bool:
+        """Whether something of this name was handed over or loaded already."""
+        return name in self._providers or name in self._stores or name in self._routers or name in self.loaded
+
     def provider(self, name: str) -> ProviderPlugin[Any]:
         """The provider of this name; its plugin must be loaded. Raises PluginMissing."""
         return _named("provider", name, self._providers)

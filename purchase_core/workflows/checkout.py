@@ -9,8 +9,8 @@ keys towards the provider, for as long as the provider remembers them; afterward
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import attrs
 import msgspec
@@ -18,6 +18,7 @@ import msgspec
 from purchase_core.catalog.catalog import Catalog
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import (
+    AuthenticationFailed,
     IdempotencyConflict,
     InvalidArgument,
     KeyConflict,
@@ -26,6 +27,7 @@ from purchase_core.errors import (
     OutcomeUnknown,
     ProviderRefused,
     ProviderUnavailable,
+    PurchaseError,
 )
 from purchase_core.facts.bodies import AttemptMade, IntentPlaced
 from purchase_core.facts.fact import Fact, decided
@@ -55,8 +57,17 @@ KEY_MARGIN_SECONDS = 3_600  # stop using a provider's idempotency key this long 
 RESOLVE_AFTER_SECONDS = 60
 RESOLVE_ROWS_MAX = 100
 
-BeforeCheckout: TypeAlias = Callable[[RouteRequest, RoutingDecision], Awaitable[None]]
-"""Asked before anything is written; raises CheckoutVetoed to stop the checkout."""
+
+class Advisers(Protocol):
+    """Who is asked before anything is written."""
+
+    async def score(self, request: RouteRequest, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        """The candidates with what is said of them."""
+        ...
+
+    async def before_checkout(self, request: RouteRequest, decision: RoutingDecision) -> None:
+        """Raises CheckoutVetoed to stop the checkout."""
+        ...
 
 
 @attrs.frozen
@@ -84,7 +95,7 @@ class Checkouts:
         router: Router,
         clock: Clock,
         ids: IdSource,
-        before: BeforeCheckout,
+        advisers: Advisers,
     ) -> None:
         self._store = store
         self._recorder = recorder
@@ -93,7 +104,7 @@ class Checkouts:
         self._router = router
         self._clock = clock
         self._ids = ids
-        self._before = before
+        self._advisers = advisers
         self._provisions = Provisions(store, recorder, clock, ids)
         self._locks = LaneLocks()
 
@@ -144,10 +155,12 @@ class Checkouts:
             try:
                 async with self._locks.hold([command.key]):
                     await self._carry_on(command, "", fresh=False)
+            except AuthenticationFailed:
+                continue  # the key's fault, not the checkout's
             except ProviderRefused:
                 pass
-            except (OutcomeUnknown, ProviderUnavailable):
-                continue
+            except PurchaseError:
+                continue  # one that cannot be resolved now must not keep the others
             ended += 1
         return ended
 
@@ -158,10 +171,11 @@ class Checkouts:
         version = self._catalog.version(wish.offer)
         price = _price(version, wish)
         request = await self._route_request(key, wish, version, price.minor, price.currency)
-        decision = self._router.decide(request, self._candidates())
+        candidates = await self._advisers.score(request, self._candidates())
+        decision = self._router.decide(request, candidates)
         if not decision.order:
             raise NoRoute([f"{one.connection}: {one.excluded}" for one in decision.verdicts])
-        await self._before(request, decision)
+        await self._advisers.before_checkout(request, decision)
         now = self._clock.now()
         order = Order(
             wish=wish,
@@ -265,6 +279,8 @@ class Checkouts:
         except OutcomeUnknown as error:
             await self._note(command, UNKNOWN, "unknown", error.code)
             raise
+        except AuthenticationFailed:
+            raise  # says nothing of this checkout: it goes on once the key is right
         except ProviderRefused as error:
             await self._note(command, REFUSED, "refused", error.provider_code or error.code)
             raise
@@ -314,8 +330,10 @@ class Checkouts:
 
     async def _note(self, command: Command, state: str, stage: str, detail: str) -> None:
         now = self._clock.now()
+        said_before = command.stages[-1].name == stage  # unknown again: one stage, however often
+        stages = command.stages[:-1] if said_before else command.stages
         noted = attrs.evolve(
-            command, state=state, updated_at=now, stages=(*command.stages, Stage(stage, now, detail))
+            command, state=state, updated_at=now, stages=(*stages, Stage(stage, now, detail))
         )
         await self._record(noted, (), _with(noted))
 

@@ -60,7 +60,9 @@ class Provisions:
             interval=order.interval,
             interval_count=order.interval_count,
         )
-        price = await provider.ensure_price(request, key=f"price:{order.version}:{order.currency}")
+        connection = provider.connection
+        key = f"price:{connection.project}:{connection.environment}:{order.version}:{order.currency}"
+        price = await provider.ensure_price(request, key=key)
         now = self._clock.now()
         made = PriceReference(order.connection, price, order.wish.offer, order.version, order.currency, now)
         await self._store.commit(Batch(self._ids.new("batch"), now, prices=(made,)))

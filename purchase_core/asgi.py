@@ -1,0 +1,130 @@
+"""The webhook endpoint: a plain ASGI app that any framework can mount.
+
+    POST /webhooks/{connection}      with or without a final slash: a redirect would be a failed delivery
+
+Answers 2xx for whatever is kept; 4xx where sending again cannot help (it is counted, and nothing is
+stored); 503 where it can, so that providers try again exactly when they should.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from purchase_core.errors import BodyTooLarge, DeliveryRefused, PurchaseError
+from purchase_core.inbox.inbox import Inbox
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+PREFIX = "/webhooks/"
+RETRY_AFTER_SECONDS = 5
+RETRY_AFTER: Headers = ((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),)
+
+log = logging.getLogger("purchase.webhooks")
+
+
+class Disconnected(Exception):
+    """The client went away before its body was whole; there is nobody to answer."""
+
+
+class WebhookApp:
+    """The ASGI app; `inbox` takes the deliveries."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            try:
+                status, answer, headers = await self._answer(scope, receive)
+            except Disconnected:
+                return
+            await _respond(send, status, answer, headers)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, Mapping[str, object], Headers]:
+        connection = _connection(scope)
+        if connection is None:
+            return 404, _error("not_found", "webhooks arrive at /webhooks/{connection}"), ()
+        if scope["method"] != "POST":
+            return 405, _error("method_not_allowed", "webhooks are posted"), ((b"allow", b"POST"),)
+        try:
+            body = await _read(scope, receive, self._inbox.body_bytes_max)
+            receipt = await self._inbox.receive(connection, body, scope["headers"])
+        except DeliveryRefused as refused:
+            log.warning("delivery to %r refused: %s", connection[:64], refused.code)
+            closing = ((b"connection", b"close"),) if isinstance(refused, BodyTooLarge) else ()
+            return refused.http_status, _error(refused.code, refused.message), closing
+        except PurchaseError as error:
+            status = 503 if error.retryable else 500
+            log.error("delivery to %r failed: %s", connection[:64], error.code)  # noqa: TRY400  # its code says it
+            return status, _error(error.code, "not kept; try again"), RETRY_AFTER
+        except Disconnected:
+            raise
+        except Exception:
+            log.exception("delivery to %r failed", connection[:64])
+            return 500, _error("internal_error", "not kept; try again"), RETRY_AFTER
+        return 200, {"id": receipt.id, "event": receipt.event_id, "status": receipt.status}, ()
+
+
+def _connection(scope: Scope) -> str | None:
+    """The connection that the path names, wherever the app is mounted."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "").rstrip("/")
+    if root and path.startswith(root + "/"):
+        path = path[len(root) :]
+    if not path.startswith(PREFIX):
+        return None
+    name = path[len(PREFIX) :].removesuffix("/")
+    return name if name and "/" not in name else None
+
+
+async def _read(scope: Scope, receive: Receive, bytes_max: int) -> bytes:
+    """The whole body, as it came. Raises BodyTooLarge as soon as it is known to be."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value[:20]) > bytes_max:
+            raise BodyTooLarge(f"the body is over the limit of {bytes_max} bytes")
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > bytes_max:
+            raise BodyTooLarge(f"the body is over the limit of {bytes_max} bytes")
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+async def _respond(send: Send, status: int, answer: Mapping[str, object], headers: Headers) -> None:
+    body = msgspec.json.encode(answer)
+    fixed = ((b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def _error(code: str, message: str) -> dict[str, object]:
+    return {"error": {"code": code, "message": message}}

@@ -1,0 +1,123 @@
+"""The billing runtime as an application holds it: what it opens, and what it can then do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import attrs
+
+from purchase_core.access.policy import AccessPolicy
+from purchase_core.asgi import WebhookApp
+from purchase_core.catalog.catalog import Catalog
+from purchase_core.identifiers import IdSource, RandomIds
+from purchase_core.inbox.inbox import Inbox
+from purchase_core.inbox.processing import Processor
+from purchase_core.inbox.settings import InboxSettings
+from purchase_core.instants import Clock, SystemClock
+from purchase_core.opening import Opening
+from purchase_core.plugins.listeners import Listeners
+from purchase_core.ports.provider import Provider
+from purchase_core.ports.router import Router
+from purchase_core.ports.store import Batch, Store
+from purchase_core.projection.offers import OfferShelf
+from purchase_core.projection.recorder import Recorder
+from purchase_core.reads.customers import Customers
+from purchase_core.reads.receipts import Receipts
+from purchase_core.workflows.checkout import Checkouts
+
+
+@attrs.frozen
+class Parts:
+    """Everything that a billing runtime is made of, opened."""
+
+    catalog: Catalog
+    store: Store
+    connections: Mapping[str, Provider]
+    router: Router
+    listeners: Listeners
+    clock: Clock
+    ids: IdSource
+    policy: AccessPolicy = AccessPolicy()  # noqa: RUF009  # frozen
+    inbox: InboxSettings = InboxSettings()  # noqa: RUF009  # frozen
+    max_stale_seconds: float = 0.0
+
+
+class Billing:
+    """One application's billing.
+
+        async with Billing.open(catalog=catalog, config="purchase.toml") as billing:
+            checkout = await billing.checkout.start(customer="user_1", offer="app:pro", ...)
+
+    `checkout` starts checkouts, `webhooks` takes deliveries, `customers` answers what a customer may do,
+    `receipts` says what a workflow did. One instance serves any number of requests of one event loop.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.catalog = parts.catalog
+        self.store = parts.store
+        self.connections = parts.connections
+        offers = OfferShelf(parts.store, parts.catalog.offers.values())
+        recorder = Recorder(parts.store, offers, parts.clock, parts.ids, self._on_commit)
+        self._listeners = parts.listeners
+        self.customers = Customers(
+            parts.store,
+            recorder,
+            offers,
+            parts.catalog.defaults,
+            parts.policy,
+            parts.clock,
+            max_stale_seconds=parts.max_stale_seconds,
+        )
+        self.checkout = Checkouts(
+            parts.store,
+            recorder,
+            parts.catalog,
+            parts.connections,
+            parts.router,
+            parts.clock,
+            parts.ids,
+            parts.listeners,
+        )
+        processor = Processor(
+            parts.store, recorder, parts.clock, parts.ids, lookups_max=parts.inbox.lookups_max
+        )
+        self.webhooks = Inbox(parts.store, processor, parts.connections, parts.clock, parts.ids, parts.inbox)
+        self.receipts = Receipts(parts.store)
+
+    @staticmethod
+    def open(
+        *,
+        catalog: Catalog,
+        config: str | Path | Mapping[str, object] | None = None,
+        plugins: Sequence[object] = (),
+        environ: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+        ids: IdSource | None = None,
+    ) -> Opening:
+        """What `async with` opens. Nothing is read before that.
+
+        `config` is a file (None: `purchase.toml`, or `[tool.purchase]` in `pyproject.toml`, in the working
+        directory) or a table. `plugins` are handed over in code, beside those that the configuration names.
+        `environ` is where secrets `env:NAME` are looked up (None: the process's environment).
+
+        Entering raises ConfigurationError, PluginError, SecretMissing or SchemaError, each saying what to do.
+        An empty database gets its tables; one with older tables is refused: `purchase migrate` brings them
+        up to date.
+        """
+        return Opening(
+            catalog,
+            config,
+            plugins=tuple(plugins),
+            environ=environ,
+            clock=clock or SystemClock(),
+            ids=ids or RandomIds(),
+        )
+
+    def asgi(self) -> WebhookApp:
+        """The webhook endpoint as an ASGI app: `POST /webhooks/{connection}`."""
+        return WebhookApp(self.webhooks)
+
+    def _on_commit(self, batch: Batch) -> None:
+        self.customers.on_commit(batch)
+        self._listeners.on_commit(batch)

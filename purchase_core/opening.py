@@ -1,0 +1,215 @@
+"""Opening: from a catalog and a configuration to a running billing, and back to nothing when it ends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from purchase_core.catalog.catalog import Catalog
+from purchase_core.config.load import find_config, load_settings
+from purchase_core.config.settings import ConnectionSettings, Settings
+from purchase_core.config.tables import ResolveSecret, read_table
+from purchase_core.errors import ConfigurationError, PluginFailed, PurchaseError, SchemaError
+from purchase_core.identifiers import IdSource
+from purchase_core.instants import Clock
+from purchase_core.plugins.descriptors import ProviderOpening, ProviderPlugin, StoreOpening
+from purchase_core.plugins.listeners import Listeners
+from purchase_core.plugins.observed import observe
+from purchase_core.plugins.registry import Registry
+from purchase_core.ports.provider import Connection, Provider
+from purchase_core.ports.router import Router
+from purchase_core.ports.store import Store
+from purchase_core.routing.first import FirstCapable
+from purchase_core.secret import Secret, resolve_secret
+
+if TYPE_CHECKING:
+    from purchase_core.billing import Billing
+
+
+class Opening(AbstractAsyncContextManager["Billing"]):
+    """A billing that is not open yet. `async with` opens everything, and closes it in reverse order.
+
+    `reading` and `store` open less, for commands that need no provider.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        config: str | Path | Mapping[str, object] | None,
+        *,
+        plugins: tuple[object, ...],
+        environ: Mapping[str, str] | None,
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
+        self.catalog = catalog
+        self._config = config
+        self._plugins = plugins
+        self._environ = environ
+        self._clock = clock
+        self._ids = ids
+        self._stack = AsyncExitStack()
+
+    # --- what is configured ------------------------------------------------------------------
+
+    def settings(self) -> Settings:
+        """The settings, read anew. Raises ConfigurationError."""
+        config = find_config(Path()) if self._config is None else self._config
+        return load_settings(config)
+
+    def registry(self, settings: Settings) -> Registry:
+        """The plugins that the settings name, loaded, and those that were handed over. Raises PluginError."""
+        registry = Registry(pins=settings.plugins)
+        for plugin in self._plugins:
+            registry.register(plugin)
+        named = [one.plugin for one in settings.connections.values()]
+        named += [settings.store.plugin, *settings.plugins]
+        if settings.router.plugin != FirstCapable.name:
+            named.append(settings.router.plugin)
+        for name in dict.fromkeys(named):
+            if not registry.brings(name):
+                registry.load(name)
+        return registry
+
+    # --- opening -----------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Billing:
+        return await self._stack.enter_async_context(self._open(connected=True))
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stack.__aexit__(kind, error, traceback)
+
+    def reading(self) -> AbstractAsyncContextManager[Billing]:
+        """Only the store, for reading: no connection is opened, and no secret is needed."""
+        return self._open(connected=False)
+
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[Store]:
+        """Only the store, for writing, whatever the version of its tables."""
+        settings = self.settings()
+        async with await self._open_store(settings, self.registry(settings), read_only=False) as store:
+            yield store
+
+    @asynccontextmanager
+    async def _open(self, *, connected: bool) -> AsyncIterator[Billing]:
+        # Imported late: Billing.open returns an Opening, so that module needs this one.
+        from purchase_core.billing import Billing, Parts  # noqa: PLC0415
+
+        settings = self.settings()
+        registry = self.registry(settings)
+        async with AsyncExitStack() as stack:
+            store = await stack.enter_async_context(
+                await self._open_store(settings, registry, read_only=not connected)
+            )
+            await _ready(store, may_create=connected)
+            listeners = Listeners(registry)
+            stack.push_async_callback(listeners.aclose)
+            connections: dict[str, Provider] = {}
+            for one in settings.connections.values() if connected else ():
+                provider = await self._open_connection(settings, registry, one)
+                stack.push_async_callback(provider.aclose)
+                if listeners.wants_calls:
+                    observe(provider, self._clock, listeners.on_provider_call)
+                connections[one.name] = provider
+            yield Billing(
+                Parts(
+                    catalog=self.catalog,
+                    store=store,
+                    connections=connections,
+                    router=_router(settings, registry),
+                    listeners=listeners,
+                    clock=self._clock,
+                    ids=self._ids,
+                    policy=settings.access,
+                    inbox=settings.inbox,
+                    max_stale_seconds=settings.reads.max_stale_seconds,
+                )
+            )
+
+    async def _open_store(self, settings: Settings, registry: Registry, *, read_only: bool) -> Store:
+        plugin = registry.store(settings.store.plugin)
+        where = f"{settings.source} [store]"
+        config = read_table(plugin.config, settings.store.options, where=where, secret=self._secret(settings))
+        if read_only and hasattr(config, "read_only"):
+            config = attrs.evolve(config, read_only=True)
+        opening = StoreOpening(config, settings.folder, self._clock)
+        try:
+            return await plugin.open(opening)
+        except PurchaseError:
+            raise
+        except Exception as error:
+            raise PluginFailed(f"{where}: {plugin.name} failed to open: {type(error).__name__}") from error
+
+    async def _open_connection(
+        self, settings: Settings, registry: Registry, one: ConnectionSettings
+    ) -> Provider:
+        plugin: ProviderPlugin[Any] = registry.provider(one.plugin)
+        where = f"{settings.source} [connections.{one.name}]"
+        if plugin.test_only and one.mode != "test":
+            raise ConfigurationError(
+                f"{where}: {plugin.name} moves no money, so it cannot be live", hint='Write mode = "test".'
+            )
+        secret = self._secret(settings)
+        opening = ProviderOpening(
+            connection=Connection(one.name, plugin.name, one.mode, settings.project, settings.environment),
+            config=read_table(plugin.config, one.options, where=where, secret=secret),
+            api_key=secret(f"{where} api_key", one.api_key),
+            webhook_secrets=tuple(secret(f"{where} webhook_secrets", item) for item in one.webhook_secrets),
+            clock=self._clock,
+            ids=self._ids,
+        )
+        try:
+            return await plugin.open(opening)
+        except PurchaseError:
+            raise
+        except Exception as error:
+            raise PluginFailed(f"{where}: {plugin.name} failed to open: {type(error).__name__}") from error
+
+    def _secret(self, settings: Settings) -> ResolveSecret:
+        environ = os.environ if self._environ is None else self._environ
+
+        def resolve(where: str, reference: str) -> Secret:
+            return resolve_secret(where, reference, environ=environ, folder=settings.folder)
+
+        return resolve
+
+
+async def _ready(store: Store, *, may_create: bool) -> None:
+    """Make sure that the tables are those of this code. Raises SchemaError."""
+    state = await store.schema()
+    if state.found == 0 and may_create:
+        state = await store.migrate()
+    if state.current:
+        return
+    if state.found > state.wanted:
+        raise SchemaError(
+            f"the tables are at version {state.found}, newer than this code's {state.wanted}",
+            hint="Upgrade Purchase here as well.",
+        )
+    what = f"are at version {state.found}" if state.found else "are missing"
+    raise SchemaError(f"the tables {what}; this code needs {state.wanted}", hint="Run `purchase migrate`.")
+
+
+def _router(settings: Settings, registry: Registry) -> Router:
+    if settings.router.plugin == FirstCapable.name:
+        if settings.router.options:
+            raise ConfigurationError(f"{settings.source} [router]: {FirstCapable.name!r} has no options")
+        return FirstCapable()
+    plugin = registry.router(settings.router.plugin)
+    where = f"{settings.source} [router]"
+
+    def no_secret(_where: str, _reference: str) -> Secret:
+        raise ConfigurationError(f"{where} holds no secrets")
+
+    return plugin.make(read_table(plugin.config, settings.router.options, where=where, secret=no_secret))
