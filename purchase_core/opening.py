@@ -95,10 +95,10 @@ class Opening(AbstractAsyncContextManager["Billing"]):
         return self._open(connected=False)
 
     @asynccontextmanager
-    async def store(self) -> AsyncIterator[Store]:
-        """Only the store, for writing, whatever the version of its tables."""
+    async def store(self, *, read_only: bool = False) -> AsyncIterator[Store]:
+        """Only the store, whatever the version of its tables."""
         settings = self.settings()
-        async with await self._open_store(settings, self.registry(settings), read_only=False) as store:
+        async with await self._open_store(settings, self.registry(settings), read_only=read_only) as store:
             yield store
 
     @asynccontextmanager

@@ -1,0 +1,1 @@
+"""The command line `purchase`. Only this package imports click, and only when a command runs."""

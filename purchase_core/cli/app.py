@@ -1,0 +1,63 @@
+"""Finding the application: `--app`, PURCHASE_APP, or `app` in the configuration; it is always said which."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import cast
+
+import click
+
+from purchase_core.cli.output import say
+from purchase_core.config.load import find_config, load_settings
+from purchase_core.errors import ConfigurationError, PurchaseError
+from purchase_core.opening import Opening
+
+VARIABLE = "PURCHASE_APP"
+
+
+def find_app(context: click.Context) -> Opening:
+    """What the application's factory returns, not opened yet. Raises ConfigurationError."""
+    options = context.find_root().params
+    config, app = cast("str | None", options.get("config")), cast("str | None", options.get("app"))
+    folder, origin = Path(), "--app"
+    if not app:
+        app, origin = os.environ.get(VARIABLE, ""), VARIABLE
+    if not app:
+        path = Path(config) if config else find_config(folder)
+        settings = load_settings(path)
+        app, origin, folder = settings.app, settings.source, settings.folder
+    if not app:
+        raise ConfigurationError(
+            f"{origin} does not say which application this is",
+            hint='Write app = "module:factory", where factory() returns Billing.open(...).',
+        )
+    say(f"Using {app} (from {origin})")
+    return _load(app, folder)
+
+
+def _load(app: str, folder: Path) -> Opening:
+    module_name, separator, attribute = app.partition(":")
+    if not (separator and module_name and attribute):
+        raise ConfigurationError(f"{app!r} is not of the form module:factory")
+    if str(folder.resolve()) not in sys.path:
+        sys.path.insert(0, str(folder.resolve()))
+    try:
+        found: object = importlib.import_module(module_name)
+        for name in attribute.split("."):
+            found = getattr(found, name)
+        opening = found() if callable(found) else found
+    except PurchaseError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(
+            f"{app} cannot be loaded: {type(error).__name__}: {error}",
+            hint=f"Try `python -c 'import {module_name}'` in {folder.resolve().name}/.",
+        ) from error
+    if not isinstance(opening, Opening):
+        raise ConfigurationError(
+            f"{app} returned {type(opening).__name__}", hint="It must return what Billing.open(...) returns."
+        )
+    return opening

@@ -1,0 +1,62 @@
+"""`purchase catalog`."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from purchase_core.catalog.grants import CreditGrant, Grant, LicenceGrant, QuotaGrant, name_of
+from purchase_core.catalog.versions import OfferVersion
+from purchase_core.cli.app import find_app
+from purchase_core.cli.output import json_option, print_json, print_table, say
+
+
+@click.group()
+def catalog() -> None:
+    """What the application sells."""
+
+
+@catalog.command()
+@json_option
+@click.pass_context
+def show(context: click.Context, *, as_json: bool) -> None:
+    """Every offer: price, rhythm, trial and what it grants, with the hash of its version."""
+    found = find_app(context).catalog
+    if as_json:
+        offers = [
+            {"id": offer, "version": version.hash, **msgspec.to_builtins(version)}
+            for offer, version in found.offers.items()
+        ]
+        print_json({"catalog": found.content_hash, "offers": offers})
+        return
+    rows = [
+        [offer, _prices(version), _rhythm(version), ", ".join(map(_grant, version.grants)), version.hash[:8]]
+        for offer, version in found.offers.items()
+    ]
+    print_table(["offer", "price", "paid", "grants", "version"], rows, empty="The catalog is empty.")
+    say(f"{len(rows)} offers, catalog {found.content_hash[:8]}")
+
+
+def _prices(version: OfferVersion) -> str:
+    return " or ".join(map(str, version.prices)) or "free"
+
+
+def _rhythm(version: OfferVersion) -> str:
+    if not version.interval:
+        return "once" if version.prices else "-"
+    count = "" if version.interval_count == 1 else f"{version.interval_count} "
+    trial = f", {version.trial_days} days free" if version.trial_days else ""
+    return f"every {count}{version.interval}{trial}"
+
+
+def _grant(grant: Grant) -> str:
+    name = name_of(grant)
+    match grant:
+        case QuotaGrant():
+            return f"{name} {grant.limit:,}/{grant.reset}"
+        case CreditGrant():
+            return f"{name} {grant.amount:,} credits"
+        case LicenceGrant():
+            return f"{name} {grant.count:,} seats"
+        case _:
+            return name

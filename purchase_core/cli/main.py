@@ -1,0 +1,125 @@
+"""The entry point: a group whose commands are imported when they are called, and one place for errors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from purchase_core.cli import exit_codes
+from purchase_core.cli.output import print_error, say, wants_color
+from purchase_core.errors import PluginFailed, PurchaseError
+from purchase_core.plugins.installed import COMMAND, find_command, installed
+
+COMMANDS = {
+    "cases": "What a person should look at: money that does not match, and the like.",
+    "catalog": "What the application sells.",
+    "customers": "What a customer has, and may do.",
+    "migrate": "Bring the database's tables up to date.",
+    "providers": "What the configured payment providers can do.",
+    "receipts": "What a workflow did, and why.",
+    "webhooks": "What arrived from providers, and how far it got.",
+}
+
+EXAMPLES = """
+\b
+Examples:
+  purchase demo --headless                  a first sale, step by step, with nothing configured
+  purchase catalog show                     what is sold
+  purchase customers show user_1            what a customer may do
+  purchase webhooks list --state pending    what has not been worked off
+"""
+
+
+class LazyGroup(click.Group):
+    """Lists commands by name; imports one when it is called, or a plugin's when it is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Our own commands, then those of installed plugins."""
+        theirs = {one.name.removeprefix(COMMAND) for one in installed() if one.name.startswith(COMMAND)}
+        return [*COMMANDS, *sorted(theirs - COMMANDS.keys())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name. Raises PluginCollision or PluginFailed for a plugin's."""
+        if cmd_name in COMMANDS:
+            found: Any = import_module(f"purchase_core.cli.commands.{cmd_name}")
+            return getattr(found, cmd_name)  # type: ignore[no-any-return]
+        plugin = find_command(cmd_name, installed())
+        if plugin is None:
+            return None
+        try:
+            command = plugin.entry_point.load()
+        except PurchaseError:
+            raise
+        except Exception as error:
+            raise PluginFailed(
+                f"command {cmd_name!r} of {plugin.distribution} cannot be loaded: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line a command, without importing any."""
+        names = self.list_commands(ctx)
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS.get(name, "(from a plugin)")) for name in names])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command, or an error that names the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            raise click.UsageError(error.format_message(), ctx) from None
+
+
+@click.group(cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", metavar="FILE", help="purchase.toml, or a pyproject.toml with [tool.purchase].")
+@click.option(
+    "--app", metavar="MODULE:FACTORY", help="The application; else PURCHASE_APP, else `app` in FILE."
+)
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True)
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.version_option(package_name="purchase-core", prog_name="purchase")
+@click.pass_context
+def cli(context: click.Context, config: str | None, app: str | None, color: str, debug: bool) -> None:  # noqa: FBT001
+    """Billing that an application embeds: catalog, checkout, webhooks, entitlements."""
+    context.color = wants_color(color)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command line, and exit with its code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run(given))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line and return its exit code; errors are shown, tracebacks only with `--debug`."""
+    debug = "--debug" in arguments
+    try:
+        result: object = cli.main(args=arguments, prog_name="purchase", standalone_mode=False)
+    except PurchaseError as error:
+        if debug:
+            raise
+        print_error(error, as_json="--json" in arguments)
+        return exit_codes.exit_code(error)
+    except click.ClickException as error:
+        error.show()
+        return exit_codes.USAGE if isinstance(error, click.UsageError) else exit_codes.FAILED
+    except (click.Abort, KeyboardInterrupt):
+        say("Interrupted.")
+        return exit_codes.INTERRUPTED
+    except Exception as error:
+        if debug:
+            raise
+        say(f"Error (internal): {type(error).__name__}. Run it again with --debug for the traceback.")
+        return exit_codes.FAILED
+    return result if isinstance(result, int) else exit_codes.OK
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Output: data on stdout, talk on stderr; one JSON document where a machine asks for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from purchase_core.errors import InvalidArgument, PurchaseError
+from purchase_core.instants import Instant, instant, to_datetime
+
+SCHEMA_VERSION = 1
+CELL_CHARACTERS_MAX = 120
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(command: F) -> F:
+    """`--json` on a command, as its argument `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
+
+
+def print_json(document: Mapping[str, object]) -> None:
+    """The document, with the version of its schema."""
+    encoded = msgspec.json.format(
+        msgspec.json.encode({"schema_version": SCHEMA_VERSION, **document}), indent=2
+    )
+    click.echo(encoded.decode())
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
+    """Aligned columns; what to do next where there are none."""
+    if not rows:
+        say(empty)
+        return
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in [list(headers), *cells]) for column in range(len(headers))]
+    click.secho(_line(headers, widths), bold=True)
+    for row in cells:
+        click.echo(_line(row, widths))
+
+
+def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
+    """Names and values, one a line."""
+    width = max((len(name) for name, _ in pairs), default=0)
+    for name, value in pairs:
+        click.echo(f"{click.style(name.ljust(width), dim=True)}  {_cell(value)}")
+
+
+def say(text: str) -> None:
+    """Talk, on stderr."""
+    click.echo(text, err=True)
+
+
+def print_error(error: PurchaseError, *, as_json: bool) -> None:
+    """An error, for people on stderr or for machines on stdout."""
+    if as_json:
+        found = {
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
+            "retryable": error.retryable,
+        }
+        print_json({"error": found})
+        return
+    say(f"{click.style(f'Error ({error.code}):', fg='red')} {error.message}")
+    if error.hint:
+        say(f"  Fix: {error.hint}")
+
+
+def wants_color(setting: str, environ: Mapping[str, str] = os.environ) -> bool | None:
+    """Whether to colour: always, never, or (None) on terminals only. NO_COLOR and FORCE_COLOR are heard."""
+    if setting != "auto":
+        return setting == "always"
+    if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
+        return False
+    return True if environ.get("FORCE_COLOR") else None
+
+
+def time_of(moment: Instant | None) -> str:
+    """An instant for people and machines: ISO 8601, UTC; "" for none."""
+    return "" if moment is None else to_datetime(moment).isoformat().replace("+00:00", "Z")
+
+
+def with_times(document: dict[str, object]) -> dict[str, object]:
+    """The document with its instants, which are known by their names, as ISO 8601."""
+    return {name: _with_time(name, value) for name, value in document.items()}
+
+
+def _with_time(name: str, value: object) -> object:
+    if isinstance(value, dict):
+        return with_times(value)
+    if isinstance(value, list):
+        return [_with_time("", one) for one in value]
+    timed = name in ("at", "valid_until") or name.endswith(("_at", "_start", "_end"))
+    return time_of(Instant(value)) if timed and isinstance(value, int) else value
+
+
+def instant_of(name: str, written: str) -> Instant:
+    """The instant of an ISO 8601 time with a zone. Raises InvalidArgument."""
+    try:
+        return instant(datetime.fromisoformat(written))
+    except ValueError as error:
+        if isinstance(error, InvalidArgument):
+            raise
+        raise InvalidArgument(f"{name}: not a time", hint="Write 2026-01-31T12:00:00Z.") from None
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _cell(value: str) -> str:
+    """Printable on one line: what comes from outside must not move the cursor of a terminal."""
+    shown = "".join(character if character.isprintable() else "\ufffd" for character in value)
+    return shown if len(shown) <= CELL_CHARACTERS_MAX else shown[: CELL_CHARACTERS_MAX - 1] + "…"
