@@ -19,7 +19,11 @@ from purchase_core.instants import Instant
 
 @attrs.frozen
 class Cluster:
-    """Registers of connected objects, by object key. `root` is the least key, an intent's if there is one."""
+    """Registers of connected objects, by object key. `root` is the least key, an intent's if there is one.
+
+    Objects that are only named do not count for the root: they may turn out to be another customer's, and
+    two clusters must never have one root.
+    """
 
     root: str
     lane: str
@@ -44,8 +48,7 @@ def absorb(clusters: Iterable[Cluster], fact: Fact, lane: str) -> Cluster:
 
 
 def _root(registers: Mapping[str, Register]) -> str:
-    keys = {name for one in registers.values() for name in one.names}.union(registers)
-    return min(keys, key=lambda key: (not key.startswith("intent:"), key))
+    return min(registers, key=lambda key: (not key.startswith("intent:"), key))
 
 
 def encode_cluster(cluster: Cluster) -> bytes:

@@ -21,9 +21,9 @@ from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import CustomerClaim
 from purchase_core.ports.store import Batch, View
-from purchase_core.projection.placing import place
+from purchase_core.projection.placing import Places, place, provider_customer
 from purchase_core.records.effect import Effect
-from purchase_core.records.lane import Lane, LaneStep, customer_of
+from purchase_core.records.lane import Lane, LaneStep, customer_of, object_lane
 from purchase_core.records.reference import Reference
 
 
@@ -58,16 +58,10 @@ class Change:
         self._before: dict[str, Cluster] = dict(view.clusters)
         self._clusters: dict[str, Cluster] = dict(view.clusters)
         self._roots = {key: one.root for key, one in view.references.items() if one.root}
-        self._placed: dict[str, str] = {}
-        self._links: dict[str, str] = {}
+        self.places = Places(view)
         self._lanes: dict[str, None] = {}
         self._touched: dict[str, None] = {}
         self._recorded: list[RecordedFact] = []
-
-    @property
-    def placed(self) -> Mapping[str, str]:
-        """Lanes of the objects that this change has placed so far."""
-        return self._placed
 
     def step(self, lane: str) -> None:
         """Move this lane on, whether or not a fact belongs to it: something is being decided about it."""
@@ -76,7 +70,7 @@ class Change:
     def apply(self, fact: Fact) -> None:
         """Place the fact and absorb it into its cluster."""
         fact = map_prices(fact, self._view)
-        placement = place(fact, self._view, self._claims, self._placed)
+        placement = place(fact, self.places, self._claims)
         for lane in placement.joined:
             self.link(lane, placement.lane)
         self._recorded.append(RecordedFact(fact, placement.lane, self._now, self._cause))
@@ -86,13 +80,36 @@ class Change:
         cluster = absorb([self._clusters.pop(root) for root in mine], fact, placement.lane)
         self._touched.update(dict.fromkeys([*mine, cluster.root]))
         self._clusters[cluster.root] = cluster
+        self.places.objects[fact.object] = cluster.lane
         for member in cluster.members():
             self._place_member(member, cluster)
+        customer = provider_customer(fact)
+        if customer and not customer_of(cluster.lane):
+            self.step(object_lane(customer))  # a link that arrives at the same time must not miss this
+
+    def own(self, customer: Reference) -> bool:
+        """Tie a provider's customer to a lane of ours; False where another has it already.
+
+        Some providers give two of our customers one of theirs. Whose its objects are must then be told by
+        other references, so the shared one owns nothing any more.
+        """
+        shared = self.places.of(customer.object) not in ("", customer.lane)
+        self.places.objects[customer.object] = object_lane(customer.object) if shared else customer.lane
+        self.step(customer.lane)
+        self.step(object_lane(customer.object))
+        return not shared
 
     def link(self, lane: str, owner: str) -> None:
-        """Tie an unowned lane to its owner: its clusters move over, its facts stay where they are."""
-        self._links[lane] = owner
-        self._lanes.update({lane: None, owner: None})
+        """Tie an unowned lane to its owner: its clusters move over, its facts stay where they are.
+
+        What was linked to it is linked to the owner from now on, so that links are never chained.
+        """
+        if self.places.owner(lane) != lane:
+            return  # it has found its owner since it was asked for
+        linked = [one.lane for one in self._view.lanes.values() if one.linked_to == lane]
+        linked += [one for one, known in self.places.links.items() if known == lane]
+        self.places.links.update(dict.fromkeys([lane, *linked], owner))
+        self._lanes.update(dict.fromkeys([lane, *linked, owner]))
         for root, cluster in list(self._clusters.items()):
             if cluster.lane == lane:
                 self._clusters[root] = moved = attrs.evolve(cluster, lane=owner)
@@ -134,12 +151,11 @@ class Change:
         return [one[root] for one in (self._before, self._clusters) if root in one]
 
     def _place_member(self, member: str, cluster: Cluster) -> None:
-        known = self._view.references.get(member)
-        owner = self._links.get(known.lane, known.lane) if known else ""
-        if owner and owner != cluster.lane and customer_of(owner):
+        known = self.places.of(member)
+        if known != cluster.lane and customer_of(known):
             return  # it is another customer's, whatever this fact says
         self._roots[member] = cluster.root
-        self._placed[member] = cluster.lane
+        self.places.objects[member] = cluster.lane
 
     def _rows(
         self, clusters: Mapping[str, Cluster], offers: Mapping[str, OfferVersion]
@@ -158,16 +174,16 @@ class Change:
             lane = self._view.lanes.get(name, Lane(name))
             mine = [row for row in changed if row.lane == name]
             left = [key for key in gone if before[key].lane == name]
-            left += [key for key, row in before.items() if row.lane == name and name in self._links]
+            left += [key for key, row in before.items() if row.lane == name and name in self.places.links]
             document = lane.document
             if mine or left:
                 live = exchange(decode_live(document), left, mine, now=self._now)
                 document = encode_live(live)
-            steps.append(LaneStep(name, lane.version, document, self._links.get(name, lane.linked_to)))
+            steps.append(LaneStep(name, lane.version, document, self.places.links.get(name, lane.linked_to)))
         return tuple(steps)
 
     def _references(self) -> tuple[Reference, ...]:
-        wanted = (Reference(key, lane, self._roots.get(key, "")) for key, lane in self._placed.items())
+        wanted = (Reference(key, lane, self._roots.get(key, "")) for key, lane in self.places.objects.items())
         return tuple(one for one in wanted if self._view.references.get(one.object) != one)
 
     def _effects(self, before: RowsByKey, after: RowsByKey) -> list[Effect]:

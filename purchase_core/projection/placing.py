@@ -1,33 +1,63 @@
 """Placing: to which lane a fact belongs. Stored references first; what metadata claims comes last.
 
-A fact goes to the lane that its own object, or an object it names, is already in; else to the customer
-that the provider's customer is linked to; else to a customer of ours that the metadata claims and that we
-know; else it waits in a lane of its own. A claim never moves an object from one customer to another.
+An intent belongs to its customer. Any other fact goes to the lane that its own object, or an object it
+names, is already in; else to where its agreement is; else to the customer that the provider's customer is
+linked to; else to a customer of ours that the metadata claims and that we know; else it waits in the lane
+of its agreement, its *home*. A claim never moves an object from one customer to another.
+
+The home is linked to the owner with the first fact that has one. So renewals, which name nothing, find
+their way without a customer link; and two changes that see an agreement for the first time at once both
+step its home, so that they cannot put it in two places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
 from purchase_core.facts.bodies import (
+    AttemptMade,
     DisputeSeen,
+    IntentPlaced,
     InvoiceLine,
     InvoiceSeen,
     Item,
     RefundSeen,
     SubscriptionSeen,
 )
+from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.fact import OWN, Fact, names, object_key
 from purchase_core.ports.provider import CustomerClaim
 from purchase_core.ports.store import Question, View
-from purchase_core.records.lane import customer_lane, customer_of, object_lane
+from purchase_core.records.lane import Lane, customer_lane, customer_of, object_lane
+
+GUARDS = object_lane("customer:")  # lanes that only guard the link of a provider's customer
+
+
+@attrs.frozen
+class Places:
+    """Which lane everything is in: as the view has it, and as the change at hand has moved it since."""
+
+    view: View
+    objects: dict[str, str] = attrs.Factory(dict)
+    links: dict[str, str] = attrs.Factory(dict)
+
+    def of(self, key: str) -> str:
+        """The lane that an object is in, or ""."""
+        reference = self.view.references.get(key)
+        lane = self.objects.get(key) or (reference.lane if reference else "")
+        return self.owner(lane) if lane else ""
+
+    def owner(self, lane: str) -> str:
+        """The lane that this one is linked to, or itself."""
+        lane = self.view.lanes.get(lane, Lane(lane)).linked_to or lane
+        return self.links.get(lane, lane)
 
 
 @attrs.frozen
 class Placement:
-    """Where a fact goes. `joined`: lanes of unowned objects that it ties to this one."""
+    """Where a fact goes. `joined`: lanes that nobody owns and that it ties to this one."""
 
     lane: str
     joined: tuple[str, ...] = ()
@@ -37,13 +67,43 @@ def question(facts: Sequence[Fact], claims: Sequence[CustomerClaim], lanes: Sequ
     """What must be read before these facts can be placed and applied."""
     objects: dict[str, None] = {}
     prices: dict[tuple[str, str], None] = {}
+    wanted = dict.fromkeys([*lanes, *(customer_lane(claim.customer) for claim in claims)])
     for fact in facts:
         objects.update(dict.fromkeys((fact.object, *names(fact))))
+        wanted[home(fact)] = None
         if customer := provider_customer(fact):
-            objects[customer] = None
+            objects[customer] = wanted[object_lane(customer)] = None
         prices.update(dict.fromkeys((fact.connection, line.price) for line in priced(fact)))
-    wanted = dict.fromkeys([*lanes, *(customer_lane(claim.customer) for claim in claims)])
     return Question(tuple(objects), tuple(prices), tuple(wanted))
+
+
+def widened(asked: Question, view: View) -> Question:
+    """The question, and what its answer shows to be wanted too: asked again until it stays the same.
+
+    A lane that nobody owns may be about to find its owner: then all of it moves, and what is linked to it.
+    """
+    unowned = [one.lane for one in view.lanes.values() if may_move(one)]
+    behind = [
+        lane for one in view.clusters.values() if one.lane in asked.whole_lanes for lane in _lanes_behind(one)
+    ]
+    return attrs.evolve(
+        asked,
+        lanes=tuple(dict.fromkeys([*asked.lanes, *behind])),
+        whole_lanes=tuple(dict.fromkeys([*asked.whole_lanes, *unowned])),
+    )
+
+
+def may_move(lane: Lane) -> bool:
+    """Whether nobody owns what is in a lane."""
+    return not (customer_of(lane.lane) or lane.linked_to or lane.lane.startswith(GUARDS))
+
+
+def _lanes_behind(cluster: Cluster) -> Iterator[str]:
+    """Every lane that facts of an unowned cluster may lie in."""
+    yield from map(object_lane, cluster.members())
+    for one in cluster.registers.values():
+        if subscription := getattr(one.newest.body, "subscription", ""):
+            yield object_lane(object_key("subscription", one.object.split(":", 2)[1], subscription))
 
 
 def provider_customer(fact: Fact) -> str:
@@ -60,19 +120,39 @@ def priced(fact: Fact) -> tuple[Item | InvoiceLine, ...]:
     return body.lines if isinstance(body, InvoiceSeen) else ()
 
 
-def place(fact: Fact, view: View, claims: Sequence[CustomerClaim], placed: Mapping[str, str]) -> Placement:
-    """The lane of a fact. `placed` holds objects that earlier facts of the same change have placed."""
-    lanes = [lane for key in (fact.object, *names(fact)) if (lane := _lane_of(key, view, placed))]
-    owned = [lane for lane in lanes if customer_of(lane)]
-    if owned:
-        lane = owned[0]  # the object's own customer; where it has none, the first one named
+def home(fact: Fact) -> str:
+    """The lane in which a fact waits while nobody owns it.
+
+    Everything about one subscription waits together, else everything about one invoice.
+    """
+    body, connection = fact.body, fact.connection
+    if isinstance(body, IntentPlaced):
+        return customer_lane(body.customer)
+    if isinstance(body, AttemptMade):
+        return object_lane(
+            object_key("session", body.connection, body.session) if body.session else fact.object
+        )
+    for kind in ("subscription", "invoice"):
+        if named := getattr(body, kind, ""):
+            return object_lane(object_key(kind, connection, named))
+    return object_lane(fact.object)
+
+
+def place(fact: Fact, places: Places, claims: Sequence[CustomerClaim]) -> Placement:
+    """The lane of a fact."""
+    lanes = [lane for key in (fact.object, *names(fact)) if (lane := places.of(key))]
+    lanes.append(places.owner(home(fact)))
+    if isinstance(fact.body, IntentPlaced):
+        lane = customer_lane(fact.body.customer)
     else:
-        lane = _linked(fact, view, placed) or _claimed(fact, view, claims) or _unowned(fact, lanes)
+        # The object's own customer; where it has none, the first one named.
+        owned = next((one for one in lanes if customer_of(one)), "")
+        lane = owned or _linked(fact, places) or _claimed(fact, places.view, claims) or lanes[0]
     unowned = dict.fromkeys(one for one in lanes if not customer_of(one) and one != lane)
     return Placement(lane, tuple(unowned))
 
 
-def is_ours(fact: Fact, view: View, claims: Sequence[CustomerClaim], placed: Mapping[str, str]) -> bool:
+def is_ours(fact: Fact, places: Places, claims: Sequence[CustomerClaim]) -> bool:
     """Whether a fact concerns us at all; other applications and people may use the same account.
 
     Ours is what carries our reference, is or names something we know, or has a price we made.
@@ -80,32 +160,22 @@ def is_ours(fact: Fact, view: View, claims: Sequence[CustomerClaim], placed: Map
     if fact.connection == OWN or claims or bool(getattr(fact.body, "intent", "")):
         return True
     keys = (fact.object, *names(fact), provider_customer(fact))
-    if any(_lane_of(key, view, placed) for key in keys if key):
+    if any(places.of(key) for key in keys if key) or home(fact) in {*places.view.lanes, *places.links}:
         return True
-    return any((fact.connection, line.price) in view.prices for line in priced(fact))
+    return any((fact.connection, line.price) in places.view.prices for line in priced(fact))
 
 
-def unknown_invoice(fact: Fact, view: View, placed: Mapping[str, str]) -> str:
+def unknown_invoice(fact: Fact, places: Places) -> str:
     """Id of the invoice that a refund or dispute is of, if it must be fetched to tell whose it is."""
     if not isinstance(fact.body, RefundSeen | DisputeSeen):
         return ""
-    keys = (fact.object, *names(fact))
-    return "" if any(_lane_of(key, view, placed) for key in keys) else fact.body.invoice
+    return "" if any(places.of(key) for key in (fact.object, *names(fact))) else fact.body.invoice
 
 
-def _lane_of(key: str, view: View, placed: Mapping[str, str]) -> str:
-    if key in placed:
-        return placed[key]
-    reference = view.references.get(key)
-    if reference is None:
-        return ""
-    lane = view.lanes.get(reference.lane)
-    return lane.linked_to or lane.lane if lane else reference.lane
-
-
-def _linked(fact: Fact, view: View, placed: Mapping[str, str]) -> str:
+def _linked(fact: Fact, places: Places) -> str:
     customer = provider_customer(fact)
-    return _lane_of(customer, view, placed) if customer else ""
+    lane = places.of(customer) if customer else ""
+    return lane if customer_of(lane) else ""  # a customer that several of ours share has no owner
 
 
 def _claimed(fact: Fact, view: View, claims: Sequence[CustomerClaim]) -> str:
@@ -115,15 +185,3 @@ def _claimed(fact: Fact, view: View, claims: Sequence[CustomerClaim]) -> str:
         if claim.provider_customer in ("", named) and lane in view.lanes:
             return lane
     return ""
-
-
-def _unowned(fact: Fact, lanes: Sequence[str]) -> str:
-    if lanes:
-        return lanes[0]
-    # Everything about one subscription waits together, else everything about one invoice.
-    body, connection = fact.body, fact.connection
-    if subscription := getattr(body, "subscription", ""):
-        return object_lane(object_key("subscription", connection, subscription))
-    if invoice := getattr(body, "invoice", ""):
-        return object_lane(object_key("invoice", connection, invoice))
-    return object_lane(fact.object)

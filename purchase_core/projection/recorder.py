@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from purchase_core.errors import LaneConflict
-from purchase_core.facts.fact import Fact
+from purchase_core.facts.fact import Fact, names
 from purchase_core.facts.rows import CaseRow
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
@@ -16,8 +16,8 @@ from purchase_core.ports.store import Batch, Store, View
 from purchase_core.projection.change import Change
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.offers import OfferShelf
-from purchase_core.projection.placing import is_ours, question, unknown_invoice
-from purchase_core.records.lane import customer_of
+from purchase_core.projection.placing import is_ours, question, unknown_invoice, widened
+from purchase_core.records.lane import object_lane
 from purchase_core.records.reference import Reference
 
 CONFLICT_RETRIES_MAX = 25
@@ -44,13 +44,15 @@ class Recorded:
 class Work:
     """Facts to record, with the claims that came with them.
 
-    `lanes` are stepped even if no fact belongs to them; `links` tie lanes that nobody owns to their owner.
+    `lanes` are stepped even if no fact belongs to them. `owner` ties a provider's customer to a lane of ours,
+    and with it the lanes `waiting`, which nobody owns yet.
     """
 
     facts: tuple[Fact, ...] = ()
     claims: tuple[CustomerClaim, ...] = ()
     lanes: tuple[str, ...] = ()
-    links: tuple[tuple[str, str], ...] = ()
+    owner: Reference | None = None
+    waiting: tuple[str, ...] = ()
 
 
 class Recorder:
@@ -98,40 +100,63 @@ class Recorder:
         raise LaneConflict(message)
 
     async def link(self, reference: Reference, *, cause: str) -> Recorded:
-        """Tie a provider's customer to a lane of ours, and with it what waited for an owner."""
+        """Tie a provider's customer to a lane of ours, and with it what waited for an owner.
+
+        A provider's customer that is linked to another customer of ours is *shared* from now on: new
+        objects of it wait for a reference of their own.
+        """
         _, connection, customer = reference.object.split(":", 2)
         waiting = await self._store.waiting_lanes(connection, customer)
-        work = Work(lanes=(reference.lane,), links=tuple((lane, reference.lane) for lane in waiting))
-
-        def addition(batch: Batch) -> Batch:
-            return attrs.evolve(batch, references=(*batch.references, reference))
-
-        return await self.record(work, cause=cause, addition=addition)
+        while True:
+            work = Work(owner=reference, waiting=tuple(waiting))
+            recorded = await self.record(work, cause=cause, addition=lambda batch: batch)
+            left = await self._store.waiting_lanes(connection, customer)
+            if set(left) <= set(waiting):
+                return recorded
+            waiting = left  # they came while we linked; whatever comes later sees the link
 
     async def _view(self, work: Work) -> View:
-        asked = question(work.facts, work.claims, (*work.lanes, *(lane for lane, _ in work.links)))
-        view = await self._store.look(asked)
-        unowned = [one.lane for one in view.lanes.values() if not customer_of(one.lane) and not one.linked_to]
-        if unowned:
-            # A lane that nobody owns yet may be about to find its owner: then all of it moves.
-            view = await self._store.look(attrs.evolve(asked, whole_lanes=tuple(unowned)))
-        return view
+        lanes = [*work.lanes, *work.waiting]
+        if work.owner:
+            lanes += [work.owner.lane, object_lane(work.owner.object)]
+        asked = question(work.facts, work.claims, lanes)
+        if work.owner:
+            asked = attrs.evolve(asked, objects=(*asked.objects, work.owner.object))
+        while True:
+            view = await self._store.look(asked)
+            wider = widened(asked, view)
+            if wider == asked:
+                return view
+            asked = wider
 
     async def _decide(self, work: Work, view: View, batch_id: str, cause: str) -> Recorded:
         change = Change(view, work.claims, now=self._clock.now(), cause=cause)
-        foreign = 0
         for lane in work.lanes:
             change.step(lane)
-        for lane, owner in work.links:
-            change.link(lane, owner)
-        for fact in work.facts:
-            invoice = unknown_invoice(fact, view, change.placed)
-            if invoice:
+        if work.owner and change.own(work.owner):
+            for lane in work.waiting:
+                change.link(lane, work.owner.lane)
+        left = _apply_ours(change, work)
+        carried = {fact.object for fact in work.facts}
+        for fact in left:
+            invoice = unknown_invoice(fact, change.places)
+            if invoice and carried.isdisjoint(names(fact)):
                 why = f"{fact.kind} of an invoice that was not seen yet"
                 return Recorded(needs=(Need("invoice", invoice, why),))
-            if is_ours(fact, view, work.claims, change.placed):
+        offers = await self._offers.learn(change.versions())
+        return Recorded(change.parts(batch_id, offers), foreign=len(left))
+
+
+def _apply_ours(change: Change, work: Work) -> list[Fact]:
+    """Apply the facts that are ours, and return the others. One may be ours by what another one shows."""
+    left = list(work.facts)
+    while True:
+        foreign = []
+        for fact in left:
+            if is_ours(fact, change.places, work.claims) and not unknown_invoice(fact, change.places):
                 change.apply(fact)
             else:
-                foreign += 1
-        offers = await self._offers.learn(change.versions())
-        return Recorded(change.parts(batch_id, offers), foreign=foreign)
+                foreign.append(fact)
+        if len(foreign) in (0, len(left)):
+            return foreign
+        left = foreign
