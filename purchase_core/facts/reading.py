@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TypeVar, cast
 
 from purchase_core.facts.bodies import (
@@ -33,34 +32,40 @@ ENDED_SUBSCRIPTIONS = frozenset({"canceled", "incomplete_expired"})
 
 
 class Reading:
-    """One cluster, understood. Everything is computed from the registers, on demand and once.
+    """One cluster, understood. Everything is computed once, from the registers.
 
     A cluster has one intent; should forged or mixed-up metadata join two, the least key counts and the
     other stays open, so that no payment answers two.
+
+    `intent` is the checkout intent, if it is known; `attempts` are those at it, on whatever connection.
+    `invoice_verdicts` say per invoice key how it stands to the intent, and what is wrong where it does not
+    match; `subscription_verdicts` per subscription key whether it is bound, and what is wrong where not.
+    `settling_invoice` is the key of the invoice that answers the intent, `settled_by` that of whatever does:
+    a paid invoice, or a subscription whose trial is confirmed; "" for none.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self._registers = [cluster.registers[key] for key in sorted(cluster.registers)]
-
-    def of(self, body: type[B]) -> list[tuple[Register, B]]:
-        """The registers of one kind, with their newest bodies, by ascending key."""
-        return [(one, one.newest.body) for one in self._registers if type(one.newest.body) is body]
-
-    @cached_property
-    def intent(self) -> IntentPlaced | None:
-        """The checkout intent, if it is known."""
+        self._seen: dict[type, list[tuple[Register, Body]]] = {}
+        for key in sorted(cluster.registers):
+            one = cluster.registers[key]
+            self._seen.setdefault(type(one.newest.body), []).append((one, one.newest.body))
         placed = self.of(IntentPlaced)
-        return placed[0][1] if placed else None
+        self.intent = placed[0][1] if placed else None
+        self.attempts = [
+            made for _, made in self.of(AttemptMade) if self.intent and made.intent == self.intent.id
+        ]
+        self.invoice_verdicts = self._judge_invoices()
+        matched = (key for key, (match, _) in self.invoice_verdicts.items() if match == MATCHED)
+        self.settling_invoice = next(matched, "")
+        self.subscription_verdicts = self._judge_subscriptions()
+        self.settled_by = self._settled_by()
 
-    @cached_property
-    def attempts(self) -> list[AttemptMade]:
-        """Every attempt at the intent, on whatever connection."""
-        return [made for _, made in self.of(AttemptMade) if self.intent and made.intent == self.intent.id]
+    def of(self, body: type[B]) -> Sequence[tuple[Register, B]]:
+        """The registers of one kind, with their newest bodies, by ascending key."""
+        return cast("Sequence[tuple[Register, B]]", self._seen.get(body, ()))
 
-    @cached_property
-    def invoice_verdicts(self) -> dict[str, tuple[str, str]]:
-        """Per invoice key: how it stands to the intent, and what is wrong where it does not match."""
+    def _judge_invoices(self) -> dict[str, tuple[str, str]]:
         verdicts = {one.object: self._invoice_verdict(one, seen) for one, seen in self.of(InvoiceSeen)}
         paid = [key for key, (match, _) in verdicts.items() if match == MATCHED]
         for key in sorted(paid, key=self._payment_order)[1:]:
@@ -83,17 +88,8 @@ class Reading:
         invoice = cast("InvoiceSeen", one.newest.body)
         return invoice.paid_at or one.first.order, key
 
-    @cached_property
-    def settling_invoice(self) -> str:
-        """Key of the invoice that answers the intent, or ""."""
-        return next((key for key, (match, _) in self.invoice_verdicts.items() if match == MATCHED), "")
-
-    @cached_property
-    def subscription_verdicts(self) -> dict[str, tuple[bool, str]]:
-        """Per subscription key: whether it is bound, and what is wrong where it is not.
-
-        One subscription answers one intent: a second one would bill twice at the next renewal.
-        """
+    def _judge_subscriptions(self) -> dict[str, tuple[bool, str]]:
+        """One subscription answers one intent: a second one would bill twice at the next renewal."""
         verdicts = {
             one.object: self._subscription_verdict(one, seen) for one, seen in self.of(SubscriptionSeen)
         }
@@ -131,9 +127,7 @@ class Reading:
         subscription = cast("SubscriptionSeen", one.newest.body)
         return subscription.status in ENDED_SUBSCRIPTIONS, subscription.started_at, key
 
-    @cached_property
-    def settled_by(self) -> str:
-        """Key of what answers the intent: a paid invoice, or a subscription whose trial is confirmed."""
+    def _settled_by(self) -> str:
         if self.settling_invoice or self.intent is None:
             return self.settling_invoice
         return next((key for key, (bound, _) in self.subscription_verdicts.items() if bound), "")

@@ -190,7 +190,7 @@ class MemoryStore(Store):
         lanes = _named(held.lanes, asked)
         owners = _named(held.lanes, [lane.linked_to for lane in lanes.values()])
         clusters = _named(held.clusters, [one.root for one in references.values()])
-        whole = {root: one for root, one in held.clusters.items() if one.lane in question.whole_lanes}
+        whole = self._clusters_of(question.whole_lanes)
         wanted = set(question.prices)
         prices = {
             (one.connection, one.price): one
@@ -319,6 +319,11 @@ class MemoryStore(Store):
     def _require_open(self) -> None:
         if self._closed:
             raise StoreUnavailable("the store is closed")
+
+    def _clusters_of(self, lanes: Sequence[str]) -> dict[str, Cluster]:
+        if not lanes:
+            return {}
+        return {root: one for root, one in self.database.clusters.items() if one.lane in lanes}
 
     def _table(self, row_type: type[R]) -> list[R]:
         return [row for row in self.database.rows.values() if isinstance(row, row_type)]
