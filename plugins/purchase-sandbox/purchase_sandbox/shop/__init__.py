@@ -1,0 +1,1 @@
+"""The demo shop: pricing page, checkout button, account page. An application like any other."""
