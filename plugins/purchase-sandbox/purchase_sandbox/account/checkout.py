@@ -1,0 +1,112 @@
+"""Checkout sessions: opened by the application, paid on the hosted page, expired by anybody or by time."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import attrs
+
+from purchase_core.instants import SECOND, Instant
+from purchase_core.money import MINOR_MAX
+
+from .billing import bill_session
+from .book import Book
+from .cards import AUTHENTICATION_FAILED, CARDS
+from .objects import Customer, Price, Session
+from .refusal import Refusal, invalid, wrong_state
+from .requests import MakeSession
+from .subscriptions import subscribe
+
+MODES = ("subscription", "payment")
+
+
+def open_session(book: Book, request: MakeSession, page: str) -> Session:
+    """Open a checkout page. `page` is the address of this sandbox's pages, to which the id is added."""
+    price = book.get(Price, request.price)
+    book.get(Customer, request.customer)
+    if request.mode not in MODES or (request.mode == "subscription") != (price.interval is not None):
+        raise invalid("mode must be subscription for a price with an interval, and payment for one without")
+    if request.trial_days and request.mode != "subscription":
+        raise invalid("only a subscription has a trial")
+    if price.unit_amount * request.quantity > MINOR_MAX:
+        raise invalid("the total is too large")
+    for url in (request.success_url, request.cancel_url):
+        _check_url(url)
+    identifier = book.new_id("cs")
+    session = Session(
+        id=identifier,
+        url=page + identifier,
+        mode=request.mode,
+        price=price.id,
+        quantity=request.quantity,
+        trial_days=request.trial_days,
+        customer=request.customer,
+        success_url=request.success_url.replace("{CHECKOUT_SESSION_ID}", identifier),
+        cancel_url=request.cancel_url.replace("{CHECKOUT_SESSION_ID}", identifier),
+        expires_at=Instant(book.clock.now() + request.expires_in_seconds * SECOND),
+        metadata=request.metadata,
+    )
+    return book.tell("checkout.session.created", session)
+
+
+def expire_session(book: Book, identifier: str, at: Instant | None = None) -> Session:
+    """Make an open session unpayable. Raises Refusal if it is paid or expired."""
+    session = _open(book, identifier)
+    return book.tell("checkout.session.expired", attrs.evolve(session, status="expired"), at)
+
+
+def pay(book: Book, identifier: str, card: str, *, authenticated: bool = False) -> Session:
+    """The buyer pays with a test card. Raises Refusal (402) if the card does not pay.
+
+    A card with a challenge pays once the buyer is `authenticated`.
+    """
+    session = _open(book, identifier)
+    if card not in CARDS:
+        raise invalid("no such test card")
+    chosen = CARDS[card]
+    if chosen.challenge and not authenticated:
+        raise Refusal(402, "authentication_required", "the card asks for 3-D Secure")
+    if chosen.refusal:
+        raise decline(book, identifier, chosen.refusal)
+    price = book.get(Price, session.price)
+    at = book.clock.now()
+    subscription = subscribe(book, session, price, card, at) if session.mode == "subscription" else None
+    invoice = bill_session(book, session, price, subscription, at)
+    if subscription:
+        subscription = book.tell(
+            "subscription.created", attrs.evolve(subscription, latest_invoice=invoice.id), at
+        )
+    complete = attrs.evolve(
+        session,
+        status="complete",
+        payment_status="no_payment_required" if session.trial_days else "paid",
+        subscription=subscription.id if subscription else None,
+        invoice=invoice.id,
+        last_error=None,
+    )
+    return book.tell("checkout.session.completed", complete, at)
+
+
+def decline(book: Book, identifier: str, code: str = AUTHENTICATION_FAILED) -> Refusal:
+    """Note that a card did not pay, and return the refusal. The session stays open."""
+    session = _open(book, identifier)
+    book.tell("checkout.session.payment_failed", attrs.evolve(session, last_error=code))
+    return Refusal(402, code, "the card did not pay")
+
+
+def _open(book: Book, identifier: str) -> Session:
+    session = book.get(Session, identifier)
+    if session.status != "open":
+        raise wrong_state(f"the session is {session.status}")
+    return session
+
+
+def _check_url(url: str) -> None:
+    """Refuse an address that a browser should not be sent to."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise invalid("a URL cannot be read") from None
+    web = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username
+    if not web or not url.isprintable() or " " in url or "\\" in url:
+        raise invalid("success_url and cancel_url must be addresses of web pages")

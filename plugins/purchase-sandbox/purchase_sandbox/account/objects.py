@@ -1,0 +1,181 @@
+"""What an account holds. Frozen; encoded to JSON as they stand, these are the sandbox's documents.
+
+Instants are integer microseconds since the epoch, amounts integer minor units. `updated` is the stamp of
+the state shown: strictly increasing over the whole account, and equal to `created` of the event that tells
+of it, so that an answer and its webhook are one observation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import attrs
+
+from purchase_core.instants import Instant
+
+NEVER = Instant(0)
+
+
+@attrs.frozen(kw_only=True)
+class Customer:
+    """Somebody who buys. E-mails are not unique."""
+
+    id: str
+    object: str = "customer"
+    email: str = attrs.field(default="", repr=False)
+    metadata: Mapping[str, str]
+    created: Instant = NEVER
+    updated: Instant = NEVER
+
+
+@attrs.frozen(kw_only=True)
+class Price:
+    """An amount for a product: per interval, or once where there is none. It never changes."""
+
+    id: str
+    object: str = "price"
+    product_name: str
+    unit_amount: int
+    currency: str
+    interval: str | None = None
+    interval_count: int = 1
+    metadata: Mapping[str, str]
+    created: Instant = NEVER
+    updated: Instant = NEVER
+
+
+@attrs.frozen(kw_only=True)
+class Session:
+    """A checkout page. `status`: open | complete | expired.
+
+    `payment_status`: unpaid | paid | no_payment_required.
+    """
+
+    id: str
+    object: str = "checkout.session"
+    url: str
+    mode: str
+    status: str = "open"
+    payment_status: str = "unpaid"
+    price: str
+    quantity: int
+    trial_days: int
+    customer: str
+    subscription: str | None = None
+    invoice: str | None = None
+    success_url: str
+    cancel_url: str
+    expires_at: Instant
+    last_error: str | None = None
+    metadata: Mapping[str, str]
+    created: Instant = NEVER
+    updated: Instant = NEVER
+
+
+@attrs.frozen(kw_only=True)
+class SubscriptionItem:
+    """The item of a subscription, with what its price says."""
+
+    price: str
+    quantity: int
+    unit_amount: int
+    currency: str
+
+
+@attrs.frozen(kw_only=True)
+class Subscription:
+    """A subscription. `status`: trialing | active | past_due | canceled.
+
+    Period `index` is counted from `anchor`; during a trial it is -1, and the anchor is the trial's end.
+    """
+
+    id: str
+    object: str = "subscription"
+    status: str
+    customer: str
+    items: tuple[SubscriptionItem, ...]
+    anchor: Instant
+    index: int
+    period_start: Instant
+    period_end: Instant
+    started_at: Instant
+    trial_end: Instant | None = None
+    cancel_at: Instant | None = None
+    ended_at: Instant | None = None
+    payment_method: str
+    latest_invoice: str | None = None
+    metadata: Mapping[str, str]
+    created: Instant = NEVER
+    updated: Instant = NEVER
+
+
+@attrs.frozen(kw_only=True)
+class Line:
+    """A line of an invoice. `amount` is what it adds to the total; a credit is negative."""
+
+    price: str
+    quantity: int
+    unit_amount: int
+    amount: int
+    currency: str
+    period_start: Instant | None = None
+    period_end: Instant | None = None
+    proration: bool = False
+    trial: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Invoice:
+    """A bill. `status`: open | paid | void | uncollectible.
+
+    `billing_reason`: purchase | subscription_create | subscription_cycle | subscription_update.
+    """
+
+    id: str
+    object: str = "invoice"
+    status: str
+    billing_reason: str
+    customer: str
+    subscription: str | None = None
+    currency: str
+    total: int
+    amount_paid: int
+    lines: tuple[Line, ...]
+    paid_at: Instant | None = None
+    attempts: int = 1
+    next_attempt_at: Instant | None = None
+    metadata: Mapping[str, str]
+    created: Instant = NEVER
+    updated: Instant = NEVER
+
+
+@attrs.frozen(kw_only=True)
+class Refund:
+    """Money that went back for an invoice. `status`: succeeded (others are left for approvals to come)."""
+
+    id: str
+    object: str = "refund"
+    invoice: str
+    amount: int
+    currency: str
+    status: str = "succeeded"
+    metadata: Mapping[str, str]
+    created: Instant = NEVER
+    updated: Instant = NEVER
+
+
+Thing: TypeAlias = Customer | Price | Session | Subscription | Invoice | Refund
+
+
+def due_at(thing: Thing) -> Instant | None:
+    """When something happens to the object by itself."""
+    match thing:
+        case Session(status="open"):
+            return thing.expires_at
+        case Subscription() if thing.status != "canceled":
+            return thing.period_end
+        case Invoice(status="open"):
+            return thing.next_attempt_at
+        case _:
+            return None

@@ -1,0 +1,251 @@
+"""The adapter: the provider port over the sandbox's HTTP API.
+
+It is also meant to be read by authors of other adapters. What a call means stands here; how it is made, in
+`client.py`; which error comes of it, in `errors.py`; what a document means, in `normalise.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from purchase_core.errors import MalformedBody, ProviderRefused
+from purchase_core.facts.fact import Fact, object_key
+from purchase_core.instants import Instant
+from purchase_core.ports.provider import (
+    EVENT_PAGE_MAX,
+    CheckoutRequest,
+    Connection,
+    CustomerRequest,
+    Event,
+    EventPage,
+    Fetched,
+    Headers,
+    Normalised,
+    ObjectPage,
+    OurReference,
+    PriceRequest,
+    Provider,
+    ProviderCheckout,
+)
+from purchase_core.secret import Secret, checked_webhook_secret
+from purchase_core.strict_json import decode
+
+from . import documents, signature
+from .client import Fields, Query, SandboxClient
+from .config import CAPABILITIES, PLUGIN
+from .errors import unclear
+from .normalise import DOCUMENTS, KIND_OF_OBJECT, KIND_OF_TYPE, Readable, fact, normalised
+
+PATHS: Mapping[str, str] = {
+    "session": "/v1/checkout/sessions",
+    "subscription": "/v1/subscriptions",
+    "invoice": "/v1/invoices",
+    "refund": "/v1/refunds",
+}
+FETCHED = "fetched"
+FETCHED_API_VERSION = "fetched"
+PRICES_MAX = 100
+
+_ID = re.compile(r"[A-Za-z0-9_]{1,255}")
+
+
+class SandboxProvider(Provider):
+    """One connection to one account of a sandbox."""
+
+    plugin = PLUGIN
+    capabilities = CAPABILITIES
+    signature_headers = (signature.HEADER,)
+
+    def __init__(
+        self, connection: Connection, account: str, client: SandboxClient, secrets: Sequence[Secret]
+    ) -> None:
+        super().__init__(connection, account)
+        name = f"a webhook secret of connection {connection.name!r}"
+        self._secrets = tuple(checked_webhook_secret(name, one) for one in secrets)
+        self._client = client
+
+    # --- pure ------------------------------------------------------------------------------------
+
+    def verify(self, body: bytes, headers: Headers, *, now: Instant) -> None:
+        signature.verify(body, headers, secrets=self._secrets, now=now)
+
+    def parse(self, body: bytes) -> Event:
+        event = documents.read(body, documents.Event)
+        about = documents.convert(event.data.object, documents.Head)
+        kind = KIND_OF_OBJECT.get(about.object, about.object)
+        return Event(
+            id=event.id,
+            type=event.type,
+            object=object_key(kind, self.connection.name, about.id),
+            occurred_at=Instant(event.created),
+            account=event.account,
+            mode=event.mode,
+            api_version=event.api_version,
+            payload=event.data.object,
+        )
+
+    def parse_fetched(self, fetched: Fetched) -> Event:
+        payload = decode(fetched.body)
+        if documents.convert(payload, documents.Head).id != fetched.id:
+            raise MalformedBody("what was fetched is another object")
+        return Event(
+            id="",
+            type=FETCHED,
+            object=object_key(fetched.kind, self.connection.name, fetched.id),
+            occurred_at=fetched.order,
+            account=self.account,
+            mode=self.connection.mode,
+            api_version=FETCHED_API_VERSION,
+            payload=payload,
+        )
+
+    def normalise(self, event: Event) -> Normalised:
+        told = event.object.partition(":")[0] if _is_fetched(event) else KIND_OF_TYPE.get(event.type, "")
+        if told not in DOCUMENTS:
+            return Normalised(ignored=f"{event.type} tells nothing about a sale")
+        return normalised(told, event.payload, event.occurred_at, self.connection)
+
+    # --- awaited ---------------------------------------------------------------------------------
+
+    async def fetch(self, kind: str, object_id: str) -> Fetched:
+        answer = await self._client.read(f"{_path(kind)}/{_safe(object_id)}")
+        return Fetched(kind, object_id, answer.as_of, answer.body)
+
+    async def ensure_customer(self, request: CustomerRequest, *, key: str) -> str:
+        metadata = OurReference(customer=request.customer).metadata(self.connection)
+        found = await self._client.find("/v1/customers", _query(metadata, limit=1), documents.Customer)
+        if found:
+            return found[0].id
+        fields: Fields = {"metadata": metadata, "email": request.email}
+        return (await self._client.write("/v1/customers", fields, documents.Customer, key=key)).id
+
+    async def ensure_price(self, request: PriceRequest, *, key: str) -> str:
+        metadata = OurReference(version=request.version).metadata(self.connection)
+        interval = request.interval or None
+        wanted = (request.unit_amount, request.currency, interval, request.interval_count)
+        query = [*_query(metadata, limit=PRICES_MAX), ("currency", request.currency)]
+        for price in await self._client.find("/v1/prices", query, documents.Price):
+            # A reference alone does not make it the price that is asked for: the amount must be the same.
+            if (price.unit_amount, price.currency, price.interval, price.interval_count) == wanted:
+                return price.id
+        fields: Fields = {
+            "product_name": request.product_name,
+            "unit_amount": request.unit_amount,
+            "currency": request.currency,
+            "interval": interval,
+            "interval_count": request.interval_count,
+            "metadata": metadata,
+        }
+        return (await self._client.write("/v1/prices", fields, documents.Price, key=key)).id
+
+    async def create_checkout(self, request: CheckoutRequest, *, key: str) -> ProviderCheckout:
+        fields: Fields = {
+            "mode": request.mode,
+            "price": request.price,
+            "quantity": request.quantity,
+            "customer": request.customer,
+            "success_url": request.success_url,
+            "cancel_url": request.cancel_url,
+            "trial_days": request.trial_days,
+            "metadata": request.reference.metadata(self.connection),
+        }
+        return self._checkout(
+            await self._client.write("/v1/checkout/sessions", fields, documents.Session, key=key)
+        )
+
+    async def find_checkout(self, attempt: str) -> ProviderCheckout | None:
+        query = _query(OurReference(attempt=attempt).metadata(self.connection), limit=1)
+        found = await self._client.find("/v1/checkout/sessions", query, documents.Session)
+        return self._checkout(found[0]) if found else None
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    # --- by capability ---------------------------------------------------------------------------
+
+    async def expire_checkout(self, session: str, *, key: str) -> tuple[Fact, ...]:
+        path = f"/v1/checkout/sessions/{_safe(session)}/expire"
+        return self._witness("session", await self._client.write(path, {}, documents.Session, key=key))
+
+    async def cancel_subscription(
+        self, subscription: str, *, at_period_end: bool, key: str
+    ) -> tuple[Fact, ...]:
+        path = f"/v1/subscriptions/{_safe(subscription)}/cancel"
+        fields: Fields = {"at_period_end": at_period_end}
+        return self._witness(
+            "subscription", await self._client.write(path, fields, documents.Subscription, key=key)
+        )
+
+    async def uncancel_subscription(self, subscription: str, *, key: str) -> tuple[Fact, ...]:
+        path = f"/v1/subscriptions/{_safe(subscription)}/uncancel"
+        return self._witness(
+            "subscription", await self._client.write(path, {}, documents.Subscription, key=key)
+        )
+
+    async def change_subscription(
+        self, subscription: str, *, price: str, quantity: int, key: str
+    ) -> tuple[Fact, ...]:
+        path = f"/v1/subscriptions/{_safe(subscription)}"
+        fields: Fields = {"price": price, "quantity": quantity}
+        return self._witness(
+            "subscription", await self._client.write(path, fields, documents.Subscription, key=key)
+        )
+
+    async def refund(self, invoice: str, *, amount: int | None, key: str) -> tuple[Fact, ...]:
+        fields: Fields = {"invoice": invoice, "amount": amount}
+        return self._witness(
+            "refund", await self._client.write("/v1/refunds", fields, documents.Refund, key=key)
+        )
+
+    async def events(self, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> EventPage:
+        page, _ = await self._client.page("/v1/events", _window(cursor, limit))
+        return EventPage(tuple(bytes(row) for row in page.data), page.next_cursor or "")
+
+    async def objects(self, kind: str, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> ObjectPage:
+        page, as_of = await self._client.page(_path(kind), _window(cursor, limit))
+        rows = tuple(Fetched(kind, _id_of(row), as_of, row) for row in map(bytes, page.data))
+        return ObjectPage(rows, page.next_cursor or "")
+
+    # --- answers ---------------------------------------------------------------------------------
+
+    def _checkout(self, session: documents.Session) -> ProviderCheckout:
+        facts = self._witness("session", session)
+        return ProviderCheckout(session.id, session.url, Instant(session.expires_at), facts)
+
+    def _witness(self, kind: str, document: Readable) -> tuple[Fact, ...]:
+        """What an answer witnessed, under the document's own stamp, as its event does: both are one fact."""
+        return (fact(kind, document, Instant(document.updated), self.connection),)
+
+
+def _is_fetched(event: Event) -> bool:
+    return event.type == FETCHED and not event.id
+
+
+def _path(kind: str) -> str:
+    if kind not in PATHS:
+        raise ProviderRefused(f"the sandbox has no objects of kind {kind[:32]!r}", provider_code="not_found")
+    return PATHS[kind]
+
+
+def _safe(identifier: str) -> str:
+    """An id that can stand in a path. Anything else is no id of the sandbox, and is not sent."""
+    if not _ID.fullmatch(identifier):
+        raise ProviderRefused("that is no id of a sandbox object", provider_code="not_found")
+    return identifier
+
+
+def _query(metadata: Mapping[str, str], *, limit: int) -> Query:
+    return [*((f"metadata[{name}]", value) for name, value in metadata.items()), ("limit", str(limit))]
+
+
+def _window(cursor: str, limit: int) -> Query:
+    query = [("limit", str(min(limit, EVENT_PAGE_MAX)))]
+    return [*query, ("starting_after", cursor)] if cursor else query
+
+
+def _id_of(row: bytes) -> str:
+    try:
+        return documents.read(row, documents.Head).id
+    except MalformedBody as error:
+        raise unclear("a list", error.message, write=False) from None

@@ -1,0 +1,37 @@
+"""The provider's own clock: real time plus an offset that only grows."""
+
+from __future__ import annotations
+
+from purchase_core.errors import InvalidArgument
+from purchase_core.instants import DAY, Clock, Instant
+
+ADVANCE_DAYS_MAX = 3_660
+
+
+class ProviderClock:
+    """Follows another clock at a distance. Over a ManualClock it is wholly manual.
+
+    It hands out stamps, of which no two are alike, and never shows a time before its last stamp. So
+    documents can be ordered by their stamps alone, to the microsecond.
+    """
+
+    def __init__(self, base: Clock) -> None:
+        self._base = base
+        self._offset = 0
+        self._last = Instant(0)
+
+    def now(self) -> Instant:
+        """The provider's time."""
+        return Instant(max(self._base.now() + self._offset, self._last))
+
+    def stamp(self, at: Instant | None = None) -> Instant:
+        """A new stamp: `at` (now, if none is given), or just after the last stamp, whichever is later."""
+        self._last = Instant(max(self.now() if at is None else at, self._last + 1))
+        return self._last
+
+    def advance(self, microseconds: int) -> Instant:
+        """Jump forwards. Raises InvalidArgument if that is backwards, or further than ten years."""
+        if not 0 <= microseconds <= ADVANCE_DAYS_MAX * DAY:
+            raise InvalidArgument(f"the clock advances by 0 to {ADVANCE_DAYS_MAX} days")
+        self._offset += microseconds
+        return self.now()

@@ -1,0 +1,195 @@
+"""The sandbox's documents, as far as the adapter reads them. Fields that it does not know are passed over.
+
+Instants are integer microseconds since the epoch, amounts integer minor units. Statuses are open: a word
+that this code has never heard of is data.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from purchase_core.errors import MalformedBody
+from purchase_core.money import MINOR_MAX
+from purchase_core.strict_json import decode
+
+LINES_MAX = 1_000
+INSTANT_MAX = 253_402_300_799_999_999  # the end of the year 9999
+
+# Whole strings only: `$` would let a line feed pass.
+Id: TypeAlias = Annotated[str, Meta(pattern=r"\A[\x21-\x7e]{1,255}\Z")]
+Word: TypeAlias = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_.-]{0,63}\Z")]
+Currency: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")]
+Url: TypeAlias = Annotated[str, Meta(pattern=r"\Ahttps?://[\x21-\x7e]{1,2048}\Z")]
+Micros: TypeAlias = Annotated[int, Meta(ge=0, le=INSTANT_MAX)]
+Amount: TypeAlias = Annotated[int, Meta(ge=0, le=MINOR_MAX)]
+SignedAmount: TypeAlias = Annotated[int, Meta(ge=-MINOR_MAX, le=MINOR_MAX)]
+Quantity: TypeAlias = Annotated[int, Meta(ge=0, le=MINOR_MAX)]
+Metadata: TypeAlias = dict[str, str]
+Unread: TypeAlias = dict[str, object]
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """What all documents have. Metadata that was stripped is as good as none."""
+
+    id: Id
+    object: Word
+    updated: Micros
+    metadata: Metadata = {}
+
+
+class Customer(Document, frozen=True, kw_only=True):
+    """A customer; the adapter needs no more of it than its id."""
+
+
+class Price(Document, frozen=True, kw_only=True):
+    """A price."""
+
+    unit_amount: Amount
+    currency: Currency
+    interval: Word | None
+    interval_count: Quantity
+
+
+class Session(Document, frozen=True, kw_only=True):
+    """A checkout session."""
+
+    status: Word
+    payment_status: Word
+    customer: Id
+    subscription: Id | None
+    invoice: Id | None
+    url: Url
+    expires_at: Micros
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """An item of a subscription."""
+
+    price: Id
+    quantity: Quantity
+    unit_amount: Amount
+    currency: Currency
+
+
+class Subscription(Document, frozen=True, kw_only=True):
+    """A subscription."""
+
+    status: Word
+    customer: Id
+    items: Annotated[list[Item], Meta(max_length=LINES_MAX)]
+    period_start: Micros
+    period_end: Micros
+    started_at: Micros
+    trial_end: Micros | None
+    cancel_at: Micros | None
+    ended_at: Micros | None
+
+
+class Line(Item, frozen=True, kw_only=True):
+    """A line of an invoice."""
+
+    amount: SignedAmount
+    period_start: Micros | None
+    period_end: Micros | None
+    proration: bool
+    trial: bool
+
+
+class Invoice(Document, frozen=True, kw_only=True):
+    """An invoice."""
+
+    status: Word
+    billing_reason: Word
+    customer: Id
+    subscription: Id | None
+    currency: Currency
+    total: Amount
+    amount_paid: Amount
+    paid_at: Micros | None
+    lines: Annotated[list[Line], Meta(max_length=LINES_MAX)]
+
+
+class Refund(Document, frozen=True, kw_only=True):
+    """A refund."""
+
+    invoice: Id
+    amount: Amount
+    currency: Currency
+    status: Word
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """The head of any document."""
+
+    id: Id
+    object: Word
+
+
+class EventData(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event is about, not read yet."""
+
+    object: Unread
+
+
+class Event(Head, frozen=True, kw_only=True):
+    """An event. `created` is the stamp of the state that it shows."""
+
+    type: Word
+    api_version: Id
+    account: Id
+    mode: Word
+    created: Micros
+    data: EventData
+
+
+class ListPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of a list; each row is kept as it came, to the byte."""
+
+    data: list[msgspec.Raw]
+    next_cursor: Id | None
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What an error says."""
+
+    code: Word
+
+
+class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of an answer that says no."""
+
+    error: Problem
+
+
+D = TypeVar("D", bound=msgspec.Struct)
+
+
+def read(body: bytes, kind: type[D]) -> D:
+    """The document in some bytes. Raises MalformedBody, and nothing else."""
+    return convert(decode(body), kind)
+
+
+def read_page(body: bytes) -> ListPage:
+    """A page of a list, with its rows left as bytes. Raises MalformedBody."""
+    decode(body)  # for its checks, which hold for every row too
+    try:
+        return msgspec.json.decode(body, type=ListPage)
+    except msgspec.MsgspecError:
+        raise MalformedBody("not a page of a list") from None
+
+
+def convert(value: object, kind: type[D]) -> D:
+    """A decoded value as a document. Raises MalformedBody, which names the place and quotes nothing."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise MalformedBody(f"not a {kind.__name__.lower()}: {_place(str(error))}") from None
+
+
+def _place(message: str) -> str:
+    # msgspec ends its messages with " - at `$.path`"; what stands before may quote a value.
+    _, found, place = message.rpartition(" - at ")
+    return f"something is wrong at {place}" if found else "a field is missing or of the wrong kind"

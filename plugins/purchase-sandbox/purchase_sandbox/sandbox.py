@@ -1,0 +1,98 @@
+"""A sandbox: accounts with API keys, one clock, one chaos."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Sequence
+
+import attrs
+
+from purchase_core.errors import InvalidArgument, SecretMissing
+from purchase_core.identifiers import IdSource, RandomIds
+from purchase_core.instants import Clock, SystemClock
+from purchase_core.secret import Secret
+
+from .account.account import Account
+from .chaos import Chaos
+from .clock import ProviderClock
+
+API_KEY_BYTES_MIN = 8
+PAGE_TOKEN_BYTES = 32
+DEFAULT_ACCOUNT = "acct_sandbox"
+DEFAULT_URL = "http://127.0.0.1:4242"
+
+
+@attrs.frozen
+class _Key:
+    secret: Secret
+    account: Account
+
+
+class Sandbox:
+    """The whole provider, without a server. Synchronous; between two calls nothing is half done.
+
+    `base_url` is where its pages can be reached: checkout URLs begin with it.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        ids: IdSource | None = None,
+        chaos: Chaos | None = None,
+        base_url: str = DEFAULT_URL,
+    ) -> None:
+        self.clock = ProviderClock(clock or SystemClock())
+        self.chaos = chaos or Chaos()
+        self.base_url = base_url
+        self.accounts: dict[str, Account] = {}
+        self.page_secret = os.urandom(PAGE_TOKEN_BYTES)
+        self._ids = ids or RandomIds()
+        self._keys: list[_Key] = []
+
+    def open_account(self, identifier: str = DEFAULT_ACCOUNT, api_keys: Sequence[Secret] = ()) -> Account:
+        """A new account, empty, and the API keys that open it."""
+        if identifier in self.accounts:
+            raise InvalidArgument(f"there is an account {identifier!r} already")
+        account = Account(identifier, self.clock, self._ids)
+        self.accounts[identifier] = account
+        for key in api_keys:
+            self.allow(account, key)
+        return account
+
+    def allow(self, account: Account, api_key: Secret) -> None:
+        """Let an API key open an account. Raises SecretMissing if it is too short to keep anybody out."""
+        if len(api_key.reveal().strip()) < API_KEY_BYTES_MIN:
+            raise SecretMissing(f"an API key of the sandbox has at least {API_KEY_BYTES_MIN} characters")
+        self._keys.append(_Key(api_key, account))
+
+    def account_of(self, api_key: str) -> Account | None:
+        """The account that an API key opens. Every key is compared, whichever matches."""
+        given = api_key.encode("utf-8", "surrogatepass")
+        found = None
+        for key in self._keys:
+            if hmac.compare_digest(key.secret.reveal().encode(), given):
+                found = key.account
+        return found
+
+    def account_of_session(self, session: str) -> Account | None:
+        """The account that a checkout page belongs to."""
+        for account in self.accounts.values():
+            if account.has_session(session):
+                return account
+        return None
+
+    def advance(self, microseconds: int) -> None:
+        """Let time pass, in all accounts."""
+        self.clock.advance(microseconds)
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Let everything happen that is due by now."""
+        for account in self.accounts.values():
+            account.catch_up()
+
+    def checkout_page(self) -> str:
+        """What the address of every checkout page begins with."""
+        return f"{self.base_url}/checkout/"

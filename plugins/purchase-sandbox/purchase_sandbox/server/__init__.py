@@ -1,0 +1,1 @@
+"""The sandbox over HTTP: its API, its control panel for programs, and its hosted pages."""
