@@ -1,0 +1,102 @@
+"""From stored rows back to the values they were. Rows come as tuples, in the order that `reading` selects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+from purchase_core.facts.cluster import Cluster, decode_cluster
+from purchase_core.facts.fact import Fact, RecordedFact, decode_body
+from purchase_core.facts.rows import Row
+from purchase_core.records.command import Command, Stage
+from purchase_core.records.delivery import Delivery
+from purchase_core.records.effect import Effect
+from purchase_core.records.lane import Lane
+from purchase_core.records.reference import PriceReference, Reference
+from purchase_sql.encode import NO_HEADERS
+from purchase_sql.shapes import ROW_FLAGS
+
+R = TypeVar("R", bound=Row)
+
+Record: TypeAlias = Sequence[Any]  # what drivers return; the statement says what is in it
+
+_stages = msgspec.json.Decoder(tuple[Stage, ...]).decode
+_headers = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
+
+
+def lane(record: Record) -> Lane:
+    """A row of `lane` and `look_lanes`."""
+    return Lane(*record)
+
+
+def reference(record: Record) -> Reference:
+    """A row of `look_references` and `references_of`."""
+    return Reference(*record)
+
+
+def price(record: Record) -> PriceReference:
+    """A row of `look_prices` and `price_for`."""
+    return PriceReference(*record)
+
+
+def cluster(record: Record) -> Cluster:
+    """A row of `look_clusters`."""
+    root, owner, registers = record
+    return decode_cluster(root, owner, registers)
+
+
+def command(record: Record) -> Command:
+    """A row of `command`, `command_by_id` and `commands_open`."""
+    return Command(*record[:10], _stages(record[10]), *record[11:])
+
+
+def delivery(record: Record) -> Delivery:
+    """A row of `delivery`, `delivery_by_id` and `claim`."""
+    return _delivery(record, record[14])
+
+
+def delivery_without_body(record: Record) -> Delivery:
+    """A row of `deliveries` and its kind."""
+    return _delivery(record, b"")
+
+
+def recorded_fact(record: Record) -> tuple[int, RecordedFact]:
+    """A row of `facts` and `facts_about`, with its position."""
+    position, key, kind, seen_at, digest, final, body, owner, recorded_at, cause = record
+    fact = Fact(key, seen_at, decode_body(kind, body), digest, bool(final))
+    return position, RecordedFact(fact, owner, recorded_at, cause)
+
+
+def effect(record: Record) -> Effect:
+    """A row of `effects`."""
+    return Effect(*record)
+
+
+def row(row_type: type[R], record: Record) -> R:
+    """A row of one of the projection's tables."""
+    places = ROW_FLAGS[row_type]
+    if places:
+        values = list(record)
+        for place in places:
+            values[place] = bool(values[place])
+        return row_type(*values)
+    return row_type(*record)
+
+
+def _delivery(record: Record, body: bytes) -> Delivery:
+    key, connection, event_id, event_type, about, occurred_at, received_at, headers, source = record[:9]
+    return Delivery(
+        key,
+        connection,
+        event_id,
+        event_type,
+        about,
+        occurred_at,
+        received_at,
+        () if headers == NO_HEADERS else _headers(headers),
+        body,
+        source,
+        *record[9:14],
+    )

@@ -1,0 +1,251 @@
+"""Statements that read, each for one method of the port. Needs the extra `schema`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+
+from purchase_core.facts.rows import ROW_TYPES, CaseRow, Row
+from purchase_core.records.command import OPEN_STATES
+from purchase_core.records.delivery import DONE
+from purchase_sql import schema
+from purchase_sql.shapes import DELIVERY_COLUMNS, ROW_COLUMNS
+from purchase_sql.statement import Statement, in_pairs, in_texts, number, of_column, text, whole, word
+
+LISTED_COLUMNS = DELIVERY_COLUMNS[:-1]
+LANE_COLUMNS = ("lane", "version", "document", "linked_to")
+REFERENCE_COLUMNS = ("object", "lane", "root")
+CLUSTER_COLUMNS = ("root", "lane", "registers")
+FACT_COLUMNS = (
+    "position",
+    "object",
+    "kind",
+    "seen_at",
+    "digest",
+    "final",
+    "body",
+    "lane",
+    "recorded_at",
+    "cause",
+)
+
+
+def statements() -> Iterable[Statement]:
+    """All of them."""
+    yield from _looking()
+    yield from _points()
+    yield from _deliveries()
+    yield from _facts()
+    yield from _lists()
+    yield from _conflicting()
+    for row_type in ROW_TYPES:
+        yield from _pages(row_type)
+
+
+def _chosen(table: sa.Table, names: Sequence[str]) -> sa.Select[tuple[object, ...]]:
+    return sa.select(*(table.c[name] for name in names))
+
+
+def _all(table: sa.Table) -> sa.Select[tuple[object, ...]]:
+    return sa.select(*table.columns)
+
+
+def _asked_references(column: sa.Column[object]) -> sa.Select[tuple[object]]:
+    return sa.select(column).where(in_texts(schema.object_references.c.object, "objects"))
+
+
+def _looking() -> Iterable[Statement]:
+    """The parts of `look`, lanes first: a view must never be newer than its lanes say."""
+    lanes, references, clusters = schema.lanes, schema.object_references, schema.clusters
+    asked = (
+        sa.select(lanes.c.lane)
+        .where(in_texts(lanes.c.lane, "lanes"))
+        .union(_asked_references(references.c.lane))
+        .cte("asked")
+    )
+    linked = sa.select(lanes.c.linked_to).where(lanes.c.lane.in_(sa.select(asked.c.lane)))
+    wanted = lanes.c.lane.in_(sa.select(asked.c.lane).union(linked))
+    yield Statement("look_lanes", ("lanes", "objects"), _chosen(lanes, LANE_COLUMNS).where(wanted))
+    yield Statement(
+        "look_references",
+        ("objects",),
+        _chosen(references, REFERENCE_COLUMNS).where(in_texts(references.c.object, "objects")),
+    )
+    mine = sa.or_(
+        clusters.c.root.in_(_asked_references(references.c.root)), in_texts(clusters.c.lane, "whole_lanes")
+    )
+    yield Statement(
+        "look_clusters", ("objects", "whole_lanes"), _chosen(clusters, CLUSTER_COLUMNS).where(mine)
+    )
+    prices = schema.price_references
+    yield Statement(
+        "look_prices",
+        ("prices",),
+        _all(prices).where(in_pairs(prices.c.connection, prices.c.price, "prices")),
+    )
+
+
+def _points() -> Iterable[Statement]:
+    """Single things, by their key."""
+    batches, lanes, commands = schema.batches, schema.lanes, schema.commands
+    yield Statement("batch", ("id",), sa.select(batches.c.id).where(batches.c.id == text("id")))
+    yield Statement("lane", ("lane",), _chosen(lanes, LANE_COLUMNS).where(lanes.c.lane == text("lane")))
+    yield Statement("command", ("key",), _all(commands).where(commands.c.key == text("key")))
+    yield Statement("command_by_id", ("id",), _all(commands).where(commands.c.id == text("id")))
+    offers = schema.offer_versions
+    yield Statement(
+        "offers",
+        ("hashes",),
+        sa.select(offers.c.hash, offers.c.body).where(in_texts(offers.c.hash, "hashes")),
+    )
+    prices = schema.price_references
+    yield Statement(
+        "price_for",
+        ("connection", "version", "currency"),
+        _all(prices)
+        .where(
+            prices.c.connection == text("connection"),
+            prices.c.version == text("version"),
+            prices.c.currency == text("currency"),
+            sa.text(schema.IS_ON_SALE),
+        )
+        .order_by(prices.c.created_at.desc(), prices.c.price.desc())
+        .limit(number(1)),
+    )
+    yield Statement(
+        "schema_version",
+        (),
+        sa.select(sa.func.coalesce(sa.func.max(schema.schema_version.c.version), number(0))),
+    )
+
+
+def _deliveries() -> Iterable[Statement]:
+    deliveries = schema.deliveries
+    whole_row = _chosen(deliveries, DELIVERY_COLUMNS)
+    yield Statement(
+        "delivery",
+        ("connection", "event_id"),
+        whole_row.where(
+            deliveries.c.connection == text("connection"), deliveries.c.event_id == text("event_id")
+        ),
+    )
+    yield Statement("delivery_by_id", ("id",), whole_row.where(deliveries.c.id == text("id")))
+    listed = (
+        _chosen(deliveries, LISTED_COLUMNS)
+        .where(deliveries.c.id < text("before_id"))
+        .order_by(deliveries.c.id.desc())
+        .limit(whole("limit"))
+    )
+    yield Statement("deliveries", ("before_id", "limit"), listed)
+    # Nearly all rows are done, so that state needs no index, and a delivery that is done writes none.
+    yield Statement("deliveries_done", ("before_id", "limit"), listed.where(deliveries.c.state == word(DONE)))
+    yield Statement(
+        "deliveries_in",
+        ("state", "before_id", "limit"),
+        listed.where(deliveries.c.state == text("state"), sa.text(schema.IS_NOT_DONE)),
+    )
+
+
+def _facts() -> Iterable[Statement]:
+    facts, lanes, references = schema.facts, schema.lanes, schema.object_references
+    linked = sa.select(lanes.c.lane).where(lanes.c.linked_to == text("lane"), sa.text(schema.IS_LINKED))
+    yield Statement(
+        "facts",
+        ("lane", "known_at", "after", "limit"),
+        _chosen(facts, FACT_COLUMNS)
+        .where(
+            facts.c.lane.in_(sa.select(text("lane").label("lane")).union_all(linked)),
+            facts.c.recorded_at <= whole("known_at"),
+            facts.c.position > whole("after"),
+        )
+        .order_by(facts.c.position)
+        .limit(whole("limit")),
+    )
+    objects = sa.select(references.c.object).where(references.c.root == text("root"))
+    yield Statement(
+        "facts_about",
+        ("root",),
+        _chosen(facts, FACT_COLUMNS).where(facts.c.object.in_(objects)).order_by(facts.c.position),
+    )
+
+
+def _lists() -> Iterable[Statement]:
+    references, commands, effects = schema.object_references, schema.commands, schema.effects
+    # The kind is how the object begins; a range finds it in the index, LIKE would read % and _ in it.
+    yield Statement(
+        "references_of",
+        ("lane", "first", "beyond"),
+        _chosen(references, REFERENCE_COLUMNS)
+        .where(
+            references.c.lane == text("lane"),
+            references.c.object >= text("first"),
+            references.c.object < text("beyond"),
+        )
+        .order_by(references.c.object),
+    )
+    yield Statement(
+        "commands_open",
+        ("before", "limit"),
+        _all(commands)
+        .where(sa.text(schema.IS_OPEN), commands.c.updated_at < whole("before"))
+        .order_by(commands.c.updated_at, commands.c.key)
+        .limit(whole("limit")),
+    )
+    yield Statement(
+        "effects",
+        ("lane", "limit"),
+        _all(effects)
+        .where(effects.c.lane == text("lane"))
+        .order_by(effects.c.lane_version, effects.c.position)
+        .limit(whole("limit")),
+    )
+    cases, lanes = schema.rows[CaseRow], schema.lanes
+    yield Statement(
+        "waiting",
+        ("provider_customer",),
+        sa.select(cases.c.lane, cases.c.about)
+        .select_from(cases.outerjoin(lanes, lanes.c.lane == cases.c.lane))
+        .where(
+            sa.text(schema.IS_UNMATCHED),
+            cases.c.provider_customer == text("provider_customer"),
+            sa.func.coalesce(lanes.c.linked_to, word("")) == word(""),
+        )
+        .order_by(cases.c.lane),
+    )
+
+
+def _conflicting() -> Iterable[Statement]:
+    """What to read after a guard ended a batch, to say which of its keys it was."""
+    lanes, facts, deliveries = schema.lanes, schema.facts, schema.deliveries
+    yield Statement(
+        "found_lanes",
+        ("lanes",),
+        sa.select(lanes.c.lane, lanes.c.version).where(in_texts(lanes.c.lane, "lanes")),
+    )
+    yield Statement(
+        "found_facts", ("keys",), sa.select(facts.c.key, facts.c.digest).where(in_texts(facts.c.key, "keys"))
+    )
+    event = (deliveries.c.connection, deliveries.c.event_id)
+    yield Statement("found_events", ("events",), sa.select(*event).where(in_pairs(*event, "events")))
+    yield Statement(
+        "found_fences",
+        ("ids",),
+        sa.select(deliveries.c.id, deliveries.c.fence).where(in_texts(deliveries.c.id, "ids")),
+    )
+
+
+def _pages(row_type: type[Row]) -> Iterable[Statement]:
+    table = schema.rows[row_type]
+    page = (
+        _chosen(table, ROW_COLUMNS[row_type])
+        .where(table.c.key > text("after_key"))
+        .order_by(table.c.key)
+        .limit(whole("limit"))
+    )
+    yield Statement(f"{row_type.TABLE}_page", ("after_key", "limit"), page)
+    yield Statement(
+        f"{row_type.TABLE}_page_of_lane",
+        ("lane", "after_key", "limit"),
+        page.where(table.c.lane == of_column(table.c.lane)),
+    )

@@ -1,0 +1,42 @@
+"""Which attributes of a stored class are columns, in which order, and how to take them out quickly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import TypeAlias
+
+import attrs
+
+from purchase_core.facts.rows import ROW_TYPES, Row
+from purchase_core.records.delivery import Delivery
+from purchase_core.records.effect import Effect
+from purchase_core.records.reference import PriceReference, Reference
+
+Value: TypeAlias = str | int | bytes | None
+"""What a parameter or a column holds. Flags are 0 and 1."""
+
+
+def columns(cls: type[attrs.AttrsInstance]) -> tuple[str, ...]:
+    """Names of the columns of a class: its attributes."""
+    return tuple(one.name for one in attrs.fields(cls))
+
+
+def flags(cls: type[attrs.AttrsInstance]) -> tuple[int, ...]:
+    """Places of the attributes that are true or false, which not every database tells from 1 and 0."""
+    return tuple(place for place, one in enumerate(attrs.fields(cls)) if one.type in (bool, "bool"))
+
+
+DELIVERY_COLUMNS = (*(name for name in columns(Delivery) if name != "body"), "body")
+"""The body comes last, so that lists can leave it out."""
+
+ROW_COLUMNS = {one: columns(one) for one in ROW_TYPES}
+ROW_FLAGS = {one: flags(one) for one in ROW_TYPES}
+
+# attrgetter takes all of them in one call; attrs.asdict and astuple walk the class anew for every value.
+values_of_row: dict[type[Row], Callable[[object], tuple[Value, ...]]] = {
+    one: attrgetter(*names) for one, names in ROW_COLUMNS.items()
+}
+values_of_reference: Callable[[Reference], tuple[Value, ...]] = attrgetter(*columns(Reference))
+values_of_price: Callable[[PriceReference], tuple[Value, ...]] = attrgetter(*columns(PriceReference))
+values_of_effect: Callable[[Effect], tuple[Value, ...]] = attrgetter(*columns(Effect))

@@ -1,0 +1,79 @@
+"""The statements of one database under one prefix, ready to run. Imports no SQLAlchemy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from purchase_core.facts.rows import ROW_TYPES, Row
+from purchase_sql.prefix import checked_prefix, with_prefix
+
+
+@attrs.frozen
+class Texts:
+    """One attribute a statement; `writing` and `reading` say what each does, and takes in which order."""
+
+    prefix: str
+    batch_insert: str
+    lane_step: str
+    fact_insert: str
+    cluster_put: str
+    cluster_drop: str
+    reference_put: str
+    price_put: str
+    offer_insert: str
+    command_put: str
+    delivery_insert: str
+    settle: str
+    claim: str
+    effect_insert: str
+    version_insert: str
+    look_lanes: str
+    look_references: str
+    look_clusters: str
+    look_prices: str
+    batch: str
+    lane: str
+    command: str
+    command_by_id: str
+    offers: str
+    price_for: str
+    schema_version: str
+    delivery: str
+    delivery_by_id: str
+    deliveries: str
+    deliveries_done: str
+    deliveries_in: str
+    facts: str
+    facts_about: str
+    references_of: str
+    commands_open: str
+    effects: str
+    waiting: str
+    found_lanes: str
+    found_facts: str
+    found_events: str
+    found_fences: str
+    row_put: Mapping[type[Row], str]
+    row_drop: Mapping[type[Row], str]
+    row_page: Mapping[type[Row], str]
+    row_page_of_lane: Mapping[type[Row], str]
+
+    @property
+    def all(self) -> frozenset[str]:
+        """Every text: whatever else a store executes, it is none of ours."""
+        single = [one for one in attrs.astuple(self, recurse=False)[1:] if isinstance(one, str)]
+        several = (self.row_put, self.row_drop, self.row_page, self.row_page_of_lane)
+        return frozenset(single).union(*(one.values() for one in several))
+
+
+def texts(shipped: Mapping[str, str], prefix: str) -> Texts:
+    """The shipped statements of a database with an application's prefix. Raises InvalidArgument."""
+    checked_prefix(prefix)
+    ready = {name: with_prefix(text, prefix) for name, text in shipped.items()}
+    groups = {
+        f"row_{group}": {one: ready.pop(f"{one.TABLE}_{group}") for one in ROW_TYPES}
+        for group in ("put", "drop", "page", "page_of_lane")
+    }
+    return Texts(prefix=prefix, **ready, **groups)  # type: ignore[arg-type]  # a test compares the names

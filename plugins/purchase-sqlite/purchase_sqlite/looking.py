@@ -1,0 +1,36 @@
+"""`look`: what a decision needs to know, from one snapshot."""
+
+from __future__ import annotations
+
+from purchase_core.ports.store import Question, View
+from purchase_sql import decode
+from purchase_sql.encode import pair_list, text_list
+from purchase_sql.texts import Texts
+from purchase_sqlite.writer import Execute
+
+
+def look(texts: Texts, execute: Execute, question: Question) -> View:
+    """Ask for each kind of thing within one read transaction: lanes are as old as the rest."""
+    objects = text_list(question.objects)
+    whole_lanes = text_list(question.whole_lanes)
+    lanes = (
+        text_list([*question.lanes, *question.whole_lanes])
+        if question.whole_lanes
+        else text_list(question.lanes)
+    )
+    execute("BEGIN", ())
+    try:
+        found_lanes = execute(texts.look_lanes, (lanes, objects)).fetchall()
+        references = execute(texts.look_references, (objects,)).fetchall()
+        clusters = execute(texts.look_clusters, (objects, whole_lanes)).fetchall()
+        prices = (
+            execute(texts.look_prices, (pair_list(question.prices),)).fetchall() if question.prices else ()
+        )
+    finally:
+        execute("COMMIT", ())
+    return View(
+        {record[0]: decode.reference(record) for record in references},
+        {(record[0], record[1]): decode.price(record) for record in prices},
+        {record[0]: decode.lane(record) for record in found_lanes},
+        {record[0]: decode.cluster(record) for record in clusters},
+    )

@@ -1,0 +1,110 @@
+"""What the writer does: commit a batch, claim deliveries, migrate."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import attrs
+
+from purchase_core.errors import SchemaError
+from purchase_core.instants import Clock, Instant
+from purchase_core.ports.store import Batch
+from purchase_core.records.delivery import Delivery
+from purchase_sql import decode
+from purchase_sql.encode import Operation
+from purchase_sql.migration import Migration, pending
+from purchase_sql.refusals import broken_guard, inquiry, refusal
+from purchase_sql.texts import Texts
+from purchase_sqlite.troubles import trouble
+from purchase_sqlite.writer import Execute
+
+
+@attrs.define(eq=False)
+class Commit:
+    """Write one batch."""
+
+    texts: Texts
+    batch: Batch
+    operations: Sequence[Operation]
+
+    def run(self, execute: Execute) -> None:
+        """Run its statements."""
+        for text, values in self.operations:
+            execute(text, values)
+
+    def refused(self, error: sqlite3.IntegrityError, execute: Execute) -> None:
+        """Raise what the broken guard means; a batch that was written before is a success."""
+        guard = broken_guard(str(error), self.texts.prefix)
+        if guard is None:
+            raise trouble(error)
+        found = execute(*inquiry(self.texts, self.batch, guard)).fetchall()
+        meant = refusal(self.batch, guard, found)
+        if meant is not None:
+            raise meant
+
+
+@attrs.define(eq=False)
+class Claim:
+    """Take deliveries that are due and free."""
+
+    texts: Texts
+    now: Instant
+    lease_until: Instant
+    limit: int
+
+    def run(self, execute: Execute) -> Sequence[Delivery]:
+        """Take them, oldest first."""
+        records = execute(self.texts.claim, (self.now, self.lease_until, self.limit)).fetchall()
+        # RETURNING comes in whatever order the rows were updated in.
+        claimed = [decode.delivery(record) for record in records]
+        return sorted(claimed, key=lambda one: (one.available_at, one.id))
+
+    def refused(self, error: sqlite3.IntegrityError, execute: Execute) -> Sequence[Delivery]:
+        """It breaks no guard."""
+        raise trouble(error)
+
+
+@attrs.define(eq=False)
+class Migrate:
+    """Take the steps that are missing, in one transaction: a process that dies leaves none half taken."""
+
+    texts: Texts
+    steps: Sequence[Migration]
+    clock: Clock
+
+    def run(self, execute: Execute) -> int:
+        """Take them, and return the version that the tables are at. Raises SchemaError."""
+        found = version_found(self.texts, execute)
+        if found == 0:
+            self._refuse_other_tables(execute)
+        for step in pending(self.steps, found):
+            for statement in step.statements:
+                execute(statement, ())
+            execute(self.texts.version_insert, (step.version, self.clock.now()))
+        return len(self.steps)
+
+    def refused(self, error: sqlite3.IntegrityError, execute: Execute) -> int:
+        """It breaks no guard."""
+        raise trouble(error)
+
+    def _refuse_other_tables(self, execute: Execute) -> None:
+        """Tables without a version are not ours: never mix rows into them."""
+        names = {name for (name,) in execute("SELECT name FROM sqlite_master WHERE type = 'table'", ())}
+        taken = names.intersection(name for step in self.steps for name in step.tables)
+        if taken:
+            raise SchemaError(
+                f"the database has tables of these names, which are not ours: {', '.join(sorted(taken))}",
+                hint="Set a prefix, or use a file of its own.",
+            )
+
+
+def version_found(texts: Texts, execute: Execute) -> int:
+    """The version that the tables are at; 0 where there are none."""
+    try:
+        ((version,),) = execute(texts.schema_version, ()).fetchall()
+    except sqlite3.OperationalError as error:
+        if str(error).startswith("no such table"):
+            return 0
+        raise
+    return int(version)

@@ -1,0 +1,254 @@
+"""The one writer of a process: a thread that commits whatever waits, in one transaction.
+
+Making a transaction durable costs the same for one batch as for fifty, so those that wait share one, each
+behind its own savepoint: a batch that is refused takes no other with it. Nobody hears of success before
+COMMIT has returned. A unit of work hops to this thread once and back once, not once a statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Generic, Protocol, TypeAlias, TypeVar
+
+import attrs
+
+from purchase_core.errors import InvalidArgument, InvalidText, StoreUnavailable
+from purchase_sql.shapes import Value
+from purchase_sqlite.troubles import PRIMARY, trouble
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Execute: TypeAlias = Callable[[str, Sequence[Value]], sqlite3.Cursor]
+Recorder: TypeAlias = Callable[[str, Sequence[Value]], None]
+"""Is told of every statement and its parameters just before it runs, on the thread that runs it."""
+
+LOST_WRITES = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
+
+
+class Work(Protocol[T_co]):
+    """Something to do within a transaction, all of it or nothing."""
+
+    def run(self, execute: Execute) -> T_co:
+        """Do it."""
+        ...
+
+    def refused(self, error: sqlite3.IntegrityError, execute: Execute) -> T_co:
+        """A constraint ended it and nothing of it is left: raise what that means, or return."""
+        ...
+
+
+@attrs.define(eq=False)
+class _Unit(Generic[T]):
+    work: Work[T]
+    future: asyncio.Future[T]
+    value: T | None = None
+    error: Exception | None = None
+
+    def settle(self) -> None:
+        """Tell who waits; whoever was cancelled waits no more."""
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.value)  # type: ignore[arg-type]  # set by run, or None is the T
+
+
+def recording(connection: sqlite3.Connection, recorder: Recorder | None) -> Execute:
+    """`execute` of a connection, told to the recorder if there is one."""
+    if recorder is None:
+        return connection.execute
+    tell, execute = recorder, connection.execute
+
+    def recorded(text: str, values: Sequence[Value] = ()) -> sqlite3.Cursor:
+        tell(text, values)
+        return execute(text, values)
+
+    return recorded
+
+
+class Writer:
+    """Owns the connection that writes, from when it is made until `stop`."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        group_batches_max: int,
+        queue_batches_max: int,
+        recorder: Recorder | None,
+    ) -> None:
+        self.connection = connection
+        self._execute = recording(connection, recorder)
+        self._group_max = group_batches_max
+        self._queue_max = queue_batches_max
+        self._queue: SimpleQueue[_Unit[object] | None] = SimpleQueue()
+        self._waiting = 0
+        self._stopped = False
+        self._lost_writes = False
+        self._process = os.getpid()
+        # A daemon: an application that forgets to close must not hang, and a commit cut short is none.
+        self._thread = threading.Thread(target=self._serve, name="purchase-sqlite-writer", daemon=True)
+        self._thread.start()
+
+    async def do(self, work: Work[T]) -> T:
+        """Do some work in a transaction; durable when this returns. Raises StoreUnavailable, or what it raises.
+
+        Whoever is cancelled here does not know whether it was done.
+        """
+        if self._stopped:
+            raise StoreUnavailable("the store is closed")
+        if os.getpid() != self._process:
+            raise StoreUnavailable(
+                "the store was opened by another process, before a fork",
+                hint="Open a store of its own in each process.",
+            )
+        if self._waiting >= self._queue_max:
+            raise StoreUnavailable(
+                f"{self._waiting} batches wait to be written already",
+                hint="Try again; if it lasts, the disk is too slow for what arrives.",
+            )
+        unit = _Unit(work, asyncio.get_running_loop().create_future())
+        self._waiting += 1
+        self._queue.put(unit)  # type: ignore[arg-type]  # what T is matters to its own future only
+        return await unit.future
+
+    async def stop(self) -> None:
+        """Finish what waits, and close the connection. Doing so again does nothing."""
+        if not self._stopped:
+            self._stopped = True
+            self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    # --- from here on, in the writer's thread ------------------------------------------------
+
+    def _serve(self) -> None:
+        open_ = True
+        while open_:
+            group, open_ = self._next_group()
+            try:
+                self._write([unit for unit in group if not unit.future.cancelled()])
+            except Exception as error:  # a fault of ours must not leave anybody waiting for ever
+                for unit in group:
+                    unit.error = unit.error or StoreUnavailable(
+                        f"the writer failed: {type(error).__name__}", outcome_unknown=True
+                    )
+                self._roll_back()
+            self._answer(group)
+        self.connection.close()
+
+    def _next_group(self) -> tuple[list[_Unit[object]], bool]:
+        group: list[_Unit[object]] = []
+        unit = self._queue.get()
+        while unit is not None:
+            group.append(unit)
+            if len(group) == self._group_max:
+                return group, True
+            try:
+                unit = self._queue.get_nowait()
+            except Empty:
+                return group, True
+        return group, False
+
+    def _answer(self, group: Sequence[_Unit[object]]) -> None:
+        """One wake-up of the event loop for the whole group."""
+        for loop in {unit.future.get_loop() for unit in group}:
+            mine = [unit for unit in group if unit.future.get_loop() is loop]
+            try:
+                loop.call_soon_threadsafe(self._settle, mine)
+            except RuntimeError:  # the loop is closed: nobody waits there any more
+                self._waiting -= len(mine)
+
+    def _settle(self, group: Sequence[_Unit[object]]) -> None:
+        self._waiting -= len(group)
+        for unit in group:
+            unit.settle()
+
+    def _write(self, group: Sequence[_Unit[object]]) -> None:
+        if not group:
+            return
+        if self._lost_writes:
+            for unit in group:
+                unit.error = StoreUnavailable(
+                    "the disk lost a write; this process writes no more",
+                    hint="Check the disk and the database, then restart.",
+                )
+            return
+        try:
+            self._execute("BEGIN IMMEDIATE", ())
+        except sqlite3.Error as error:
+            for unit in group:
+                unit.error = trouble(error)
+            return
+        if len(group) == 1:
+            self._alone(group[0])
+        else:
+            self._together(group)
+
+    def _alone(self, unit: _Unit[object]) -> None:
+        try:
+            unit.value = unit.work.run(self._execute)
+        except Exception as error:  # whatever it is, it is the caller's
+            self._roll_back()
+            self._explain(unit, error)
+        else:
+            self._commit([unit])
+
+    def _together(self, group: Sequence[_Unit[object]]) -> None:
+        execute = self._execute
+        for unit in group:
+            execute("SAVEPOINT batch", ())
+            try:
+                unit.value = unit.work.run(execute)
+            except Exception as error:  # the others of the group are not to suffer from it
+                if not self.connection.in_transaction:
+                    # A full disk and the like end the whole transaction: then each gets one of its own.
+                    for again in group:
+                        again.error = None
+                        self._write([again])
+                    return
+                execute("ROLLBACK TO batch", ())
+                self._explain(unit, error)
+            execute("RELEASE batch", ())
+        self._commit([unit for unit in group if unit.error is None])
+
+    def _explain(self, unit: _Unit[object], error: Exception) -> None:
+        try:
+            unit.value = self._meaning(unit, error)
+        except Exception as meant:
+            meant.__cause__ = error if meant is not error else None
+            unit.error = meant
+
+    def _meaning(self, unit: _Unit[object], error: Exception) -> object:
+        if isinstance(error, sqlite3.IntegrityError):
+            return unit.work.refused(error, self._execute)
+        if isinstance(error, sqlite3.Error):
+            raise trouble(error)
+        if isinstance(error, UnicodeEncodeError):
+            raise InvalidText("a text holds a lone surrogate")
+        if isinstance(error, OverflowError):
+            raise InvalidArgument("an integer has more than 64 bits")
+        raise error
+
+    def _commit(self, written: Sequence[_Unit[object]]) -> None:
+        try:
+            self._execute("COMMIT", ())
+        except sqlite3.Error as error:
+            self._roll_back()
+            code = getattr(error, "sqlite_errorcode", 0)
+            # After a failed sync the system may forget what it did not write, and call the next one a success.
+            self._lost_writes = code in LOST_WRITES
+            # What reached the log may come to life when the next process recovers it.
+            unknown = code & PRIMARY != sqlite3.SQLITE_BUSY
+            for unit in written:
+                unit.error = trouble(error, outcome_unknown=unknown)
+
+    def _roll_back(self) -> None:
+        if self.connection.in_transaction:
+            self._execute("ROLLBACK", ())
