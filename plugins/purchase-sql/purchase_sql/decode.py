@@ -49,7 +49,8 @@ def cluster(record: Record) -> Cluster:
 
 def command(record: Record) -> Command:
     """A row of `command`, `command_by_id` and `commands_open`."""
-    return Command(*record[:10], _stages(record[10]), *record[11:])
+    values = (*record[:10], _stages(record[10]), *record[11:])
+    return Command(*values)
 
 
 def delivery(record: Record) -> Delivery:

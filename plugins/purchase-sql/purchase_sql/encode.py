@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import TypeAlias
 
@@ -33,7 +33,12 @@ NO_HEADERS = "[]"
 def operations(texts: Texts, batch: Batch) -> list[Operation]:
     """Everything that a batch writes. The batch's own row comes first, then the lanes in order."""
     written: list[Operation] = [(texts.batch_insert, (batch.id, batch.at))]
-    add = written.append
+    _add_guarded(texts, batch, written.append)
+    _add_unguarded(texts, batch, written.append)
+    return written
+
+
+def _add_guarded(texts: Texts, batch: Batch, add: Callable[[Operation], None]) -> None:
     # Two batches that take the same lanes in the same order cannot wait for each other.
     for step in sorted(batch.lanes, key=_by_lane) if len(batch.lanes) > 1 else batch.lanes:
         add((texts.lane_step, (step.lane, step.expected_version, step.document, step.linked_to)))
@@ -48,6 +53,9 @@ def operations(texts: Texts, batch: Batch) -> list[Operation]:
         add((texts.price_put, values_of_price(price)))
     for fact in batch.facts:
         add((texts.fact_insert, _fact(fact)))
+
+
+def _add_unguarded(texts: Texts, batch: Batch, add: Callable[[Operation], None]) -> None:
     for root in batch.dropped_clusters:
         add((texts.cluster_drop, (root,)))
     for cluster in batch.clusters:
@@ -55,15 +63,13 @@ def operations(texts: Texts, batch: Batch) -> list[Operation]:
     for row_type, key in batch.dropped_rows:
         add((texts.row_drop[row_type], (key,)))
     for row in batch.rows:
-        row_type = type(row)
-        add((texts.row_put[row_type], values_of_row[row_type](row)))
+        add((texts.row_put[type(row)], values_of_row[type(row)](row)))
     for reference in batch.references:
         add((texts.reference_put, values_of_reference(reference)))
     for offer in batch.offers:
         add((texts.offer_insert, (offer.hash, offer.offer, offer.encode().decode())))
     for effect in batch.effects:
         add((texts.effect_insert, values_of_effect(effect)))
-    return written
 
 
 def text_list(values: Iterable[str]) -> str:

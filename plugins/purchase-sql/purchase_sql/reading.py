@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from purchase_core.facts.rows import ROW_TYPES, CaseRow, Row
-from purchase_core.records.command import OPEN_STATES
 from purchase_core.records.delivery import DONE
 from purchase_sql import schema
 from purchase_sql.shapes import DELIVERY_COLUMNS, ROW_COLUMNS
@@ -43,15 +43,15 @@ def statements() -> Iterable[Statement]:
         yield from _pages(row_type)
 
 
-def _chosen(table: sa.Table, names: Sequence[str]) -> sa.Select[tuple[object, ...]]:
+def _chosen(table: sa.Table, names: Sequence[str]) -> sa.Select[Any]:
     return sa.select(*(table.c[name] for name in names))
 
 
-def _all(table: sa.Table) -> sa.Select[tuple[object, ...]]:
+def _all(table: sa.Table) -> sa.Select[Any]:
     return sa.select(*table.columns)
 
 
-def _asked_references(column: sa.Column[object]) -> sa.Select[tuple[object]]:
+def _asked_references(column: sa.Column[Any]) -> sa.Select[Any]:
     return sa.select(column).where(in_texts(schema.object_references.c.object, "objects"))
 
 

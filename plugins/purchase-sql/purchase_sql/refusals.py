@@ -75,9 +75,9 @@ def refusal(batch: Batch, guard: Guard, found: Sequence[Sequence[Any]]) -> Store
         case Guard.BATCH:
             return None
         case Guard.LANE:
-            return _lane_conflict(batch, {lane: version for lane, version in found})
+            return _lane_conflict(batch, {one[0]: one[1] for one in found})
         case Guard.FACT:
-            return KeyConflict("fact", _fact_key(batch, {key: digest for key, digest in found}))
+            return KeyConflict("fact", _fact_key(batch, {one[0]: one[1] for one in found}))
         case Guard.PRICE:
             return KeyConflict(
                 "price", _price_key(batch, {(one[0], one[1], one[4]): one[3] for one in found})
@@ -87,7 +87,7 @@ def refusal(batch: Batch, guard: Guard, found: Sequence[Sequence[Any]]) -> Store
         case Guard.DELIVERY:
             return KeyConflict("delivery", _event(batch, {(one[0], one[1]) for one in found}))
         case Guard.LEASE:
-            return _lease_lost(batch, {key: fence for key, fence in found})
+            return _lease_lost(batch, {one[0]: one[1] for one in found})
 
 
 def _lane_conflict(batch: Batch, versions: dict[str, int]) -> LaneConflict:

@@ -10,7 +10,7 @@ and every database reports a broken CHECK by its name, inside a batch too (see `
 from __future__ import annotations
 
 from types import NoneType
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import attrs
 import sqlalchemy as sa
@@ -34,16 +34,16 @@ def mark(name: str) -> str:
     return "{prefix}" + name
 
 
-def _table(name: str, *parts: sa.Column[object] | sa.Constraint, rowid: bool = False) -> sa.Table:
+def _table(name: str, *parts: sa.Column[Any] | sa.Constraint, rowid: bool = False) -> sa.Table:
     # Tables of small rows lie in their primary key: one tree to write instead of two.
     return sa.Table(mark(name), metadata, *parts, sqlite_strict=True, sqlite_with_rowid=rowid, quote=True)
 
 
-def _column(name: str, kind: sa.types.TypeEngine[object], *, null: bool = False) -> sa.Column[object]:
+def _column(name: str, kind: sa.types.TypeEngine[Any], *, null: bool = False) -> sa.Column[Any]:
     return sa.Column(name, kind, nullable=null)
 
 
-def _key(name: str) -> sa.Column[object]:
+def _key(name: str) -> sa.Column[Any]:
     return sa.Column(name, TEXT, primary_key=True)
 
 
@@ -51,7 +51,7 @@ def _guard(name: str, condition: str) -> sa.CheckConstraint:
     return sa.CheckConstraint(condition, name=mark(name))
 
 
-def _index(name: str, *columns: sa.Column[object], where: str = "", unique: bool = False) -> None:
+def _index(name: str, *columns: sa.Column[Any], where: str = "", unique: bool = False) -> None:
     partial = sa.text(where) if where else None
     sa.Index(mark(name), *columns, unique=unique, sqlite_where=partial, postgresql_where=partial)
 
@@ -210,7 +210,7 @@ def _row_table(row_type: type[Row]) -> sa.Table:
     return table
 
 
-def _row_column(name: str, hint: object) -> sa.Column[object]:
+def _row_column(name: str, hint: object) -> sa.Column[Any]:
     choices = [one for one in get_args(hint) if one is not NoneType] or [hint]
     kind = TEXT if choices == [str] else FLAG if choices == [bool] else WHOLE
     return _column(name, kind, null=NoneType in get_args(hint))

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import attrs
 
-from purchase_core.facts.rows import ROW_TYPES, Row
+from purchase_core.facts.rows import ROW_TYPES
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.effect import Effect
 from purchase_core.records.reference import PriceReference, Reference
@@ -30,11 +30,11 @@ def flags(cls: type[attrs.AttrsInstance]) -> tuple[int, ...]:
 DELIVERY_COLUMNS = (*(name for name in columns(Delivery) if name != "body"), "body")
 """The body comes last, so that lists can leave it out."""
 
-ROW_COLUMNS = {one: columns(one) for one in ROW_TYPES}
-ROW_FLAGS = {one: flags(one) for one in ROW_TYPES}
+ROW_COLUMNS: dict[type[object], tuple[str, ...]] = {one: columns(one) for one in ROW_TYPES}
+ROW_FLAGS: dict[type[object], tuple[int, ...]] = {one: flags(one) for one in ROW_TYPES}
 
 # attrgetter takes all of them in one call; attrs.asdict and astuple walk the class anew for every value.
-values_of_row: dict[type[Row], Callable[[object], tuple[Value, ...]]] = {
+values_of_row: dict[type[object], Callable[[object], tuple[Value, ...]]] = {
     one: attrgetter(*names) for one, names in ROW_COLUMNS.items()
 }
 values_of_reference: Callable[[Reference], tuple[Value, ...]] = attrgetter(*columns(Reference))

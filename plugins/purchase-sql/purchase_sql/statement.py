@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import sqlalchemy as sa
 
@@ -28,7 +30,7 @@ def whole(name: str) -> sa.BindParameter[int]:
     return sa.bindparam(f"p_{name}", type_=WHOLE)
 
 
-def of_column(column: sa.Column[object]) -> sa.BindParameter[object]:
+def of_column(column: sa.Column[Any]) -> sa.BindParameter[Any]:
     """The parameter that becomes this column's value."""
     return sa.bindparam(f"p_{column.name}", type_=column.type)
 
@@ -43,13 +45,13 @@ def word(value: str) -> sa.ColumnElement[str]:
     return sa.literal_column(f"'{value}'", TEXT)
 
 
-def in_texts(column: sa.ColumnElement[object], parameter: str) -> sa.ColumnElement[bool]:
+def in_texts(column: sa.ColumnElement[Any], parameter: str) -> sa.ColumnElement[bool]:
     """Whether a column is one of the texts of a JSON list."""
     return column.op("IN", is_comparison=True, return_type=sa.Boolean())(TextList(text(parameter)))
 
 
 def in_pairs(
-    one: sa.ColumnElement[object], other: sa.ColumnElement[object], parameter: str
+    one: sa.ColumnElement[Any], other: sa.ColumnElement[Any], parameter: str
 ) -> sa.ColumnElement[bool]:
     """Whether two columns are one of the pairs of a JSON list."""
     both = sa.tuple_(one, other)

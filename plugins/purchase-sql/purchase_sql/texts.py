@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from purchase_core.facts.rows import ROW_TYPES, Row
+from purchase_core.facts.rows import ROW_TYPES
 from purchase_sql.prefix import checked_prefix, with_prefix
 
 
@@ -55,10 +55,10 @@ class Texts:
     found_facts: str
     found_events: str
     found_fences: str
-    row_put: Mapping[type[Row], str]
-    row_drop: Mapping[type[Row], str]
-    row_page: Mapping[type[Row], str]
-    row_page_of_lane: Mapping[type[Row], str]
+    row_put: Mapping[type[object], str]
+    row_drop: Mapping[type[object], str]
+    row_page: Mapping[type[object], str]
+    row_page_of_lane: Mapping[type[object], str]
 
     @property
     def all(self) -> frozenset[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from purchase_core.errors import InvalidArgument
@@ -20,12 +22,12 @@ def _path(_: object, __: object, value: str) -> None:
         )
 
 
-def _positive(_: object, attribute: attrs.Attribute[object], value: float) -> None:
+def _positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
     if value <= 0:
         raise InvalidArgument(f"{attribute.name} must be above 0")
 
 
-def _not_negative(_: object, attribute: attrs.Attribute[object], value: float) -> None:
+def _not_negative(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
     if value < 0:
         raise InvalidArgument(f"{attribute.name} must not be below 0")
 

@@ -69,7 +69,7 @@ def read_only_address(path: Path) -> str:
 
 def _prepare(connection: sqlite3.Connection, busy_timeout_seconds: float) -> None:
     _use_wal(connection, time.monotonic() + busy_timeout_seconds)
-    # A commit that was acknowledged survives the power cut; the WAL's default in WAL mode does not promise it.
+    # What was acknowledged survives a power cut; a log that is synced less often does not promise that.
     connection.execute("PRAGMA synchronous = FULL")
     # Savepoints copy pages aside; a file for that would cost more than what they guard.
     connection.execute("PRAGMA temp_store = MEMORY")

@@ -1,8 +1,8 @@
 """The store in a SQLite file.
 
-Writes go through the one writer. Reads of a few rows run on the calling thread: they take microseconds, less
-than waking another thread does (README, "Below aiosqlite"). Lists, which can be long, go through aiosqlite, so
-that they never hold up the event loop. Both kinds of readers have connections that cannot write.
+Writes go through the one writer. Reads of a few rows run on the calling thread: they take microseconds,
+less than waking another thread does (README, "Below aiosqlite"). Lists, which can be long, go through
+aiosqlite, so that they never hold up the event loop. Both have connections that cannot write.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -44,10 +44,10 @@ class Work(Protocol[T_co]):
 
 
 @attrs.define(eq=False)
-class _Unit(Generic[T]):
-    work: Work[T]
-    future: asyncio.Future[T]
-    value: T | None = None
+class _Unit:
+    work: Work[object]
+    future: asyncio.Future[Any]
+    value: object = None
     error: Exception | None = None
 
     def settle(self) -> None:
@@ -57,7 +57,7 @@ class _Unit(Generic[T]):
         if self.error is not None:
             self.future.set_exception(self.error)
         else:
-            self.future.set_result(self.value)  # type: ignore[arg-type]  # set by run, or None is the T
+            self.future.set_result(self.value)
 
 
 def recording(connection: sqlite3.Connection, recorder: Recorder | None) -> Execute:
@@ -88,7 +88,7 @@ class Writer:
         self._execute = recording(connection, recorder)
         self._group_max = group_batches_max
         self._queue_max = queue_batches_max
-        self._queue: SimpleQueue[_Unit[object] | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Unit | None] = SimpleQueue()
         self._waiting = 0
         self._stopped = False
         self._lost_writes = False
@@ -98,9 +98,9 @@ class Writer:
         self._thread.start()
 
     async def do(self, work: Work[T]) -> T:
-        """Do some work in a transaction; durable when this returns. Raises StoreUnavailable, or what it raises.
+        """Do some work in a transaction; durable when this returns.
 
-        Whoever is cancelled here does not know whether it was done.
+        Raises what the work raises, and StoreUnavailable. Whoever is cancelled does not know if it was done.
         """
         if self._stopped:
             raise StoreUnavailable("the store is closed")
@@ -114,10 +114,10 @@ class Writer:
                 f"{self._waiting} batches wait to be written already",
                 hint="Try again; if it lasts, the disk is too slow for what arrives.",
             )
-        unit = _Unit(work, asyncio.get_running_loop().create_future())
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting += 1
-        self._queue.put(unit)  # type: ignore[arg-type]  # what T is matters to its own future only
-        return await unit.future
+        self._queue.put(_Unit(work, future))
+        return await future
 
     async def stop(self) -> None:
         """Finish what waits, and close the connection. Doing so again does nothing."""
@@ -143,8 +143,8 @@ class Writer:
             self._answer(group)
         self.connection.close()
 
-    def _next_group(self) -> tuple[list[_Unit[object]], bool]:
-        group: list[_Unit[object]] = []
+    def _next_group(self) -> tuple[list[_Unit], bool]:
+        group: list[_Unit] = []
         unit = self._queue.get()
         while unit is not None:
             group.append(unit)
@@ -156,7 +156,7 @@ class Writer:
                 return group, True
         return group, False
 
-    def _answer(self, group: Sequence[_Unit[object]]) -> None:
+    def _answer(self, group: Sequence[_Unit]) -> None:
         """One wake-up of the event loop for the whole group."""
         for loop in {unit.future.get_loop() for unit in group}:
             mine = [unit for unit in group if unit.future.get_loop() is loop]
@@ -165,12 +165,12 @@ class Writer:
             except RuntimeError:  # the loop is closed: nobody waits there any more
                 self._waiting -= len(mine)
 
-    def _settle(self, group: Sequence[_Unit[object]]) -> None:
+    def _settle(self, group: Sequence[_Unit]) -> None:
         self._waiting -= len(group)
         for unit in group:
             unit.settle()
 
-    def _write(self, group: Sequence[_Unit[object]]) -> None:
+    def _write(self, group: Sequence[_Unit]) -> None:
         if not group:
             return
         if self._lost_writes:
@@ -191,7 +191,7 @@ class Writer:
         else:
             self._together(group)
 
-    def _alone(self, unit: _Unit[object]) -> None:
+    def _alone(self, unit: _Unit) -> None:
         try:
             unit.value = unit.work.run(self._execute)
         except Exception as error:  # whatever it is, it is the caller's
@@ -200,7 +200,7 @@ class Writer:
         else:
             self._commit([unit])
 
-    def _together(self, group: Sequence[_Unit[object]]) -> None:
+    def _together(self, group: Sequence[_Unit]) -> None:
         execute = self._execute
         for unit in group:
             execute("SAVEPOINT batch", ())
@@ -218,14 +218,14 @@ class Writer:
             execute("RELEASE batch", ())
         self._commit([unit for unit in group if unit.error is None])
 
-    def _explain(self, unit: _Unit[object], error: Exception) -> None:
+    def _explain(self, unit: _Unit, error: Exception) -> None:
         try:
             unit.value = self._meaning(unit, error)
         except Exception as meant:
             meant.__cause__ = error if meant is not error else None
             unit.error = meant
 
-    def _meaning(self, unit: _Unit[object], error: Exception) -> object:
+    def _meaning(self, unit: _Unit, error: Exception) -> object:
         if isinstance(error, sqlite3.IntegrityError):
             return unit.work.refused(error, self._execute)
         if isinstance(error, sqlite3.Error):
@@ -236,13 +236,13 @@ class Writer:
             raise InvalidArgument("an integer has more than 64 bits")
         raise error
 
-    def _commit(self, written: Sequence[_Unit[object]]) -> None:
+    def _commit(self, written: Sequence[_Unit]) -> None:
         try:
             self._execute("COMMIT", ())
         except sqlite3.Error as error:
             self._roll_back()
             code = getattr(error, "sqlite_errorcode", 0)
-            # After a failed sync the system may forget what it did not write, and call the next one a success.
+            # After a failed sync the system may drop what it did not write, and call the next sync a success.
             self._lost_writes = code in LOST_WRITES
             # What reached the log may come to life when the next process recovers it.
             unknown = code & PRIMARY != sqlite3.SQLITE_BUSY
