@@ -8,7 +8,9 @@ stored); 503 where it can, so that providers try again exactly when they should.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, TypeAlias
 
@@ -26,7 +28,9 @@ Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 PREFIX = "/webhooks/"
 RETRY_AFTER_SECONDS = 5
+BODY_SECONDS_MAX = 30.0
 RETRY_AFTER: Headers = ((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),)
+CLOSE: Headers = ((b"connection", b"close"),)
 
 log = logging.getLogger("purchase.webhooks")
 
@@ -36,10 +40,11 @@ class Disconnected(Exception):
 
 
 class WebhookApp:
-    """The ASGI app; `inbox` takes the deliveries."""
+    """The ASGI app; `inbox` takes the deliveries. A body has `body_seconds_max` to arrive."""
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: Inbox, *, body_seconds_max: float = BODY_SECONDS_MAX) -> None:
         self._inbox = inbox
+        self._body_seconds_max = body_seconds_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -61,20 +66,27 @@ class WebhookApp:
         if scope["method"] != "POST":
             return 405, _error("method_not_allowed", "webhooks are posted"), ((b"allow", b"POST"),)
         try:
-            body = await _read(scope, receive, self._inbox.body_bytes_max)
+            async with asyncio.timeout(self._body_seconds_max):
+                body = await _read(scope, receive, self._inbox.body_bytes_max)
+        except BodyTooLarge as refused:
+            log.warning("delivery to %r refused: %s", connection[:64], refused.code)
+            return refused.http_status, _error(refused.code, refused.message), CLOSE
+        except TimeoutError:
+            log.warning("delivery to %r refused: its body did not arrive", connection[:64])
+            return 408, _error("body_too_slow", "the body did not arrive in time"), CLOSE
+        try:
             receipt = await self._inbox.receive(connection, body, scope["headers"])
         except DeliveryRefused as refused:
             log.warning("delivery to %r refused: %s", connection[:64], refused.code)
-            closing = ((b"connection", b"close"),) if isinstance(refused, BodyTooLarge) else ()
-            return refused.http_status, _error(refused.code, refused.message), closing
+            return refused.http_status, _error(refused.code, refused.message), ()
         except PurchaseError as error:
             status = 503 if error.retryable else 500
             log.error("delivery to %r failed: %s", connection[:64], error.code)  # noqa: TRY400  # its code says it
             return status, _error(error.code, "not kept; try again"), RETRY_AFTER
-        except Disconnected:
-            raise
-        except Exception:
-            log.exception("delivery to %r failed", connection[:64])
+        except Exception as error:
+            # Where it happened, and not what it says: that may quote the body.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("delivery to %r failed: %s\n%s", connection[:64], type(error).__name__, where)  # noqa: TRY400
             return 500, _error("internal_error", "not kept; try again"), RETRY_AFTER
         return 200, {"id": receipt.id, "event": receipt.event_id, "status": receipt.status}, ()
 
@@ -96,19 +108,17 @@ async def _read(scope: Scope, receive: Receive, bytes_max: int) -> bytes:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value[:20]) > bytes_max:
             raise BodyTooLarge(f"the body is over the limit of {bytes_max} bytes")
-    chunks: list[bytes] = []
-    size = 0
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
         chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        if size > bytes_max:
+        if len(body) + len(chunk) > bytes_max:
             raise BodyTooLarge(f"the body is over the limit of {bytes_max} bytes")
-        chunks.append(chunk)
+        body += chunk
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            return bytes(body)
 
 
 async def _respond(send: Send, status: int, answer: Mapping[str, object], headers: Headers) -> None:

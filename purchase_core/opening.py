@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -15,21 +16,23 @@ from purchase_core.catalog.catalog import Catalog
 from purchase_core.config.load import find_config, load_settings
 from purchase_core.config.settings import ConnectionSettings, Settings
 from purchase_core.config.tables import ResolveSecret, read_table
-from purchase_core.errors import ConfigurationError, PluginFailed, PurchaseError, SchemaError
+from purchase_core.errors import ConfigurationError, PluginFailed, SchemaError, UsageError
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
 from purchase_core.plugins.descriptors import ProviderOpening, ProviderPlugin, StoreOpening
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.observed import observe
-from purchase_core.plugins.registry import Registry
+from purchase_core.plugins.registry import Registry, reraise_own
 from purchase_core.ports.provider import Connection, Provider
 from purchase_core.ports.router import Router
 from purchase_core.ports.store import Store
 from purchase_core.routing.first import FirstCapable
-from purchase_core.secret import Secret, resolve_secret
+from purchase_core.secret import Secret, checked_webhook_secret, resolve_secret
 
 if TYPE_CHECKING:
     from purchase_core.billing import Billing
+
+A = TypeVar("A")
 
 
 class Opening(AbstractAsyncContextManager["Billing"]):
@@ -54,7 +57,18 @@ class Opening(AbstractAsyncContextManager["Billing"]):
         self._environ = environ
         self._clock = clock
         self._ids = ids
-        self._stack = AsyncExitStack()
+        self._stack: AsyncExitStack | None = None
+
+    def configured(self, config: str | Path) -> Opening:
+        """The same, from another file."""
+        return Opening(
+            self.catalog,
+            config,
+            plugins=self._plugins,
+            environ=self._environ,
+            clock=self._clock,
+            ids=self._ids,
+        )
 
     # --- what is configured ------------------------------------------------------------------
 
@@ -68,19 +82,25 @@ class Opening(AbstractAsyncContextManager["Billing"]):
         registry = Registry(pins=settings.plugins)
         for plugin in self._plugins:
             registry.register(plugin)
-        named = [one.plugin for one in settings.connections.values()]
-        named += [settings.store.plugin, *settings.plugins]
+        named = [*settings.plugins, settings.store.plugin]
+        named += [one.plugin for one in settings.connections.values()]
         if settings.router.plugin != FirstCapable.name:
             named.append(settings.router.plugin)
         for name in dict.fromkeys(named):
-            if not registry.brings(name):
-                registry.load(name)
+            registry.require(name)
         return registry
 
     # --- opening -----------------------------------------------------------------------------
 
     async def __aenter__(self) -> Billing:
-        return await self._stack.enter_async_context(self._open(connected=True))
+        if self._stack is not None:
+            raise UsageError("this billing is open already", hint="Call Billing.open for each `async with`.")
+        self._stack = AsyncExitStack()
+        try:
+            return await self._stack.enter_async_context(self._open(connected=True))
+        except BaseException:
+            self._stack = None
+            raise
 
     async def __aexit__(
         self,
@@ -88,7 +108,9 @@ class Opening(AbstractAsyncContextManager["Billing"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._stack.__aexit__(kind, error, traceback)
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            await stack.__aexit__(kind, error, traceback)
 
     def reading(self) -> AbstractAsyncContextManager[Billing]:
         """Only the store, for reading: no connection is opened, and no secret is needed."""
@@ -144,12 +166,10 @@ class Opening(AbstractAsyncContextManager["Billing"]):
         if read_only and hasattr(config, "read_only"):
             config = attrs.evolve(config, read_only=True)
         opening = StoreOpening(config, settings.folder, self._clock)
-        try:
-            return await plugin.open(opening)
-        except PurchaseError:
-            raise
-        except Exception as error:
-            raise PluginFailed(f"{where}: {plugin.name} failed to open: {type(error).__name__}") from error
+        store = await _opened(plugin.open, opening, where=f"{where}: {plugin.name}")
+        if not isinstance(store, Store):
+            raise PluginFailed(f"{where}: {plugin.name} opened a {type(store).__name__}, which is no Store")
+        return store
 
     async def _open_connection(
         self, settings: Settings, registry: Registry, one: ConnectionSettings
@@ -165,16 +185,20 @@ class Opening(AbstractAsyncContextManager["Billing"]):
             connection=Connection(one.name, plugin.name, one.mode, settings.project, settings.environment),
             config=read_table(plugin.config, one.options, where=where, secret=secret),
             api_key=secret(f"{where} api_key", one.api_key),
-            webhook_secrets=tuple(secret(f"{where} webhook_secrets", item) for item in one.webhook_secrets),
+            webhook_secrets=tuple(
+                checked_webhook_secret(
+                    f"{where} webhook_secrets[{place}]", secret(f"{where} webhook_secrets", item)
+                )
+                for place, item in enumerate(one.webhook_secrets)
+            ),
             clock=self._clock,
             ids=self._ids,
         )
-        try:
-            return await plugin.open(opening)
-        except PurchaseError:
-            raise
-        except Exception as error:
-            raise PluginFailed(f"{where}: {plugin.name} failed to open: {type(error).__name__}") from error
+        provider = await _opened(plugin.open, opening, where=f"{where}: {plugin.name}")
+        if not isinstance(provider, Provider):
+            what = type(provider).__name__
+            raise PluginFailed(f"{where}: {plugin.name} opened a {what}, which is no Provider")
+        return provider
 
     def _secret(self, settings: Settings) -> ResolveSecret:
         environ = os.environ if self._environ is None else self._environ
@@ -183,6 +207,18 @@ class Opening(AbstractAsyncContextManager["Billing"]):
             return resolve_secret(where, reference, environ=environ, folder=settings.folder)
 
         return resolve
+
+
+async def _opened(factory: Callable[[A], Awaitable[object]], opening: A, *, where: str) -> object:
+    """What a plugin's factory makes; whatever else it raises is a PluginFailed, but our own cancellation."""
+    try:
+        return await factory(opening)
+    except BaseException as error:
+        task = asyncio.current_task() if isinstance(error, asyncio.CancelledError) else None
+        if task is not None and task.cancelling():
+            raise
+        reraise_own(error)
+        raise PluginFailed(f"{where} failed to open: {type(error).__name__}") from error
 
 
 async def _ready(store: Store, *, may_create: bool) -> None:
@@ -212,4 +248,12 @@ def _router(settings: Settings, registry: Registry) -> Router:
     def no_secret(_where: str, _reference: str) -> Secret:
         raise ConfigurationError(f"{where} holds no secrets")
 
-    return plugin.make(read_table(plugin.config, settings.router.options, where=where, secret=no_secret))
+    config = read_table(plugin.config, settings.router.options, where=where, secret=no_secret)
+    try:
+        made = plugin.make(config)
+    except BaseException as error:
+        reraise_own(error)
+        raise PluginFailed(f"{where}: {plugin.name} failed: {type(error).__name__}") from error
+    if not isinstance(made, Router):
+        raise PluginFailed(f"{where}: {plugin.name} made a {type(made).__name__}, which is no Router")
+    return made

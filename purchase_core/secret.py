@@ -73,7 +73,7 @@ def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return file.read(SECRET_FILE_BYTES_MAX).decode()
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):  # absent, not a file, not text, or no path at all
         return ""
 
 

@@ -31,6 +31,7 @@ FILE = "purchase.toml"
 PYPROJECT = "pyproject.toml"
 FILE_BYTES_MAX = 1_048_576
 MODES = ("test", "live")
+NUMBER_MAX = 2_147_483_647
 
 _KEYS = (
     "app", "project", "environment", "connections", "store", "router", "inbox", "access", "reads", "plugins",
@@ -141,8 +142,12 @@ def _section(kind: type[T], table: Table, key: str, source: str, *, least: int =
     where = f"{source} [{key}]"
     found = read_table(kind, sub_table(table, key, where=source), where=where, secret=_no_secret)
     for name, value in attrs.asdict(cast("attrs.AttrsInstance", found)).items():
-        if isinstance(value, int | float) and not isinstance(value, bool) and not value >= least:
-            raise ConfigurationError(f"{where}: {name} must be at least {least}")
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and not least <= value <= NUMBER_MAX
+        ):
+            raise ConfigurationError(f"{where}: {name} must be at least {least}, and at most {NUMBER_MAX}")
     return found
 
 
@@ -167,13 +172,16 @@ def _parse(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise ConfigurationError(f"{path.name} cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "that is no path"
+        raise ConfigurationError(f"{path.name} cannot be read: {why}") from None
     if len(content) > FILE_BYTES_MAX:
         raise ConfigurationError(f"{path.name} is larger than {FILE_BYTES_MAX} bytes")
     try:
         return tomllib.loads(content.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise ConfigurationError(f"{path.name} is nested too deeply") from None
+    except ValueError as error:  # TOML, UTF-8, and numbers too long to be read
         raise ConfigurationError(f"{path.name} is not valid TOML: {error}") from None
 
 

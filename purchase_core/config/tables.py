@@ -14,6 +14,8 @@ from purchase_core.secret import Secret
 
 T = TypeVar("T")
 
+SHOWN_CHARACTERS_MAX = 100
+
 Table = Mapping[str, object]
 ResolveSecret = Callable[[str, str], Secret]
 """(what it is for, reference) to the secret."""
@@ -39,9 +41,9 @@ def read_table(kind: type[T], table: Table, *, where: str, secret: ResolveSecret
         return msgspec.convert(dict(table), type=kind, dec_hook=hook)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{where}: {_without_values(error)}") from None
-    except (TypeError, ValueError) as error:
-        if isinstance(error, ConfigurationError):
-            raise
+    except ConfigurationError:
+        raise
+    except Exception as error:  # a plugin's class may check its values in its own way
         raise ConfigurationError(f"{where}: {type(error).__name__}") from None
 
 
@@ -50,11 +52,12 @@ def refuse_unknown(table: Table, known: Iterable[str], *, where: str) -> None:
     known = list(known)
     for key in table:
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1, 0.5)
+            shown = str(key)[:SHOWN_CHARACTERS_MAX]
+            near = difflib.get_close_matches(shown, known, 1, 0.5)
             hint = (
                 f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(sorted(known)) or 'none'}."
             )
-            raise ConfigurationError(f"{where}: unknown key {key!r}", hint=hint)
+            raise ConfigurationError(f"{where}: unknown key {shown!r}", hint=hint)
 
 
 def sub_table(table: Table, key: str, *, where: str) -> Table:
@@ -68,10 +71,10 @@ def sub_table(table: Table, key: str, *, where: str) -> Table:
 def text(table: Table, key: str, *, where: str, default: str | None = None) -> str:
     """A text behind a key. Raises ConfigurationError where it is absent or no text."""
     found = table.get(key, default)
+    if found is None:
+        raise ConfigurationError(f"{where} lacks {key!r}")
     if not isinstance(found, str) or (not found and default is None):
-        raise ConfigurationError(
-            f"{where} lacks {key!r}" if found is None else f"{where}: {key!r} must be text"
-        )
+        raise ConfigurationError(f"{where}: {key!r} must be text, and not empty")
     return found
 
 

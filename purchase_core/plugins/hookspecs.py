@@ -1,13 +1,13 @@
 """The hooks: their specification is their documentation.
 
 Registering hooks return descriptors; everything after that is ordinary typed code. Listening hooks are told
-what happens. Each gets at most two arguments, all frozen; each implementation is called on its own, so that
-one that fails or hangs takes nothing else along.
+what happens. Each gets at most two arguments, all frozen, of which an implementation takes those it names;
+each implementation is called on its own, so that one that fails or hangs takes nothing else along.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -89,13 +89,14 @@ def purchase_register_routers() -> Sequence[RouterPlugin[Any]]:
 
 
 @hookspec
-def purchase_score_routes(
+async def purchase_score_routes(
     request: RouteRequest, candidates: tuple[Candidate, ...]
-) -> Awaitable[Sequence[RouteScore]]:
+) -> Sequence[RouteScore]:
     """Score or exclude connections before a checkout is routed. Awaited under a deadline.
 
-    What is returned is recorded with the decision, as an input. One that fails, or is too slow, counts as
-    having said nothing.
+    What is returned is recorded with the decision, as an input: scores are finite and add up, the first
+    reason to exclude counts, and connections that are no candidates are passed over. A plugin that fails, is
+    too slow, or says what cannot be recorded counts as having said nothing.
 
     Example:
 
@@ -107,7 +108,7 @@ def purchase_score_routes(
 
 
 @hookspec
-def purchase_before_checkout(request: RouteRequest, decision: RoutingDecision) -> Awaitable[None]:
+async def purchase_before_checkout(request: RouteRequest, decision: RoutingDecision) -> None:
     """Stop a checkout before anything is written or sent, by raising CheckoutVetoed.
 
     Awaited under a deadline. Fails closed: whatever else is raised stops the checkout as well, and so does
@@ -124,7 +125,7 @@ def purchase_before_checkout(request: RouteRequest, decision: RoutingDecision) -
 
 
 @hookspec
-def purchase_on_event(event: Effect) -> Awaitable[None]:
+async def purchase_on_event(event: Effect) -> None:
     """Something happened, and is committed: `purchase.granted`, `subscription.started`, `case.excess`, ...
 
     Best effort, after the commit and beside the request: it may be missed when the process ends, and may

@@ -19,7 +19,25 @@ COMMAND = "command."
 EXTRAS = ("sandbox", "sqlite", "postgres", "d1", "stripe", "paddle")
 """Names that belong to our own distributions: `stripe` is `purchase-stripe`, whatever else is installed."""
 
+COMMAND_HOMES = {"demo": "purchase-sandbox"}
+"""Commands that belong to our own distributions."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
+
+
+def is_plugin_name(name: str) -> bool:
+    """Whether this can be a plugin's name: ASCII only, so that no two names look alike."""
+    return _NAME.fullmatch(name) is not None
+
+
+def home_of(name: str) -> str:
+    """The distribution that a reserved name belongs to; "" if it is anybody's."""
+    return f"purchase-{name}" if name in EXTRAS else ""
+
+
+def same_distribution(one: str, other: str) -> bool:
+    """Whether two spellings name one distribution."""
+    return _normal(one) == _normal(other)
 
 
 @attrs.frozen
@@ -47,21 +65,26 @@ def find_plugin(name: str, listed: Iterable[Installed], pins: Mapping[str, str])
 
     `pins` maps plugins to distributions, as configured. Raises PluginMissing or PluginCollision.
     """
-    if not _NAME.fullmatch(name):
+    if not is_plugin_name(name):
         raise PluginMissing(
-            f"{name!r} cannot be a plugin's name", hint="Names are lower-case ASCII: a-z, 0-9, _ and -."
+            f"{name[:100]!r} cannot be a plugin's name", hint="Names are lower-case ASCII: a-z, 0-9, _ and -."
         )
-    expected = f"purchase-{name}" if name in EXTRAS else pins.get(name, "")
+    expected = home_of(name) or pins.get(name, "")
     named = [one for one in listed if one.name == name]
-    found = [one for one in named if not expected or _normal(one.distribution) == _normal(expected)]
+    found = [one for one in named if not expected or same_distribution(one.distribution, expected)]
     if not found:
         raise PluginMissing(_missing(name, expected, named), hint=_how_to_install(name, expected))
     return _only(f"plugin {name!r}", found)
 
 
 def find_command(word: str, listed: Iterable[Installed]) -> Installed | None:
-    """The entry point of a command that a plugin adds. Raises PluginCollision where two do."""
-    found = [one for one in listed if one.name == COMMAND + word]
+    """The entry point of a command that a plugin adds, from its home if it has one.
+
+    Raises PluginCollision where two distributions offer it.
+    """
+    home = COMMAND_HOMES.get(word, "")
+    named = [one for one in listed if one.name == COMMAND + word]
+    found = [one for one in named if not home or same_distribution(one.distribution, home)]
     return _only(f"command {word!r}", found) if found else None
 
 
@@ -78,7 +101,7 @@ def _only(what: str, found: Sequence[Installed]) -> Installed:
 def _missing(name: str, expected: str, named: Sequence[Installed]) -> str:
     if not named:
         return f"plugin {name!r} is not installed"
-    others = ", ".join(one.distribution for one in named)
+    others = ", ".join(sorted({one.distribution for one in named}))
     return f"plugin {name!r} must come from {expected}; it is offered by {others}, which was not loaded"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar, cast
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar, cast
 
 import attrs
 import pluggy
@@ -17,27 +19,45 @@ from purchase_core.errors import (
 )
 from purchase_core.plugins import hookspecs
 from purchase_core.plugins.descriptors import API_VERSION, ProviderPlugin, RouterPlugin, StorePlugin
-from purchase_core.plugins.installed import Installed, find_plugin, installed
+from purchase_core.plugins.installed import (
+    Installed,
+    find_plugin,
+    home_of,
+    installed,
+    is_plugin_name,
+    same_distribution,
+)
 
+DESCRIPTORS_MAX = 100
+MESSAGE_CHARACTERS_MAX = 500
 
-class Descriptor(Protocol):
-    """What all descriptors have."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def api_version(self) -> int: ...
-
-
-D = TypeVar("D", bound=Descriptor)
+AnyPlugin = ProviderPlugin[Any] | StorePlugin[Any] | RouterPlugin[Any]
+D = TypeVar("D", ProviderPlugin[Any], StorePlugin[Any], RouterPlugin[Any])
 
 
 @attrs.frozen
 class Listener:
-    """One implementation of one hook, and whose it is."""
+    """One implementation of one hook, and whose it is. `names`: the arguments that it takes, in its order."""
 
     plugin: str
-    call: Any
+    names: tuple[str, ...]
+    function: Callable[..., Any]
+
+    def call(self, **arguments: object) -> Any:
+        """Call it with those of the hook's arguments that it takes: by name, whatever their order."""
+        return self.function(*(arguments[name] for name in self.names))
+
+
+@attrs.frozen
+class Owner:
+    """Where a plugin came from: a distribution, or ("") the hands of the application itself."""
+
+    plugin: str
+    distribution: str = ""
+    version: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}" if self.distribution else self.plugin
 
 
 class Registry:
@@ -56,9 +76,25 @@ class Registry:
         self._providers: dict[str, ProviderPlugin[Any]] = {}
         self._stores: dict[str, StorePlugin[Any]] = {}
         self._routers: dict[str, RouterPlugin[Any]] = {}
-        self._owners: dict[tuple[str, str], str] = {}
+        self._owners: dict[tuple[str, str], Owner] = {}
+        self._handed: set[str] = set()
 
     # --- loading -----------------------------------------------------------------------------
+
+    def require(self, name: str) -> None:
+        """Make sure of what the configuration calls `name`: handed over, brought along, or loaded now.
+
+        What another plugin brings along counts only if no installed plugin has that very name: then both are
+        loaded, so that they collide. Raises PluginMissing, PluginCollision, PluginIncompatible or
+        PluginFailed.
+        """
+        if name in self._handed:
+            return
+        try:
+            self.load(name)
+        except PluginMissing:
+            if not any(brought == name for _, brought in self._owners):
+                raise
 
     def load(self, name: str) -> None:
         """Import and register the installed plugin of this name, once.
@@ -73,67 +109,96 @@ class Registry:
         try:
             module = found.entry_point.load()
         except BaseException as error:
-            _reraise_own(error)
+            reraise_own(error)
             raise PluginFailed(
-                f"plugin {name!r} ({found.distribution} {found.version}) cannot be imported: "
-                f"{type(error).__name__}: {error}",
+                f"plugin {name!r} ({found.distribution} {found.version}) cannot be imported: {told(error)}",
                 hint=f"pip install --upgrade {found.distribution}",
             ) from error
-        self.register(module, name=name, owner=f"{found.distribution} {found.version}")
+        self._register(module, Owner(name, found.distribution, found.version))
 
-    def register(self, plugin: object, *, name: str = "", owner: str = "") -> None:
+    def register(self, plugin: object, *, name: str = "") -> None:
         """Register a plugin that the application hands over itself: a module, or an object with hooks.
 
         Raises PluginCollision, PluginIncompatible or PluginFailed; then nothing of it is registered.
         """
-        name = name or str(getattr(plugin, "__name__", type(plugin).__name__))
+        if plugin is None or isinstance(plugin, type):
+            raise PluginIncompatible(
+                f"{plugin!r} is no plugin",
+                hint="Hand over a module, or an object: an instance, not its class.",
+            )
+        owner = Owner(name or str(getattr(plugin, "__name__", type(plugin).__name__)))
+        before = set(self._owners)
+        self._register(plugin, owner)
+        self._handed |= {owner.plugin, *(name for _, name in self._owners.keys() - before)}
+
+    def _register(self, plugin: object, owner: Owner) -> None:
+        name = owner.plugin
         if self._manager.has_plugin(name) or self._manager.is_registered(plugin):
             raise PluginCollision(f"plugin {name!r} is registered twice")
         try:
             self._manager.register(plugin, name=name)
             self._manager.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as error:
+            self._check_implementations(plugin)
+            self._take_in(plugin, owner)
+        except BaseException as error:
             self._manager.unregister(name=name)
-            raise PluginIncompatible(f"plugin {name!r} does not fit the hooks: {error}") from error
-        try:
-            self._take_in(plugin, name, owner or name)
-        except BaseException:
-            self._manager.unregister(name=name)
-            raise
+            reraise_own(error)
+            if isinstance(error, pluggy.PluginValidationError):
+                raise PluginIncompatible(f"plugin {name!r} does not fit the hooks: {error}") from error
+            raise PluginFailed(f"plugin {name!r} ({owner}) failed to register: {told(error)}") from error
 
-    def _take_in(self, plugin: object, name: str, owner: str) -> None:
+    def _check_implementations(self, plugin: object) -> None:
+        hooks = (*hookspecs.REGISTERING, *hookspecs.LISTENING)
+        found = {hook: self._of(plugin, hook) for hook in hooks}
+        if not any(found.values()):
+            raise PluginIncompatible(
+                f"{type(plugin).__name__} has no hooks, so it is no plugin",
+                hint="Hand over a module, or an object, with functions marked @hookimpl.",
+            )
+        for hook, implementations in found.items():
+            awaited = inspect.iscoroutinefunction(getattr(hookspecs, hook))
+            for one in implementations:
+                if one.wrapper or one.hookwrapper:
+                    raise PluginIncompatible(
+                        f"{hook} of plugin {one.plugin_name!r} is a wrapper; none are called"
+                    )
+                if inspect.iscoroutinefunction(one.function) != awaited:
+                    wanted = "must be `async def`" if awaited else "must be a plain `def`"
+                    raise PluginIncompatible(f"{hook} of plugin {one.plugin_name!r} {wanted}")
+
+    def _take_in(self, plugin: object, owner: Owner) -> None:
         providers, stores, routers = dict(self._providers), dict(self._stores), dict(self._routers)
-        self._add("provider", providers, self._registered(plugin, "providers"), owner)
-        self._add("store", stores, self._registered(plugin, "stores"), owner)
-        self._add("router", routers, self._registered(plugin, "routers"), owner)
-        self._providers, self._stores, self._routers = providers, stores, routers
+        owners = dict(self._owners)
+        self._add("provider", ProviderPlugin, providers, plugin, owner, owners)
+        self._add("store", StorePlugin, stores, plugin, owner, owners)
+        self._add("router", RouterPlugin, routers, plugin, owner, owners)
+        self._providers, self._stores, self._routers, self._owners = providers, stores, routers, owners
 
-    def _registered(self, plugin: object, kind: str) -> Iterable[Any]:
-        for implementation in self._implementations(f"purchase_register_{kind}"):
-            if implementation.plugin is not plugin:
-                continue
-            try:
-                yield from cast("Iterable[Any]", implementation.function())
-            except BaseException as error:
-                _reraise_own(error)
-                raise PluginFailed(
-                    f"plugin {implementation.plugin_name!r} failed to register its {kind}: "
-                    f"{type(error).__name__}: {error}"
-                ) from error
-
-    def _add(self, kind: str, into: dict[str, D], fresh: Iterable[D], owner: str) -> None:
-        for one in fresh:
-            if one.api_version != API_VERSION:
-                raise PluginIncompatible(
-                    f"{kind} {one.name!r} of {owner} was written for plugin API {one.api_version}; "
-                    f"this is {API_VERSION}",
-                    hint="Upgrade whichever of the two is older.",
-                )
-            if one.name in into:
-                other = self._owners[kind, one.name]
-                raise PluginCollision(f"{kind} {one.name!r} is offered by {other} and by {owner}")
-            into[one.name] = one
-            self._owners[kind, one.name] = owner
+    def _add(
+        self,
+        kind: str,
+        wanted: type[D],
+        into: dict[str, D],
+        plugin: object,
+        owner: Owner,
+        owners: dict[tuple[str, str], Owner],
+    ) -> None:
+        for implementation in self._of(plugin, f"purchase_register_{kind}s"):
+            fresh = list(islice(cast("Iterable[object]", implementation.function()), DESCRIPTORS_MAX + 1))
+            if len(fresh) > DESCRIPTORS_MAX:
+                raise PluginIncompatible(f"{owner} registers more than {DESCRIPTORS_MAX} {kind}s")
+            for one in fresh:
+                if not isinstance(one, wanted):
+                    raise PluginIncompatible(
+                        f"{owner} registers a {type(one).__name__} as a {kind}, not a {wanted.__name__}"
+                    )
+                _check(kind, one, owner)
+                if one.name in into:
+                    raise PluginCollision(
+                        f"{kind} {one.name!r} is offered by {owners[kind, one.name]} and by {owner}"
+                    )
+                into[one.name] = one
+                owners[kind, one.name] = owner
 
     # --- what is there -----------------------------------------------------------------------
 
@@ -141,10 +206,6 @@ class Registry:
     def loaded(self) -> tuple[str, ...]:
         """Names of the plugins that were loaded, in order."""
         return tuple(name for name, _ in self._manager.list_name_plugin())
-
-    def brings(self, name: str) -> bool:
-        """Whether something of this name was handed over or loaded already."""
-        return name in self._providers or name in self._stores or name in self._routers or name in self.loaded
 
     def provider(self, name: str) -> ProviderPlugin[Any]:
         """The provider of this name; its plugin must be loaded. Raises PluginMissing."""
@@ -160,10 +221,31 @@ class Registry:
 
     def listeners(self, hook: str) -> tuple[Listener, ...]:
         """Every implementation of a listening hook, first registered first."""
-        return tuple(Listener(one.plugin_name, one.function) for one in self._implementations(hook))
+        found = getattr(self._manager.hook, hook).get_hookimpls()
+        return tuple(Listener(one.plugin_name, tuple(one.argnames), one.function) for one in found)
 
-    def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
-        return list(getattr(self._manager.hook, hook).get_hookimpls())
+    def _of(self, plugin: object, hook: str) -> list[pluggy.HookImpl]:
+        found: list[pluggy.HookImpl] = getattr(self._manager.hook, hook).get_hookimpls()
+        return [one for one in found if one.plugin is plugin]
+
+
+def _check(kind: str, one: AnyPlugin, owner: Owner) -> None:
+    if one.api_version != API_VERSION:
+        raise PluginIncompatible(
+            f"{kind} {one.name!r} of {owner} was written for plugin API {one.api_version}; "
+            f"this is {API_VERSION}",
+            hint="Upgrade whichever of the two is older.",
+        )
+    if not (isinstance(one.name, str) and is_plugin_name(one.name)):
+        raise PluginIncompatible(
+            f"{owner} registers a {kind} under {one.name!r}, which cannot be a plugin's name",
+            hint="Names are lower-case ASCII: a-z, 0-9, _ and -.",
+        )
+    home = home_of(one.name)
+    if home and owner.distribution and not same_distribution(home, owner.distribution):
+        raise PluginCollision(f"{kind} {one.name!r} belongs to {home}, but {owner} offers it")
+    if not (isinstance(one.config, type) and attrs.has(one.config)):
+        raise PluginIncompatible(f"the configuration of {kind} {one.name!r} of {owner} is no attrs class")
 
 
 def _named(kind: str, name: str, known: Mapping[str, D]) -> D:
@@ -174,7 +256,16 @@ def _named(kind: str, name: str, known: Mapping[str, D]) -> D:
     return known[name]
 
 
-def _reraise_own(error: BaseException) -> None:
+def reraise_own(error: BaseException) -> None:
     """What is ours, or a person's wish to stop, is not the plugin's failure."""
     if isinstance(error, PurchaseError | KeyboardInterrupt):
         raise error
+
+
+def told(error: BaseException) -> str:
+    """An error of a plugin's code in a line: its type, and what it says if it can."""
+    try:
+        said = " ".join(str(error).split())[:MESSAGE_CHARACTERS_MAX]
+    except Exception:  # a plugin's error may fail to describe itself
+        said = ""
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
