@@ -19,7 +19,10 @@ VARIABLE = "PURCHASE_APP"
 
 
 def find_app(context: click.Context) -> Opening:
-    """What the application's factory returns, not opened yet. Raises ConfigurationError."""
+    """What the application's factory returns, not opened yet; with `--config`, from that file instead.
+
+    Raises ConfigurationError.
+    """
     options = context.find_root().params
     config, app = cast("str | None", options.get("config")), cast("str | None", options.get("app"))
     folder, origin = Path(), "--app"
@@ -35,7 +38,8 @@ def find_app(context: click.Context) -> Opening:
             hint='Write app = "module:factory", where factory() returns Billing.open(...).',
         )
     say(f"Using {app} (from {origin})")
-    return _load(app, folder)
+    opening = _load(app, folder)
+    return opening.configured(config) if config else opening
 
 
 def _load(app: str, folder: Path) -> Opening:
@@ -49,9 +53,9 @@ def _load(app: str, folder: Path) -> Opening:
         for name in attribute.split("."):
             found = getattr(found, name)
         opening = found() if callable(found) else found
-    except PurchaseError:
+    except (PurchaseError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # a module may well end its process when it is imported
         raise ConfigurationError(
             f"{app} cannot be loaded: {type(error).__name__}: {error}",
             hint=f"Try `python -c 'import {module_name}'` in {folder.resolve().name}/.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -10,8 +11,8 @@ from typing import Any, NoReturn
 import click
 
 from purchase_core.cli import exit_codes
-from purchase_core.cli.output import print_error, say, wants_color
-from purchase_core.errors import PluginFailed, PurchaseError
+from purchase_core.cli.output import Look, print_error, print_trouble, say, wants_color
+from purchase_core.errors import PluginFailed, PluginIncompatible, PurchaseError
 from purchase_core.plugins.installed import COMMAND, find_command, installed
 
 COMMANDS = {
@@ -39,8 +40,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Our own commands, then those of installed plugins."""
-        theirs = {one.name.removeprefix(COMMAND) for one in installed() if one.name.startswith(COMMAND)}
-        return [*COMMANDS, *sorted(theirs - COMMANDS.keys())]
+        return [*COMMANDS, *_theirs()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name. Raises PluginCollision or PluginFailed for a plugin's."""
@@ -50,31 +50,42 @@ class LazyGroup(click.Group):
         plugin = find_command(cmd_name, installed())
         if plugin is None:
             return None
+        whose = f"command {cmd_name!r} of {plugin.distribution}"
         try:
             command = plugin.entry_point.load()
-        except PurchaseError:
+        except (PurchaseError, KeyboardInterrupt):
             raise
-        except Exception as error:
-            raise PluginFailed(
-                f"command {cmd_name!r} of {plugin.distribution} cannot be loaded: "
-                f"{type(error).__name__}: {error}"
-            ) from error
-        return command if isinstance(command, click.Command) else None
+        except BaseException as error:
+            raise PluginFailed(f"{whose} cannot be loaded: {type(error).__name__}: {error}") from error
+        if not isinstance(command, click.Command):
+            raise PluginIncompatible(f"{whose} is no click command, but a {type(command).__name__}")
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line a command, without importing any."""
-        names = self.list_commands(ctx)
+        theirs = {name: f"(from {homes})" for name, homes in _theirs().items()}
         with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS.get(name, "(from a plugin)")) for name in names])
+            formatter.write_dl(list({**COMMANDS, **theirs}.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command, or an error that names the nearest."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.NoSuchCommand as error:
-            raise click.UsageError(error.format_message(), ctx) from None
+        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _theirs() -> dict[str, str]:
+    """Commands of installed plugins, and the distributions that offer them."""
+    found: dict[str, str] = {}
+    for one in installed():
+        word = one.name.removeprefix(COMMAND)
+        if one.name.startswith(COMMAND) and word not in COMMANDS:
+            found[word] = f"{found[word]} and {one.distribution}" if word in found else one.distribution
+    return found
 
 
 @click.group(cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -88,7 +99,7 @@ class LazyGroup(click.Group):
 @click.pass_context
 def cli(context: click.Context, config: str | None, app: str | None, color: str, debug: bool) -> None:  # noqa: FBT001
     """Billing that an application embeds: catalog, checkout, webhooks, entitlements."""
-    context.color = wants_color(color)
+    context.color = context.ensure_object(Look).color = wants_color(color)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -99,24 +110,31 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code; errors are shown, tracebacks only with `--debug`."""
-    debug = "--debug" in arguments
+    debug, as_json = "--debug" in arguments, "--json" in arguments
+    look = Look(wants_color("auto"))
     try:
-        result: object = cli.main(args=arguments, prog_name="purchase", standalone_mode=False)
+        result: object = cli.main(args=arguments, prog_name="purchase", standalone_mode=False, obj=look)
     except PurchaseError as error:
         if debug:
             raise
-        print_error(error, as_json="--json" in arguments)
+        print_error(error, as_json=as_json, color=look.color)
         return exit_codes.exit_code(error)
     except click.ClickException as error:
-        error.show()
-        return exit_codes.USAGE if isinstance(error, click.UsageError) else exit_codes.FAILED
+        usage = isinstance(error, click.UsageError)
+        if as_json:
+            code = "usage_error" if usage else "failed"
+            print_trouble(code, error.format_message(), as_json=True, color=look.color)
+        else:
+            error.show()
+        return exit_codes.USAGE if usage else exit_codes.FAILED
     except (click.Abort, KeyboardInterrupt):
         say("Interrupted.")
         return exit_codes.INTERRUPTED
     except Exception as error:
         if debug:
             raise
-        say(f"Error (internal): {type(error).__name__}. Run it again with --debug for the traceback.")
+        hint = "Run it again with --debug for the traceback."
+        print_trouble("internal_error", type(error).__name__, hint, as_json=as_json, color=look.color)
         return exit_codes.FAILED
     return result if isinstance(result, int) else exit_codes.OK
 

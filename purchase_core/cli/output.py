@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+import attrs
 import click
 import msgspec
 
@@ -19,6 +20,13 @@ CELL_CHARACTERS_MAX = 120
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+@attrs.define
+class Look:
+    """How output looks: whether to colour, as wished on the command line and in the environment."""
+
+    color: bool | None = None
+
+
 def json_option(command: F) -> F:
     """`--json` on a command, as its argument `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
@@ -29,7 +37,15 @@ def print_json(document: Mapping[str, object]) -> None:
     encoded = msgspec.json.format(
         msgspec.json.encode({"schema_version": SCHEMA_VERSION, **document}), indent=2
     )
-    click.echo(encoded.decode())
+    # Escapes are the same text to a machine, and move no terminal's cursor.
+    click.echo(
+        "".join(one if one.isprintable() or one == "\n" else _escaped(one) for one in encoded.decode())
+    )
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
@@ -53,23 +69,27 @@ def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
 
 def say(text: str) -> None:
     """Talk, on stderr."""
-    click.echo(text, err=True)
+    click.echo(printable(text), err=True)
 
 
-def print_error(error: PurchaseError, *, as_json: bool) -> None:
+def print_error(error: PurchaseError, *, as_json: bool, color: bool | None = None) -> None:
     """An error, for people on stderr or for machines on stdout."""
+    print_trouble(
+        error.code, error.message, error.hint, retryable=error.retryable, as_json=as_json, color=color
+    )
+
+
+def print_trouble(
+    code: str, message: str, hint: str = "", *, retryable: bool = False, as_json: bool, color: bool | None
+) -> None:
+    """Whatever went wrong, in the form of an error."""
     if as_json:
-        found = {
-            "code": error.code,
-            "message": error.message,
-            "hint": error.hint,
-            "retryable": error.retryable,
-        }
-        print_json({"error": found})
+        print_json({"error": {"code": code, "message": message, "hint": hint, "retryable": retryable}})
         return
-    say(f"{click.style(f'Error ({error.code}):', fg='red')} {error.message}")
-    if error.hint:
-        say(f"  Fix: {error.hint}")
+    head = click.style(f"Error ({code}):", fg="red")
+    click.echo(f"{head} {printable(message)}", err=True, color=color)
+    if hint:
+        click.echo(f"  Fix: {printable(hint)}", err=True, color=color)
 
 
 def wants_color(setting: str, environ: Mapping[str, str] = os.environ) -> bool | None:
@@ -114,7 +134,12 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
+def printable(text: str) -> str:
+    """Text of any lines in which nothing moves the cursor of a terminal."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text)
+
+
 def _cell(value: str) -> str:
-    """Printable on one line: what comes from outside must not move the cursor of a terminal."""
-    shown = "".join(character if character.isprintable() else "\ufffd" for character in value)
+    """Printable on one line."""
+    shown = "".join(one if one.isprintable() else "\ufffd" for one in value)
     return shown if len(shown) <= CELL_CHARACTERS_MAX else shown[: CELL_CHARACTERS_MAX - 1] + "…"

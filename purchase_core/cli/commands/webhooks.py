@@ -8,7 +8,15 @@ from collections.abc import Sequence
 import click
 
 from purchase_core.cli.app import find_app
-from purchase_core.cli.output import json_option, print_json, print_pairs, print_table, say, time_of
+from purchase_core.cli.output import (
+    json_option,
+    print_json,
+    print_pairs,
+    print_table,
+    printable,
+    say,
+    time_of,
+)
 from purchase_core.opening import Opening
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED, Delivery
 
@@ -66,7 +74,7 @@ def show(context: click.Context, delivery_id: str, *, body: bool, as_json: bool)
         return
     print_pairs([(name, str(value)) for name, value in document.items() if name != "body"])
     if body:
-        click.echo(str(document["body"]))
+        click.echo(printable(str(document["body"])))
     else:
         say(f"{len(found.body):,} bytes; --body shows them.")
 
