@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from purchase_core.facts.rows import CaseRow, PurchaseRow, Row, SubscriptionRow
+from purchase_core.records.lane import customer_of
 
 RowsByKey = Mapping[tuple[type[Row], str], Row]
 
 
 def effects_of(before: RowsByKey, after: RowsByKey) -> Iterator[tuple[str, str, str]]:
-    """(key, name, about) for each thing that became true between two sets of rows of one cluster."""
+    """(key, name, about) for each thing that became true between two sets of rows of one cluster.
+
+    What nobody owns has no effects but its cases: nobody could be told. All of them come with the owner.
+    """
     for identity, row in after.items():
         known = before.get(identity)
+        if not isinstance(row, CaseRow):
+            if not customer_of(row.lane):
+                continue
+            if known is not None and not customer_of(known.lane):
+                known = None
         for name, nonce in _became_true(known, row):
             yield f"{row.key}:{name}{nonce}", name, row.key
 

@@ -21,7 +21,7 @@ from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import CustomerClaim
 from purchase_core.ports.store import Batch, View
-from purchase_core.projection.placing import Places, place, provider_customer
+from purchase_core.projection.placing import Places, place, provider_customer, waiting_key
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane, LaneStep, customer_of, object_lane
 from purchase_core.records.reference import Reference
@@ -85,7 +85,10 @@ class Change:
             self._place_member(member, cluster)
         customer = provider_customer(fact)
         if customer and not customer_of(cluster.lane):
-            self.step(object_lane(customer))  # a link that arrives at the same time must not miss this
+            # A link of this customer must find what waits, even if it arrives at the same time.
+            guard = object_lane(customer)
+            self.step(guard)
+            self.places.objects[waiting_key(fact.connection, cluster.lane)] = guard
 
     def own(self, customer: Reference) -> bool:
         """Tie a provider's customer to a lane of ours; False where another has it already.

@@ -35,6 +35,9 @@ from purchase_core.records.lane import Lane, customer_lane, customer_of, object_
 GUARDS = object_lane("customer:")  # lanes that only guard the link of a provider's customer
 
 
+WAITING = "waiting"
+
+
 @attrs.frozen
 class Places:
     """Which lane everything is in: as the view has it, and as the change at hand has moved it since."""
@@ -110,6 +113,11 @@ def provider_customer(fact: Fact) -> str:
     """Object key of the provider's customer that a fact names, or ""."""
     customer = getattr(fact.body, "customer", "")
     return object_key("customer", fact.connection, customer) if customer and fact.connection != OWN else ""
+
+
+def waiting_key(connection: str, lane: str) -> str:
+    """Object key of the reference by which a provider's customer knows a lane that waits for its owner."""
+    return object_key(WAITING, connection, lane)
 
 
 def priced(fact: Fact) -> tuple[Item | InvoiceLine, ...]:

@@ -16,8 +16,8 @@ from purchase_core.ports.store import Batch, Store, View
 from purchase_core.projection.change import Change
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.offers import OfferShelf
-from purchase_core.projection.placing import is_ours, question, unknown_invoice, widened
-from purchase_core.records.lane import object_lane
+from purchase_core.projection.placing import WAITING, is_ours, question, unknown_invoice, widened
+from purchase_core.records.lane import customer_of, object_lane
 from purchase_core.records.reference import Reference
 
 CONFLICT_RETRIES_MAX = 25
@@ -105,15 +105,19 @@ class Recorder:
         A provider's customer that is linked to another customer of ours is *shared* from now on: new
         objects of it wait for a reference of their own.
         """
-        _, connection, customer = reference.object.split(":", 2)
-        waiting = await self._store.waiting_lanes(connection, customer)
+        waiting = await self._waiting(reference)
         while True:
-            work = Work(owner=reference, waiting=tuple(waiting))
+            work = Work(owner=reference, waiting=waiting)
             recorded = await self.record(work, cause=cause, addition=lambda batch: batch)
-            left = await self._store.waiting_lanes(connection, customer)
-            if set(left) <= set(waiting):
+            found = await self._waiting(reference)
+            if found == waiting:
                 return recorded
-            waiting = left  # they came while we linked; whatever comes later sees the link
+            waiting = found  # more came while we linked; whatever comes later sees the link
+
+    async def _waiting(self, customer: Reference) -> tuple[str, ...]:
+        """Lanes that were ever placed without an owner and name this customer of the provider."""
+        found = await self._store.references_of(object_lane(customer.object), WAITING)
+        return tuple(one.object.split(":", 2)[2] for one in found)
 
     async def _view(self, work: Work) -> View:
         lanes = [*work.lanes, *work.waiting]
@@ -134,8 +138,9 @@ class Recorder:
         for lane in work.lanes:
             change.step(lane)
         if work.owner and change.own(work.owner):
-            for lane in work.waiting:
-                change.link(lane, work.owner.lane)
+            for lane in map(change.places.owner, work.waiting):
+                if not customer_of(lane):
+                    change.link(lane, work.owner.lane)
         left = _apply_ours(change, work)
         carried = {fact.object for fact in work.facts}
         for fact in left:
