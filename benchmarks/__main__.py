@@ -1,0 +1,37 @@
+"""The command: `python -m benchmarks [--short] [NAME ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import platform
+import sqlite3
+
+from benchmarks import entitlements, history, imports, webhooks
+
+ALL = {
+    "imports": imports.run,
+    "entitlements": entitlements.run,
+    "webhooks": webhooks.run,
+    "history": history.run,
+}
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios against the raw limit.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(ALL))
+    parser.add_argument("--short", action="store_true", help="the form that CI runs")
+    given = parser.parse_args()
+    unknown = set(given.names) - set(ALL)
+    if unknown:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
+    print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.machine()}")
+    for name, run in ALL.items():
+        if not given.names or name in given.names:
+            print(f"\n## {name}")
+            asyncio.run(run(short=given.short))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Flat in history: the same webhooks on a file that holds more and more events of other customers."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.webhooks import receive_all
+from benchmarks.world import interleaved, sell, world
+from purchase_core.instants import SystemClock
+from purchase_sandbox.testing import SandboxHarness
+
+SEED_SALES = 250
+MEASURED_SALES = 60
+
+SHARED = ("schema_version", "price_references", "offer_versions")  # what all sales have in common
+IDENTIFIER = re.compile(r"(?<!price)_([0-9a-f]{26})[0-9a-f]{6}\b")
+
+
+async def run(*, short: bool) -> None:
+    """Print the curve: rates at 10^3 events and more, up to 10^6 in full."""
+    sizes = (1_000, 10_000) if short else (1_000, 10_000, 100_000, 1_000_000)
+    print("| events in the file | file | one after the other | 50 at once |\n|---|---|---|---|")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "purchase.db"
+        async with SandboxHarness(SystemClock()) as harness:
+            async with world(path, harness) as one:
+                customers = [f"user_m0_{number}" for number in range(SEED_SALES)]
+                await receive_all(one, interleaved(await sell(one, customers)), 50)
+            seed = Seed(path)
+            for size in sizes:
+                seed.grow(size)
+                rates = []
+                for concurrent in (1, 50):
+                    async with world(path, harness) as one:
+                        names = [f"new_{size}_{concurrent}_{number}" for number in range(MEASURED_SALES)]
+                        deliveries = interleaved(await sell(one, names))
+                        rates.append(len(deliveries) / await receive_all(one, deliveries, concurrent))
+                megabytes = path.stat().st_size / 1e6
+                print(f"| {seed.events():,} | {megabytes:,.0f} MB | {rates[0]:,.0f}/s | {rates[1]:,.0f}/s |")
+
+
+class Seed:
+    """A small file that is made large: every row of it, again and again, as if others had bought as well.
+
+    A copy has the same rows under other identifiers: the last digits of each, and the names of customers,
+    say which copy it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._copies = 0
+        self._tables: dict[str, list[tuple[object, ...]]] = {}
+        with sqlite3.connect(path) as connection:
+            names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            for (name,) in names:
+                if name not in SHARED and not name.startswith("sqlite_"):
+                    columns = ", ".join(self._columns(connection, name))
+                    self._tables[name] = connection.execute(f"SELECT {columns} FROM {name}").fetchall()  # noqa: S608
+        connection.close()
+
+    def events(self) -> int:
+        """How many deliveries the file holds."""
+        connection = sqlite3.connect(self._path)
+        ((count,),) = connection.execute("SELECT count(*) FROM deliveries").fetchall()
+        connection.close()
+        return int(count)
+
+    def grow(self, events: int) -> None:
+        """Add copies until the file holds so many."""
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        connection.execute("PRAGMA synchronous = OFF")  # the file is thrown away
+        missing = events - self.events()
+        for _ in range(max(0, missing) // len(self._tables["deliveries"])):
+            self._copies += 1
+            connection.execute("BEGIN")
+            for name, rows in self._tables.items():
+                columns = self._columns(connection, name)
+                places = ", ".join("?" * len(columns))
+                text = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608
+                connection.executemany(text, [tuple(map(self._renamed, row)) for row in rows])
+            connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+
+    def _renamed(self, value: object) -> object:
+        if isinstance(value, bytes):
+            return str(self._renamed(value.decode())).encode()
+        if not isinstance(value, str):
+            return value
+        return IDENTIFIER.sub(rf"_\g<1>{self._copies:06x}", value).replace(
+            "user_m0_", f"user_m{self._copies}_"
+        )
+
+    def _columns(self, connection: sqlite3.Connection, table: str) -> list[str]:
+        found = connection.execute(f"PRAGMA table_info({table})").fetchall()
+        return [f'"{name}"' for _, name, *_ in found if name != "position" or table != "facts"]
