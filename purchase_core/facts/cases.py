@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
+from purchase_core.facts.bodies import DisputeSeen, InvoiceSeen, RefundSeen, SubscriptionSeen
 from purchase_core.facts.fact import object_key
 from purchase_core.facts.match import CONFIRMED_STATES
-from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS, EXCESS, MISMATCHED, Reading
+from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS, EXCESS, MISMATCHED, Reading, invoice_of
 from purchase_core.facts.register import Register
 from purchase_core.facts.rows import CaseRow
 from purchase_core.records.lane import customer_of
@@ -16,6 +16,7 @@ from purchase_core.records.lane import customer_of
 def case_rows(reading: Reading) -> Iterator[CaseRow]:
     """Every case of one cluster."""
     yield from _payments(reading)
+    yield from _money_back(reading)
     yield from _subscriptions(reading)
     yield from _contested(reading)
     if not customer_of(reading.cluster.lane):
@@ -25,10 +26,24 @@ def case_rows(reading: Reading) -> Iterator[CaseRow]:
 def _payments(reading: Reading) -> Iterator[CaseRow]:
     for one, invoice in reading.of(InvoiceSeen):
         match, wrong = reading.invoice_verdicts[one.object]
-        kept = invoice.paid - reading.refunded(one.object)
-        if match in (EXCESS, MISMATCHED) and kept > 0:
+        kept = reading.kept(one.object)
+        # A mismatch that cost nothing has no money to give back, and still is what nobody ordered.
+        if (match in (EXCESS, MISMATCHED) and kept > 0) or (match == MISMATCHED and not invoice.paid):
             kind = "excess" if match == EXCESS else "mismatch"
             yield _case(reading, kind, one, wrong, invoice.customer, kept, invoice.currency)
+
+
+def _money_back(reading: Reading) -> Iterator[CaseRow]:
+    """Refunds and disputes that cannot be set against their invoice."""
+    found: list[tuple[Register, RefundSeen | DisputeSeen]] = []
+    found += reading.of(RefundSeen)
+    found += reading.of(DisputeSeen)
+    for one, back in found:
+        invoice = reading.cluster.registers.get(invoice_of(one, back))
+        billed = invoice.newest.body if invoice else None
+        if isinstance(billed, InvoiceSeen) and back.currency != billed.currency:
+            detail = f"currency {back.currency} is not the invoice's {billed.currency}"
+            yield _case(reading, "mismatch", one, detail, "", back.amount, back.currency)
 
 
 def _subscriptions(reading: Reading) -> Iterator[CaseRow]:
@@ -57,7 +72,7 @@ def _contested(reading: Reading) -> Iterator[CaseRow]:
 def _unmatched(reading: Reading) -> Iterator[CaseRow]:
     """Money or a subscription of ours that no customer is known for."""
     for one, invoice in reading.of(InvoiceSeen):
-        kept = invoice.paid - reading.refunded(one.object)
+        kept = reading.kept(one.object)
         if kept > 0:
             yield _case(
                 reading, "unmatched", one, "paid by nobody we know", invoice.customer, kept, invoice.currency

@@ -27,10 +27,10 @@ def invoice_mismatch(
     wrong = _origin_mismatch(attempts, connection, invoice.customer)
     if wrong:
         return wrong
-    price = _price(attempts, connection)
-    line = next((line for line in invoice.lines if line.price == price and not line.proration), None)
+    prices = _prices(attempts, connection)
+    line = next((line for line in invoice.lines if line.price in prices and not line.proration), None)
     if line is None:
-        return f"no line has price {price}"
+        return f"no line has price {' or '.join(sorted(prices))}"
     return _line_mismatch(intent, line) or _total_mismatch(intent, invoice)
 
 
@@ -45,9 +45,11 @@ def trial_mismatch(
     wrong = _origin_mismatch(attempts, connection, subscription.customer)
     if wrong:
         return wrong
-    price = _price(attempts, connection)
-    item = next((item for item in subscription.items if item.price == price), None)
-    return f"no item has price {price}" if item is None else _sold_as_ordered(intent, item)
+    prices = _prices(attempts, connection)
+    item = next((item for item in subscription.items if item.price in prices), None)
+    if item is None:
+        return f"no item has price {' or '.join(sorted(prices))}"
+    return _sold_as_ordered(intent, item)
 
 
 def _origin_mismatch(attempts: Sequence[AttemptMade], connection: str, customer: str) -> str:
@@ -59,8 +61,9 @@ def _origin_mismatch(attempts: Sequence[AttemptMade], connection: str, customer:
     return ""
 
 
-def _price(attempts: Sequence[AttemptMade], connection: str) -> str:
-    return next(attempt.price for attempt in attempts if attempt.connection == connection)
+def _prices(attempts: Sequence[AttemptMade], connection: str) -> set[str]:
+    # A price may have been replaced at the provider between two attempts.
+    return {attempt.price for attempt in attempts if attempt.connection == connection}
 
 
 def _line_mismatch(intent: IntentPlaced, line: InvoiceLine) -> str:
@@ -88,7 +91,8 @@ def _sold_as_ordered(intent: IntentPlaced, line: InvoiceLine | Item) -> str:
 
 
 def _total_mismatch(intent: IntentPlaced, invoice: InvoiceSeen) -> str:
-    lines = sum(line.amount for line in invoice.lines)
+    # A line below zero is a discount, by another name.
+    lines = sum(line.amount for line in invoice.lines if line.amount > 0 or intent.discounts)
     if invoice.currency != intent.currency:
         return f"currency {invoice.currency} is not {intent.currency}"
     if invoice.total < lines:

@@ -134,28 +134,36 @@ class Reading:
 
     def refunds(self, invoice_key: str) -> list[RefundSeen]:
         """Refunds of one invoice, whatever their state."""
-        return [seen for one, seen in self.of(RefundSeen) if _invoice_of(one, seen) == invoice_key]
+        return [seen for one, seen in self.of(RefundSeen) if invoice_of(one, seen) == invoice_key]
 
     def disputes(self, invoice_key: str) -> list[DisputeSeen]:
         """Disputes of one invoice, whatever their state."""
-        return [seen for one, seen in self.of(DisputeSeen) if _invoice_of(one, seen) == invoice_key]
+        return [seen for one, seen in self.of(DisputeSeen) if invoice_of(one, seen) == invoice_key]
 
     def refunded(self, invoice_key: str) -> int:
         """What has gone back for an invoice, in minor units."""
-        return _total(self.refunds(invoice_key), "succeeded")
+        return self._total(invoice_key, self.refunds(invoice_key), "succeeded")
 
     def disputed(self, invoice_key: str) -> int:
         """What a bank holds back for an invoice while it is undecided."""
-        return _total(self.disputes(invoice_key), "open")
+        return self._total(invoice_key, self.disputes(invoice_key), "open")
 
     def lost(self, invoice_key: str) -> int:
         """What a bank has taken back for good."""
-        return _total(self.disputes(invoice_key), "lost")
+        return self._total(invoice_key, self.disputes(invoice_key), "lost")
+
+    def kept(self, invoice_key: str) -> int:
+        """What is still there of an invoice's payment, in minor units."""
+        invoice = cast("InvoiceSeen", self.cluster.registers[invoice_key].newest.body)
+        return invoice.paid - self.refunded(invoice_key) - self.lost(invoice_key)
+
+    def _total(self, invoice_key: str, seen: Sequence[RefundSeen | DisputeSeen], status: str) -> int:
+        """Amounts of one status, in the invoice's currency: others cannot be added, and open a case."""
+        invoice = self.cluster.registers.get(invoice_key)
+        currency = getattr(invoice.newest.body, "currency", "") if invoice else ""
+        return sum(one.amount for one in seen if one.status == status and one.currency == currency)
 
 
-def _invoice_of(one: Register, seen: RefundSeen | DisputeSeen) -> str:
+def invoice_of(one: Register, seen: RefundSeen | DisputeSeen) -> str:
+    """Key of the invoice that a refund or dispute is of."""
     return object_key("invoice", one.object.split(":", 2)[1], seen.invoice)
-
-
-def _total(seen: Sequence[RefundSeen | DisputeSeen], status: str) -> int:
-    return sum(one.amount for one in seen if one.status == status)
