@@ -9,6 +9,7 @@ import attrs
 
 from purchase_core.errors import (
     KeyConflict,
+    LaneConflict,
     LeaseLost,
     MalformedBody,
     NotFound,
@@ -113,7 +114,8 @@ class Inbox:
         except KeyConflict as conflict:
             if conflict.kind != "delivery":
                 raise
-            return _receipt(delivery, DUPLICATE)
+            known = await self._store.delivery(connection, event.id)
+            return _receipt(known or delivery, DUPLICATE)
 
     async def _receive_inline(self, provider: Provider, event: Event, delivery: Delivery) -> DeliveryReceipt:
         def keep(batch: Batch, state: str, reason: str) -> Batch:
@@ -122,6 +124,8 @@ class Inbox:
 
         try:
             result = await self._processor.process(provider, event, delivery.id, keep, may_fetch=False)
+        except LaneConflict as error:  # a busy lane is no reason to have it sent again
+            return await self._keep(delivery, PENDING, _reason(error))
         except StoreError:
             raise
         except MalformedBody as error:
@@ -158,6 +162,8 @@ class Inbox:
             )
             return attrs.evolve(batch, settlements=(settlement,))
 
+        if delivery.attempts > self._settings.attempts_max:
+            return await self._settle(delivery, QUARANTINED, "no worker that took it ever came back")
         try:
             provider = self._provider(delivery.connection)
             event = self._processor.event_of(provider, delivery)
@@ -171,9 +177,12 @@ class Inbox:
     async def _put_back(self, delivery: Delivery, error: Exception) -> str:
         hopeless = isinstance(error, MalformedBody)
         state = QUARANTINED if hopeless or delivery.attempts >= self._settings.attempts_max else PENDING
+        return await self._settle(delivery, state, _reason(error))
+
+    async def _settle(self, delivery: Delivery, state: str, reason: str) -> str:
         now = self._clock.now()
         again = self._settings.retry_at(now, delivery.attempts, crc32(delivery.id.encode()))
-        settlement = Settlement(delivery.id, delivery.fence, state, _reason(error), delivery.attempts, again)
+        settlement = Settlement(delivery.id, delivery.fence, state, reason, delivery.attempts, again)
         try:
             await self._store.commit(Batch(self._ids.new("batch"), now, settlements=(settlement,)))
         except LeaseLost:

@@ -7,8 +7,9 @@ from typing import TypeAlias
 
 import attrs
 
-from purchase_core.errors import KeyConflict, MalformedBody
+from purchase_core.errors import MalformedBody
 from purchase_core.facts.fact import Fact, object_key
+from purchase_core.facts.rows import CaseRow
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.ports.provider import CustomerClaim, Event, Fetched, Need, Normalised, Provider
@@ -19,6 +20,7 @@ from purchase_core.records.delivery import DONE, IGNORED, PENDING, Delivery
 FETCH = "fetch"
 LOOKUP = "look-up"
 FOREIGN = "foreign: not of this application"
+CONTESTED_SECONDS = 2  # clocks of whole seconds have moved on by then
 
 Settle: TypeAlias = Callable[[Batch, str, str], Batch]
 """Adds the inbox row, or its settlement, to a batch: (batch, state, reason)."""
@@ -78,9 +80,9 @@ class Processor:
         fetched: list[Delivery] = []
         while True:
             if not needs:
-                recorded = await self._record(facts, claims, cause, settle, fetched)
+                recorded = await self._record(provider, Work(facts, claims), cause, settle, fetched)
                 if recorded.batch is not None:
-                    return await self._ended(provider, recorded)
+                    return _ended(recorded.batch)
                 needs = recorded.needs
             if not may_fetch:
                 return Processed(PENDING, needs=tuple(needs))
@@ -92,17 +94,18 @@ class Processor:
 
     async def _record(
         self,
-        facts: Sequence[Fact],
-        claims: Sequence[CustomerClaim],
+        provider: Provider,
+        work: Work,
         cause: str,
         settle: Settle,
         fetched: Sequence[Delivery],
     ) -> Recorded:
         def addition(batch: Batch) -> Batch:
             state, reason = (DONE, "") if batch.facts else (IGNORED, FOREIGN)
-            return settle(attrs.evolve(batch, deliveries=tuple(fetched)), state, reason)
+            asked = [self._asked_again(key) for key in _contested(batch, provider.connection.name)]
+            return settle(attrs.evolve(batch, deliveries=(*fetched, *asked)), state, reason)
 
-        return await self._recorder.record(Work(tuple(facts), tuple(claims)), cause=cause, addition=addition)
+        return await self._recorder.record(work, cause=cause, addition=addition)
 
     async def _look_up(
         self, provider: Provider, needs: Sequence[Need]
@@ -137,21 +140,17 @@ class Processor:
             state=DONE,
         )
 
-    async def _ended(self, provider: Provider, recorded: Recorded) -> Processed:
-        for key in recorded.contested:
-            if key.split(":", 2)[1] == provider.connection.name:
-                await self._ask_again(provider, key)
-        facts = tuple(one.fact.key for one in recorded.batch.facts) if recorded.batch else ()
-        return Processed(DONE, facts=facts) if facts else Processed(IGNORED, FOREIGN)
+    def _asked_again(self, key: str) -> Delivery:
+        """An inbox row that asks for an object of which two states claim one instant, once that is over.
 
-    async def _ask_again(self, provider: Provider, key: str) -> None:
-        """Queue a look-up of a contested object, due when its second is over."""
+        It has an event id that nothing else has: asking twice is harmless, a refused batch is not.
+        """
         now = self._clock.now()
-        due = Instant(now + 2 * SECOND)
-        row = Delivery(
-            id=self._ids.new("delivery"),
-            connection=provider.connection.name,
-            event_id=f"{LOOKUP}:{key}:{now // SECOND}",
+        identifier = self._ids.new("delivery")
+        return Delivery(
+            id=identifier,
+            connection=key.split(":", 2)[1],
+            event_id=f"{LOOKUP}:{identifier}",
             event_type=LOOKUP,
             object=key,
             occurred_at=now,
@@ -159,12 +158,19 @@ class Processor:
             headers=(),
             body=b"",
             source=LOOKUP,
-            available_at=due,
+            available_at=Instant(now + CONTESTED_SECONDS * SECOND),
         )
-        try:
-            await self._store.commit(Batch(self._ids.new("batch"), now, deliveries=(row,)))
-        except KeyConflict:
-            return  # it is asked already
+
+
+def _contested(batch: Batch, connection: str) -> list[str]:
+    """Objects of a connection of which two states now claim one instant."""
+    cases = [row for row in batch.rows if isinstance(row, CaseRow) and row.kind == "contested"]
+    return [case.about for case in cases if case.about.split(":", 2)[1] == connection]
+
+
+def _ended(batch: Batch) -> Processed:
+    facts = tuple(one.fact.key for one in batch.facts)
+    return Processed(DONE, facts=facts) if facts else Processed(IGNORED, FOREIGN)
 
 
 def _meaning(provider: Provider, event: Event) -> Normalised:

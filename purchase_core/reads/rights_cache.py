@@ -47,6 +47,8 @@ class RightsCache:
 
     def moved(self, customer: str, version: int) -> None:
         """This process has brought the customer's lane to `version`."""
+        if len(self._floors) >= ENTRIES_MAX:
+            self.clear()
         self._entries.pop(customer, None)
         self._floors[customer] = version
 

@@ -9,7 +9,8 @@ keys towards the provider, for as long as the provider remembers them; afterward
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Mapping
 from typing import Protocol
 
 import attrs
@@ -27,11 +28,11 @@ from purchase_core.errors import (
     OutcomeUnknown,
     ProviderRefused,
     ProviderUnavailable,
-    PurchaseError,
+    StoreError,
 )
 from purchase_core.facts.bodies import AttemptMade, IntentPlaced
-from purchase_core.facts.fact import Fact, decided
-from purchase_core.identifiers import IdSource, customer_id
+from purchase_core.facts.fact import decided
+from purchase_core.identifiers import IdSource
 from purchase_core.identifiers import idempotency_key as checked_key
 from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.money import Money
@@ -43,19 +44,22 @@ from purchase_core.ports.provider import (
     ProviderCheckout,
 )
 from purchase_core.ports.router import Candidate, Router, RouteRequest, RoutingDecision
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.projection.locks import LaneLocks
-from purchase_core.projection.recorder import Addition, Recorder, Work
-from purchase_core.records.command import CONFIRMED, REFUSED, SENDING, UNKNOWN, Command, Stage
+from purchase_core.projection.recorder import Recorder
+from purchase_core.records.command import CONFIRMED, OPEN_STATES, REFUSED, SENDING, UNKNOWN, Command, Stage
 from purchase_core.records.lane import customer_lane
-from purchase_core.workflows.order import Order, Wish, decode_order
-from purchase_core.workflows.provisions import Provisions
-from purchase_core.workflows.urls import return_url
+from purchase_core.workflows.command_log import CommandLog
+from purchase_core.workflows.order import Order, Wish, checked_wish, decode_order
+from purchase_core.workflows.provisions import Provisions, checked_email
 
 KIND = "checkout.start"
 KEY_MARGIN_SECONDS = 3_600  # stop using a provider's idempotency key this long before it forgets it
+ABSENT_SECONDS = 900  # after the last moment at which it may have been sent, no trace of it is proof
 RESOLVE_AFTER_SECONDS = 60
 RESOLVE_ROWS_MAX = 100
+
+log = logging.getLogger("purchase.checkout")
 
 
 class Advisers(Protocol):
@@ -98,7 +102,6 @@ class Checkouts:
         advisers: Advisers,
     ) -> None:
         self._store = store
-        self._recorder = recorder
         self._catalog = catalog
         self._connections = connections
         self._router = router
@@ -106,6 +109,7 @@ class Checkouts:
         self._ids = ids
         self._advisers = advisers
         self._provisions = Provisions(store, recorder, clock, ids)
+        self._log = CommandLog(store, recorder)
         self._locks = LaneLocks()
 
     async def start(
@@ -128,14 +132,8 @@ class Checkouts:
         arguments), CheckoutVetoed, NoRoute, or a ProviderError; after OutcomeUnknown and
         ProviderUnavailable, ask again with the same key.
         """
-        wish = Wish(
-            customer_id(customer),
-            offer,
-            quantity,
-            currency,
-            return_url("success_url", success_url),
-            return_url("cancel_url", cancel_url),
-        )
+        wish = checked_wish(customer, offer, quantity, currency, success_url, cancel_url)
+        email = checked_email(email)
         key = f"{KIND}:{checked_key(idempotency_key)}"
         async with self._locks.hold([key]):
             known = await self._store.command(key)
@@ -150,19 +148,33 @@ class Checkouts:
         before = Instant(self._clock.now() - RESOLVE_AFTER_SECONDS * SECOND)
         ended = 0
         for command in await self._store.open_commands(before=before, limit=RESOLVE_ROWS_MAX):
-            if command.kind != KIND:
-                continue
-            try:
+            if command.kind == KIND:
                 async with self._locks.hold([command.key]):
-                    await self._carry_on(command, "", fresh=False)
-            except AuthenticationFailed:
-                continue  # the key's fault, not the checkout's
-            except ProviderRefused:
-                pass
-            except PurchaseError:
-                continue  # one that cannot be resolved now must not keep the others
-            ended += 1
+                    ended += await self._resolve(command.key)
         return ended
+
+    async def _resolve(self, key: str) -> bool:
+        """Go on with one; whether it has ended. One that cannot be resolved now must not keep the others."""
+        command = await self._store.command(key)
+        if command is None or command.state not in OPEN_STATES:
+            return False  # it ended while we were on the way to it
+        try:
+            await self._carry_on(command, "", fresh=False)
+        except StoreError:
+            raise
+        except OutcomeUnknown:
+            return False
+        except Exception as error:
+            if isinstance(error, ProviderRefused) and not isinstance(error, AuthenticationFailed):
+                return True
+            log.warning("checkout %s cannot be resolved now: %s", command.reference, type(error).__name__)
+            await self._log.change(command, self._postponed)
+            return False
+        return True
+
+    def _postponed(self, command: Command) -> Command:
+        """Last in the queue: a hundred of one broken connection must not keep those of the others."""
+        return attrs.evolve(command, updated_at=self._clock.now())
 
     # --- before the call ---------------------------------------------------------------------
 
@@ -207,7 +219,7 @@ class Checkouts:
             request=order.encode(),
         )
         try:
-            await self._record(command, (decided(now, _intent(order)),), _with(command, offers=(version,)))
+            await self._log.place(command, (decided(now, _intent(order)),), (version,))
         except KeyConflict:
             # Another process planned the same key while we did: its plan counts, ours was not written.
             planned = await self._store.command(key)
@@ -258,7 +270,7 @@ class Checkouts:
 
     async def _carry_on(self, command: Command, email: str, *, fresh: bool) -> Checkout:
         if command.state == CONFIRMED:
-            return msgspec.json.decode(command.result, type=Checkout)
+            return _checkout_of(command)
         if command.state == REFUSED:
             raise ProviderRefused(f"checkout {command.reference} was refused: {command.stages[-1].detail}")
         order = decode_order(command.request)
@@ -276,26 +288,26 @@ class Checkouts:
             customer = await self._provisions.customer(provider, order.wish.customer, email)
             price = await self._provisions.price(provider, order)
             opened = await provider.create_checkout(_request(order, customer, price), key=order.attempt)
-        except OutcomeUnknown as error:
-            await self._note(command, UNKNOWN, "unknown", error.code)
-            raise
         except AuthenticationFailed:
             raise  # says nothing of this checkout: it goes on once the key is right
-        except ProviderRefused as error:
-            await self._note(command, REFUSED, "refused", error.provider_code or error.code)
+        except (OutcomeUnknown, ProviderRefused) as error:
+            known = await self._note(command, error)
+            if known.state == CONFIRMED:  # another process has got through with it meanwhile
+                return _checkout_of(known)
             raise
         return await self._confirm(command, order, opened, customer, price)
 
     def _key_forgotten(self, command: Command, provider: Provider) -> bool:
-        usable_seconds = provider.capabilities.key_lifetime_seconds - KEY_MARGIN_SECONDS
-        return self._clock.now() - command.created_at > usable_seconds * SECOND
+        return self._clock.now() - command.created_at > _resendable_seconds(provider) * SECOND
 
     async def _look_only(self, command: Command, order: Order, provider: Provider) -> Checkout:
         opened = await provider.find_checkout(order.attempt)
         if opened is None:
-            error = ProviderRefused(f"checkout {order.intent} never reached {order.connection}")
-            await self._note(command, REFUSED, "refused", "never arrived")
-            raise error
+            age = self._clock.now() - command.created_at
+            if age <= (_resendable_seconds(provider) + ABSENT_SECONDS) * SECOND:
+                raise OutcomeUnknown(f"checkout {order.intent} is not to be found at {order.connection} yet")
+            message = f"checkout {order.intent} never reached {order.connection}"
+            raise ProviderRefused(message, provider_code="never arrived")
         customer = await self._provisions.known_customer(provider, order.wish.customer) or ""
         price = await self._store.price_for(order.connection, order.version, order.currency)
         return await self._confirm(command, order, opened, customer, price.price if price else "")
@@ -318,28 +330,30 @@ class Checkouts:
         made = AttemptMade(
             order.attempt, order.intent, "current", order.connection, price, customer, opened.id
         )
-        ended = attrs.evolve(
-            command,
-            state=CONFIRMED,
-            updated_at=now,
-            stages=(*command.stages, Stage("opened", now, opened.id)),
-            result=msgspec.json.encode(checkout),
-        )
-        await self._record(ended, (decided(command.created_at, made), *opened.facts), _with(ended))
-        return checkout
 
-    async def _note(self, command: Command, state: str, stage: str, detail: str) -> None:
+        def confirmed(known: Command) -> Command:
+            """What was opened is open, whatever another process believes."""
+            stages = (*known.stages, Stage("opened", now, opened.id))
+            result = msgspec.json.encode(checkout)
+            ended = attrs.evolve(known, state=CONFIRMED, updated_at=now, stages=stages, result=result)
+            return known if known.state == CONFIRMED else ended
+
+        facts = (decided(command.created_at, made), *opened.facts)
+        return _checkout_of(await self._log.change(command, confirmed, facts))
+
+    async def _note(self, command: Command, error: OutcomeUnknown | ProviderRefused) -> Command:
         now = self._clock.now()
-        said_before = command.stages[-1].name == stage  # unknown again: one stage, however often
-        stages = command.stages[:-1] if said_before else command.stages
-        noted = attrs.evolve(
-            command, state=state, updated_at=now, stages=(*stages, Stage(stage, now, detail))
-        )
-        await self._record(noted, (), _with(noted))
+        state = UNKNOWN if isinstance(error, OutcomeUnknown) else REFUSED
+        stage = Stage(state, now, error.provider_code or error.code)
 
-    async def _record(self, command: Command, facts: Sequence[Fact], addition: Addition) -> None:
-        work = Work(tuple(facts), lanes=(command.lane,))
-        await self._recorder.record(work, cause=command.id, addition=addition)
+        def noted(known: Command) -> Command:
+            if known.state not in OPEN_STATES:
+                return known
+            said_before = known.stages[-1].name == stage.name  # unknown again: one stage, however often
+            stages = known.stages[:-1] if said_before else known.stages
+            return attrs.evolve(known, state=state, updated_at=now, stages=(*stages, stage))
+
+        return await self._log.change(command, noted)
 
 
 def _intent(order: Order) -> IntentPlaced:
@@ -369,11 +383,13 @@ def _request(order: Order, customer: str, price: str) -> CheckoutRequest:
     )
 
 
-def _with(command: Command, offers: tuple[OfferVersion, ...] = ()) -> Addition:
-    def addition(batch: Batch) -> Batch:
-        return attrs.evolve(batch, command=command, offers=offers)
+def _checkout_of(command: Command) -> Checkout:
+    return msgspec.json.decode(command.result, type=Checkout)
 
-    return addition
+
+def _resendable_seconds(provider: Provider) -> int:
+    """How long a request may be sent again under its key."""
+    return max(0, provider.capabilities.key_lifetime_seconds - KEY_MARGIN_SECONDS)
 
 
 def _price(version: OfferVersion, wish: Wish) -> Money:
@@ -381,7 +397,7 @@ def _price(version: OfferVersion, wish: Wish) -> Money:
     if not version.prices:
         message = f"offer {wish.offer!r} is free: there is nothing to pay"
         raise OfferNotSellable(message, hint="Customers have it by default; no checkout is needed.")
-    if type(wish.quantity) is not int or not version.quantity_min <= wish.quantity <= version.quantity_max:
+    if not version.quantity_min <= wish.quantity <= version.quantity_max:
         bounds = f"{version.quantity_min} to {version.quantity_max}"
         message = f"quantity {wish.quantity!r} of {wish.offer!r} is not within {bounds}"
         raise InvalidArgument(message)

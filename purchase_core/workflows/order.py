@@ -6,6 +6,13 @@ import attrs
 import msgspec
 
 from purchase_core.canonical import content_hash
+from purchase_core.catalog.products import QUANTITY_MAX
+from purchase_core.errors import InvalidArgument
+from purchase_core.identifiers import customer_id
+from purchase_core.text import identifier, storable
+from purchase_core.workflows.urls import return_url
+
+CURRENCY_CHARACTERS_MAX = 3
 
 
 @attrs.frozen
@@ -23,6 +30,25 @@ class Wish:
     def fingerprint(self) -> str:
         """Identifies the arguments."""
         return content_hash(self)
+
+
+def checked_wish(
+    customer: str, offer: str, quantity: int, currency: str, success_url: str, cancel_url: str
+) -> Wish:
+    """The wish, if it can be stored and compared. Whether it can be met is another question.
+
+    Raises InvalidArgument, naming the argument.
+    """
+    if type(quantity) is not int or not 1 <= quantity <= QUANTITY_MAX:
+        raise InvalidArgument(f"quantity must be a whole number from 1 to {QUANTITY_MAX}")
+    return Wish(
+        customer_id(customer),
+        identifier("offer", offer),
+        quantity,
+        storable("currency", currency, characters_max=CURRENCY_CHARACTERS_MAX),
+        return_url("success_url", success_url),
+        return_url("cancel_url", cancel_url),
+    )
 
 
 @attrs.frozen

@@ -6,6 +6,7 @@ any number of processes, end with one of each.
 
 from __future__ import annotations
 
+from purchase_core.errors import AuthenticationFailed, ProviderRefused
 from purchase_core.facts.fact import object_key
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
@@ -14,7 +15,10 @@ from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.recorder import Recorder
 from purchase_core.records.lane import customer_lane
 from purchase_core.records.reference import PriceReference, Reference
+from purchase_core.text import identifier
 from purchase_core.workflows.order import Order
+
+EMAIL_CHARACTERS_MAX = 254
 
 
 class Provisions:
@@ -33,7 +37,13 @@ class Provisions:
             return known
         connection = provider.connection
         key = f"customer:{connection.project}:{connection.environment}:{customer}"
-        made = await provider.ensure_customer(CustomerRequest(customer, email), key=key)
+        try:
+            made = await provider.ensure_customer(CustomerRequest(customer, email), key=key)
+        except AuthenticationFailed:
+            raise
+        except ProviderRefused:
+            # Another checkout may have used the key, with another e-mail: then the customer is there by now.
+            made = await provider.ensure_customer(CustomerRequest(customer, email), key=key)
         reference = Reference(object_key("customer", connection.name, made), customer_lane(customer))
         await self._recorder.link(reference, cause="checkout")
         return made
@@ -67,3 +77,8 @@ class Provisions:
         made = PriceReference(order.connection, price, order.wish.offer, order.version, order.currency, now)
         await self._store.commit(Batch(self._ids.new("batch"), now, prices=(made,)))
         return price
+
+
+def checked_email(email: str) -> str:
+    """The e-mail, "" for none, if it can be sent. Raises InvalidArgument, which does not quote it."""
+    return identifier("email", email, characters_max=EMAIL_CHARACTERS_MAX) if email else ""
