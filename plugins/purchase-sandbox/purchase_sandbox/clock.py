@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from purchase_core.errors import InvalidArgument
 from purchase_core.instants import DAY, Clock, Instant
 
@@ -12,11 +14,12 @@ class ProviderClock:
     """Follows another clock at a distance. Over a ManualClock it is wholly manual.
 
     It hands out stamps, of which no two are alike, and never shows a time before its last stamp. So
-    documents can be ordered by their stamps alone, to the microsecond.
+    documents can be ordered by their stamps alone, to the microsecond. `on_stamp` is told of each.
     """
 
-    def __init__(self, base: Clock) -> None:
+    def __init__(self, base: Clock, *, on_stamp: Callable[[Instant], None] | None = None) -> None:
         self._base = base
+        self._on_stamp = on_stamp
         self._offset = 0
         self._last = Instant(0)
 
@@ -27,6 +30,8 @@ class ProviderClock:
     def stamp(self, at: Instant | None = None) -> Instant:
         """A new stamp: `at` (now, if none is given), or just after the last stamp, whichever is later."""
         self._last = Instant(max(self.now() if at is None else at, self._last + 1))
+        if self._on_stamp:
+            self._on_stamp(self._last)
         return self._last
 
     def advance(self, microseconds: int) -> Instant:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import attrs
 
 from purchase_core.errors import InvalidArgument, SecretMissing
 from purchase_core.identifiers import IdSource, RandomIds
-from purchase_core.instants import Clock, SystemClock
+from purchase_core.instants import Clock, Instant, SystemClock
 from purchase_core.secret import Secret
 
 from .account.account import Account
+from .account.book import Event
 from .chaos import Chaos
 from .clock import ProviderClock
 
 API_KEY_BYTES_MIN = 8
 PAGE_TOKEN_BYTES = 32
+Listener: TypeAlias = Callable[[Event], None]
+"""Hears of everything that happens, in whichever account."""
+
 DEFAULT_ACCOUNT = "acct_sandbox"
 DEFAULT_URL = "http://127.0.0.1:4242"
 
@@ -32,7 +37,9 @@ class _Key:
 class Sandbox:
     """The whole provider, without a server. Synchronous; between two calls nothing is half done.
 
-    `base_url` is where its pages can be reached: checkout URLs begin with it.
+    `base_url` is where its pages can be reached: checkout URLs begin with it. `signing_clock` is what
+    webhooks are timed by: the given clock, which receivers in other processes share, whatever the sandbox's
+    own clock was advanced to. A receiver that lives on the sandbox's clock sets it to `clock`.
     """
 
     def __init__(
@@ -42,12 +49,15 @@ class Sandbox:
         ids: IdSource | None = None,
         chaos: Chaos | None = None,
         base_url: str = DEFAULT_URL,
+        on_stamp: Callable[[Instant], None] | None = None,
     ) -> None:
-        self.clock = ProviderClock(clock or SystemClock())
+        self.signing_clock: Clock = clock or SystemClock()
+        self.clock = ProviderClock(self.signing_clock, on_stamp=on_stamp)
         self.chaos = chaos or Chaos()
         self.base_url = base_url
         self.accounts: dict[str, Account] = {}
         self.page_secret = os.urandom(PAGE_TOKEN_BYTES)
+        self.listeners: list[Listener] = []
         self._ids = ids or RandomIds()
         self._keys: list[_Key] = []
 
@@ -55,8 +65,9 @@ class Sandbox:
         """A new account, empty, and the API keys that open it."""
         if identifier in self.accounts:
             raise InvalidArgument(f"there is an account {identifier!r} already")
-        account = Account(identifier, self.clock, self._ids)
+        account = Account(identifier, self.clock, self._ids, self.chaos)
         self.accounts[identifier] = account
+        account.book.on_event = self._tell
         for key in api_keys:
             self.allow(account, key)
         return account
@@ -66,6 +77,10 @@ class Sandbox:
         if len(api_key.reveal().strip()) < API_KEY_BYTES_MIN:
             raise SecretMissing(f"an API key of the sandbox has at least {API_KEY_BYTES_MIN} characters")
         self._keys.append(_Key(api_key, account))
+
+    def _tell(self, event: Event) -> None:
+        for listener in self.listeners:
+            listener(event)
 
     def account_of(self, api_key: str) -> Account | None:
         """The account that an API key opens. Every key is compared, whichever matches."""

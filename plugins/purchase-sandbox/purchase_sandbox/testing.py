@@ -1,14 +1,18 @@
 """A sandbox for tests: in this process, with an adapter opened on it, and time in the test's hands.
 
-    async with SandboxHarness(ManualClock(START)) as sandbox:
+    clock = ManualClock(START)
+    async with SandboxHarness(clock) as sandbox:
         customer = await sandbox.provider.ensure_customer(CustomerRequest("ana"), key="c")
         ...
         await sandbox.pay(checkout.id)
         for webhook in sandbox.webhooks():
-            await purchase.receive("sandbox", webhook.body, webhook.headers)
+            ...  # hand webhook.body and webhook.headers to the application
         sandbox.advance(days=31)
 
-Nothing listens: calls go through the whole HTTP application, but over no socket. Set `loopback=True` for a
+The clock is shared: give the same one to the application. The sandbox moves it on by a microsecond for each
+thing that happens, so that nothing that it tells of lies in the application's future.
+
+Nothing listens: calls go through the whole HTTP application, but over no socket. `loopback=True` makes it a
 real server on 127.0.0.1. Nothing sleeps. Imports no pytest.
 """
 
@@ -21,9 +25,10 @@ import attrs
 import httpx
 
 from purchase_core.identifiers import IdSource, SeededIds
-from purchase_core.instants import DAY, SECOND, Clock, Instant
+from purchase_core.instants import Instant
 from purchase_core.ports.provider import Connection, Headers
 from purchase_core.secret import Secret
+from purchase_core.testing.clocks import ManualClock
 
 from .account.account import Account
 from .account.cards import GOOD_CARD
@@ -60,7 +65,7 @@ class SandboxHarness:
 
     def __init__(
         self,
-        clock: Clock,
+        clock: ManualClock,
         *,
         connection: Connection = CONNECTION,
         secrets: Sequence[Secret] = (WEBHOOK_SECRET,),
@@ -69,13 +74,13 @@ class SandboxHarness:
         chaos: Chaos | None = None,
         loopback: bool = False,
     ) -> None:
-        self.sandbox = Sandbox(clock=clock, ids=ids or SeededIds(1), chaos=chaos)
+        self.clock = clock
+        self.sandbox = Sandbox(clock=clock, ids=ids or SeededIds(1), chaos=chaos, on_stamp=self._keep_up)
         self.account: Account = self.sandbox.open_account(account, (API_KEY,))
         self.connection = connection
         self.secrets = tuple(secrets)
-        self.server = SandboxServer(self.sandbox) if loopback else None
+        self.server = SandboxServer(self.sandbox, deliver=False) if loopback else None
         self._app = application(self.sandbox)
-        self._clock = clock
         self._opened: list[SandboxProvider] = []
         self._told = 0
 
@@ -93,11 +98,6 @@ class SandboxHarness:
         if self.server:
             await self.server.stop()
 
-    @property
-    def clock(self) -> Clock:
-        """The provider's clock: the given one, plus what was advanced."""
-        return self.sandbox.clock
-
     def open(
         self,
         connection: Connection | None = None,
@@ -108,7 +108,7 @@ class SandboxHarness:
         """One more adapter on the same account, closed with the harness."""
         config = SandboxConfig(base_url=self.sandbox.base_url, account=self.account.id)
         transport = None if self.server else InProcess(httpx.ASGITransport(self._app))
-        client = SandboxClient(config, api_key, self.sandbox.clock, transport=transport, pause=no_pause)
+        client = SandboxClient(config, api_key, self.clock, transport=transport, pause=no_pause)
         keys = self.secrets if secrets is None else secrets
         provider = SandboxProvider(connection or self.connection, self.account.id, client, keys)
         self._opened.append(provider)
@@ -119,9 +119,10 @@ class SandboxHarness:
         self.account.pay(session, card, authenticated=True)
 
     def advance(self, *, days: int = 0, seconds: int = 0) -> Instant:
-        """Let time pass at the provider: trials end, subscriptions renew. Returns its new time."""
-        self.sandbox.advance(days * DAY + seconds * SECOND)
-        return self.sandbox.clock.now()
+        """Let time pass on the shared clock: trials end, subscriptions renew. Returns the new time."""
+        self.clock.advance(days=days, seconds=seconds)
+        self.sandbox.catch_up()
+        return self.clock.now()
 
     def webhooks(self) -> list[Webhook]:
         """What was sent since this was last asked, signed now.
@@ -129,8 +130,8 @@ class SandboxHarness:
         In the order of sending; `chaos` duplicates, drops and reorders it, if it has odds for that.
         """
         self.account.catch_up()
-        events = self.account.book.events[self._told :]
-        self._told += len(events)
+        events = self.account.book.events_since(self._told)
+        self._told = self.account.book.newest_event()
         planned = [
             (late, number, event.body)
             for number, event in enumerate(events)
@@ -142,8 +143,12 @@ class SandboxHarness:
         self, body: bytes, at: Instant | None = None, secrets: Sequence[Secret] | None = None
     ) -> Headers:
         """The headers that the sandbox would send with a body; by default now, with the harness's secrets."""
-        when = self.sandbox.clock.now() if at is None else at
+        when = self.clock.now() if at is None else at
         return signed_headers(body, at=when, secrets=self.secrets if secrets is None else secrets)
+
+    def _keep_up(self, stamp: Instant) -> None:
+        if stamp > self.clock.now():
+            self.clock.set_to(stamp)
 
 
 class InProcess(httpx.AsyncBaseTransport):

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import msgspec
 
 from purchase_core.identifiers import IdSource
+from purchase_sandbox.chaos import Chaos
 from purchase_sandbox.clock import ProviderClock
+from purchase_sandbox.deliveries import Deliveries
 
 from . import checkout
 from .book import MODE, Book
@@ -22,11 +24,12 @@ class Account:
 
     mode = MODE
 
-    def __init__(self, identifier: str, clock: ProviderClock, ids: IdSource) -> None:
+    def __init__(self, identifier: str, clock: ProviderClock, ids: IdSource, chaos: Chaos) -> None:
         self.id = identifier
         self.clock = clock
         self.book = Book(identifier, clock, ids)
         self.keys = AnsweredKeys()
+        self.deliveries = Deliveries(self.book, ids, chaos)
 
     def catch_up(self) -> None:
         """Let everything happen that is due by now. Called before anything is read or changed."""

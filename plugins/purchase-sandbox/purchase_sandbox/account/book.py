@@ -51,6 +51,7 @@ class Book:
         self.account = account
         self.clock = clock
         self.events: list[Event] = []
+        self.on_event: Callable[[Event], None] | None = None
         self.forgotten_events = 0
         self._ids = ids
         self._things: dict[type, dict[str, Thing]] = {}
@@ -123,6 +124,14 @@ class Book:
             raise missing("event")
         return self.events[self._event_places[identifier] - self.forgotten_events]
 
+    def newest_event(self) -> int:
+        """How many events there have been."""
+        return self.forgotten_events + len(self.events)
+
+    def events_since(self, count: int) -> list[Event]:
+        """The events after the first `count`, as far as they are kept."""
+        return self.events[max(count - self.forgotten_events, 0) :]
+
     def next_due(self) -> tuple[Instant, Thing] | None:
         """What falls due next, and when. Of one instant, what was settled first comes first."""
         while self._agenda:
@@ -147,11 +156,14 @@ class Book:
             }
         )
         self._event_places[identifier] = self.forgotten_events + len(self.events)
-        self.events.append(Event(identifier, type_, stamp, about, body))
+        event = Event(identifier, type_, stamp, about, body)
+        self.events.append(event)
         if len(self.events) > EVENTS_KEPT_MAX:
             forgotten = self.events.pop(0)
             del self._event_places[forgotten.id]
             self.forgotten_events += 1
+        if self.on_event:
+            self.on_event(event)
 
 
 def _page(rows: list[tuple[str, bytes]], limit: int) -> Page:

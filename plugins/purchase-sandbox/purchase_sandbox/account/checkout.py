@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 import attrs
@@ -17,6 +18,7 @@ from .refusal import Refusal, invalid, wrong_state
 from .requests import MakeSession
 from .subscriptions import subscribe
 
+_HOST = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 MODES = ("subscription", "payment")
 
 
@@ -107,6 +109,7 @@ def _check_url(url: str) -> None:
         parts = urlsplit(url)
     except ValueError:
         raise invalid("a URL cannot be read") from None
-    web = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username
+    # The host is written into a security policy, so only characters of hosts may stand there.
+    web = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.netloc)
     if not web or not url.isprintable() or " " in url or "\\" in url:
         raise invalid("success_url and cancel_url must be addresses of web pages")

@@ -1,4 +1,4 @@
-"""The application: API and pages as one ASGI callable."""
+"""The application: API, control panel and pages as one ASGI callable."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from purchase_sandbox.sandbox import Sandbox
 from .answering import not_there
 from .api import api_routes
 from .breaking import BreakingApi
+from .control import Control
+from .page import CheckoutPages
 
 
 def application(sandbox: Sandbox) -> ASGIApp:
     """A sandbox over HTTP."""
-    app = Starlette(routes=api_routes(sandbox), exception_handlers={HTTPException: not_there})
+    routes = [*api_routes(sandbox), *Control(sandbox).routes(), *CheckoutPages(sandbox).routes()]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: not_there})
     return BreakingApi(app, sandbox)

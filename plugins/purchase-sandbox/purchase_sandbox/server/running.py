@@ -13,7 +13,9 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from purchase_core.errors import InvalidArgument
+from purchase_sandbox.account.book import Event
 from purchase_sandbox.sandbox import Sandbox
+from purchase_sandbox.sender import Notice, WebhookSender
 
 from .app import application
 from .breaking import AnswerCut
@@ -22,17 +24,30 @@ LOOPBACK = "127.0.0.1"
 START_SECONDS_MAX = 10.0
 STOP_SECONDS_MAX = 5
 BACKLOG = 128
+TICK_SECONDS = 0.25
 
 
 class SandboxServer:
     """`async with SandboxServer(sandbox) as server:` serves it at `server.url` until the block ends.
 
-    Port 0 takes any free one. Any other host than loopback is refused unless `expose` says that it is meant:
-    whoever reaches a sandbox can pay everything for free.
+    Webhooks are sent in the background, within a moment of what they tell; with `deliver=False` only when
+    `server.sender.send_due()` is awaited. `notice` hears of every try. Port 0 takes any free one.
+
+    Any other host than loopback is refused unless `expose` says that it is meant: whoever reaches a sandbox
+    can pay everything for free.
     """
 
+    sender: WebhookSender
+
     def __init__(
-        self, sandbox: Sandbox | None = None, *, host: str = LOOPBACK, port: int = 0, expose: bool = False
+        self,
+        sandbox: Sandbox | None = None,
+        *,
+        host: str = LOOPBACK,
+        port: int = 0,
+        expose: bool = False,
+        deliver: bool = True,
+        notice: Notice | None = None,
     ) -> None:
         if not (expose or is_loopback(host)):
             raise InvalidArgument(
@@ -42,8 +57,10 @@ class SandboxServer:
         self.sandbox = sandbox or Sandbox()
         self._host, self._port = host, port
         self._app = _unexcited(application(self.sandbox))
+        self._deliver, self._notice = deliver, notice
+        self._happened = asyncio.Event()
         self._server: _Embedded | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def url(self) -> str:
@@ -65,29 +82,57 @@ class SandboxServer:
         listening = self._bind()
         self._port = listening.getsockname()[1]
         self.sandbox.base_url = self.url
+        # No logging of its own: the program around it decides what is logged, and how.
         config = uvicorn.Config(
             self._app,
             lifespan="off",
             log_config=None,
-            log_level="critical",
-            access_log=False,
             server_header=False,
             timeout_graceful_shutdown=STOP_SECONDS_MAX,
         )
         self._server = _Embedded(config)
-        self._task = asyncio.create_task(self._server.serve(sockets=[listening]), name="sandbox server")
+        serving = asyncio.create_task(self._server.serve(sockets=[listening]), name="sandbox server")
+        self._tasks = [serving]
         async with asyncio.timeout(START_SECONDS_MAX):
             while not self._server.started:
-                if self._task.done():
-                    await self._task
+                if serving.done():
+                    await serving
                 await asyncio.sleep(0)
+        self.sender = WebhookSender(self.sandbox, notice=self._notice)
+        if self._deliver:
+            self.sandbox.listeners.append(self._wake)
+            self._tasks.append(asyncio.create_task(self._send_for_ever(), name="sandbox webhooks"))
 
     async def stop(self) -> None:
-        """Listen no more. What the accounts hold stays."""
-        if self._server is not None and self._task is not None:
-            self._server.tell_to_stop()
-            await self._task
-        self._server = self._task = None
+        """Listen no more, and send no more. What the accounts hold stays."""
+        if self._server is None:
+            return
+        self._server.tell_to_stop()
+        serving, *others = self._tasks
+        for task in others:
+            task.cancel()
+        ended = await asyncio.gather(*others, return_exceptions=True)
+        await serving
+        if self._wake in self.sandbox.listeners:
+            self.sandbox.listeners.remove(self._wake)
+        await self.sender.aclose()
+        self._server, self._tasks = None, []
+        for error in ended:
+            if isinstance(error, Exception):  # not the cancellation, which is no Exception
+                raise error
+
+    def _wake(self, event: Event) -> None:
+        self._happened.set()
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            self._happened.clear()
+            await self.sender.send_due()
+            try:
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._happened.wait()
+            except TimeoutError:
+                continue  # time alone makes things fall due
 
     def _bind(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET

@@ -1,0 +1,235 @@
+"""`purchase sandbox`: a payment provider on this machine, and its clock, chaos and events by hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from purchase_core.cli.output import json_option, print_json, print_pairs, print_table, say, time_of
+from purchase_core.instants import Instant
+from purchase_core.secret import Secret, resolve_secret
+
+if TYPE_CHECKING:
+    from .control_client import ControlClient
+
+HOST, PORT = "127.0.0.1", 4242
+URL = f"http://{HOST}:{PORT}"
+KEY_REFERENCE = "env:PURCHASE_SANDBOX_KEY"
+ROWS_SHOWN_MAX = 100
+
+url_option = click.option("--url", default=URL, show_default=True, help="Where the sandbox listens.")
+key_option = click.option(
+    "--api-key",
+    default=KEY_REFERENCE,
+    show_default=True,
+    metavar="REFERENCE",
+    help="Where the API key is: env:NAME or file:PATH.",
+)
+
+EXAMPLES = """
+\b
+Examples:
+  purchase sandbox serve --webhook-url http://127.0.0.1:8000/webhooks/sandbox \\
+      --webhook-secret env:SANDBOX_WEBHOOK_SECRET
+  purchase sandbox trigger payment.failed
+  purchase sandbox advance 1month
+  purchase sandbox chaos duplicate=0.2,lost_answer=0.05
+"""
+
+
+@click.group(epilog=EXAMPLES)
+def sandbox() -> None:
+    """A payment provider on this machine. No money moves."""
+
+
+@sandbox.command()
+@click.option("--host", default=HOST, show_default=True)
+@click.option("--port", type=click.IntRange(0, 65_535), default=PORT, show_default=True)
+@click.option(
+    "--expose", is_flag=True, help="Listen on an address that others can reach, knowing what it means."
+)
+@click.option("--account", default="acct_sandbox", show_default=True)
+@click.option(
+    "--api-key", metavar="REFERENCE", help="env:NAME or file:PATH; without it one is made and shown."
+)
+@click.option("--webhook-url", metavar="URL", help="Where webhooks are sent.")
+@click.option(
+    "--webhook-secret", metavar="REFERENCE", help="env:NAME or file:PATH; without it one is made and shown."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the chaos.")
+@click.option("--chaos", "odds", default="", metavar="FAULT=ODDS,…", help="duplicate=0.2,drop=0.1,busy=0.05")
+@json_option
+def serve(
+    *,
+    host: str,
+    port: int,
+    expose: bool,
+    account: str,
+    api_key: str | None,
+    webhook_url: str | None,
+    webhook_secret: str | None,
+    seed: int,
+    odds: str,
+    as_json: bool,
+) -> None:
+    """Run a sandbox until ^C. What happens is shown as it happens; everything is kept in memory only."""
+    from .serving import Serving, serve_for_ever  # noqa: PLC0415  # the server is imported when it serves
+
+    serve_for_ever(
+        Serving(
+            host=host,
+            port=port,
+            expose=expose,
+            account=account,
+            api_key=_secret("--api-key", api_key),
+            webhook_url=webhook_url or "",
+            webhook_secret=_secret("--webhook-secret", webhook_secret),
+            seed=seed,
+            odds=odds,
+            as_json=as_json,
+        )
+    )
+
+
+@sandbox.command()
+@click.argument("span")
+@url_option
+@key_option
+@json_option
+def advance(*, span: str, url: str, api_key: str, as_json: bool) -> None:
+    """Let time pass: 1month, 14days, 90minutes. Trials end and subscriptions renew on the way."""
+    with _client(url, api_key) as client:
+        found = client.post("/sandbox/clock", {"by": span})
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"It is {found['time']} in the sandbox.")
+
+
+@sandbox.command()
+@click.argument("type_", metavar="TYPE", default="")
+@click.option("--object", "object_", default="", metavar="ID", help="Else the newest that fits.")
+@url_option
+@key_option
+@json_option
+def trigger(*, type_: str, object_: str, url: str, api_key: str, as_json: bool) -> None:
+    """Make something happen: payment.failed, subscription.renewed, … Without TYPE, list what can."""
+    with _client(url, api_key) as client:
+        if not type_:
+            found = client.get("/sandbox/trigger")
+        else:
+            found = client.post("/sandbox/trigger", {"type": type_, "object": object_})
+    if as_json:
+        print_json({"triggers" if not type_ else "events": found["data"]})
+    elif not type_:
+        click.echo("\n".join(map(str, _list(found["data"]))))
+    else:
+        rows = [_texts(one, "id", "type", "object") for one in _list(found["data"])]
+        print_table(["event", "type", "object"], rows, empty="Nothing happened.")
+
+
+@sandbox.command()
+@click.option("--limit", type=click.IntRange(1, ROWS_SHOWN_MAX), default=20, show_default=True)
+@url_option
+@key_option
+@json_option
+def events(*, limit: int, url: str, api_key: str, as_json: bool) -> None:
+    """The newest events, oldest first."""
+    with _client(url, api_key) as client:
+        found = client.last_events(limit)
+    if as_json:
+        print_json({"events": found})
+        return
+    rows = [[time_of(_instant(one)), *_texts(one, "id", "type"), _about(one)] for one in found]
+    print_table(["created", "event", "type", "object"], rows, empty="Nothing has happened yet.")
+
+
+@sandbox.command()
+@click.argument("event")
+@url_option
+@key_option
+@json_option
+def redeliver(*, event: str, url: str, api_key: str, as_json: bool) -> None:
+    """Send an event's webhooks once more."""
+    with _client(url, api_key) as client:
+        found = client.post(f"/sandbox/events/{event}/redeliver", {})
+    if as_json:
+        print_json({"deliveries": found["data"]})
+    else:
+        click.echo(f"Sent again to {len(_list(found['data']))} endpoints.")
+
+
+@sandbox.command()
+@url_option
+@key_option
+@json_option
+def deliveries(*, url: str, api_key: str, as_json: bool) -> None:
+    """Webhooks that were sent, newest first, and what came back."""
+    with _client(url, api_key) as client:
+        found = client.get("/sandbox/deliveries")
+    if as_json:
+        print_json({"deliveries": found["data"]})
+        return
+    rows = [[*_texts(one, "id", "type", "endpoint", "state"), _tries(one)] for one in _list(found["data"])]
+    print_table(["delivery", "type", "endpoint", "state", "tries"], rows, empty="Nothing was sent yet.")
+
+
+@sandbox.command()
+@click.argument("odds", default="", metavar="FAULT=ODDS,…")
+@url_option
+@key_option
+@json_option
+def chaos(*, odds: str, url: str, api_key: str, as_json: bool) -> None:
+    """Break things: duplicate=0.2,drop=0.1. Odds of 0 switch a fault off. Without ODDS, show them."""
+    with _client(url, api_key) as client:
+        found = client.post("/sandbox/chaos", {"odds": odds}) if odds else client.get("/sandbox/chaos")
+    if as_json:
+        print_json(found)
+        return
+    now = found["odds"]
+    pairs = [(str(fault), str(share)) for fault, share in now.items()] if isinstance(now, dict) else []
+    print_pairs(pairs) if pairs else say("Nothing goes wrong.")
+
+
+def _client(url: str, reference: str) -> ControlClient:
+    from .control_client import ControlClient  # noqa: PLC0415  # httpx is imported when something is asked
+
+    return ControlClient(url, _needed("--api-key", reference))
+
+
+def _secret(name: str, reference: str | None) -> Secret | None:
+    return _needed(name, reference) if reference else None
+
+
+def _needed(name: str, reference: str) -> Secret:
+    return resolve_secret(name, reference, environ=os.environ, folder=Path.cwd())
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _texts(value: object, *names: str) -> list[str]:
+    return [str(value.get(name, "")) if isinstance(value, dict) else "" for name in names]
+
+
+def _instant(event: object) -> Instant | None:
+    created = event.get("created") if isinstance(event, dict) else None
+    return Instant(created) if isinstance(created, int) else None
+
+
+def _about(event: dict[str, object]) -> str:
+    data = event.get("data")
+    return _texts(data.get("object"), "id")[0] if isinstance(data, dict) else ""
+
+
+def _tries(delivery: object) -> str:
+    tries: Sequence[object] = _list(delivery.get("attempts")) if isinstance(delivery, dict) else []
+    return " ".join(
+        _texts(one, "problem")[0] if _texts(one, "status") == ["0"] else _texts(one, "status")[0]
+        for one in tries
+    )
