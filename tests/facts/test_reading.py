@@ -1,0 +1,384 @@
+"""What one sale's objects mean together: payments, excess, refunds, disputes, credits, cases."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar, cast
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from purchase_core.facts.fact import Fact, seen
+from purchase_core.facts.fold import canonical_hash, fold, rows_of
+from purchase_core.facts.rows import (
+    CaseRow,
+    DisputeRow,
+    IntentRow,
+    InvoiceRow,
+    LotRow,
+    PurchaseRow,
+    RefundRow,
+    Row,
+    SubscriptionRow,
+)
+from purchase_core.testing.bench import mapped
+from purchase_core.testing.sales import T0, VERSIONS, Sale, again, later
+
+R = TypeVar("R", bound=Row)
+
+PRO = Sale()
+BOOK = Sale(offer="book:full")
+TOKENS = Sale(offer="tokens:small")
+TRIAL = Sale(offer="app:team")
+AGAIN = attrs.evolve(BOOK, attempt=2, connection="paddle")  # the same order, paid a second time
+
+
+def rows(facts: Iterable[Fact], lane: str = "customer:alice") -> list[Row]:
+    """The rows of these facts."""
+    return rows_of(fold(lane, mapped(facts)), VERSIONS)
+
+
+def of(table: type[R], facts: Iterable[Fact], lane: str = "customer:alice") -> list[R]:
+    """The rows of one table."""
+    return [row for row in rows(facts, lane) if isinstance(row, table)]
+
+
+def the(table: type[R], facts: Iterable[Fact]) -> R:
+    """The only row of one table."""
+    (row,) = of(table, facts)
+    return row
+
+
+def cases(facts: Iterable[Fact], lane: str = "customer:alice") -> list[tuple[str, str, int]]:
+    """Kind, object and money of every case."""
+    return [(row.kind, row.about.rpartition(":")[2], row.amount) for row in of(CaseRow, facts, lane)]
+
+
+def paid(*sales: Sale) -> list[Fact]:
+    """Intent, attempt, session and paid bill of these tries."""
+    return [fact for sale in sales for fact in (sale.placed(), sale.tried(), sale.session(), sale.invoice())]
+
+
+def but(fact: Fact, **changes: object) -> Fact:
+    """The same object at the same instant, with some fields changed."""
+    return again(fact, attrs.evolve(cast("Any", fact.body), **changes))
+
+
+# --- order ------------------------------------------------------------------------------------
+
+SALE_EVENTS = (
+    PRO.session("complete", at=later(seconds=3)),
+    PRO.subscription("incomplete", later(seconds=1)),
+    PRO.subscription("active", later(seconds=3)),
+    PRO.invoice("open", later(seconds=1)),
+    PRO.invoice("paid", later(seconds=2)),
+    PRO.refund(100, at=later(seconds=9)),
+)
+
+
+def test_f04_all_orders_of_a_sales_events_end_alike() -> None:
+    """`updated` before `created`, paid before opened: 720 orders, one state, and the sale stands."""
+    known = mapped([PRO.placed(), PRO.tried()])
+    events = mapped(SALE_EVENTS)
+    hashes = {
+        canonical_hash(rows_of(fold("customer:alice", [*known, *order]), VERSIONS))
+        for order in itertools.permutations(events)
+    }
+    assert len(hashes) == 1
+    subscription = the(SubscriptionRow, [*known, *events])
+    assert (subscription.status, subscription.bound) == ("active", True)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_f05_two_states_of_one_second_are_contested_until_a_later_one(turn: int) -> None:
+    """Both orders give the higher state and a case; a later sighting settles it."""
+    tied = [PRO.subscription("active", later(seconds=1)), PRO.subscription("past_due", later(seconds=1))][
+        ::turn
+    ]
+    known = [PRO.placed(), PRO.tried(), PRO.invoice()]
+    subscription = the(SubscriptionRow, [*known, *tied])
+    assert (subscription.status, subscription.contested) == ("past_due", True)
+    assert cases([*known, *tied]) == [("contested", "sub_1_1", 0)]
+    settled = [*known, *tied, PRO.subscription("active", later(seconds=2))]
+    assert the(SubscriptionRow, settled).status == "active"
+    assert cases(settled) == []
+
+
+@pytest.mark.parametrize("late", ["active", "past_due", "trialing"])
+def test_f06_f16_a_late_active_cannot_wake_what_was_cancelled(late: str) -> None:
+    """Not an old event delivered again, and not even a newer sighting: cancelled is final."""
+    cancelled = PRO.subscription("canceled", later(days=1))
+    for when in (T0, later(days=1), later(days=2)):
+        facts = [*paid(PRO), cancelled, PRO.subscription(late, when)]
+        for order in (facts, facts[::-1]):
+            row = the(SubscriptionRow, order)
+            assert (row.status, row.ended_at, row.contested) == ("canceled", later(days=1), False)
+
+
+def test_f16_an_old_refund_told_again_takes_nothing_more() -> None:
+    """A refund is an object; seeing it again is not a second one."""
+    facts = [*paid(BOOK), BOOK.refund(500, at=later(days=1))]
+    assert the(PurchaseRow, [*facts, *facts[-1:] * 3]).refunded == 500
+    told_later = [*facts, BOOK.refund(500, at=later(days=9))]
+    assert the(PurchaseRow, told_later).refunded == 500
+
+
+def test_f14_one_payment_told_by_several_facts_counts_once() -> None:
+    """Session, subscription and three sightings of the bill: one lot, one settled intent."""
+    told = [PRO.subscription(at=later(seconds=n)) for n in range(3)]
+    told += [PRO.invoice(at=later(seconds=n)) for n in range(3)]
+    facts = [*paid(PRO), *told]
+    assert the(LotRow, facts).granted == 100
+    assert the(IntentRow, facts).settled_by == "invoice:stripe-eu:in_1_1"
+
+
+# --- payments ---------------------------------------------------------------------------------
+
+
+def test_f45_money_wins_over_an_expired_session() -> None:
+    """Paid and expired, in either order: the purchase stands."""
+    expired = BOOK.session("expired", at=later(seconds=5))
+    for order in itertools.permutations([BOOK.placed(), BOOK.tried(), expired, BOOK.invoice()]):
+        assert the(PurchaseRow, order).paid == 2_000
+    withdrawn = [BOOK.placed(), BOOK.tried("withdrawn"), BOOK.invoice()]
+    assert the(PurchaseRow, withdrawn).paid == 2_000
+
+
+def test_f67_of_two_payments_either_may_go_back_and_what_was_bought_stays() -> None:
+    """The second payment is excess; after one refund exactly what was due is left."""
+    both = paid(BOOK, AGAIN)
+    assert cases(both) == [("excess", "in_1_1", 2_000)]  # paid at one instant: the key decides
+    for refunded in (BOOK, AGAIN):
+        purchase = the(PurchaseRow, [*both, refunded.refund(2_000)])
+        assert (purchase.due, purchase.paid - purchase.refunded) == (2_000, 2_000)
+    assert the(PurchaseRow, [*both, BOOK.refund(2_000), AGAIN.refund(2_000)]).refunded == 4_000
+
+
+def test_the_earlier_payment_is_the_answer_and_the_later_one_the_excess() -> None:
+    """By the provider's time of payment, whichever was told first."""
+    early = but(AGAIN.invoice(), paid_at=Sale(number=1).invoice().order - 1)
+    for order in ([*paid(BOOK), AGAIN.tried(), early], [AGAIN.tried(), early, *paid(BOOK)]):
+        assert the(IntentRow, order).settled_by == "invoice:paddle:in_1_2"
+        assert cases(order) == [("excess", "in_1_1", 2_000)]
+    lost = [*order, BOOK.dispute(2_000, "lost")]
+    assert cases(lost) == []
+
+
+def test_f44_a_second_subscription_of_one_order_is_excess_and_not_bound() -> None:
+    """Two tabs, both paid: one agreement, two cases, and the credits of one."""
+    second = attrs.evolve(PRO, attempt=2)
+    facts = [*paid(PRO, second), PRO.subscription(), second.subscription()]
+    assert [(row.key, row.bound) for row in of(SubscriptionRow, facts)] == [
+        ("subscription:stripe-eu:sub_1_1", True),
+        ("subscription:stripe-eu:sub_1_2", False),
+    ]
+    assert cases(facts) == [("excess", "in_1_2", 1_000), ("excess", "sub_1_2", 0)]
+    assert the(LotRow, facts).granted == 100
+    ended = [*facts, PRO.subscription("canceled", later(days=1))]
+    assert [row.bound for row in of(SubscriptionRow, ended)] == [False, True]
+
+
+def test_a_trial_binds_and_its_first_real_payment_is_a_renewal() -> None:
+    """Nothing due: settled, no credits for the trial, and no mismatch when money comes at its end."""
+    trial = [*paid(TRIAL), TRIAL.subscription("trialing")]
+    row = the(SubscriptionRow, trial)
+    assert (row.bound, row.status, of(CaseRow, trial)) == (True, "trialing", [])
+    assert the(IntentRow, trial).status == "settled"
+    later_on = [*trial, TRIAL.renewal(1), TRIAL.subscription("active", later(days=14), period=1)]
+    assert (the(SubscriptionRow, later_on).bound, of(CaseRow, later_on)) == (True, [])
+
+
+def test_a_trial_is_bound_before_its_empty_bill_is_seen_and_after_it_ended() -> None:
+    """The provider's confirmation is enough, and is remembered in the first sighting."""
+    confirmed = [TRIAL.placed(), TRIAL.tried(), TRIAL.subscription("trialing")]
+    row = the(IntentRow, confirmed)
+    assert (row.status, row.settled_by) == ("settled", "subscription:stripe-eu:sub_1_1")
+    moved = but(TRIAL.subscription("active", later(days=20), period=1), trial_end=None)
+    assert the(SubscriptionRow, [*confirmed, moved]).bound
+
+
+@pytest.mark.parametrize("status", ["draft", "open", "void", "uncollectible", "a new one"])
+def test_a_bill_that_is_not_paid_binds_nothing(status: str) -> None:
+    """F46: completed and unpaid is not paid."""
+    facts = [
+        PRO.placed(),
+        PRO.tried(),
+        PRO.session(payment="unpaid"),
+        PRO.subscription(),
+        PRO.invoice(status),
+    ]
+    assert the(SubscriptionRow, facts).bound is False
+    assert (the(IntentRow, facts).status, the(InvoiceRow, facts).match) == ("open", "waiting")
+
+
+def test_an_uncollectible_bill_may_be_paid_after_all() -> None:
+    """It is not final."""
+    facts = [PRO.placed(), PRO.tried(), PRO.invoice("uncollectible", later(days=1))]
+    assert the(IntentRow, [*facts, PRO.invoice(at=later(days=2))]).status == "settled"
+
+
+def test_a_full_discount_that_was_allowed_is_a_purchase_of_nothing_due() -> None:
+    """F46, F33: 100 % off settles, and there is nothing to take back."""
+    placed = but(BOOK.placed(), discounts=True)
+    free = but(BOOK.invoice(), total=0, paid=0, lines=(attrs.evolve(_line(BOOK), amount=0),))
+    purchase = the(PurchaseRow, [placed, BOOK.tried(), free])
+    assert (purchase.due, purchase.paid) == (0, 0)
+
+
+def _line(sale: Sale) -> Any:
+    return cast("Any", sale.invoice().body).lines[0]
+
+
+# --- refunds and disputes ---------------------------------------------------------------------
+
+
+def test_f55_partial_refunds_add_up_once_each_in_any_order() -> None:
+    """Three refunds, each told as pending and as done: their sum, whatever is told first."""
+    refunds = [BOOK.refund(amount, name=str(amount)) for amount in (200, 300, 500)]
+    pending = [BOOK.refund(amount, "pending", name=str(amount)) for amount in (200, 300, 500)]
+    for order in itertools.permutations(refunds):
+        assert the(PurchaseRow, [*order, *pending, *paid(BOOK)]).refunded == 1_000
+
+
+@pytest.mark.parametrize(
+    ("status", "refunded"), [("pending", 0), ("succeeded", 700), ("failed", 0), ("canceled", 0)]
+)
+def test_f56_only_a_refund_that_succeeded_has_gone_back(status: str, refunded: int) -> None:
+    """A succeeded one can still fail, and then the money is there again."""
+    facts = [*paid(BOOK), BOOK.refund(700, status)]
+    assert the(PurchaseRow, facts).refunded == the(InvoiceRow, facts).refunded == refunded
+    assert the(RefundRow, facts).status == status
+    assert the(PurchaseRow, [*facts, BOOK.refund(700, "failed", later(days=1))]).refunded == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "disputed", "lost"), [("open", 2_000, 0), ("won", 0, 0), ("lost", 0, 2_000)]
+)
+def test_f58_refund_and_dispute_of_one_charge_are_told_apart(outcome: str, disputed: int, lost: int) -> None:
+    """Each order of telling, each outcome: no amount is counted under both."""
+    facts = [*paid(BOOK), BOOK.refund(400), BOOK.dispute(2_000), BOOK.dispute(2_000, outcome, later(days=1))]
+    for order in (facts, facts[::-1]):
+        row = the(PurchaseRow, order)
+        assert (row.refunded, row.disputed, row.lost) == (400, disputed, lost)
+        assert the(DisputeRow, order).status == outcome
+
+
+def test_a_lost_dispute_may_be_won_on_appeal() -> None:
+    """By the provider's time, whatever the rank of the states."""
+    facts = [
+        *paid(BOOK),
+        BOOK.dispute(2_000, "lost", later(days=1)),
+        BOOK.dispute(2_000, "won", later(days=2)),
+    ]
+    for order in itertools.permutations(facts[-2:]):
+        assert the(PurchaseRow, [*facts[:-2], *order]).lost == 0
+
+
+def test_f64_a_refund_in_another_currency_is_not_subtracted_but_shown() -> None:
+    """Amounts of two currencies cannot be added."""
+    odd = but(BOOK.refund(2_000), currency="JPY")
+    facts = [*paid(BOOK), odd]
+    assert the(PurchaseRow, facts).refunded == the(InvoiceRow, facts).refunded == 0
+    assert cases(facts) == [("mismatch", "re_in_1_1_1", 2_000)]
+    assert cases([odd]) == []
+
+
+def test_a_refund_that_comes_before_its_invoice_ends_in_the_same_state() -> None:
+    """The refund waits for the invoice that it names."""
+    facts = [*paid(TOKENS), TOKENS.refund(250)]
+    assert rows(facts[::-1]) == rows(facts)
+    assert the(RefundRow, facts[-1:]).invoice == "in_1_1"
+
+
+# --- credits ----------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.integers(1, 700), st.booleans()), max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_a_lot_gives_back_in_proportion_and_never_more_than_it_granted(parts: list[tuple[int, bool]]) -> None:
+    """Refunds and lost disputes together, capped at what was due."""
+    back = [
+        TOKENS.dispute(amount, "lost", name=str(n)) if lost else TOKENS.refund(amount, name=str(n))
+        for n, (amount, lost) in enumerate(parts)
+    ]
+    lot = the(LotRow, [*paid(TOKENS), *back])
+    total = min(500, sum(amount for amount, _ in parts))
+    assert (lot.granted, lot.clawed) == (500, 500 * total // 500)
+
+
+def test_of_two_payments_the_refund_of_one_claws_nothing_back() -> None:
+    """F67 for credits: the shortfall counts over all payments of the order."""
+    second = attrs.evolve(TOKENS, attempt=2)
+    both = paid(TOKENS, second)
+    assert [(row.granted, row.clawed) for row in of(LotRow, both)] == [(500, 0)]
+    for one in (TOKENS, second):
+        assert [(row.granted, row.clawed) for row in of(LotRow, [*both, one.refund(500)])] == [(500, 0)]
+    gone = [*both, TOKENS.refund(500), second.refund(100)]
+    assert [(row.granted, row.clawed) for row in of(LotRow, gone)] == [(500, 100)]
+
+
+def test_renewals_grant_and_changes_trials_and_manual_bills_do_not() -> None:
+    """Credits come with a period that was paid for."""
+    assert [row.granted for row in of(LotRow, [PRO.renewal(1), PRO.renewal(2)])] == [100, 100]
+    assert of(LotRow, [PRO.change()]) == []
+    assert of(LotRow, [but(PRO.renewal(1), reason="manual")]) == []
+    assert of(LotRow, [PRO.renewal(1, "open")]) == []
+    trial = attrs.evolve(cast("Any", PRO.renewal(1).body).lines[0], trial=True)
+    assert of(LotRow, [but(PRO.renewal(1), lines=(trial,))]) == []
+
+
+def test_a_refunded_renewal_takes_back_its_own_credits_only() -> None:
+    """The refund names the renewal's invoice."""
+    facts = [*paid(PRO), PRO.renewal(1), PRO.renewal(2), PRO.refund(500, of="in_1_1_r1")]
+    assert [(row.invoice.rpartition(":")[2], row.clawed) for row in of(LotRow, facts)] == [
+        ("in_1_1", 0),
+        ("in_1_1_r1", 50),
+        ("in_1_1_r2", 0),
+    ]
+
+
+def test_quantity_multiplies_credits_and_expiry_counts_from_the_payment() -> None:
+    """Two seats, two hundred credits, thirty days."""
+    lot = the(LotRow, paid(Sale(quantity=2)))
+    assert (lot.granted, lot.granted_at, lot.expires_at) == (200, T0, later(days=30))
+    assert the(LotRow, paid(TOKENS)).expires_at is None
+
+
+# --- cases ------------------------------------------------------------------------------------
+
+
+def test_f32_money_of_nobody_is_a_case_until_it_goes_back() -> None:
+    """Unmatched payments are visible with the money that is left."""
+    lane = "object:invoice:stripe-eu:in_1_1"
+    lost = attrs.evolve(BOOK, tagged=False)
+    assert cases([lost.invoice()], lane) == [("unmatched", "in_1_1", 2_000)]
+    assert cases([lost.invoice(), lost.refund(500)], lane) == [("unmatched", "in_1_1", 1_500)]
+    assert cases([lost.invoice(), lost.refund(2_000)], lane) == []
+    assert cases([lost.invoice("open")], lane) == []
+    assert cases([attrs.evolve(PRO, tagged=False).subscription()], lane) == [("unmatched", "sub_1_1", 1_000)]
+
+
+def test_an_item_that_no_offer_is_known_for_is_a_case_of_its_owner() -> None:
+    """A price made at the provider's dashboard maps to nothing until it is adopted."""
+    item = attrs.evolve(cast("Any", PRO.subscription().body).items[0], price="price_dashboard")
+    facts = [but(PRO.subscription(), items=(item,))]
+    assert cases(facts) == [("unmapped", "sub_1_1", 0)]
+    assert cases([*facts, PRO.subscription("canceled", later(days=1))]) == []
+
+
+def test_a_case_is_opened_when_its_object_was_first_seen() -> None:
+    """Whatever is told first."""
+    facts: Sequence[Fact] = [*paid(BOOK, AGAIN), AGAIN.invoice("open", Sale().placed().order)]
+    assert {row.opened_at for row in of(CaseRow, facts)} == {
+        row.opened_at for row in of(CaseRow, facts[::-1])
+    }
+
+
+def test_a_status_that_this_code_has_never_heard_of_is_data() -> None:
+    """It ranks below what is known, and breaks nothing."""
+    odd = seen("stripe-eu", T0, attrs.evolve(cast("Any", PRO.subscription().body), status="hibernating"))
+    assert the(SubscriptionRow, [odd]).status == "hibernating"
+    assert the(SubscriptionRow, [odd, PRO.subscription()]).status == "active"
