@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -27,8 +27,18 @@ _headers = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
 
 
 def lane(record: Record) -> Lane:
-    """A row of `lane` and `look_lanes`."""
+    """A row of `lane`."""
     return Lane(*record)
+
+
+def lanes(records: Iterable[Record]) -> dict[str, Lane]:
+    """The rows of `look_lanes`, by name: each has a lane, and the one it is linked to or nulls."""
+    found: dict[str, Lane] = {}
+    for record in records:
+        found[record[0]] = Lane(*record[:4])
+        if record[4] is not None:
+            found[record[4]] = Lane(*record[4:])
+    return found
 
 
 def reference(record: Record) -> Reference:
@@ -42,7 +52,7 @@ def price(record: Record) -> PriceReference:
 
 
 def cluster(record: Record) -> Cluster:
-    """A row of `look_clusters`."""
+    """A row of `look_clusters` and `look_whole_lanes`."""
     root, owner, registers = record
     return decode_cluster(root, owner, registers)
 

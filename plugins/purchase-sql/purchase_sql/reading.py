@@ -58,26 +58,30 @@ def _asked_references(column: sa.Column[Any]) -> sa.Select[Any]:
 def _looking() -> Iterable[Statement]:
     """The parts of `look`, lanes first: a view must never be newer than its lanes say."""
     lanes, references, clusters = schema.lanes, schema.object_references, schema.clusters
-    asked = (
-        sa.select(lanes.c.lane)
-        .where(in_texts(lanes.c.lane, "lanes"))
-        .union(_asked_references(references.c.lane))
-        .cte("asked")
+    owners = lanes.alias("owners")
+    named = lanes.c.lane.in_(_asked_references(references.c.lane))
+    yield Statement(
+        "look_lanes",
+        ("lanes", "objects"),
+        sa.select(
+            *(lanes.c[name] for name in LANE_COLUMNS),
+            *(owners.c[name].label(f"owner_{name}") for name in LANE_COLUMNS),
+        )
+        .select_from(lanes.outerjoin(owners, owners.c.lane == lanes.c.linked_to))
+        .where(sa.or_(in_texts(lanes.c.lane, "lanes"), named)),
     )
-    linked = sa.select(lanes.c.linked_to).where(lanes.c.lane.in_(sa.select(asked.c.lane)))
-    wanted = lanes.c.lane.in_(sa.select(asked.c.lane).union(linked))
-    yield Statement("look_lanes", ("lanes", "objects"), _chosen(lanes, LANE_COLUMNS).where(wanted))
     yield Statement(
         "look_references",
         ("objects",),
         _chosen(references, REFERENCE_COLUMNS).where(in_texts(references.c.object, "objects")),
     )
-    mine = sa.or_(
-        clusters.c.root.in_(_asked_references(references.c.root)), in_texts(clusters.c.lane, "whole_lanes")
-    )
+    chosen = _chosen(clusters, CLUSTER_COLUMNS)
     yield Statement(
-        "look_clusters", ("objects", "whole_lanes"), _chosen(clusters, CLUSTER_COLUMNS).where(mine)
+        "look_clusters",
+        ("objects",),
+        chosen.where(clusters.c.root.in_(_asked_references(references.c.root))),
     )
+    yield Statement("look_whole_lanes", ("lanes",), chosen.where(in_texts(clusters.c.lane, "lanes")))
     prices = schema.price_references
     yield Statement(
         "look_prices",

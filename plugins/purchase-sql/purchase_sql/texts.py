@@ -32,6 +32,7 @@ class Texts:
     look_lanes: str
     look_references: str
     look_clusters: str
+    look_whole_lanes: str
     look_prices: str
     batch: str
     lane: str

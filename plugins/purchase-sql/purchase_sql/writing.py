@@ -191,7 +191,7 @@ def _claim() -> Statement:
         .where(
             deliveries.c.state == word(PENDING),
             deliveries.c.available_at <= now,
-            sa.or_(deliveries.c.leased_until.is_(None), deliveries.c.leased_until <= now),
+            sa.or_(deliveries.c.leased_until.is_(None), deliveries.c.leased_until < now),
         )
         .order_by(deliveries.c.available_at, deliveries.c.id)
         .limit(whole("limit"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from purchase_core.ports.store import Question, View
 from purchase_sql import decode
+from purchase_sql.decode import Record
 from purchase_sql.encode import pair_list, text_list
 from purchase_sql.texts import Texts
 from purchase_sqlite.writer import Execute
@@ -11,26 +12,23 @@ from purchase_sqlite.writer import Execute
 
 def look(texts: Texts, execute: Execute, question: Question) -> View:
     """Ask for each kind of thing within one read transaction: lanes are as old as the rest."""
-    objects = text_list(question.objects)
-    whole_lanes = text_list(question.whole_lanes)
-    lanes = (
-        text_list([*question.lanes, *question.whole_lanes])
-        if question.whole_lanes
-        else text_list(question.lanes)
-    )
+    objects, whole = text_list(question.objects), question.whole_lanes
     execute("BEGIN", ())
     try:
+        lanes = text_list((*question.lanes, *whole) if whole else question.lanes)
         found_lanes = execute(texts.look_lanes, (lanes, objects)).fetchall()
         references = execute(texts.look_references, (objects,)).fetchall()
-        clusters = execute(texts.look_clusters, (objects, whole_lanes)).fetchall()
-        prices = (
-            execute(texts.look_prices, (pair_list(question.prices),)).fetchall() if question.prices else ()
-        )
+        clusters = execute(texts.look_clusters, (objects,)).fetchall()
+        if whole:
+            clusters += execute(texts.look_whole_lanes, (text_list(whole),)).fetchall()
+        prices: list[Record] = []
+        if question.prices:
+            prices = execute(texts.look_prices, (pair_list(question.prices),)).fetchall()
     finally:
         execute("COMMIT", ())
     return View(
         {record[0]: decode.reference(record) for record in references},
         {(record[0], record[1]): decode.price(record) for record in prices},
-        {record[0]: decode.lane(record) for record in found_lanes},
+        decode.lanes(found_lanes),
         {record[0]: decode.cluster(record) for record in clusters},
     )
