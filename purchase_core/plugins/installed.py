@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
-
-import attrs
+from typing import NamedTuple
 
 from purchase_core.errors import PluginCollision, PluginMissing
 
@@ -40,14 +39,13 @@ def same_distribution(one: str, other: str) -> bool:
     return _normal(one) == _normal(other)
 
 
-@attrs.frozen
-class Installed:
+class Installed(NamedTuple):  # no attrs class: `purchase --help` needs this module, and little else
     """An entry point, and the distribution that brings it."""
 
     name: str
     distribution: str
     version: str
-    entry_point: EntryPoint = attrs.field(repr=False)
+    entry_point: EntryPoint
 
 
 def installed() -> tuple[Installed, ...]:

@@ -109,7 +109,7 @@ class Listeners:
         for effect in batch.effects:
             if self._waiting.full():
                 log.warning("an event was not told to plugins: %d are waiting", EVENTS_WAITING_MAX)
-                return
+                break
             self._waiting.put_nowait(effect)
         if self._worker is None and batch.effects:
             self._worker = asyncio.get_running_loop().create_task(self._tell())
