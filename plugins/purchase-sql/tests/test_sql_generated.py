@@ -1,0 +1,96 @@
+"""What is shipped is what Core compiles now, fits every database, and runs without SQLAlchemy."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+
+import purchase_sql
+from purchase_core.facts.rows import ROW_TYPES, Row
+from purchase_sql import reading, schema, writing
+from purchase_sql.dialects import TARGETS, Target
+from purchase_sql.generate import module
+from purchase_sql.generated.sqlite import STATEMENTS
+from purchase_sql.statement import Statement, text
+from purchase_sql.texts import Texts, texts
+
+PACKAGE = Path(purchase_sql.__file__).parent
+ALL = [*writing.statements(), *reading.statements()]
+
+# The narrowest database (D1): parameters and bytes of a statement, columns of a table.
+PARAMETERS_MAX = 100
+STATEMENT_BYTES_MAX = 100_000
+COLUMNS_MAX = 100
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: str(target.name))
+def test_shipped_statements_are_what_core_compiles_now(target: Target) -> None:
+    shipped = (PACKAGE / "generated" / f"{target.name}.py").read_text(encoding="utf-8")
+    assert shipped == module(target), "run python -m purchase_sql.generate"
+
+
+def test_every_statement_has_a_place_in_texts() -> None:
+    rows = {f"{one.TABLE}_{kind}" for one in ROW_TYPES for kind in ("put", "drop", "page", "page_of_lane")}
+    single = {one.name for one in attrs.fields(Texts) if one.name != "prefix" and one.name[:4] != "row_"}
+    assert {one.name for one in ALL} == single | rows
+    assert len(ALL) == len(STATEMENTS) == len(texts(STATEMENTS, "").all)
+
+
+@pytest.mark.parametrize("statement", ALL, ids=lambda statement: str(statement.name))
+def test_a_statement_numbers_its_parameters_as_it_declares_them(statement: Statement) -> None:
+    written = STATEMENTS[statement.name]
+    used = {int(number) for number in re.findall(r"\?(\d+)", written)}
+    assert used == set(range(1, len(statement.parameters) + 1))
+    assert not re.search(r"\?(?!\d)|:\w|%s", written)
+
+
+def test_statements_fit_the_narrowest_database() -> None:
+    assert max(len(one.parameters) for one in ALL) <= PARAMETERS_MAX
+    assert max(len(written.encode()) for written in STATEMENTS.values()) <= STATEMENT_BYTES_MAX
+    assert max(len(table.columns) for table in schema.metadata.tables.values()) <= COLUMNS_MAX
+
+
+def test_a_parameter_that_was_not_declared_is_an_error() -> None:
+    for clause, declared in ((text("a"), ()), (text("a"), ("a", "b"))):
+        with pytest.raises(ValueError, match="not in"):
+            TARGETS[0].text(clause, declared)
+
+
+@pytest.mark.parametrize("row_type", ROW_TYPES)
+def test_a_row_class_has_a_table_with_a_column_an_attribute(row_type: type[Row]) -> None:
+    table = schema.rows[row_type]
+    assert table.name == "{prefix}" + row_type.TABLE
+    assert [column.name for column in table.columns] == [one.name for one in attrs.fields(row_type)]
+    kinds = {"str": schema.TEXT, "int": schema.WHOLE, "bool": schema.FLAG, "Instant": schema.WHOLE}
+    for one in attrs.fields(row_type):
+        kind, _, optional = str(one.type).partition(" | ")
+        assert table.c[one.name].type is kinds[kind]
+        assert table.c[one.name].nullable == (optional == "None")
+
+
+def test_names_leave_room_for_the_prefix_and_are_used_once() -> None:
+    names: list[str] = []
+    for table in schema.metadata.tables.values():
+        constraints = [one.name for one in table.constraints if one.name]
+        names += map(str, [table.name, *constraints, *(index.name for index in table.indexes)])
+    assert all(name.startswith("{prefix}") for name in names)
+    assert max(len(name.removeprefix("{prefix}")) for name in names) <= schema.NAME_CHARACTERS_MAX
+    assert len(set(names)) == len(names)
+
+
+def test_running_statements_imports_no_sqlalchemy() -> None:
+    code = (
+        "import sys, purchase_sql.encode, purchase_sql.decode\n"
+        "import purchase_sql.refusals, purchase_sql.migration\n"
+        "from purchase_sql.generated.sqlite import STATEMENTS\n"
+        "from purchase_sql.texts import texts\n"
+        "texts(STATEMENTS, 'app_')\n"
+        "print([name for name in ('sqlalchemy', 'sqlite3', 'aiosqlite', 'asyncio') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603  # our own code
+    assert found.stdout.strip() == "[]"

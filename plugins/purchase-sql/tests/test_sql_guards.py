@@ -1,0 +1,195 @@
+"""Guards hold inside the statements: a batch is run blindly here, as D1 would run it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import attrs
+import pytest
+
+from purchase_contract_tests.store.samples import (
+    ANA,
+    BEN,
+    NOW,
+    batch_of_everything,
+    command,
+    delivery,
+    later,
+    price,
+    recorded,
+    refund,
+    step,
+)
+from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost
+from purchase_core.instants import Instant
+from purchase_core.ports.store import Batch
+from purchase_core.records.delivery import DONE, Settlement
+from purchase_sql.encode import operations
+from purchase_sql.generated.sqlite import STATEMENTS
+from purchase_sql.migration import migrations
+from purchase_sql.refusals import Guard, broken_guard, inquiry, refusal
+from purchase_sql.texts import texts
+
+PREFIX = "app_"
+TEXTS = texts(STATEMENTS, PREFIX)
+
+
+@pytest.fixture
+def database() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    for migration in migrations("sqlite", PREFIX):
+        for statement in migration.statements:
+            connection.execute(statement)
+    run(connection, batch_of_everything())
+    yield connection
+    connection.close()
+
+
+def run(database: sqlite3.Connection, batch: Batch) -> None:
+    """All statements in one transaction, none of which looks at what another returned."""
+    database.execute("BEGIN")
+    try:
+        for statement, values in operations(TEXTS, batch):
+            database.execute(statement, values)
+    except sqlite3.Error:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+def breach(database: sqlite3.Connection, batch: Batch) -> tuple[Guard | None, object]:
+    """The guard that a batch breaks, and the error that this means."""
+    before = list(database.iterdump())
+    with pytest.raises(sqlite3.IntegrityError) as broken:
+        run(database, batch)
+    assert list(database.iterdump()) == before
+    guard = broken_guard(str(broken.value), PREFIX)
+    assert guard is not None
+    return guard, refusal(batch, guard, database.execute(*inquiry(TEXTS, batch, guard)).fetchall())
+
+
+@pytest.mark.parametrize(
+    ("lane", "expected", "says"),
+    [
+        (ANA, 0, "is at 1, not at 0"),  # somebody inserted it in between
+        (ANA, 2, "is at 1, not at 2"),
+        (BEN, 1, "is at 0, not at 1"),  # there is no row to compare with
+        (BEN, 7, "is at 0, not at 7"),
+    ],
+)
+def test_f99_a_lane_at_another_version_ends_the_batch(
+    database: sqlite3.Connection, lane: str, expected: int, says: str
+) -> None:
+    guard, error = breach(database, Batch("batch_2", NOW, lanes=(step(lane, expected),)))
+    assert guard is Guard.LANE
+    assert isinstance(error, LaneConflict)
+    assert says in error.message
+    assert lane in error.message
+
+
+def test_one_stale_lane_of_several_ends_the_batch(database: sqlite3.Connection) -> None:
+    guard, error = breach(database, Batch("batch_2", NOW, lanes=(step(BEN), step(ANA, 5))))
+    assert guard is Guard.LANE
+    assert ANA in str(error)
+
+
+def test_lanes_are_taken_in_order() -> None:
+    batch = Batch("batch_2", NOW, lanes=(step("customer:z"), step("customer:a"), step("customer:m")))
+    taken = [values[0] for text, values in operations(TEXTS, batch) if text == TEXTS.lane_step]
+    assert taken == sorted(step.lane for step in batch.lanes)
+    assert operations(TEXTS, batch)[0] == (TEXTS.batch_insert, ("batch_2", NOW))
+
+
+def test_a_fact_key_with_other_content_ends_the_batch(database: sqlite3.Connection) -> None:
+    one = attrs.evolve(refund(), object="refund:acme:x@7#aa", order=NOW, digest="bb")
+    other = attrs.evolve(refund(), object="refund:acme:x", order=Instant(7), digest=f"aa@{NOW}#bb")
+    run(database, Batch("batch_2", NOW, facts=(recorded(one),)))
+    facts = (recorded(refund("re_9")), recorded(other))
+    guard, error = breach(database, Batch("batch_3", NOW, facts=facts))
+    assert guard is Guard.FACT
+    assert isinstance(error, KeyConflict)
+    assert (error.kind, error.key) == ("fact", other.key)
+    twice = Batch("batch_4", NOW, facts=(recorded(attrs.evolve(one, digest="cc", object="refund:acme:y")),))
+    run(database, twice)
+
+
+def test_a_price_of_another_version_ends_the_batch(database: sqlite3.Connection) -> None:
+    prices = (price("price_9"), price(currency="EUR", version="v9"), price(version="v2"))
+    guard, error = breach(database, Batch("batch_2", NOW, prices=prices))
+    assert guard is Guard.PRICE
+    assert isinstance(error, KeyConflict)
+    assert (error.kind, error.key) == ("price", "acme:price_1:USD")
+
+
+@pytest.mark.parametrize("taken", [command(identifier="other"), command(key="other")], ids=["key", "id"])
+def test_a_command_that_is_taken_ends_the_batch(database: sqlite3.Connection, taken: object) -> None:
+    guard, error = breach(database, Batch("batch_2", NOW, command=taken))  # type: ignore[arg-type]
+    assert guard is Guard.COMMAND
+    assert isinstance(error, KeyConflict)
+    assert error.kind == "command"
+
+
+def test_f06_an_event_that_is_known_ends_the_batch(database: sqlite3.Connection) -> None:
+    again = attrs.evolve(delivery(5), event_id=delivery(1).event_id)
+    guard, error = breach(database, Batch("batch_2", NOW, deliveries=(delivery(4), again)))
+    assert guard is Guard.DELIVERY
+    assert isinstance(error, KeyConflict)
+    assert (error.kind, error.key) == ("delivery", "acme:evt_1")
+
+
+def test_an_event_that_comes_twice_in_one_batch_ends_it(database: sqlite3.Connection) -> None:
+    twice = (delivery(4), attrs.evolve(delivery(5), event_id=delivery(4).event_id))
+    guard, error = breach(database, Batch("batch_2", NOW, deliveries=twice))
+    assert guard is Guard.DELIVERY
+    assert isinstance(error, KeyConflict)
+    assert error.key == "acme:evt_4"
+
+
+@pytest.mark.parametrize("identifier", [delivery(1).id, "delivery_404"])
+def test_f91_a_settlement_under_another_fence_ends_the_batch(
+    database: sqlite3.Connection, identifier: str
+) -> None:
+    settlement = Settlement(identifier, 3, DONE, "", 1, NOW)
+    guard, error = breach(database, Batch("batch_2", NOW, lanes=(step(BEN),), settlements=(settlement,)))
+    assert guard is Guard.LEASE
+    assert isinstance(error, LeaseLost)
+    assert identifier in error.message
+
+
+def test_f81_a_batch_that_was_written_is_told_before_any_conflict(database: sqlite3.Connection) -> None:
+    stale = attrs.evolve(batch_of_everything(), lanes=(step(ANA, 9),), at=later(9))
+    assert breach(database, stale) == (Guard.BATCH, None)
+
+
+@pytest.mark.parametrize(
+    ("message", "guard"),
+    [
+        ("CHECK constraint failed: app_lanes_expected", Guard.LANE),
+        ("D1_ERROR: CHECK constraint failed: app_facts_same: SQLITE_CONSTRAINT", Guard.FACT),
+        (
+            "CHECK constraint failed: app_deliveries_held: SQLITE_CONSTRAINT (extended: X)",
+            Guard.LEASE,
+        ),
+        ("UNIQUE constraint failed: app_commands.id: SQLITE_CONSTRAINT", Guard.COMMAND),
+        ("UNIQUE constraint failed: app_lanes.lane", None),
+        ("CHECK constraint failed: other", None),
+        ("NOT NULL constraint failed: app_lanes.version", None),
+    ],
+)
+def test_an_error_text_names_its_guard(message: str, guard: Guard | None) -> None:
+    assert broken_guard(message, PREFIX) is guard
+
+
+def test_a_conflict_that_is_over_when_it_is_looked_into_is_still_one() -> None:
+    batch = attrs.evolve(batch_of_everything(), settlements=(Settlement("d", 0, DONE, "", 1, NOW),))
+    agreeing = {
+        Guard.LANE: [(one.lane, one.expected_version) for one in batch.lanes],
+        Guard.FACT: [],
+        Guard.PRICE: [],
+        Guard.COMMAND: [],
+        Guard.DELIVERY: [],
+        Guard.LEASE: [("d", 0)],
+    }
+    for guard, found in agreeing.items():
+        assert isinstance(refusal(batch, guard, found), LaneConflict | KeyConflict | LeaseLost)

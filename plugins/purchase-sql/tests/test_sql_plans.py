@@ -1,0 +1,47 @@
+"""Every read of the port finds its rows by an index, however many there are."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+
+import pytest
+
+from purchase_core.facts.rows import ROW_TYPES
+from purchase_sql.generated.sqlite import STATEMENTS
+from purchase_sql.migration import migrations
+
+# Pages over a whole table walk its key in order; the version table has a handful of rows.
+WALKS = {f"{one.TABLE}_page" for one in ROW_TYPES} | {"schema_version"}
+# These give rows in the order in which the index holds them: a page costs its own length.
+IN_ORDER = {
+    "claim", "commands_open", "deliveries", "deliveries_done", "deliveries_in", "effects", "price_for",
+    "references_of", *(f"{one.TABLE}_page_of_lane" for one in ROW_TYPES),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def plans() -> dict[str, list[str]]:
+    connection = sqlite3.connect(":memory:")
+    for migration in migrations("sqlite", ""):
+        for one in migration.statements:
+            connection.execute(one)
+    found = {}
+    for name, shipped in STATEMENTS.items():
+        text = shipped.replace("{prefix}", "")
+        count = max([int(number) for number in re.findall(r"\?(\d+)", text)], default=0)
+        plan = connection.execute("EXPLAIN QUERY PLAN " + text, [None] * count)
+        found[name] = [detail for *_, detail in plan]
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - WALKS))
+def test_a_statement_reads_no_whole_table(plans: dict[str, list[str]], name: str) -> None:
+    scans = [one for one in plans[name] if one.startswith("SCAN")]
+    assert [one for one in scans if not re.match("SCAN (json_each|CONSTANT ROW)", one)] == []
+
+
+@pytest.mark.parametrize("name", sorted(IN_ORDER | WALKS))
+def test_a_page_needs_no_sorting(plans: dict[str, list[str]], name: str) -> None:
+    assert [one for one in plans[name] if "TEMP B-TREE" in one] == []
