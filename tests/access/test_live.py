@@ -1,0 +1,97 @@
+"""The live document: kept by exchange, equal to one made anew, and without what can grant nothing."""
+
+from __future__ import annotations
+
+import attrs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from purchase_core.access.live import (
+    EMPTY,
+    EXPIRED_LOTS_KEPT_SECONDS,
+    Live,
+    decode_live,
+    encode_live,
+    exchange,
+)
+from purchase_core.facts.fold import apply, fold, rows_of
+from purchase_core.facts.rows import LotRow, PurchaseRow, Row, SubscriptionRow
+from purchase_core.instants import SECOND, Instant
+from purchase_core.testing.bench import mapped
+from purchase_core.testing.histories import History, histories
+from purchase_core.testing.sales import T0, VERSIONS, Sale, later
+
+NOW = later(days=5)
+PRO, BOOK = Sale(), Sale(offer="book:full")
+
+
+def anew(rows: list[Row], now: Instant = NOW) -> Live:
+    """The document of these rows, from nothing."""
+    return exchange(EMPTY, (), rows, now=now)
+
+
+@given(histories(), st.data())
+@settings(max_examples=40, deadline=None)
+def test_exchanging_rows_gives_the_document_made_anew(history: History, data: st.DataObject) -> None:
+    """After every fact, whatever the order."""
+    state, live, before = fold("customer:alice", ()), EMPTY, dict[tuple[type[Row], str], Row]()
+    for fact in data.draw(st.permutations(mapped(history.facts))):
+        state = apply(state, fact)
+        after = {(type(row), row.key): row for row in rows_of(state, VERSIONS)}
+        changed = [row for identity, row in after.items() if before.get(identity) != row]
+        live = exchange(live, [identity for identity in before if identity not in after], changed, now=NOW)
+        before = after
+    assert live == anew(list(before.values()))
+    assert decode_live(encode_live(live)) == live
+
+
+def test_an_exchange_leaves_the_old_document_as_it_was() -> None:
+    """It is a value; somebody may be reading it."""
+    rows = rows_of(fold("customer:alice", mapped([PRO.subscription()])), VERSIONS)
+    exchange(EMPTY, (), rows, now=NOW)
+    assert EMPTY == Live() == decode_live(b"")
+
+
+def test_what_ended_or_went_back_is_not_live() -> None:
+    """Cancelled subscriptions, and purchases of which nothing is left."""
+    bought = [BOOK.placed(), BOOK.tried(), BOOK.invoice()]
+    for facts, live in (
+        ([PRO.subscription()], True),
+        ([PRO.subscription("past_due")], True),
+        ([PRO.subscription("canceled")], False),
+        ([PRO.subscription("incomplete_expired")], False),
+        (bought, True),
+        ([*bought, BOOK.refund(1_999)], True),
+        ([*bought, BOOK.refund(2_000)], False),
+        ([*bought, BOOK.dispute(2_000)], True),
+        ([*bought, BOOK.dispute(2_000, "lost")], False),
+        ([*bought, BOOK.refund(1_000), BOOK.dispute(1_000, "lost")], False),
+    ):
+        found = anew(rows_of(fold("customer:alice", mapped(facts)), VERSIONS))
+        assert bool(found.subscriptions or found.purchases) is live, facts
+
+
+def test_a_purchase_that_cost_nothing_stays() -> None:
+    """Nothing was due, so nothing left is not a refund."""
+    row = PurchaseRow("p", "l", "r", "c", "i", "one_time", "v", 1, "EUR", 0, 0, 0, 0, 0, T0)
+    assert list(anew([row]).purchases) == ["p"]
+    assert list(anew([attrs.evolve(row, due=5)]).purchases) == []
+
+
+def test_an_expired_lot_is_kept_for_a_while_and_then_dropped() -> None:
+    """So that a clock that is set back a little still finds it."""
+    row = LotRow("lot", "l", "r", "ai", "v", "i", 5, 0, T0, T0)
+    kept = Instant(T0 + EXPIRED_LOTS_KEPT_SECONDS * SECOND)
+    assert list(anew([row], kept).lots) == ["lot"]
+    assert list(anew([row], Instant(kept + 1)).lots) == []
+    assert list(anew([attrs.evolve(row, expires_at=None)], Instant(kept + 1)).lots) == ["lot"]
+
+
+def test_items_that_map_to_nothing_are_left_out() -> None:
+    """The price of another application grants nothing."""
+    known = rows_of(fold("customer:alice", mapped([PRO.subscription()])), VERSIONS)
+    unknown = rows_of(fold("customer:alice", [PRO.subscription()]), VERSIONS)
+    key = "subscription:stripe-eu:sub_1_1"
+    assert anew(known).subscriptions[key].items == ((PRO.version.hash, 1),)
+    assert anew(unknown).subscriptions[key].items == ()
+    assert {type(row) for row in known} == {SubscriptionRow}
