@@ -1,4 +1,4 @@
-"""A shop for tests: one application's billing over a store, selling through a sandbox, time in the test's hands."""
+"""A shop for tests: one application's billing over a store, selling through a sandbox, in its own time."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_what_cannot_be_sold_is_refused_and_leaves_nothing(what: str) -> None:
 
 @pytest.mark.parametrize("what", [one for one in HOSTILE if "key" not in one])
 def test_a_known_key_does_not_let_hostile_arguments_through(what: str) -> None:
-    """Whatever stands beside a key that is known, it is refused with one of our errors, and changes nothing."""
+    """Whatever stands beside a known key, it is refused with one of our errors, and changes nothing."""
     wish, _ = HOSTILE[what]
 
     async def work() -> None:
@@ -319,7 +319,10 @@ def test_a_receipt_tells_what_really_happened() -> None:
             ]
             assert receipt.decision is not None
             assert receipt.decision.order == ("sandbox",)
-            assert (receipt.decision.request.offer, receipt.decision.request.unit_amount) == ("app:pro", 1_000)
+            assert (receipt.decision.request.offer, receipt.decision.request.unit_amount) == (
+                "app:pro",
+                1_000,
+            )
             kinds = {line.key.partition(":")[0] for line in receipt.facts}
             assert kinds == {"intent", "attempt", "session", "subscription", "invoice"}
             causes = {line.key.partition(":")[0]: line.cause.partition("_")[0] for line in receipt.facts}
