@@ -21,7 +21,7 @@ from purchase_core.records.lane import customer_lane, customer_of
 from purchase_core.records.reference import Reference
 from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
-from purchase_core.testing.sales import T0, VERSIONS, price_references
+from purchase_core.testing.sales import T0, VERSIONS, later, price_references
 
 _seeds = count(1)
 
@@ -42,7 +42,7 @@ class Bench:
         self.store = MemoryStore(database)
         self.database = self.store.database
         self.batches: list[Batch] = []
-        self.clock = ManualClock(Instant(T0 + 10**13))
+        self.clock = ManualClock(later(days=40))
         self._world = tuple(world)
         self._ids = SeededIds(next(_seeds))
         self.recorder = Recorder(
