@@ -1,0 +1,108 @@
+"""An ASGI server inside a program: in the present event loop, on one address, for as long as it is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+LOOPBACK = "127.0.0.1"
+START_SECONDS_MAX = 10.0
+STOP_SECONDS_MAX = 5
+BACKLOG = 128
+
+
+class EmbeddedServer:
+    """`async with EmbeddedServer(app) as server:` serves it at `server.url`. Port 0 takes any free one."""
+
+    def __init__(self, app: ASGIApp, *, host: str = LOOPBACK, port: int = 0) -> None:
+        self._app = app
+        self._host, self._port = host, port
+        self._server: _Embedded | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    async def __aenter__(self) -> EmbeddedServer:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen; again at the same address, if it was stopped."""
+        listening = self._bind()
+        self._port = listening.getsockname()[1]
+        # No logging of its own: the program around it decides what is logged, and how.
+        config = uvicorn.Config(
+            self._app,
+            lifespan="off",
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS_MAX,
+        )
+        self._server = _Embedded(config)
+        self._serving = asyncio.create_task(
+            self._server.serve(sockets=[listening]), name=f"server at {self.url}"
+        )
+        async with asyncio.timeout(START_SECONDS_MAX):
+            while not self._server.started:
+                if self._serving.done():
+                    await self._serving
+                await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        """Listen no more."""
+        if self._server is None or self._serving is None:
+            return
+        self._server.tell_to_stop()
+        await self._serving
+        self._server = self._serving = None
+
+    def _bind(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        # Named TCP, or asyncio would not switch off Nagle's algorithm, and every answer would take 40 ms.
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((self._host, self._port))
+        except OSError:
+            listening.close()
+            raise
+        listening.listen(BACKLOG)
+        listening.settimeout(0)
+        return listening
+
+
+class _Embedded(uvicorn.Server):
+    """It leaves signals alone, and stops when it is told to, not at a tick."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told_to_stop = asyncio.Event()
+
+    def tell_to_stop(self) -> None:
+        """Stop listening, and let requests that are under way finish."""
+        self.should_exit = True
+        self._told_to_stop.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None."""
+        yield
+
+    async def main_loop(self) -> None:
+        """Nothing to do until the end."""
+        await self._told_to_stop.wait()
