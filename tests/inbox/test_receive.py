@@ -1,0 +1,360 @@
+"""Receiving deliveries, inline and queued: every status, and what is kept whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from unittest.mock import patch
+
+import attrs
+import pytest
+
+from purchase_core.errors import (
+    BodyTooLarge,
+    LaneConflict,
+    MalformedBody,
+    SignatureInvalid,
+    StoreUnavailable,
+    UnknownConnection,
+)
+from purchase_core.facts.rows import InvoiceRow
+from purchase_core.inbox.processing import FOREIGN
+from purchase_core.ports.store import Batch
+from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED, Delivery
+from purchase_core.testing.memory_store import MemoryStore
+from purchase_sandbox.account import refunds
+from purchase_sandbox.account.objects import Invoice
+from purchase_sandbox.testing import Webhook
+from tests.faults.shop import Shop, run
+
+QUEUE = {"mode": "queue"}
+
+
+def rows(shop: Shop) -> list[Delivery]:
+    return list(shop.memory.deliveries.values())
+
+
+def edited(webhook: Webhook, **fields: Any) -> bytes:
+    """The body with some fields of the event replaced."""
+    return json.dumps({**json.loads(webhook.body), **fields}).encode()
+
+
+async def refund_first(shop: Shop) -> Webhook:
+    """A paid sale, of which only the refund's webhook arrives."""
+    await shop.buy()
+    (invoice,) = shop.made(Invoice)
+    refunds.refund(shop.account.book, invoice.id, None)
+    return next(one for one in shop.webhooks() if b"refund.created" in one.body)
+
+
+# --- statuses ----------------------------------------------------------------------------------
+
+
+def test_an_event_is_done_and_names_its_facts() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.buy()
+            receipts = await shop.deliver()
+            assert {one.status for one in receipts} == {DONE}
+            assert all(one.facts and one.event_id.startswith("evt_") for one in receipts)
+            assert {one.state for one in rows(shop)} == {DONE}
+            assert {key for one in receipts for key in one.facts} <= shop.memory.facts.keys()
+            assert {one.attempts for one in rows(shop)} == {1}
+
+    run(work)
+
+
+def test_a_duplicate_names_the_row_that_is_kept() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.buy()
+            webhooks = shop.webhooks()
+            first = await shop.deliver(webhooks)
+            before = await shop.checked_hash()
+            again = await shop.deliver(webhooks)
+            assert {one.status for one in again} == {"duplicate"}
+            assert [one.id for one in again] == [one.id for one in first]
+            assert (await shop.billing.webhooks.show(again[0].id)).event_id == first[0].event_id
+            assert await shop.checked_hash() == before
+            assert len(rows(shop)) == len(webhooks)
+
+    run(work)
+
+
+def test_an_unknown_type_is_kept_and_ignored_with_a_reason() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.buy()
+            receipt = await shop.take(edited(shop.webhooks()[0], type="account.renamed"))
+            assert receipt.status == IGNORED
+            assert receipt.reason == "account.renamed tells nothing about a sale"
+            assert (rows(shop)[0].state, rows(shop)[0].reason) == (IGNORED, receipt.reason)
+            assert not any(one.fact.connection == "sandbox" for one in shop.memory.facts.values()
+                           if one.cause == receipt.id)  # fmt: skip
+
+    run(work)
+
+
+@pytest.mark.parametrize("mode", ["inline", "queue"])
+def test_what_another_application_sells_is_ignored(mode: str) -> None:
+    async def work() -> None:
+        async with Shop(inbox={"mode": mode}) as shop, Shop(project="other", harness=shop.harness) as other:
+            await other.buy()
+            facts = len(shop.memory.facts)
+            for one in shop.webhooks():
+                await shop.take(one.body, one.headers)
+            await shop.billing.webhooks.drain()
+            assert {(one.state, one.reason) for one in rows(shop)} == {(IGNORED, FOREIGN)}
+            assert len(shop.memory.facts) == facts
+            assert not shop.memory.rows
+
+    run(work)
+
+
+def test_a_body_that_cannot_be_understood_is_quarantined_with_a_reason() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.buy()
+            webhook = next(one for one in shop.webhooks() if b"invoice.paid" in one.body)
+            event = json.loads(webhook.body)
+            del event["data"]["object"]["lines"]
+            receipt = await shop.take(json.dumps(event).encode())
+            assert receipt.status == QUARANTINED
+            assert receipt.reason.startswith("malformed_body: not a invoice")
+            assert [one.state for one in rows(shop)] == [QUARANTINED]
+            assert (await shop.billing.webhooks.drain()).worked == 0
+
+    run(work)
+
+
+def test_queue_mode_only_keeps_and_drain_does_the_rest() -> None:
+    async def work() -> None:
+        async with Shop(inbox=QUEUE) as shop:
+            await shop.buy()
+            receipts = await shop.deliver()
+            assert {one.status for one in receipts} == {PENDING}
+            assert not (await shop.rights()).has("export")
+            assert not any(one.fact.kind == "invoice" for one in shop.memory.facts.values())
+            report = await shop.billing.webhooks.drain()
+            assert (report.done, report.worked) == (len(receipts), len(receipts))
+            assert (await shop.rights()).has("export")
+            assert (await shop.billing.webhooks.drain()).worked == 0
+            assert await shop.deliver([Webhook(row.body, shop.harness.sign(row.body)) for row in rows(shop)])
+            assert (await shop.billing.webhooks.drain()).worked == 0
+
+    run(work)
+
+
+def test_inline_and_queue_end_the_same() -> None:
+    async def ending(mode: str) -> str:
+        async with Shop(inbox={"mode": mode}) as shop:
+            await shop.sold()
+            await shop.billing.webhooks.drain()
+            return await shop.checked_hash()
+
+    assert run(lambda: ending("inline")) == run(lambda: ending("queue"))
+
+
+def test_what_is_refused_leaves_nothing() -> None:
+    async def work() -> None:
+        async with Shop(inbox={"body_bytes_max": 10_000}) as shop:
+            await shop.buy()
+            body = shop.webhooks()[0].body
+            with pytest.raises(UnknownConnection):
+                await shop.billing.webhooks.receive("nobody", body, shop.harness.sign(body))
+            with pytest.raises(SignatureInvalid):
+                await shop.take(body, ())
+            with pytest.raises(BodyTooLarge):
+                await shop.take(b" " * 10_001)
+            with pytest.raises(MalformedBody):
+                await shop.take(b'{"id": "evt_1"}')
+            assert not rows(shop)
+
+    run(work)
+
+
+@pytest.mark.parametrize("headers", [[("x", "y")] * 201, [("sandbox-signature", "t" * 20_000)]])
+def test_too_many_headers_are_refused(headers: list[tuple[str, str]]) -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            with pytest.raises(SignatureInvalid):
+                await shop.take(b"{}", headers)
+
+    run(work)
+
+
+def test_only_the_headers_that_verification_needs_are_kept() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.buy()
+            body = shop.webhooks()[0].body
+            signature = shop.harness.sign(body)
+            await shop.take(body, [("Authorization", "Bearer sentinel"), ("Cookie", "sentinel"), *signature])
+            assert rows(shop)[0].headers == tuple(signature)
+            assert b"sentinel" not in rows(shop)[0].body
+
+    run(work)
+
+
+# --- look-ups ----------------------------------------------------------------------------------
+
+
+def test_a_refund_of_an_unknown_invoice_waits_for_a_look_up() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            webhook = await refund_first(shop)
+            receipt = await shop.take(webhook.body, webhook.headers)
+            assert (receipt.status, receipt.reason) == (PENDING, "needs a look-up")
+            assert not any(isinstance(row, InvoiceRow) for row in await shop.rows())
+            report = await shop.billing.webhooks.drain()
+            assert (report.done, report.worked) == (1, 1)
+            (invoice,) = [row for row in await shop.rows() if isinstance(row, InvoiceRow)]
+            assert (invoice.paid, invoice.refunded) == (1_000, 1_000)
+            (fetched,) = [row for row in rows(shop) if row.source == "fetch"]
+            assert (fetched.state, fetched.object) == (DONE, invoice.key)
+            assert json.loads(fetched.body)["id"] == invoice.provider_id
+            await shop.checked_hash()
+
+    run(work)
+
+
+def test_the_stored_answer_is_read_again_without_the_provider() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            webhook = await refund_first(shop)
+            await shop.take(webhook.body, webhook.headers)
+            await shop.billing.webhooks.drain()
+            (fetched,) = [row for row in rows(shop) if row.source == "fetch"]
+            processor = shop.billing.webhooks._processor
+            meaning = shop.provider.normalise(processor.event_of(shop.provider, fetched))
+            assert {fact.key.rpartition(".")[0] for fact in meaning.facts} == {
+                key.rpartition(".")[0] for key in shop.memory.facts if key.startswith("invoice:")
+            }
+
+    run(work)
+
+
+def test_the_refund_and_the_sale_end_the_same_in_any_order() -> None:
+    """What was fetched is one sighting more, of the same state: only the time of the last one differs."""
+
+    async def refund_last() -> list[dict[str, object]]:
+        async with Shop() as shop:
+            await shop.sold()
+            refunds.refund(shop.account.book, shop.made(Invoice)[0].id, None)
+            await shop.deliver()
+            return await settled(shop)
+
+    async def refund_comes_first() -> list[dict[str, object]]:
+        async with Shop() as shop:
+            await shop.buy()
+            refunds.refund(shop.account.book, shop.made(Invoice)[0].id, None)
+            webhooks = shop.webhooks()
+            await shop.deliver(webhooks[-1:])
+            await shop.billing.webhooks.drain()
+            await shop.deliver(webhooks[:-1])
+            return await settled(shop)
+
+    async def settled(shop: Shop) -> list[dict[str, object]]:
+        await shop.checked_hash()
+        return [{**attrs.asdict(row), "seen_at": 0} for row in await shop.rows()]
+
+    assert run(refund_last) == run(refund_comes_first)
+
+
+def test_a_look_up_of_what_does_not_exist_ends_in_quarantine() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            webhook = await refund_first(shop)
+            shop.account.book._things[Invoice].clear()
+            await shop.take(webhook.body, webhook.headers)
+            for _ in range(8):
+                await shop.billing.webhooks.drain()
+                shop.advance(seconds=3_600)
+            (row,) = rows(shop)
+            assert (row.state, row.attempts) == (QUARANTINED, 8)
+            assert row.reason.startswith("provider_refused: /v1/invoices/")
+
+    run(work)
+
+
+# --- what is raised while deciding -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), RecursionError(), AssertionError(), LaneConflict("busy")])
+def test_whatever_is_raised_while_deciding_the_event_is_kept(error: Exception) -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.buy()
+            webhooks = shop.webhooks()
+
+            async def failing(*_: object, **__: object) -> None:
+                raise error
+
+            with patch.object(shop.billing.webhooks._processor._recorder, "record", failing):
+                receipts = await shop.deliver(webhooks)
+                assert {one.status for one in receipts} == {PENDING}
+                assert (
+                    type(error).__name__ in receipts[0].reason or receipts[0].reason == "lane_conflict: busy"
+                )
+                again = await shop.deliver(webhooks)
+                assert {one.status for one in again} == {"duplicate"}
+            assert (await shop.billing.webhooks.drain()).done == len(webhooks)
+            assert (await shop.rights()).has("export")
+            await shop.checked_hash()
+
+    run(work)
+
+
+class Unavailable(MemoryStore):
+    """A store that cannot be reached while `down`."""
+
+    down = False
+
+    async def commit(self, batch: Batch) -> None:
+        if self.down:
+            raise StoreUnavailable("the database is busy")
+        await super().commit(batch)
+
+
+@pytest.mark.parametrize("mode", ["inline", "queue"])
+def test_a_store_that_cannot_be_reached_is_told_and_the_retry_succeeds(mode: str) -> None:
+    async def work() -> None:
+        stores: list[Unavailable] = []
+
+        def meddle(store: Any) -> Any:
+            stores.append(Unavailable(store.database))
+            return stores[-1]
+
+        async with Shop(inbox={"mode": mode}, meddle=meddle) as shop:
+            await shop.buy()
+            webhooks = shop.webhooks()
+            stores[0].down = True
+            for one in webhooks:
+                with pytest.raises(StoreUnavailable):
+                    await shop.take(one.body, one.headers)
+            assert not rows(shop)
+            stores[0].down = False
+            await shop.deliver(webhooks)
+            await shop.billing.webhooks.drain()
+            assert {one.state for one in rows(shop)} == {DONE}
+            assert (await shop.rights()).has("export")
+
+    run(work)
+
+
+def test_deliveries_of_one_event_at_once_are_one_row() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            other = await shop.another()
+            await shop.buy()
+            for one in shop.webhooks():
+                taken = await asyncio.gather(
+                    *(shop.take(one.body, one.headers, billing=each) for each in [shop.billing, other] * 10)
+                )
+                statuses = sorted(receipt.status for receipt in taken)
+                assert statuses == [DONE, *["duplicate"] * 19]
+                assert len({receipt.id for receipt in taken}) == 1
+            await shop.checked_hash()
+
+    run(work)
