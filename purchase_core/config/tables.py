@@ -81,4 +81,7 @@ def text(table: Table, key: str, *, where: str, default: str | None = None) -> s
 def _without_values(error: msgspec.ValidationError) -> str:
     # msgspec names the types and the path, and quotes a value only where it is none of an enumeration.
     message = str(error)
-    return message if "Invalid enum value" not in message else "a value is none of those allowed"
+    if "Invalid enum value" not in message:
+        return message
+    _, separator, place = message.rpartition(" - at ")
+    return f"a value is none of those allowed{separator}{place if separator else ''}"
