@@ -17,6 +17,7 @@ from purchase_core.billing import Billing
 from purchase_core.errors import PurchaseError, UsageError
 from purchase_core.identifiers import IdSource
 
+from .laboratory import Laboratory
 from .showing import account_view, offers_view
 
 FOLDER = Path(__file__).parent
@@ -34,10 +35,16 @@ HEADERS = {
 
 
 class Shop:
-    """The pages, over one billing. `url` is where the shop itself can be reached."""
+    """The pages, over one billing.
 
-    def __init__(self, billing: Billing, ids: IdSource, *, url: str = "") -> None:
+    `url` is where the shop itself can be reached; with a `laboratory`, visitors can experiment.
+    """
+
+    def __init__(
+        self, billing: Billing, ids: IdSource, *, url: str = "", laboratory: Laboratory | None = None
+    ) -> None:
         self.url = url
+        self._laboratory = laboratory
         self._billing = billing
         self._ids = ids
         self._templates = Jinja2Templates(directory=FOLDER / "templates")
@@ -47,6 +54,7 @@ class Shop:
                 Route("/sign-in", self.sign_in, methods=["POST"]),
                 Route("/buy", self.buy, methods=["POST"]),
                 Route("/account", self.account),
+                Route("/laboratory", self.experiment, methods=["POST"]),
                 Mount("/static", StaticFiles(directory=FOLDER / "static")),
                 Mount("/", billing.asgi()),  # POST /webhooks/{connection}
             ],
@@ -89,7 +97,22 @@ class Shop:
         view = account_view(snapshot, self._billing.catalog)
         waiting = request.query_params.get("from") == "checkout" and view.waiting
         deliveries = await self._billing.webhooks.list(limit=12)
-        return self._page(request, "account.html", account=view, waiting=waiting, deliveries=deliveries)
+        return self._page(
+            request,
+            "account.html",
+            account=view,
+            waiting=waiting,
+            deliveries=deliveries,
+            laboratory=self._laboratory,
+        )
+
+    async def experiment(self, request: Request) -> Response:
+        """Let time pass at the provider, or break something."""
+        if self._laboratory is None:
+            raise HTTPException(404, "This shop has no laboratory.")
+        form = await self._form(request)
+        await self._laboratory.run(form.get("experiment", ""))
+        return RedirectResponse("/account", 303)
 
     async def sorry(self, request: Request, error: Exception) -> Response:
         """An error as a page, with what to do."""
