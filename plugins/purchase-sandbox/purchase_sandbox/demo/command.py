@@ -64,9 +64,7 @@ async def _headless(*, as_json: bool) -> int:
         fields = {"sold": sale.sold, "receipt": sale.receipt, "milliseconds": sale.milliseconds}
         print_json({**fields, "steps": steps})
     elif sale.sold:
-        say(
-            f"{click.style('Sold.', fg='green')} The entitlement is there, {sale.milliseconds} ms from the start."
-        )
+        say(f"{click.style('Sold.', fg='green')} The entitlement is there, after {sale.milliseconds} ms.")
     else:
         say(click.style("Not sold: the entitlement is not there.", fg="red"))
     return OK if sale.sold else FAILED

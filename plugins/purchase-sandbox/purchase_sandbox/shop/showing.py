@@ -9,6 +9,7 @@ import attrs
 from purchase_core.catalog.catalog import Catalog
 from purchase_core.catalog.grants import CreditGrant, Grant, LicenceGrant, QuotaGrant, name_of
 from purchase_core.catalog.versions import OfferVersion
+from purchase_core.facts.rows import IntentRow
 from purchase_core.instants import Instant, to_datetime
 from purchase_core.money import Money
 from purchase_core.reads.customers import Snapshot
@@ -79,7 +80,7 @@ def account_view(snapshot: Snapshot, catalog: Catalog) -> AccountView:
         lines=(*_subscriptions(snapshot, names), *_purchases(snapshot, names)),
         invoices=tuple(_invoices(snapshot)),
         cases=tuple(f"{case.kind}: {case.detail}" for case in snapshot.cases),
-        waiting=any(intent.status == "open" for intent in snapshot.intents),
+        waiting=any(_waits(intent, snapshot) for intent in snapshot.intents),
         version=snapshot.version,
     )
 
@@ -97,6 +98,13 @@ def describe(grant: Grant) -> str:
             return f"{grant.count:,} {name}"
         case _:
             return name
+
+
+def _waits(intent: IntentRow, snapshot: Snapshot) -> bool:
+    """Whether more is to be heard of what somebody set out to buy: its payment, or its subscription."""
+    if intent.status == "settled" and intent.product == "subscription":
+        return all(f"intent:own:{row.intent}" != intent.key for row in snapshot.subscriptions)
+    return intent.status == "open"
 
 
 def _subscriptions(snapshot: Snapshot, names: dict[str, str]) -> Sequence[Line]:
