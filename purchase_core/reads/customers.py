@@ -13,6 +13,7 @@ from purchase_core.access.live import EMPTY, Live, decode_live, exchange
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.access.rights import Rights
 from purchase_core.catalog.versions import OfferVersion
+from purchase_core.errors import LaneConflict
 from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.derive import versions_named
 from purchase_core.facts.fact import Fact, object_key
@@ -37,6 +38,8 @@ from purchase_core.records.lane import Lane, customer_lane, customer_of
 from purchase_core.records.reference import Reference
 
 R = TypeVar("R", bound=Row)
+
+SNAPSHOT_TRIES_MAX = 10
 
 
 @attrs.frozen
@@ -119,17 +122,18 @@ class Customers:
         """The customer at the instant `at`, from what had been recorded by `known_at` (both: now).
 
         A past instant is answered from the facts whose own time is not later; a future one from all of
-        them, as things will be if nothing more happens.
+        them, as things will be if nothing more happens. Raises LaneConflict in the unlikely case that the
+        customer kept changing while the snapshot was read.
         """
         customer_id(customer)
         now = self._clock.now()
         at_instant = now if at is None else instant(at)
         known = now if known_at is None else instant(known_at)
-        lane = await self._store.lane(customer_lane(customer))
         if at_instant >= now and known >= now:
-            rows = await self._rows(lane)
+            lane, rows = await self._present(customer_lane(customer))
             rights = await self._evaluate(decode_live(lane.document), at_instant)
         else:
+            lane = await self._store.lane(customer_lane(customer))
             rows = await self._rows_as_of(lane, at_instant, known)
             rights = await self._evaluate(exchange(EMPTY, (), rows, now=at_instant), at_instant)
         return Snapshot(
@@ -166,6 +170,17 @@ class Customers:
         versions.update(one.version for one in live.purchases.values())
         offers = await self._offers.learn(versions)
         return evaluate(live, self._policy, offers, self._defaults, at)
+
+    async def _present(self, name: str) -> tuple[Lane, list[Row]]:
+        """A lane and its rows, of one version: they are read one after another, so a change would show."""
+        lane = await self._store.lane(name)
+        for _ in range(SNAPSHOT_TRIES_MAX):
+            rows = await self._rows(lane)
+            again = await self._store.lane(name)
+            if again.version == lane.version:
+                return lane, rows
+            lane = again
+        raise LaneConflict(f"lane {name!r} kept moving while it was read, {SNAPSHOT_TRIES_MAX} times")
 
     async def _rows(self, lane: Lane) -> list[Row]:
         found: list[Row] = []
