@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-import attrs
 import click
-import msgspec
 
 from purchase_core.errors import InvalidArgument, PurchaseError
 from purchase_core.instants import Instant, instant, to_datetime
@@ -20,11 +18,11 @@ CELL_CHARACTERS_MAX = 120
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@attrs.define
 class Look:
     """How output looks: whether to colour, as wished on the command line and in the environment."""
 
-    color: bool | None = None
+    def __init__(self, color: bool | None = None) -> None:  # noqa: FBT001  # it has nothing else
+        self.color = color
 
 
 def json_option(command: F) -> F:
@@ -34,6 +32,8 @@ def json_option(command: F) -> F:
 
 def print_json(document: Mapping[str, object]) -> None:
     """The document, with the version of its schema."""
+    import msgspec  # noqa: PLC0415  # help needs none
+
     encoded = msgspec.json.format(
         msgspec.json.encode({"schema_version": SCHEMA_VERSION, **document}), indent=2
     )

@@ -1,0 +1,83 @@
+"""An application for the command line: a module on the path, over a memory database of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import attrs
+import pytest
+
+from purchase_core import Billing, Catalog, Money, feature, plan, subscription
+from purchase_core.cli.main import run
+from purchase_core.testing.memory_store import SCHEMA_VERSION, MemoryDatabase
+from purchase_core.testing.plugins import MemoryPlugin
+
+SHOP = "shop_for_this_test"
+CONFIG: dict[str, object] = {
+    "store": {"plugin": "memory"},
+    "connections": {
+        "shop": {
+            "plugin": "scripted",
+            "mode": "test",
+            "api_key": "env:KEY",
+            "webhook_secrets": ["env:SECRET"],
+        }
+    },
+}
+
+
+@attrs.frozen
+class Ended:
+    """How a command line ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@attrs.define
+class App:
+    """The application, importable as `app`; `factory` may be replaced."""
+
+    app: str
+    database: MemoryDatabase
+    run: Callable[..., Ended]
+    module: ModuleType
+    catalog: Catalog
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[App]:
+    """An application, and the command line that knows it."""
+    for name in ("PURCHASE_APP", "NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    export = feature("export")
+    catalog = Catalog(
+        subscription("app", plans=[
+            plan("free", default=True),
+            plan("pro", price=Money("9.00", "EUR"), every="month", trial_days=14, includes=[export()]),
+        ])
+    )  # fmt: skip
+    database = MemoryDatabase(SCHEMA_VERSION)
+
+    def factory() -> Any:
+        plugin = MemoryPlugin(database)
+        return Billing.open(catalog=catalog, config=CONFIG, plugins=[plugin], environ={})
+
+    module = ModuleType(SHOP)
+    vars(module)["factory"] = factory
+    monkeypatch.setitem(sys.modules, SHOP, module)
+
+    def call(*arguments: str, app: str = f"{SHOP}:factory") -> Ended:
+        code = run([*(["--app", app] if app else []), *arguments])
+        printed = capsys.readouterr()
+        return Ended(code, printed.out, printed.err)
+
+    path = list(sys.path)
+    yield App(f"{SHOP}:factory", database, call, module, catalog)
+    sys.path[:] = path

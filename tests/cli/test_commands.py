@@ -1,0 +1,264 @@
+"""The tree of commands: every leaf speaks JSON, every help helps, and plugins add but never replace."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from purchase_core.cli.main import COMMANDS, cli
+from purchase_core.facts.rows import CaseRow
+from purchase_core.instants import SECOND, Instant
+from purchase_core.records.delivery import Delivery
+
+NOW = Instant(1_800_000_000 * SECOND)
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202eevil"
+
+
+def leaves(
+    command: click.Command, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        names = COMMANDS if command is cli else command.list_commands(context)
+        for name in names:
+            child = command.get_command(context, name)
+            assert child is not None
+            yield from leaves(child, (*path, name))
+    else:
+        yield path, command
+
+
+LEAVES = dict(leaves(cli))
+ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("customers", "show"): ("user_1",),
+    ("receipts", "show"): ("receipt_1",),
+    ("webhooks", "show"): ("delivery_1",),
+}
+each_leaf = pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+
+
+def delivery(body: bytes = b"{}", reason: str = "") -> Delivery:
+    return Delivery(
+        id="delivery_1", connection="shop", event_id="evt_1", event_type="a.b", object="invoice:shop:in_1",
+        occurred_at=NOW, received_at=NOW, headers=(), body=body, state="quarantined", reason=reason,
+    )  # fmt: skip
+
+
+def keep(app: Any, one: Delivery) -> None:
+    app.database.deliveries[one.id] = one
+
+
+# --- JSON ------------------------------------------------------------------------------------------
+
+
+@each_leaf
+def test_every_command_answers_in_one_json_document(app: Any, path: tuple[str, ...]) -> None:
+    keep(app, delivery())
+    ended = app.run(*path, *ARGUMENTS.get(path, ()), "--json")
+    document = json.loads(ended.out)
+    assert document["schema_version"] == 1
+    assert ended.code == (1 if "error" in document else 0)
+    assert "error" not in document or path == ("receipts", "show")
+    assert "Using shop_for_this_test:factory (from --app)" in ended.err
+
+
+@each_leaf
+def test_every_command_fails_in_one_json_document(app: Any, path: tuple[str, ...]) -> None:
+    ended = app.run(*path, *ARGUMENTS.get(path, ()), "--json", app="nowhere_at_all:factory")
+    assert ended.code == 2
+    assert json.loads(ended.out)["error"]["code"] == "configuration_error"
+
+
+def test_json_escapes_what_a_terminal_would_obey_and_means_the_same(app: Any) -> None:
+    keep(app, delivery(f"{HOSTILE}\U000e0041ä".encode()))
+    ended = app.run("webhooks", "show", "delivery_1", "--body", "--json")
+    assert json.loads(ended.out)["delivery"]["body"] == f"{HOSTILE}\U000e0041ä"
+    assert all(one.isprintable() or one == "\n" for one in ended.out)
+    assert "ä" in ended.out
+
+
+# --- words -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["webhooks", "list"], ["webhooks", "show", "delivery_1"], ["webhooks", "show", "delivery_1", "--body"]],
+)
+def test_what_came_from_outside_moves_no_cursor(app: Any, arguments: list[str]) -> None:
+    keep(app, delivery(HOSTILE.encode(), HOSTILE))
+    ended = app.run(*arguments)
+    assert ended.code == 0
+    assert "evil" in ended.out
+    assert all(one.isprintable() or one == "\n" for one in ended.out + ended.err)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["customers", "show", HOSTILE],
+        ["receipts", "show", HOSTILE],
+        ["--app", f"{HOSTILE}:x", "cases", "list"],
+    ],
+)
+def test_what_is_asked_for_moves_no_cursor_when_it_is_repeated(app: Any, arguments: list[str]) -> None:
+    ended = app.run(*arguments)
+    assert ended.code in (1, 2)
+    assert all(one.isprintable() or one == "\n" for one in ended.out + ended.err)
+
+
+def test_cases_are_listed_with_the_money_at_stake(app: Any) -> None:
+    row = CaseRow(
+        key="case:1", root="r", lane="customer:user_1", kind="excess", about="invoice:shop:in_1",
+        detail=HOSTILE, amount=900, currency="EUR", opened_at=NOW, provider_customer="cus_1",
+    )  # fmt: skip
+    app.database.rows[CaseRow, row.key] = row
+    ended = app.run("cases", "list")
+    assert "9.00 EUR" in ended.out
+    assert "user_1" in ended.out
+    assert "\x1b" not in ended.out
+    assert json.loads(app.run("cases", "list", "--kind", "excess", "--json").out)["cases"][0]["amount"] == 900
+    assert "No open cases." in app.run("cases", "list", "--kind", "mismatch").err
+
+
+def test_the_catalog_shows_what_is_sold(app: Any) -> None:
+    ended = app.run("catalog", "show")
+    assert "app:pro" in ended.out
+    assert "9.00 EUR" in ended.out
+    assert "every month, 14 days free" in ended.out
+    assert "2 offers, catalog " in ended.err
+
+
+def test_the_capabilities_of_connections_are_a_table(app: Any) -> None:
+    ended = app.run("providers")
+    assert "shop (test)" in ended.out
+    assert "subscription_checkout" in ended.out
+    document = json.loads(app.run("providers", "--json").out)["providers"]["shop (test)"]
+    assert (document["plugin"], document["test_only"]) == ("scripted", True)
+
+
+def test_a_page_of_deliveries_says_how_to_go_on(app: Any) -> None:
+    keep(app, delivery())
+    assert (
+        "More: purchase webhooks list --before delivery_1" in app.run("webhooks", "list", "--limit", "1").err
+    )
+    assert "No deliveries." in app.run("webhooks", "list", "--state", "done").err
+
+
+# --- help ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_the_help_lists_every_command_with_a_line_and_has_examples(app: Any, option: str) -> None:
+    ended = app.run(option, app="")
+    assert ended.code == 0
+    assert ended.out.startswith("Usage: purchase [OPTIONS] COMMAND")
+    for name, line in COMMANDS.items():
+        assert f"  {name} " in ended.out
+        assert line.split(":")[0].split(",")[0] in ended.out
+    assert "Examples:\n" in ended.out
+
+
+@each_leaf
+def test_the_help_of_a_command_begins_with_what_it_does(app: Any, path: tuple[str, ...]) -> None:
+    ended = app.run(*path, "--help")
+    usage, blank, what = ended.out.splitlines()[:3]
+    assert (ended.code, blank) == (0, "")
+    assert usage.startswith(f"Usage: purchase {' '.join(path)}")
+    assert what.strip()[0].isupper()
+    assert "--json" in ended.out
+    assert LEAVES[path].help
+
+
+@pytest.mark.parametrize("path", [("migrate",), ("providers",)], ids=" ".join)
+def test_a_command_with_options_to_choose_among_has_examples(app: Any, path: tuple[str, ...]) -> None:
+    assert "Examples:\n" in app.run(*path, "--help").out
+
+
+def test_every_command_of_the_list_is_imported_only_when_it_is_called() -> None:
+    for name in COMMANDS:
+        module = importlib.import_module(f"purchase_core.cli.commands.{name}")
+        assert isinstance(getattr(module, name), click.Command)
+
+
+# --- commands of plugins ---------------------------------------------------------------------------
+
+
+def install(site: Path, distribution: str, points: Mapping[str, str], source: str) -> None:
+    name = distribution.replace("-", "_")
+    info = site / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+    lines = "".join(f"{point} = {target}\n" for point, target in points.items())
+    (info / "entry_points.txt").write_text(f"[purchase]\n{lines}")
+    (site / f"{name}.py").write_text(source)
+    sys.modules.pop(name, None)
+    importlib.invalidate_caches()
+
+
+GREETS = """
+import click
+@click.command()
+def greet():
+    "Say hello."
+    click.echo("hello")
+not_a_command = 7
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def test_a_plugin_adds_a_command_and_help_says_whose_it_is(app: Any, site: Path) -> None:
+    install(site, "acme-billing", {"command.greet": "acme_billing:greet"}, GREETS)
+    assert app.run("greet").out == "hello\n"
+    ended = app.run("--help")
+    assert "(from acme-billing)" in ended.out
+    assert "Did you mean 'greet'?" in app.run("gret").err
+
+
+def test_f104_no_plugin_takes_the_place_of_a_command(app: Any, site: Path) -> None:
+    install(
+        site, "evil-tools", dict.fromkeys((f"command.{name}" for name in COMMANDS), "evil_tools:run"), "1 / 0"
+    )
+    assert app.run("catalog", "show").code == 0
+    assert "evil-tools" not in app.run("--help").out
+    assert "evil_tools" not in sys.modules
+
+
+def test_f104_two_plugins_of_one_command_are_named_and_neither_is_run(app: Any, site: Path) -> None:
+    for name in ("acme-billing", "evil-tools"):
+        install(site, name, {"command.greet": f"{name.replace('-', '_')}:greet"}, "1 / 0")
+    ended = app.run("greet")
+    assert ended.code == 2
+    assert "(plugin_collision): command 'greet' is offered by acme-billing and evil-tools" in ended.err
+    assert "(from acme-billing and evil-tools)" in app.run("--help").out
+    assert not {"acme_billing", "evil_tools"} & set(sys.modules)
+
+
+@pytest.mark.parametrize(
+    "source", ["raise SystemExit(0)", "raise BaseException", "1 / 0", "import not_there", "x ="]
+)
+def test_f102_a_command_that_cannot_be_loaded_is_named(app: Any, site: Path, source: str) -> None:
+    install(site, "acme-billing", {"command.greet": "acme_billing:greet"}, source)
+    ended = app.run("greet")
+    assert ended.code == 2
+    assert "(plugin_failed): command 'greet' of acme-billing cannot be loaded" in ended.err
+    assert app.run("catalog", "show").code == 0
+
+
+def test_what_is_no_command_is_said_to_be_none(app: Any, site: Path) -> None:
+    install(site, "acme-billing", {"command.greet": "acme_billing:not_a_command"}, GREETS)
+    ended = app.run("greet", "--json")
+    error = json.loads(ended.out)["error"]
+    assert (ended.code, error["code"]) == (2, "plugin_incompatible")
+    assert "is no click command, but a int" in error["message"]

@@ -1,0 +1,115 @@
+"""Output: colour as wished, columns that align, times that read the same to people and machines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from purchase_core.cli.output import instant_of, printable, time_of, wants_color, with_times
+from purchase_core.errors import InvalidArgument
+from purchase_core.instants import SECOND, Instant
+
+ESC = "\x1b["
+
+
+@pytest.mark.parametrize(
+    ("setting", "environ", "wanted"),
+    [
+        ("auto", {}, None),
+        ("auto", {"NO_COLOR": "1"}, False),
+        ("auto", {"NO_COLOR": ""}, None),
+        ("auto", {"TERM": "dumb"}, False),
+        ("auto", {"TERM": "xterm"}, None),
+        ("auto", {"FORCE_COLOR": "1"}, True),
+        ("auto", {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        ("auto", {"FORCE_COLOR": "1", "TERM": "dumb"}, False),
+        ("always", {"NO_COLOR": "1", "TERM": "dumb"}, True),
+        ("never", {"FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_the_option_wins_then_no_color_then_force_color(
+    setting: str, environ: dict[str, str], wanted: bool | None
+) -> None:
+    assert wants_color(setting, environ) is wanted
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "colored"),
+    [
+        ([], {}, False),  # no terminal
+        (["--color", "always"], {}, True),
+        (["--color", "always"], {"NO_COLOR": "1"}, True),
+        ([], {"FORCE_COLOR": "1"}, True),
+        (["--color", "never"], {"FORCE_COLOR": "1"}, False),
+        ([], {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_data_and_errors_are_coloured_as_wished(
+    app: Any, monkeypatch: pytest.MonkeyPatch, options: list[str], environ: dict[str, str], colored: bool
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert (ESC in app.run(*options, "catalog", "show").out) is colored
+    ended = app.run(*options, "receipts", "show", "receipt_1")
+    assert (ESC in ended.err) is colored
+    assert "not_found" in ended.err  # what it means is in words
+
+
+def test_json_is_never_coloured(app: Any) -> None:
+    assert ESC not in app.run("--color", "always", "catalog", "show", "--json").out
+    ended = app.run("--color", "always", "receipts", "show", "receipt_1", "--json")
+    assert json.loads(ended.out)["error"]["code"] == "not_found"
+
+
+def test_columns_align(app: Any) -> None:
+    header, *rows = app.run("catalog", "show").out.splitlines()
+    column = header.index("paid")
+    assert [row[column - 2 : column].strip() for row in rows] == ["", ""]
+    assert rows[1][column:].startswith("every month")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\nb\tc ä 😀", "a\nb\tc ä 😀"),
+        ("\x1b[31m", "\ufffd[31m"),
+        ("\x9b\x07\r\x00\x7f", "\ufffd" * 5),
+        ("\u202e\u200b\ud800", "\ufffd" * 3),
+    ],
+)
+def test_text_is_shown_without_what_a_terminal_obeys(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+# --- times -----------------------------------------------------------------------------------------
+
+NOON = Instant(1_769_860_800 * SECOND)
+
+
+def test_an_instant_is_written_in_utc_and_read_back() -> None:
+    assert time_of(NOON) == "2026-01-31T12:00:00Z"
+    assert time_of(None) == ""
+    assert (
+        instant_of("--at", "2026-01-31T12:00:00Z") == instant_of("--at", "2026-01-31T13:00:00+01:00") == NOON
+    )
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "now", "2026-01-31T12:00:00", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "1" * 10_000],
+)
+def test_what_is_no_instant_is_refused(written: str) -> None:
+    with pytest.raises(InvalidArgument) as told:
+        instant_of("--at", written)
+    assert len(str(told.value)) < 200
+
+
+def test_instants_in_a_document_are_known_by_their_names() -> None:
+    document = {"at": NOON, "ends": NOON, "rows": [{"period_end": NOON, "paid": 900, "ended_at": None}]}
+    assert with_times(document) == {
+        "at": "2026-01-31T12:00:00Z",
+        "ends": NOON,
+        "rows": [{"period_end": "2026-01-31T12:00:00Z", "paid": 900, "ended_at": None}],
+    }
