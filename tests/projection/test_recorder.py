@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -229,20 +229,68 @@ def test_links_are_never_chained() -> None:
     asyncio.run(scenario())
 
 
-def test_a_link_that_comes_while_a_fact_is_placed_is_not_missed() -> None:
-    """Both step the guard of the provider's customer, so one of them decides again."""
+def overtaken(bench: Bench, method: str, by: Callable[[], Awaitable[object]]) -> None:
+    """Let something else happen, whole, at the next call of a method of the bench's store."""
+    original = getattr(bench.store, method)
+
+    async def late(*arguments: object) -> object:
+        setattr(bench.store, method, original)
+        if method == "commit":
+            await by()
+            return await original(*arguments)
+        answer = await original(*arguments)
+        await by()
+        return answer
+
+    setattr(bench.store, method, late)
+
+
+def test_a_fact_that_is_placed_while_its_link_is_written_finds_it() -> None:
+    """Both step the guard of the provider's customer, so the fact is placed again."""
 
     async def scenario() -> None:
-        for pause in range(8):
-            database = MemoryDatabase(1)
-            one, two = [await slow(Bench(database)).open() for _ in range(2)]
+        one = await Bench().open()
+        two = Bench(one.database)
+        overtaken(one, "commit", lambda: two.link(SALE.link))
+        await one.record(SALE.renewal(1))
+        assert found_wrong(one) == []
+        assert {row.lane for row in one.rows()} == {customer_lane("alice")}
 
-            async def link(bench: Bench, pauses: int) -> None:
-                for _ in range(pauses):
-                    await asyncio.sleep(0)
-                await bench.link(SALE.link)
+    asyncio.run(scenario())
 
-            await asyncio.gather(one.record(SALE.renewal(1)), link(two, pause))
+
+@pytest.mark.parametrize("moment", ["references_of", "look", "commit"])
+def test_a_link_finds_what_came_while_it_was_written(moment: str) -> None:
+    """Whether before it read the lanes, or after."""
+
+    async def scenario() -> None:
+        one = await Bench().open()
+        two = Bench(one.database)
+        overtaken(two, moment, lambda: one.record(SALE.renewal(1)))
+        await two.link(SALE.link)
+        assert found_wrong(one) == []
+        assert {row.lane for row in one.rows()} == {customer_lane("alice")}
+
+    asyncio.run(scenario())
+
+
+def test_two_that_see_an_agreement_for_the_first_time_at_once_put_it_in_one_place() -> None:
+    """One knows the owner, the other does not: both step the agreement's home."""
+
+    async def scenario() -> None:
+        for owned_first in (True, False):
+            one = await Bench().open()
+            two = Bench(one.database)
+            await one.record(SALE.placed(), SALE.tried())
+            first, second = SALE.session(), SALE.subscription()
+            if not owned_first:
+                first, second = second, first
+
+            async def other(bench: Bench = two, fact: Fact = second) -> None:
+                await bench.record(fact)
+
+            overtaken(one, "commit", other)
+            await one.record(first)
             assert found_wrong(one) == []
             assert {row.lane for row in one.rows()} == {customer_lane("alice")}
 
