@@ -28,7 +28,7 @@ def hash_of(facts: Iterable[Fact]) -> str:
 
 @given(histories(), st.data())
 @settings(max_examples=80, deadline=None)
-def test_any_order_and_any_duplicates_give_one_hash(history: History, data: st.DataObject) -> None:
+def test_i03_any_order_and_any_duplicates_give_one_hash(history: History, data: st.DataObject) -> None:
     """I3: the state depends on the set of facts."""
     facts = mapped(history.facts)
     shuffled = data.draw(st.permutations(facts))

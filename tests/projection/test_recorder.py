@@ -81,7 +81,7 @@ def in_batches(
 
 @given(histories(), st.data())
 @settings(max_examples=40, deadline=None)
-def test_what_is_stored_is_the_fold_whatever_the_order_and_the_batches(
+def test_i03_what_is_stored_is_the_fold_whatever_the_order_and_the_batches(
     history: History, data: st.DataObject
 ) -> None:
     """I3 and I13: links before, between and after, duplicates, any split: the same rows."""
@@ -99,7 +99,7 @@ def test_what_is_stored_is_the_fold_whatever_the_order_and_the_batches(
 
 @given(histories(), st.data())
 @settings(max_examples=25, deadline=None)
-def test_nothing_contradicts_itself_after_any_step(history: History, data: st.DataObject) -> None:
+def test_i13_nothing_contradicts_itself_after_any_step(history: History, data: st.DataObject) -> None:
     """I13 at every moment, not only at the end; and a replay of everything changes nothing."""
     every: list[Fact | Reference] = [*history.facts, *history.links]
     events = data.draw(st.permutations(every))
