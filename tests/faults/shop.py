@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest.mock import patch
@@ -49,6 +50,8 @@ START = Instant(1_790_000_000 * SECOND)
 SUCCESS, CANCEL = "https://shop.example/thanks", "https://shop.example/cart"
 ENVIRON = {"KEY": "sk_unused_0123456789", "WEBHOOK": WEBHOOK_SECRET.reveal()}
 SESSIONS, CUSTOMERS, PRICES = "/v1/checkout/sessions", "/v1/customers", "/v1/prices"
+FIRST_SEED = 7
+_seeds = count(FIRST_SEED + 1)
 _SILENT = re.compile(rb'"type":"(customer|price)\.')
 
 
@@ -98,7 +101,8 @@ class Shop:
         self._inbox, self._reads = dict(inbox or {}), dict(reads or {})
         self._meddle, self._recorder, self._plugins = meddle, recorder, tuple(plugins)
         self._secrets = tuple(secrets)
-        self._ids = ids or SeededIds(7)
+        # A database that was there before has ids in it already.
+        self._ids = ids or SeededIds(FIRST_SEED if database is None else next(_seeds))
         self._sole_writer = sole_writer
         self._stack = AsyncExitStack()
 

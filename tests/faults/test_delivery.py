@@ -1,0 +1,474 @@
+"""Faults of delivery: doubled, reordered, late, half done. Tests are named for faults (docs/faults.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import itertools
+import json
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from purchase_core.errors import PurchaseError, StoreUnavailable
+from purchase_core.facts.rows import CaseRow, InvoiceRow, LotRow, SubscriptionRow
+from purchase_core.inbox.processing import FOREIGN
+from purchase_core.plugins.hookspecs import hookimpl
+from purchase_core.ports.store import Store
+from purchase_core.records.delivery import DONE, IGNORED, PENDING
+from purchase_core.records.effect import Effect
+from purchase_core.testing.memory_store import MemoryStore
+from purchase_sandbox.account import refunds, subscriptions
+from purchase_sandbox.account.objects import Invoice, Subscription
+from purchase_sandbox.testing import Webhook
+from tests.faults import dying
+from tests.faults.shop import Customer, Session, Shop, rows_in, run
+
+ROOT = Path(__file__).parents[2]
+
+
+def die(database: Path, mode: str, moment: str, shop: Shop, webhook: Webhook) -> str:
+    """Let a process take one delivery and die. What it answered before it did."""
+    arguments = [str(database), mode, moment, str(shop.clock.now()), webhook.headers[0][1]]
+    done = subprocess.run(  # noqa: S603  # our own code
+        [sys.executable, "-m", "tests.faults.dying", *arguments],
+        input=webhook.body, capture_output=True, cwd=ROOT, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == dying.KILLED, done.stderr.decode()
+    return done.stdout.decode().strip()
+
+
+async def of_webhook(webhooks: Sequence[Webhook], kind: str) -> Webhook:
+    return next(one for one in webhooks if f'"type":"{kind}"'.encode() in one.body)
+
+
+async def killed(tmp_path: Path, mode: str, moment: str) -> tuple[str, list[str], dict[str, int]]:
+    """The answer before death, what the redelivery got, and how many facts there were after each step."""
+    database = tmp_path / "purchase.db"
+    async with Shop(database, inbox={"mode": mode}) as shop:
+        await shop.buy()
+        webhooks = shop.webhooks()
+        invoice = await of_webhook(webhooks, "invoice.paid")
+        answer = await asyncio.to_thread(die, database, mode, moment, shop, invoice)
+        counts = {"died": len(await shop.billing.webhooks.list())}
+        receipts = await shop.deliver([invoice])
+        counts["redelivered"] = len(await shop.billing.webhooks.list())
+        await shop.deliver([one for one in webhooks if one is not invoice])
+        await shop.billing.webhooks.drain()
+        counts["lots"] = sum(isinstance(row, LotRow) for row in await shop.rows())
+        assert (await shop.rights()).balance("ai") == 100
+        await shop.checked_hash()
+        return answer, [one.status for one in receipts], counts
+
+
+def test_f01_killed_between_the_commit_and_the_answer_a_redelivery_changes_nothing(tmp_path: Path) -> None:
+    answer, redelivered, counts = run(lambda: killed(tmp_path, "inline", "after"))
+    assert (answer, redelivered) == ("", ["duplicate"])
+    assert counts == {"died": 1, "redelivered": 1, "lots": 1}
+
+
+def test_f01_killed_before_the_commit_nothing_is_there_and_the_redelivery_does_it(tmp_path: Path) -> None:
+    answer, redelivered, counts = run(lambda: killed(tmp_path, "inline", "before"))
+    assert (answer, redelivered) == ("", [DONE])
+    assert counts == {"died": 0, "redelivered": 1, "lots": 1}
+
+
+@pytest.mark.parametrize(("mode", "said"), [("inline", DONE), ("queue", PENDING)])
+def test_f02_f11_what_was_answered_is_kept_and_worked_off_after_a_crash(
+    tmp_path: Path, mode: str, said: str
+) -> None:
+    """The row is the queue: there is nothing in memory to lose, and nothing else to find it by."""
+    answer, redelivered, counts = run(lambda: killed(tmp_path, mode, "answered"))
+    assert (answer, redelivered) == (said, ["duplicate"])
+    assert counts == {"died": 1, "redelivered": 1, "lots": 1}
+
+
+def test_f03_one_event_twice_at_once_has_one_effect() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            others = [await shop.another() for _ in range(4)]
+            await shop.buy()
+            webhooks = shop.webhooks()
+            taken = await asyncio.gather(
+                *(
+                    shop.take(webhook.body, webhook.headers, billing=billing)
+                    for billing in [shop.billing, *others]
+                    for webhook in webhooks
+                )
+            )
+            assert sorted(one.status for one in taken) == [DONE] * 4 + ["duplicate"] * 16
+            assert (await shop.rights()).balance("ai") == 100
+            await shop.checked_hash()
+
+    run(work)
+
+
+async def sold_and_ended(shop: Shop) -> list[Webhook]:
+    """A sale, partly refunded and cancelled: six events, none of them delivered yet."""
+    await shop.buy()
+    refunds.refund(shop.account.book, next(iter(shop.account.book.all(Invoice))).id, 300)
+    shop.advance(seconds=1)
+    subscriptions.cancel(
+        shop.account.book, next(iter(shop.account.book.all(Subscription))).id, at_period_end=False
+    )
+    return [one for one in shop.webhooks() if b"session.created" not in one.body]
+
+
+def test_f04_events_in_any_order_end_the_same() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            webhooks = await sold_and_ended(shop)
+            assert len(webhooks) == 5
+            before = copy.deepcopy(shop.memory)
+            endings = set()
+            orders = random.Random(4).sample(list(itertools.permutations(webhooks)), 40)
+            for order in orders:
+                async with Shop(copy.deepcopy(before), harness=shop.harness) as again:
+                    await again.deliver(order)
+                    await again.billing.webhooks.drain()
+                    await again.checked_hash()
+                    rows = await again.rows()
+                    (subscription,) = [one for one in rows if isinstance(one, SubscriptionRow)]
+                    (invoice,) = [one for one in rows if isinstance(one, InvoiceRow)]
+                    rights = await again.rights()
+                    endings.add(
+                        (subscription.status, subscription.ended_at, invoice.refunded, rights.balance("ai"),
+                         rights.has("export"), sum(isinstance(one, CaseRow) for one in rows))
+                    )  # fmt: skip
+            assert len(endings) == 1
+            ((status, _, refunded, left, export, cases),) = endings
+            assert (status, refunded, left, export, cases) == ("canceled", 300, 70, False, 0)
+
+    run(work)
+
+
+def test_f05_two_states_of_one_instant_end_the_same_in_both_orders() -> None:
+    """Neither wins by chance: the fold picks one, says that it is contested, and asks the provider."""
+
+    async def ending(*, backwards: bool) -> tuple[str, str, list[str]]:
+        async with Shop() as shop:
+            await shop.buy()
+            webhooks = shop.webhooks()
+            paid = await of_webhook(webhooks, "subscription.created")
+            event = json.loads(paid.body)
+            event["id"], event["data"]["object"]["status"] = "evt_rival", "incomplete"
+            pair = [paid.body, json.dumps(event).encode()]
+            for body in reversed(pair) if backwards else pair:
+                await shop.take(body)
+            await shop.deliver(webhooks)
+            rows = await shop.rows()
+            (row,) = [one for one in rows if isinstance(one, SubscriptionRow)]
+            kinds = [one.kind for one in rows if isinstance(one, CaseRow)]
+            return row.status, await shop.checked_hash(), kinds
+
+    forwards, back = run(lambda: ending(backwards=False)), run(lambda: ending(backwards=True))
+    assert forwards == back
+    assert forwards[0] == "active"
+    assert forwards[2] == ["contested"]
+
+
+@pytest.mark.parametrize("days", [1, 3, 400])
+def test_f06_f16_an_event_sent_again_much_later_changes_nothing(days: int) -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold("first")
+            everything = [one.body for one in shop.account.book.events_since(0)]
+            subscriptions.cancel(shop.account.book, shop.made(Subscription)[0].id, at_period_end=False)
+            await shop.deliver()
+            await shop.sold("second", offer="book:full")
+            everything += [one.body for one in shop.account.book.events_since(0)]
+            shop.manual.advance(days=days)
+            before = await shop.checked_hash()
+            for body in everything:
+                assert (await shop.take(body)).status in ("duplicate", IGNORED)
+            assert await shop.checked_hash() == before
+            assert not (await shop.rights()).has("export")
+            assert (await shop.rights()).has("book")
+
+    run(work)
+
+
+# --- F08, F09: what fails in the middle --------------------------------------------------------
+
+READS_AND_WRITES = (
+    "commit", "committed", "claim", "look", "lane", "offers", "price_for", "references_of", "delivery",
+)  # fmt: skip
+
+
+class Failing(MemoryStore):
+    """A store of which the n-th call fails."""
+
+    def __init__(self, inner: Store) -> None:
+        assert isinstance(inner, MemoryStore)
+        super().__init__(inner.database)
+        self.calls = 0
+        self.fails_at = 0
+        self.after = False
+        self.error: Exception = StoreUnavailable("injected")
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        return self._counted(found) if name in READS_AND_WRITES else found
+
+    def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        async def counted(*rest: Any, **named: Any) -> Any:
+            self.calls += 1
+            failing = self.calls == self.fails_at
+            if failing and not self.after:
+                raise self.error
+            answer = await call(*rest, **named)
+            if failing:
+                raise self.error
+            return answer
+
+        return counted
+
+
+ERRORS: list[Exception] = [
+    StoreUnavailable("lost", outcome_unknown=True),
+    RuntimeError("a bug"),
+]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("error", ERRORS, ids=["unavailable", "bug"])
+@pytest.mark.parametrize("mode", ["inline", "queue"])
+def test_f08_f09_whatever_call_of_the_store_fails_it_all_happens_once(
+    mode: str, error: Exception, *, after: bool
+) -> None:
+    async def attempt(fails_at: int) -> tuple[int, str]:
+        stores: list[Failing] = []
+
+        def meddle(store: Store) -> Store:
+            stores.append(Failing(store))
+            return stores[-1]
+
+        async with Shop(inbox={"mode": mode}, meddle=meddle) as shop:
+            await shop.buy()
+            webhooks = shop.webhooks()
+            stores[0].calls = 0
+            stores[0].fails_at, stores[0].after, stores[0].error = fails_at, after, error
+            refused = []
+            for one in webhooks:
+                try:
+                    await shop.take(one.body, one.headers)
+                except (PurchaseError, RuntimeError):
+                    refused.append(one)
+            try:
+                await shop.billing.webhooks.drain()
+            except (PurchaseError, RuntimeError):
+                await shop.billing.webhooks.drain()
+            calls, stores[0].fails_at = stores[0].calls, 0
+            await shop.checked_hash()
+            await shop.deliver(refused)
+            for _ in range(3):
+                shop.advance(seconds=100)
+                await shop.billing.webhooks.drain()
+            assert {one.state for one in shop.memory.deliveries.values()} == {DONE}
+            assert (await shop.rights()).has("export")
+            return calls, await shop.checked_hash()
+
+    calls, expected = run(lambda: attempt(0))
+    assert calls > 8
+    for fails_at in range(1, calls + 1):
+        assert run(lambda at=fails_at: attempt(at))[1] == expected  # type: ignore[misc]
+
+
+def test_f09_whatever_statement_of_sqlite_fails_it_is_before_or_after(tmp_path: Path) -> None:
+    told = [0, 0]  # statements so far, and which of them fails
+
+    def failing(text: str, values: Sequence[object]) -> None:
+        told[0] += 1
+        if told[0] == told[1]:
+            raise sqlite3.OperationalError("disk I/O error")
+
+    async def work() -> None:
+        kept = tmp_path / "kept.db"
+        async with Shop(kept) as shop:
+            await shop.buy()
+            webhooks = shop.webhooks()
+            invoice = await of_webhook(webhooks, "invoice.paid")
+            await shop.deliver([one for one in webhooks if one is not invoice])
+            before = await shop.checked_hash()
+            harness = shop.harness
+            await shop.billing.store.aclose()
+
+            async def attempt(fails_at: int) -> tuple[int, str]:
+                shutil.copy(kept, tmp_path / "tried.db")
+                async with Shop(tmp_path / "tried.db", harness=harness, recorder=failing) as tried:
+                    told[:] = [0, fails_at]
+                    with suppress(StoreUnavailable):  # then the provider tries again
+                        await tried.take(invoice.body, invoice.headers)
+                    statements = told[0]
+                    told[:] = [0, 0]
+                    found = await tried.checked_hash()
+                    rows = await tried.billing.webhooks.list()
+                    known = [one.state for one in rows if one.event_type == "invoice.paid"]
+                    assert (found == before) == (DONE not in known)
+                    await tried.deliver([invoice])
+                    shop.advance(seconds=100)
+                    await tried.billing.webhooks.drain()
+                    return statements, await tried.checked_hash()
+
+            statements, expected = await attempt(0)
+            assert expected != before
+            assert statements >= 15
+            for fails_at in range(1, statements + 1):
+                assert (await attempt(fails_at))[1] == expected
+
+    run(work)
+
+
+# --- F10 and on --------------------------------------------------------------------------------
+
+
+def test_f10_webhooks_that_arrive_inside_the_command_find_what_they_need() -> None:
+    """The session is even paid before our own row says that it was opened."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+
+            async def paid_already() -> None:
+                (session,) = shop.made(Session)
+                await shop.harness.pay(session.id)
+                receipts = await shop.deliver()
+                assert {one.status for one in receipts} == {DONE}
+                assert FOREIGN not in {one.reason for one in receipts}
+
+            with shop.before("create_checkout", paid_already):
+                await shop.start()
+            assert (await shop.rights()).has("export")
+            assert not [row for row in await shop.rows() if isinstance(row, CaseRow)]
+            await shop.checked_hash()
+
+    run(work)
+
+
+class Hanging:
+    """Is told of events, and never comes back from the first."""
+
+    def __init__(self) -> None:
+        self.release = asyncio.Event()
+        self.told: list[str] = []
+
+    @hookimpl
+    async def purchase_on_event(self, event: Effect) -> None:
+        self.told.append(event.name)
+        await self.release.wait()
+
+
+def test_f13_the_answer_waits_for_no_listener() -> None:
+    async def work() -> None:
+        hanging = Hanging()
+        async with Shop(plugins=[hanging]) as shop:
+            await shop.buy()
+            receipts = await asyncio.wait_for(shop.deliver(), 1)
+            assert {one.status for one in receipts} == {DONE}
+            assert (await shop.rights()).has("export")
+            await asyncio.sleep(0)
+            assert len(hanging.told) == 1
+            hanging.release.set()
+        assert hanging.told == ["subscription.started"]
+
+    run(work)
+
+
+def test_f13_the_answer_waits_for_no_provider() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+
+            async def hang(*_: object) -> None:
+                await asyncio.Event().wait()
+
+            shop.provider.fetch = hang  # type: ignore[method-assign, assignment]
+            await shop.buy()
+            refunds.refund(shop.account.book, shop.made(Invoice)[0].id, None)
+            refund = await of_webhook(shop.webhooks(), "refund.created")
+            receipt = await asyncio.wait_for(shop.take(refund.body, refund.headers), 1)
+            assert (receipt.status, receipt.reason) == (PENDING, "needs a look-up")
+
+    run(work)
+
+
+def test_f14_one_payment_told_by_many_events_counts_once() -> None:
+    """The session, the subscription, and the invoice under four event ids, in any order."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.buy()
+            webhooks = shop.webhooks()
+            bodies = [one.body for one in webhooks]
+            invoice = json.loads((await of_webhook(webhooks, "invoice.paid")).body)
+            bodies += [json.dumps({**invoice, "id": f"evt_copy_{n}"}).encode() for n in range(3)]
+            random.Random(14).shuffle(bodies)
+            for body in bodies:
+                await shop.take(body)
+            lots = [row for row in await shop.rows() if isinstance(row, LotRow)]
+            assert [(lot.granted, lot.clawed) for lot in lots] == [(100, 0)]
+            assert (await shop.rights()).balance("ai") == 100
+            granted = [one for one in shop.memory.effects.values() if one.name == "subscription.started"]
+            assert len(granted) == 1
+            await shop.checked_hash()
+
+    run(work)
+
+
+def test_f12_an_endpoint_answers_200_to_what_means_nothing_here() -> None:
+    """Anything else would make the provider switch the endpoint off."""
+
+    async def work() -> None:
+        async with Shop() as shop, Shop(project="other", harness=shop.harness) as other:
+            await other.buy()
+            foreign = other.webhooks()
+            unknown = json.dumps({**json.loads(foreign[0].body), "id": "evt_u", "type": "a.b"}).encode()
+            for body in [*(one.body for one in foreign), unknown]:
+                status, answer = await posted(shop, body)
+                assert (status, answer["status"]) == (200, IGNORED)
+            assert all(one.reason for one in shop.memory.deliveries.values())
+
+    run(work)
+
+
+async def posted(shop: Shop, body: bytes) -> tuple[int, dict[str, Any]]:
+    """Post a signed body to the endpoint."""
+    headers = [(name.encode(), value.encode()) for name, value in shop.harness.sign(body)]
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/webhooks/sandbox", "headers": headers}
+    await shop.billing.asgi()(scope, receive, send)
+    return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+def test_f100_what_comes_after_a_customer_was_deleted_is_kept_and_breaks_nothing() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold()
+            await shop.sold("cart-2", offer="book:full")
+            webhooks = shop.harness.webhooks()
+            assert not webhooks
+            shop.account.book.tell("customer.deleted", next(iter(shop.account.book.all(Customer))))
+            subscriptions.cancel(shop.account.book, shop.made(Subscription)[0].id, at_period_end=False)
+            receipts = [await shop.take(one.body, one.headers) for one in shop.harness.webhooks()]
+            assert [one.status for one in receipts] == [IGNORED, DONE]
+            rights = await shop.rights()
+            assert rights.has("book")
+            assert not rights.has("export")
+            facts = await rows_in(shop.billing.store, "customer:ana")
+            assert sum(isinstance(row, InvoiceRow) for row in facts) == 2
+            await shop.checked_hash()
+
+    run(work)
