@@ -104,7 +104,7 @@ def parse_odds(text: str) -> dict[Fault, int]:
             raise InvalidArgument(
                 f"not a fault and its odds: {part[:40]!r}", hint=f"Write fault=0.2. Faults: {known}."
             ) from None
-        if not 0 <= share <= 1:
+        if not share.is_finite() or not 0 <= share <= 1:
             raise InvalidArgument("odds are between 0 and 1")
         odds[fault] = int(share * CERTAIN_PPM)
     return odds

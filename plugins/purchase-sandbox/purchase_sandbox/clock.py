@@ -38,5 +38,5 @@ class ProviderClock:
         """Jump forwards. Raises InvalidArgument if that is backwards, or further than ten years."""
         if not 0 <= microseconds <= ADVANCE_DAYS_MAX * DAY:
             raise InvalidArgument(f"the clock advances by 0 to {ADVANCE_DAYS_MAX} days")
-        self._offset += microseconds
+        self._offset = self.now() + microseconds - self._base.now()
         return self.now()

@@ -8,7 +8,6 @@ from purchase_core.calendar import Interval, Unit, period_start
 from purchase_core.errors import InvalidArgument
 from purchase_core.instants import HOUR, MINUTE, SECOND, Instant
 
-COUNT_MAX = 9_999
 _SPAN = re.compile(r"\s*([0-9]{1,4})\s*([a-z]{1,7})\s*", re.ASCII)
 _FIXED = {
     "second": SECOND,
@@ -38,5 +37,8 @@ def after(start: Instant, span: str) -> Instant:
     if matched and unit in _FIXED:
         return Instant(start + int(matched[1]) * _FIXED[unit])
     if matched and unit in _CALENDAR:
-        return period_start(start, Interval(_CALENDAR[unit]), int(matched[1]))
+        try:
+            return period_start(start, Interval(_CALENDAR[unit]), int(matched[1]))
+        except (ValueError, OverflowError):
+            raise InvalidArgument("that is after the end of all calendars") from None
     raise InvalidArgument(f"not a span of time: {span[:20]!r}", hint="Write 1month, 14days or 90minutes.")

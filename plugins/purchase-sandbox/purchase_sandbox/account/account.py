@@ -15,7 +15,7 @@ from . import checkout
 from .book import MODE, Book
 from .keys import Answer, AnsweredKeys, fingerprint
 from .objects import Session, Thing
-from .refusal import Refusal
+from .refusal import INVALID, Refusal
 from .timeline import catch_up
 
 
@@ -36,7 +36,10 @@ class Account:
         catch_up(self.book)
 
     def command(self, path: str, body: bytes, key: str, act: Callable[[], Thing]) -> Answer:
-        """Do it, once for a key: repetitions get the first answer again, refusals included."""
+        """Do it, once for a key: repetitions get the first answer again, refusals included.
+
+        Only a request that makes no sense is not remembered.
+        """
         self.catch_up()
         asked = fingerprint("POST", path, body)
         if key:
@@ -49,6 +52,10 @@ class Account:
         try:
             answer = Answer(200, msgspec.json.encode(act()))
         except Refusal as refusal:
+            if refusal.code == INVALID:
+                return refused(
+                    refusal
+                )  # nothing was tried: the key stays free for a request that makes sense
             answer = refused(refusal)
         if key:
             self.keys.keep(key, asked, answer, self.clock.now())

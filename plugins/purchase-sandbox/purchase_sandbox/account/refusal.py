@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+INVALID = "invalid_request"
+
 
 class Refusal(Exception):  # an answer to a request, not a mistake of this code
     """A request that was understood and refused. `code` is for programs, `message` for people."""
@@ -15,7 +17,7 @@ class Refusal(Exception):  # an answer to a request, not a mistake of this code
 
 def invalid(message: str) -> Refusal:
     """The request makes no sense."""
-    return Refusal(400, "invalid_request", message)
+    return Refusal(400, INVALID, message)
 
 
 def missing(what: str) -> Refusal:

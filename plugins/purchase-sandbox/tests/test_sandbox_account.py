@@ -1,0 +1,484 @@
+"""The account: calendars, failed charges, changes, refunds, keys, pages, and events by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import pytest
+
+from purchase_core.identifiers import SeededIds
+from purchase_core.instants import DAY, HOUR, SECOND, Instant, instant, to_datetime
+from purchase_core.testing.clocks import ManualClock
+from purchase_sandbox.account import checkout, making, refunds, subscriptions
+from purchase_sandbox.account.account import Account
+from purchase_sandbox.account.billing import RETRY_DAYS
+from purchase_sandbox.account.keys import Answer
+from purchase_sandbox.account.objects import Invoice, Price, Refund, Session, Subscription, Thing
+from purchase_sandbox.account.refusal import Refusal
+from purchase_sandbox.account.requests import MakeCustomer, MakePrice, MakeRefund, MakeSession, read
+from purchase_sandbox.account.trigger import TRIGGERS
+from purchase_sandbox.sandbox import Sandbox
+
+START = instant(datetime(2026, 1, 31, 12, tzinfo=UTC))
+
+
+class Shop:
+    """An account, and what a shop would do with it."""
+
+    def __init__(self, start: Instant = START) -> None:
+        self.clock = ManualClock(start)
+        self.sandbox = Sandbox(clock=self.clock, ids=SeededIds(3))
+        self.account: Account = self.sandbox.open_account("acct_1")
+        self.book = self.account.book
+        self.customer = making.make_customer(self.book, MakeCustomer()).id
+
+    def price(self, amount: int = 1_200, interval: str | None = "month", currency: str = "USD") -> Price:
+        request = MakePrice("App Pro", unit_amount=amount, currency=currency, interval=interval)
+        return making.make_price(self.book, request)
+
+    def session(self, price: Price, *, quantity: int = 1, trial_days: int = 0, **more: Any) -> Session:
+        request = MakeSession(
+            mode="subscription" if price.interval else "payment",
+            price=price.id,
+            customer=self.customer,
+            success_url="http://127.0.0.1/thanks",
+            cancel_url="http://127.0.0.1/pricing",
+            quantity=quantity,
+            trial_days=trial_days,
+            metadata={"purchase_intent": "intent_1"},
+            **more,
+        )
+        return checkout.open_session(self.book, request, self.sandbox.checkout_page())
+
+    def subscribe(self, price: Price | None = None, card: str = "pays", **more: Any) -> Subscription:
+        paid = self.account.pay(self.session(price or self.price(), **more).id, card)
+        return self.book.get(Subscription, paid.subscription or "")
+
+    def now(self, subscription: Subscription) -> Subscription:
+        return self.book.get(Subscription, subscription.id)
+
+    def advance(self, *, days: int = 0, seconds: int = 0) -> None:
+        self.clock.set_to(self.sandbox.clock.now())  # each thing that happened took a microsecond
+        self.clock.advance(days=days, seconds=seconds)
+        self.sandbox.catch_up()
+
+    def invoices(self) -> list[Invoice]:
+        return list(self.book.all(Invoice))
+
+
+def days_of(invoices: list[Invoice]) -> list[str]:
+    return [f"{to_datetime(one.lines[0].period_start or Instant(0)):%m-%d}" for one in invoices]
+
+
+def test_f69_periods_are_counted_from_the_anchor_so_month_ends_do_not_drift() -> None:
+    shop = Shop()
+    shop.subscribe()
+    shop.advance(days=150)
+    assert days_of(shop.invoices()) == ["01-31", "02-28", "03-31", "04-30", "05-31", "06-30"]
+    ends = [one.lines[0].period_end for one in shop.invoices()]
+    starts = [one.lines[0].period_start for one in shop.invoices()]
+    assert ends[:-1] == starts[1:]
+
+
+def test_f70_a_year_from_a_leap_day() -> None:
+    shop = Shop(instant(datetime(2028, 2, 29, tzinfo=UTC)))
+    shop.subscribe(shop.price(interval="year"))
+    shop.advance(days=4 * 366)
+    assert days_of(shop.invoices()) == ["02-29", "02-28", "02-28", "02-28", "02-29"]
+
+
+def test_what_falls_due_happens_at_its_own_instant_whenever_somebody_looks() -> None:
+    one, two = Shop(), Shop()
+    for shop in (one, two):
+        shop.subscribe()
+        shop.session(shop.price(900))
+    one.advance(days=90)
+    for _ in range(90):
+        two.advance(days=1)
+    assert [event.body for event in one.book.events] == [event.body for event in two.book.events]
+
+
+def test_stamps_are_unique_and_equal_to_their_events() -> None:
+    shop = Shop()
+    shop.subscribe(trial_days=3)
+    shop.advance(days=70)
+    stamps = [event.created for event in shop.book.events]
+    assert stamps == sorted(set(stamps))
+    for event in shop.book.events:
+        body = json.loads(event.body)
+        assert body["created"] == body["data"]["object"]["updated"] == event.created
+
+
+def test_a_trial_ends_in_a_charge_and_anchors_the_calendar() -> None:
+    shop = Shop()
+    trial = shop.subscribe(trial_days=14)
+    assert (trial.status, shop.invoices()[0].total, shop.invoices()[0].lines[0].trial) == (
+        "trialing",
+        0,
+        True,
+    )
+    shop.advance(days=14)
+    running = shop.now(trial)
+    assert (running.status, running.period_start) == ("active", trial.trial_end)
+    assert [one.total for one in shop.invoices()] == [0, 1_200]
+    shop.advance(days=60)
+    assert days_of(shop.invoices()) == ["01-31", "02-14", "03-14", "04-14"]
+
+
+def test_a_session_expires_at_its_own_instant_and_takes_no_money_then() -> None:
+    shop = Shop()
+    session = shop.session(shop.price(), expires_in_seconds=3_600)
+    shop.clock.set_to(Instant(session.expires_at - 1))
+    shop.sandbox.catch_up()
+    assert shop.book.get(Session, session.id).status == "open"
+    shop.clock.set_to(session.expires_at)
+    with pytest.raises(Refusal) as refused:
+        shop.account.pay(session.id, "pays")
+    assert refused.value.code == "wrong_state"
+    expired = shop.book.get(Session, session.id)
+    assert (expired.status, expired.updated) == ("expired", session.expires_at)
+    assert shop.invoices() == []
+
+
+def test_f45_a_session_is_paid_once() -> None:
+    shop = Shop()
+    session = shop.session(shop.price(500, None))
+    shop.account.pay(session.id, "pays")
+    with pytest.raises(Refusal):
+        shop.account.pay(session.id, "pays")
+    assert [one.amount_paid for one in shop.invoices()] == [500]
+
+
+@pytest.mark.parametrize(
+    ("card", "code"),
+    [
+        ("declined", "card_declined"),
+        ("insufficient_funds", "insufficient_funds"),
+        ("expired_card", "expired_card"),
+        ("challenge", "authentication_required"),
+        ("no such card", "invalid_request"),
+    ],
+)
+def test_a_card_that_does_not_pay_leaves_the_session_open(card: str, code: str) -> None:
+    shop = Shop()
+    session = shop.session(shop.price())
+    with pytest.raises(Refusal) as refused:
+        shop.account.pay(session.id, card)
+    assert refused.value.code == code
+    assert (shop.book.get(Session, session.id).status, shop.invoices()) == ("open", [])
+    shop.account.pay(session.id, "challenge", authenticated=True)
+    assert shop.book.get(Session, session.id).last_error is None
+
+
+def test_a_renewal_that_fails_is_tried_again_and_then_given_up() -> None:
+    shop = Shop()
+    bought = shop.subscribe(card="fails_later")
+    shop.advance(days=28)
+    failed = shop.invoices()[1]
+    assert (shop.now(bought).status, failed.status, failed.attempts) == ("past_due", "open", 1)
+    assert failed.next_attempt_at == bought.period_end + RETRY_DAYS[0] * DAY
+    for number, days in enumerate(RETRY_DAYS, start=2):
+        assert shop.now(bought).status == "past_due"
+        shop.advance(days=days)
+        assert shop.invoices()[1].attempts == number
+    assert (shop.now(bought).status, shop.invoices()[1].status) == ("canceled", "uncollectible")
+    assert shop.now(bought).ended_at == bought.period_end + sum(RETRY_DAYS) * DAY
+    shop.advance(days=60)
+    assert len(shop.invoices()) == 2
+
+
+def test_a_better_card_heals_a_failed_renewal() -> None:
+    shop = Shop()
+    bought = shop.subscribe(card="fails_later")
+    shop.advance(days=28)
+    TRIGGERS["payment.recovered"](shop.book, "")
+    assert (shop.now(bought).status, shop.invoices()[1].amount_paid) == ("active", 1_200)
+    shop.advance(days=31)
+    assert [one.status for one in shop.invoices()] == ["paid", "paid", "paid"]
+
+
+def test_an_upgrade_is_charged_for_what_is_left_of_the_period() -> None:
+    shop = Shop(instant(datetime(2026, 4, 1, tzinfo=UTC)))
+    bought = shop.subscribe()
+    shop.advance(days=15)
+    changed = subscriptions.change(shop.book, bought.id, price=shop.price(3_600).id, quantity=2)
+    bill = shop.invoices()[-1]
+    assert (bill.billing_reason, bill.status) == ("subscription_update", "paid")
+    assert [line.proration for line in bill.lines] == [True, True]
+    assert bill.total == sum(line.amount for line in bill.lines) == bill.amount_paid
+    assert abs(bill.total - (7_200 - 1_200) // 2) <= 1
+    assert (changed.period_end, changed.items[0].quantity) == (bought.period_end, 2)
+    shop.advance(days=15)
+    assert shop.invoices()[-1].total == 7_200
+
+
+def test_a_downgrade_pays_nothing_out_and_another_interval_begins_anew() -> None:
+    shop = Shop()
+    bought = shop.subscribe()
+    subscriptions.change(shop.book, bought.id, price=shop.price(300).id, quantity=1)
+    assert len(shop.invoices()) == 1
+    shop.advance(days=3)
+    yearly = subscriptions.change(shop.book, bought.id, price=shop.price(9_000, "year").id, quantity=1)
+    assert yearly.period_start == shop.invoices()[-1].lines[1].period_start
+    assert to_datetime(yearly.period_end).year == 2027
+    for wrong in (shop.price(500, None), shop.price(500, currency="EUR")):
+        with pytest.raises(Refusal):
+            subscriptions.change(shop.book, bought.id, price=wrong.id, quantity=1)
+
+
+def test_a_change_that_cannot_be_paid_changes_nothing() -> None:
+    shop = Shop()
+    bought = shop.subscribe(card="fails_later")
+    events = shop.book.newest_event()
+    dear = shop.price(9_000)
+    with pytest.raises(Refusal) as refused:
+        subscriptions.change(shop.book, bought.id, price=dear.id, quantity=1)
+    assert refused.value.status == 402
+    assert shop.now(bought).items == bought.items
+    assert shop.book.newest_event() == events + 1  # the price
+
+
+def test_cancelling_voids_what_is_open() -> None:
+    shop = Shop()
+    bought = shop.subscribe(card="fails_later")
+    shop.advance(days=28)
+    subscriptions.cancel(shop.book, bought.id, at_period_end=False)
+    assert (shop.now(bought).status, shop.invoices()[1].status) == ("canceled", "void")
+    with pytest.raises(Refusal):
+        subscriptions.cancel(shop.book, bought.id, at_period_end=True)
+    with pytest.raises(Refusal):
+        subscriptions.uncancel(shop.book, bought.id)
+
+
+def test_i06_refunds_never_exceed_what_was_paid() -> None:
+    shop = Shop()
+    shop.subscribe()
+    invoice = shop.invoices()[0].id
+    refunds.refund(shop.book, invoice, 700)
+    with pytest.raises(Refusal):
+        refunds.refund(shop.book, invoice, 501)
+    assert refunds.refund(shop.book, invoice, None).amount == 500
+    for amount in (None, 1):
+        with pytest.raises(Refusal):
+            refunds.refund(shop.book, invoice, amount)
+    assert sum(one.amount for one in shop.book.all(Refund)) == 1_200
+
+
+def ask(shop: Shop, key: str, amount: int, *, path: str = "/v1/refunds") -> Answer:
+    invoice = shop.invoices()[0].id
+    body = json.dumps({"invoice": invoice, "amount": amount}).encode()
+
+    def act() -> Refund:
+        request = read(body, MakeRefund)
+        return refunds.refund(shop.book, request.invoice, request.amount)
+
+    return shop.account.command(path, body, key, act)
+
+
+def test_f38_a_key_is_answered_once_refusals_included() -> None:
+    shop = Shop()
+    shop.subscribe()
+    first = ask(shop, "k1", 700)
+    assert (first.status, ask(shop, "k1", 700)) == (200, first)
+    refused = ask(shop, "k2", 900)
+    assert (refused.status, ask(shop, "k2", 900)) == (400, refused)
+    assert len(list(shop.book.all(Refund))) == 1
+
+
+def test_f37_a_key_is_of_one_request() -> None:
+    shop = Shop()
+    shop.subscribe()
+    ask(shop, "k1", 700)
+    for answer in (ask(shop, "k1", 100), ask(shop, "k1", 700, path="/v1/other")):
+        assert (answer.status, json.loads(answer.body)["error"]["code"]) == (409, "idempotency_key_reused")
+    assert len(list(shop.book.all(Refund))) == 1
+
+
+def test_a_request_that_made_no_sense_leaves_its_key_free() -> None:
+    shop = Shop()
+    shop.subscribe()
+    assert ask(shop, "k1", -5).status == 400
+    assert ask(shop, "k1", 700).status == 200
+
+
+def test_f36_a_key_is_forgotten_after_a_day() -> None:
+    shop = Shop()
+    shop.subscribe()
+    ask(shop, "k1", 100)
+    kept = shop.sandbox.clock.now()
+    shop.clock.set_to(Instant(kept + DAY - 1))
+    ask(shop, "k1", 100)
+    assert len(list(shop.book.all(Refund))) == 1
+    shop.clock.set_to(Instant(kept + DAY))
+    ask(shop, "k1", 100)
+    assert len(list(shop.book.all(Refund))) == 2
+
+
+def listed(shop: Shop, limit: int, metadata: Mapping[str, str] | None = None) -> list[list[str]]:
+    pages, after = [], ""
+    while True:
+        page = shop.book.page(Price, after=after, limit=limit, metadata=metadata or {}, keep=lambda one: True)
+        pages.append([json.loads(bytes(row))["id"] for row in page.data])
+        if page.next_cursor is None:
+            return pages
+        after = page.next_cursor
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20])
+def test_f31_pages_hold_each_object_once(count: int) -> None:
+    shop = Shop()
+    made = [shop.price(number).id for number in range(count)]
+    pages = listed(shop, 10)
+    assert [one for page in pages for one in page] == made
+    assert [len(page) for page in pages[:-1]] == [10] * (len(pages) - 1)
+    assert len(pages) == max(1, -(-count // 10))
+
+
+def test_a_page_can_be_of_some_metadata_only() -> None:
+    shop = Shop()
+    for number in range(6):
+        request = MakePrice("App", 100, "USD", metadata={"a": str(number % 2), "b": "x"})
+        making.make_price(shop.book, request)
+    assert [len(page) for page in listed(shop, 2, {"a": "1"})] == [2, 1]
+    assert [len(page) for page in listed(shop, 2, {"a": "1", "b": "y"})] == [0]
+
+
+def test_a_cursor_of_nothing_is_refused() -> None:
+    shop = Shop()
+    with pytest.raises(Refusal):
+        shop.book.page(Price, after="price_none", limit=1, metadata={}, keep=lambda one: True)
+    with pytest.raises(Refusal):
+        shop.book.event_page(after="evt_none", limit=1)
+
+
+def test_old_events_are_forgotten_and_the_others_stay_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("purchase_sandbox.account.book.EVENTS_KEPT_MAX", 5)
+    shop = Shop()
+    made = [shop.price(number) for number in range(20)]
+    events = shop.book.events
+    assert [one.about for one in events] == [one.id for one in made[-5:]]
+    assert shop.book.event(events[2].id) == events[2]
+    assert [
+        json.loads(bytes(row))["id"] for row in shop.book.event_page(after=events[1].id, limit=2).data
+    ] == [
+        events[2].id,
+        events[3].id,
+    ]
+    assert shop.book.events_since(shop.book.newest_event() - 1) == events[-1:]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"unit_amount": -1},
+        {"unit_amount": 1.5},
+        {"unit_amount": True},
+        {"unit_amount": "100"},
+        {"unit_amount": 10**12 + 1},
+        {"currency": "usd"},
+        {"currency": "XXX"},
+        {"currency": "USD\n"},
+        {"interval": "fortnight"},
+        {"interval_count": 0},
+        {"product_name": ""},
+        {"product_name": "a\x00b"},
+        {"metadata": {"k": "v" * 501}},
+        {"metadata": {"k" * 41: "v"}},
+        {"metadata": {str(number): "v" for number in range(51)}},
+        {"surprise": 1},
+    ],
+)
+def test_prices_that_make_no_sense_are_refused(fields: dict[str, object]) -> None:
+    shop = Shop()
+    body = {"product_name": "App", "unit_amount": 100, "currency": "USD", **fields}
+    with pytest.raises(Refusal) as refused:
+        making.make_price(shop.book, read(json.dumps(body).encode(), MakePrice))
+    assert refused.value.status == 400
+    assert list(shop.book.all(Price)) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "//evil.example",
+        "/thanks",
+        "https:evil",
+        "ftp://shop.example/",
+        "http://user@shop.example/",
+        "http://shop.example\\@evil.example/",
+        "http://evil;script-src/",
+        "http://shop.example/a b",
+        "http://shop.example/\n",
+        "http://",
+        "http://[::1",
+    ],
+)
+def test_t05_addresses_that_are_no_web_pages_are_refused(url: str) -> None:
+    shop = Shop()
+    good = shop.session(shop.price(), expires_in_seconds=60)
+    request = MakeSession("subscription", good.price, shop.customer, url, "http://127.0.0.1/")
+    for one in (request, MakeSession("subscription", good.price, shop.customer, "http://127.0.0.1/", url)):
+        with pytest.raises(Refusal):
+            checkout.open_session(shop.book, one, "http://127.0.0.1/checkout/")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "expected"),
+    [
+        ("checkout.paid", ["invoice.paid", "checkout.session.completed"]),
+        ("checkout.expired", ["checkout.session.expired"]),
+        ("payment.failed", ["invoice.payment_failed", "subscription.renewed"]),
+        ("subscription.renewed", ["invoice.paid", "subscription.renewed"]),
+        ("subscription.canceled", ["subscription.canceled"]),
+        ("refund.created", ["refund.created"]),
+    ],
+)
+def test_an_event_by_hand_really_happens(trigger: str, expected: list[str]) -> None:
+    shop = Shop()
+    shop.subscribe()
+    shop.session(shop.price(500, None))
+    before = shop.book.newest_event()
+    TRIGGERS[trigger](shop.book, "")
+    assert [one.type for one in shop.book.events_since(before)] == expected
+
+
+def test_an_event_by_hand_needs_something_to_happen_to() -> None:
+    shop = Shop()
+    for trigger in TRIGGERS.values():
+        with pytest.raises(Refusal):
+            trigger(shop.book, "")
+
+
+def test_metadata_travels_to_everything_that_a_checkout_makes() -> None:
+    shop = Shop()
+    shop.subscribe()
+    shop.advance(days=40)
+    refunds.refund(shop.book, shop.invoices()[1].id, 100)
+    made: list[Thing] = [*shop.book.all(Subscription), *shop.invoices(), *shop.book.all(Refund)]
+    assert len(made) == 4
+    assert {one.metadata["purchase_intent"] for one in made} == {"intent_1"}
+
+
+def test_the_clock_follows_its_base_and_only_ever_gains() -> None:
+    base = ManualClock(START)
+    sandbox = Sandbox(clock=base, ids=SeededIds(1))
+    sandbox.advance(3 * HOUR)
+    assert sandbox.clock.now() == START + 3 * HOUR
+    base.advance(seconds=5)
+    assert sandbox.clock.now() == START + 3 * HOUR + 5 * SECOND
+    stamp = sandbox.clock.stamp()
+    base.set_to(START)  # set back, as real clocks are
+    assert sandbox.clock.now() == stamp
+    assert sandbox.clock.stamp() == stamp + 1
+
+
+def test_objects_do_not_change_under_those_who_hold_them() -> None:
+    shop = Shop()
+    bought = shop.subscribe()
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        bought.status = "canceled"  # type: ignore[misc]
