@@ -14,7 +14,7 @@ import purchase_core
 
 ROOT = Path(purchase_core.__file__).parent
 HEAVY = (
-    "sqlite3", "aiosqlite", "sqlalchemy", "greenlet", "httpx", "httpcore", "h11", "requests", "urllib3", "ssl",
+    "sqlite3", "aiosqlite", "sqlalchemy", "greenlet", "httpx", "httpcore", "h11", "requests", "ssl",
     "http.client", "http.server", "stripe", "starlette", "fastapi", "flask", "django", "uvicorn", "jinja2",
     "click", "rich", "multiprocessing", "subprocess", "concurrent.futures.process",
     "concurrent.futures.thread", "pytest", "hypothesis", "purchase_core.testing", "purchase_core.cli",

@@ -31,12 +31,11 @@ def return_url(name: str, url: str) -> str:
         )
     if any(not "!" <= character <= "~" or character in _REFUSED for character in url):
         raise InvalidArgument(f"{name} holds a blank, a control character, a backslash or a quotation mark")
-    scheme, separator, _ = url.partition("://")
     try:
         parts = urlsplit(url)
     except ValueError:
         raise InvalidArgument(f"{name} is no URL") from None
-    host = _host(parts.netloc.lower()) if separator and parts.scheme == scheme.lower() else ""
+    host = _host(parts.netloc.lower())
     if not host:
         raise InvalidArgument(f"{name} must be https://, a plain host, and a path; no user, no encoded host")
     if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK):

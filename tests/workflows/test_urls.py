@@ -95,6 +95,12 @@ def test_t5_whatever_passes_has_one_reading(url: str) -> None:
     assert urlsplit(passed).hostname == host.strip("[]").lower()
 
 
+def test_who_writes_another_alphabet_is_told_how() -> None:
+    with pytest.raises(InvalidArgument, match="is not ASCII") as told:
+        return_url("success_url", "https://m\u00fcller.example/")
+    assert told.value.hint == "Write hosts in punycode, and paths percent-encoded."
+
+
 # --- T16: no input makes a regular expression work long --------------------------------------------
 
 
