@@ -50,6 +50,7 @@ class EmbeddedServer:
             self._app,
             lifespan="off",
             log_config=None,
+            ws="none",
             server_header=False,
             timeout_graceful_shutdown=STOP_SECONDS_MAX,
         )
