@@ -114,7 +114,7 @@ def with_times(document: dict[str, object]) -> dict[str, object]:
 def _with_time(name: str, value: object) -> object:
     if isinstance(value, dict):
         return with_times(value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_with_time("", one) for one in value]
     timed = name in ("at", "valid_until") or name.endswith(("_at", "_start", "_end"))
     return time_of(Instant(value)) if timed and isinstance(value, int) else value
