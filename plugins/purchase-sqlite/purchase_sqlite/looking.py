@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from purchase_core.ports.store import Question, View
 from purchase_sql import decode
 from purchase_sql.decode import Record
@@ -25,10 +27,19 @@ def look(texts: Texts, execute: Execute, question: Question) -> View:
         if question.prices:
             prices = execute(texts.look_prices, (pair_list(question.prices),)).fetchall()
     finally:
-        execute("COMMIT", ())
+        _end(execute)
     return View(
         {record[0]: decode.reference(record) for record in references},
         {(record[0], record[1]): decode.price(record) for record in prices},
         decode.lanes(found_lanes),
         {record[0]: decode.cluster(record) for record in clusters},
     )
+
+
+def _end(execute: Execute) -> None:
+    """End the read transaction, whatever happens: every later look would begin one within it."""
+    try:
+        execute("COMMIT", ())
+    except sqlite3.Error:
+        execute("ROLLBACK", ())
+        raise
