@@ -33,7 +33,7 @@ from purchase_core.testing.clocks import ManualClock
 from .account.account import Account
 from .account.cards import GOOD_CARD
 from .adapter import SandboxProvider
-from .chaos import Chaos, Fault
+from .chaos import CERTAIN_PPM, Chaos, Fault
 from .client import SandboxClient
 from .config import SandboxConfig
 from .sandbox import DEFAULT_ACCOUNT, Sandbox
@@ -98,6 +98,16 @@ class SandboxHarness:
         if self.server:
             await self.server.stop()
 
+    @property
+    def chaos(self) -> Chaos:
+        """What goes wrong with calls and webhooks: `chaos.set(Fault.BUSY, CERTAIN_PPM)`, `chaos.clear()`."""
+        return self.sandbox.chaos
+
+    @property
+    def url(self) -> str:
+        """What `base_url` of a connection must be; with `loopback=True`, somebody listens there."""
+        return self.sandbox.base_url
+
     def open(
         self,
         connection: Connection | None = None,
@@ -115,7 +125,7 @@ class SandboxHarness:
         return provider
 
     async def pay(self, session: str, card: str = GOOD_CARD) -> None:
-        """The buyer pays on the hosted page. Raises Refusal if the page takes no payment."""
+        """The buyer pays, as on the hosted page. Raises Refusal if the page would take no payment."""
         self.account.pay(session, card, authenticated=True)
 
     def advance(self, *, days: int = 0, seconds: int = 0) -> Instant:
@@ -170,6 +180,7 @@ async def no_pause(seconds: float) -> None:
 
 __all__ = [
     "API_KEY",
+    "CERTAIN_PPM",
     "CONNECTION",
     "WEBHOOK_SECRET",
     "Chaos",
