@@ -38,6 +38,7 @@ from purchase_sandbox.account.objects import Customer, Price, Session, Subscript
 from purchase_sandbox.adapter import SandboxProvider
 from purchase_sandbox.chaos import CERTAIN_PPM, Chaos, Fault
 from purchase_sandbox.config import CAPABILITIES
+from purchase_sandbox.sandbox import DEFAULT_ACCOUNT
 from purchase_sandbox.signature import signed_headers
 from purchase_sandbox.testing import WEBHOOK_SECRET, SandboxHarness, Webhook
 from purchase_sqlite.config import SqliteConfig
@@ -45,6 +46,7 @@ from purchase_sqlite.store import SqliteStore
 from purchase_sqlite.writer import Recorder
 
 T = TypeVar("T")
+Made = TypeVar("Made", bound=Thing)
 
 START = Instant(1_790_000_000 * SECOND)
 SUCCESS, CANCEL = "https://shop.example/thanks", "https://shop.example/cart"
@@ -75,6 +77,8 @@ class Shop:
         *,
         catalog: Catalog = CATALOG,
         project: str = "shop",
+        name: str = "sandbox",
+        account: str = DEFAULT_ACCOUNT,
         secrets: Sequence[Secret] = (WEBHOOK_SECRET,),
         chaos: Chaos | None = None,
         loopback: bool = False,
@@ -90,9 +94,14 @@ class Shop:
         self.database = MemoryDatabase() if database is None else database
         self.catalog = catalog
         self.manual = ManualClock(START)
-        self.connection = Connection("sandbox", "sandbox", "test", project, "development")
+        self.connection = Connection(name, "sandbox", "test", project, "development")
         self.harness = harness or SandboxHarness(
-            self.manual, connection=self.connection, secrets=secrets, chaos=chaos, loopback=loopback
+            self.manual,
+            connection=self.connection,
+            secrets=secrets,
+            account=account,
+            chaos=chaos,
+            loopback=loopback,
         )
         self.clock = self.harness.clock
         self.account = self.harness.account
@@ -110,7 +119,7 @@ class Shop:
         if self._own_harness:
             await self._stack.enter_async_context(self.harness)
         self.billing = await self.another()
-        provider = self.billing.connections["sandbox"]
+        provider = self.billing.connections[self.connection.name]
         assert isinstance(provider, SandboxProvider)
         self.provider = provider
         return self
@@ -128,7 +137,7 @@ class Shop:
         config: dict[str, object] = {
             "project": self.connection.project,
             "connections": {
-                "sandbox": {
+                self.connection.name: {
                     "plugin": "sandbox",
                     "mode": "test",
                     "api_key": "env:KEY",
@@ -198,7 +207,7 @@ class Shop:
     ) -> DeliveryReceipt:
         """Take one delivery, signed now unless it comes with headers."""
         signed = self.harness.sign(body) if headers is None else headers
-        return await (billing or self.billing).webhooks.receive("sandbox", body, signed)
+        return await (billing or self.billing).webhooks.receive(self.connection.name, body, signed)
 
     async def deliver(self, webhooks: Sequence[Webhook] | None = None) -> list[DeliveryReceipt]:
         """Take these webhooks, or all that were sent since last time."""
@@ -220,7 +229,7 @@ class Shop:
 
     # --- what there is -----------------------------------------------------------------------
 
-    def made(self, kind: type[Thing]) -> list[Thing]:
+    def made(self, kind: type[Made]) -> list[Made]:
         """Everything of a kind at the provider."""
         return list(self.account.book.all(kind))
 
