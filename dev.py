@@ -80,11 +80,12 @@ def fingerprint(level: str) -> str:
 
 
 def check() -> int:
-    """Lint, format, types, boundaries, dependencies: all of them, and then whether any was unhappy."""
+    """Lint, layout, types, boundaries: all of them, and then whether any was unhappy."""
     sources = ["purchase_core", "plugins", "contract_tests", "tests", "benchmarks", "examples", "dev.py"]
     present = [source for source in sources if (ROOT / source).exists()]
     commands = [
         [BIN / "ruff", "check", *present],
+        [BIN / "ruff", "format", "--check", "--quiet", *present],
         [BIN / "mypy"],
         [BIN / "lint-imports"],
     ]

@@ -95,10 +95,11 @@ def test_a_slow_read_does_not_hide_a_commit_that_overtook_it() -> None:
                     return found
 
                 with patch.object(shop.billing.store, "lane", hanging):
+                    shop.billing.customers._cache.clear()  # so that it must read
                     slow = asyncio.create_task(shop.rights())
                     await reached.wait()
-                    go_on.set()
                     await shop.take(webhook.body, webhook.headers)
+                    go_on.set()
                     await slow
                 assert await shop.rights() == await (await shop.another()).customers.entitlements("ana")
             assert (await shop.rights()).has("export")
