@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
 import msgspec
 
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.bodies import (
+    Body,
     DisputeSeen,
     IntentPlaced,
     InvoiceSeen,
@@ -22,11 +23,9 @@ from purchase_core.facts.lots import lot_rows
 from purchase_core.facts.reading import EXCESS, MATCHED, MISMATCHED, Reading
 from purchase_core.facts.register import Register
 from purchase_core.facts.rows import (
-    CaseRow,
     DisputeRow,
     IntentRow,
     InvoiceRow,
-    LotRow,
     PurchaseRow,
     RefundRow,
     Row,
@@ -37,23 +36,16 @@ from purchase_core.facts.rows import (
 def derive(cluster: Cluster, offers: Mapping[str, OfferVersion]) -> dict[tuple[type[Row], str], Row]:
     """The rows of one cluster, by (table, key). `offers` holds every version that the cluster names."""
     reading = Reading(cluster)
-    rows: dict[tuple[type[Row], str], Row] = {}
-    tables: tuple[Callable[[Reading], Iterable[Row]], ...] = (
-        _intents,
-        _subscriptions,
-        _invoices,
-        _refunds,
-        _disputes,
-        _purchases,
-    )
-    for rows_of_table in tables:
-        for row in rows_of_table(reading):
-            rows[type(row), row.key] = row
-    for lot in lot_rows(reading, offers):
-        rows[LotRow, lot.key] = lot
-    for case in case_rows(reading):
-        rows[CaseRow, case.key] = case
-    return rows
+    rows: list[Row] = []
+    for one in reading.registers:
+        body = one.newest.body
+        row_of = _ROW_OF.get(type(body))
+        if row_of is not None:
+            rows.append(row_of(reading, one, body))
+    rows += _purchases(reading)
+    rows += lot_rows(reading, offers)
+    rows += case_rows(reading)
+    return {(type(row), row.key): row for row in rows}
 
 
 def versions_named(cluster: Cluster) -> frozenset[str]:
@@ -72,120 +64,115 @@ def _connection(one: Register) -> str:
     return one.object.split(":", 2)[1]
 
 
-def _intents(reading: Reading) -> Iterator[IntentRow]:
-    for one, placed in reading.of(IntentPlaced):
-        primary = placed is reading.intent
-        settled_by = reading.settled_by if primary else ""
-        wrong = primary and any(match == MISMATCHED for match, _ in reading.invoice_verdicts.values())
-        attempt = (
-            next((made for made in reading.attempts if made.status == "current"), None) if primary else None
-        )
-        yield IntentRow(
-            key=one.object,
-            lane=reading.cluster.lane,
-            root=reading.cluster.root,
-            customer=placed.customer,
-            offer=placed.offer,
-            version=placed.version,
-            product=placed.product,
-            quantity=placed.quantity,
-            unit_amount=placed.unit_amount,
-            currency=placed.currency,
-            trial_days=placed.trial_days,
-            status="settled" if settled_by else "mismatched" if wrong else "open",
-            settled_by=settled_by,
-            connection=attempt.connection if attempt else "",
-            session=attempt.session if attempt else "",
-            placed_at=one.newest.order,
-        )
+def _intent(reading: Reading, one: Register, placed: IntentPlaced) -> IntentRow:
+    primary = placed is reading.intent
+    settled_by = reading.settled_by if primary else ""
+    wrong = primary and any(match == MISMATCHED for match, _ in reading.invoice_verdicts.values())
+    attempts = (made for made in reading.attempts if primary and made.status == "current")
+    attempt = next(attempts, None)
+    return IntentRow(
+        key=one.object,
+        lane=reading.cluster.lane,
+        root=reading.cluster.root,
+        customer=placed.customer,
+        offer=placed.offer,
+        version=placed.version,
+        product=placed.product,
+        quantity=placed.quantity,
+        unit_amount=placed.unit_amount,
+        currency=placed.currency,
+        trial_days=placed.trial_days,
+        status="settled" if settled_by else "mismatched" if wrong else "open",
+        settled_by=settled_by,
+        connection=attempt.connection if attempt else "",
+        session=attempt.session if attempt else "",
+        placed_at=one.newest.order,
+    )
 
 
-def _subscriptions(reading: Reading) -> Iterator[SubscriptionRow]:
-    for one, seen in reading.of(SubscriptionSeen):
-        base = seen.items[0] if seen.items else None
-        bound, _ = reading.subscription_verdicts[one.object]
-        items = [[item.version, item.quantity, item.price, item.unit_amount] for item in seen.items]
-        yield SubscriptionRow(
-            key=one.object,
-            lane=reading.cluster.lane,
-            root=reading.cluster.root,
-            connection=_connection(one),
-            provider_id=seen.id,
-            provider_customer=seen.customer,
-            intent=reading.intent.id if reading.intent else seen.intent,
-            status=seen.status,
-            bound=bound,
-            contested=one.contested,
-            version=base.version if base else "",
-            quantity=base.quantity if base else 0,
-            unit_amount=base.unit_amount if base else 0,
-            currency=base.currency if base else "",
-            items=msgspec.json.encode(items).decode(),
-            started_at=seen.started_at,
-            period_start=seen.period_start,
-            period_end=seen.period_end,
-            trial_end=seen.trial_end,
-            cancel_at=seen.cancel_at,
-            ended_at=seen.ended_at,
-            seen_at=one.newest.order,
-        )
+def _subscription(reading: Reading, one: Register, seen: SubscriptionSeen) -> SubscriptionRow:
+    base = seen.items[0] if seen.items else None
+    bound, _ = reading.subscription_verdicts[one.object]
+    items = [[item.version, item.quantity, item.price, item.unit_amount] for item in seen.items]
+    return SubscriptionRow(
+        key=one.object,
+        lane=reading.cluster.lane,
+        root=reading.cluster.root,
+        connection=_connection(one),
+        provider_id=seen.id,
+        provider_customer=seen.customer,
+        intent=reading.intent.id if reading.intent else seen.intent,
+        status=seen.status,
+        bound=bound,
+        contested=one.contested,
+        version=base.version if base else "",
+        quantity=base.quantity if base else 0,
+        unit_amount=base.unit_amount if base else 0,
+        currency=base.currency if base else "",
+        items=msgspec.json.encode(items).decode(),
+        started_at=seen.started_at,
+        period_start=seen.period_start,
+        period_end=seen.period_end,
+        trial_end=seen.trial_end,
+        cancel_at=seen.cancel_at,
+        ended_at=seen.ended_at,
+        seen_at=one.newest.order,
+    )
 
 
-def _invoices(reading: Reading) -> Iterator[InvoiceRow]:
-    for one, seen in reading.of(InvoiceSeen):
-        yield InvoiceRow(
-            key=one.object,
-            lane=reading.cluster.lane,
-            root=reading.cluster.root,
-            connection=_connection(one),
-            provider_id=seen.id,
-            provider_customer=seen.customer,
-            subscription=seen.subscription,
-            intent=reading.intent.id if reading.intent else seen.intent,
-            reason=seen.reason,
-            status=seen.status,
-            match=reading.invoice_verdicts[one.object][0],
-            contested=one.contested,
-            currency=seen.currency,
-            total=seen.total,
-            paid=seen.paid,
-            refunded=reading.refunded(one.object),
-            disputed=reading.disputed(one.object) + reading.lost(one.object),
-            paid_at=seen.paid_at,
-            seen_at=one.newest.order,
-        )
+def _invoice(reading: Reading, one: Register, seen: InvoiceSeen) -> InvoiceRow:
+    back = reading.money_back(one.object)
+    return InvoiceRow(
+        key=one.object,
+        lane=reading.cluster.lane,
+        root=reading.cluster.root,
+        connection=_connection(one),
+        provider_id=seen.id,
+        provider_customer=seen.customer,
+        subscription=seen.subscription,
+        intent=reading.intent.id if reading.intent else seen.intent,
+        reason=seen.reason,
+        status=seen.status,
+        match=reading.invoice_verdicts[one.object][0],
+        contested=one.contested,
+        currency=seen.currency,
+        total=seen.total,
+        paid=seen.paid,
+        refunded=back.refunded,
+        disputed=back.disputed + back.lost,
+        paid_at=seen.paid_at,
+        seen_at=one.newest.order,
+    )
 
 
-def _refunds(reading: Reading) -> Iterator[RefundRow]:
-    for one, seen in reading.of(RefundSeen):
-        yield RefundRow(
-            key=one.object,
-            lane=reading.cluster.lane,
-            root=reading.cluster.root,
-            connection=_connection(one),
-            provider_id=seen.id,
-            invoice=seen.invoice,
-            status=seen.status,
-            currency=seen.currency,
-            amount=seen.amount,
-            seen_at=one.newest.order,
-        )
+def _refund(reading: Reading, one: Register, seen: RefundSeen) -> RefundRow:
+    return RefundRow(
+        key=one.object,
+        lane=reading.cluster.lane,
+        root=reading.cluster.root,
+        connection=_connection(one),
+        provider_id=seen.id,
+        invoice=seen.invoice,
+        status=seen.status,
+        currency=seen.currency,
+        amount=seen.amount,
+        seen_at=one.newest.order,
+    )
 
 
-def _disputes(reading: Reading) -> Iterator[DisputeRow]:
-    for one, seen in reading.of(DisputeSeen):
-        yield DisputeRow(
-            key=one.object,
-            lane=reading.cluster.lane,
-            root=reading.cluster.root,
-            connection=_connection(one),
-            provider_id=seen.id,
-            invoice=seen.invoice,
-            status=seen.status,
-            currency=seen.currency,
-            amount=seen.amount,
-            seen_at=one.newest.order,
-        )
+def _dispute(reading: Reading, one: Register, seen: DisputeSeen) -> DisputeRow:
+    return DisputeRow(
+        key=one.object,
+        lane=reading.cluster.lane,
+        root=reading.cluster.root,
+        connection=_connection(one),
+        provider_id=seen.id,
+        invoice=seen.invoice,
+        status=seen.status,
+        currency=seen.currency,
+        amount=seen.amount,
+        seen_at=one.newest.order,
+    )
 
 
 def _purchases(reading: Reading) -> Iterator[PurchaseRow]:
@@ -194,6 +181,7 @@ def _purchases(reading: Reading) -> Iterator[PurchaseRow]:
     if intent is None or not settled_by or intent.product == "subscription":
         return
     answers = [key for key, (match, _) in reading.invoice_verdicts.items() if match in (MATCHED, EXCESS)]
+    back = [reading.money_back(key) for key in answers]
     winner = cast("InvoiceSeen", reading.cluster.registers[settled_by].newest.body)
     yield PurchaseRow(
         key=object_key("purchase", OWN, intent.id),
@@ -207,8 +195,20 @@ def _purchases(reading: Reading) -> Iterator[PurchaseRow]:
         currency=intent.currency,
         due=winner.total,
         paid=sum(cast("InvoiceSeen", reading.cluster.registers[key].newest.body).paid for key in answers),
-        refunded=sum(map(reading.refunded, answers)),
-        disputed=sum(map(reading.disputed, answers)),
-        lost=sum(map(reading.lost, answers)),
+        refunded=sum(one.refunded for one in back),
+        disputed=sum(one.disputed for one in back),
+        lost=sum(one.lost for one in back),
         purchased_at=winner.paid_at or reading.cluster.registers[settled_by].first.order,
     )
+
+
+_ROW_OF = cast(
+    "Mapping[type[Body], Callable[[Reading, Register, Body], Row]]",
+    {
+        IntentPlaced: _intent,
+        SubscriptionSeen: _subscription,
+        InvoiceSeen: _invoice,
+        RefundSeen: _refund,
+        DisputeSeen: _dispute,
+    },
+)

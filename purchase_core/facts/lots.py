@@ -69,5 +69,6 @@ def _shortfall(reading: Reading, invoice_key: str, invoice: InvoiceSeen) -> int:
         key for key, (match, _) in reading.invoice_verdicts.items() if key == invoice_key or match == "excess"
     ]
     paid = sum(seen.paid for one, seen in reading.of(InvoiceSeen) if one.object in answers)
-    back = sum(reading.refunded(key) + reading.lost(key) for key in answers)
-    return min(max(0, invoice.total - (paid - back)), invoice.total)
+    back = [reading.money_back(key) for key in answers]
+    left = paid - sum(one.refunded + one.lost for one in back)
+    return min(max(0, invoice.total - left), invoice.total)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar, cast
 
+import attrs
+
 from purchase_core.facts.bodies import (
     AttemptMade,
     Body,
@@ -31,6 +33,26 @@ EXCESS = "excess"
 ENDED_SUBSCRIPTIONS = frozenset({"canceled", "incomplete_expired"})
 
 
+@attrs.frozen
+class MoneyBack:
+    """Money of one invoice, in minor units of its currency.
+
+    `refunded` has gone back, `disputed` is held by a bank until it decides, `lost` a bank has taken back.
+    """
+
+    refunded: int = 0
+    disputed: int = 0
+    lost: int = 0
+
+
+NONE_BACK = MoneyBack()
+_MONEY_BACK: dict[tuple[type[RefundSeen | DisputeSeen], str], str] = {
+    (RefundSeen, "succeeded"): "refunded",
+    (DisputeSeen, "open"): "disputed",
+    (DisputeSeen, "lost"): "lost",
+}
+
+
 class Reading:
     """One cluster, understood. Everything is computed once, from the registers.
 
@@ -41,14 +63,15 @@ class Reading:
     `invoice_verdicts` say per invoice key how it stands to the intent, and what is wrong where it does not
     match; `subscription_verdicts` per subscription key whether it is bound, and what is wrong where not.
     `settling_invoice` is the key of the invoice that answers the intent, `settled_by` that of whatever does:
-    a paid invoice, or a subscription whose trial is confirmed; "" for none.
+    a paid invoice, or a subscription whose trial is confirmed; "" for none. `registers` are all of them,
+    by ascending key.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self.registers = [cluster.registers[key] for key in sorted(cluster.registers)]
         self._seen: dict[type, list[tuple[Register, Body]]] = {}
-        for key in sorted(cluster.registers):
-            one = cluster.registers[key]
+        for one in self.registers:
             self._seen.setdefault(type(one.newest.body), []).append((one, one.newest.body))
         placed = self.of(IntentPlaced)
         self.intent = placed[0][1] if placed else None
@@ -60,6 +83,7 @@ class Reading:
         self.settling_invoice = next(matched, "")
         self.subscription_verdicts = self._judge_subscriptions()
         self.settled_by = self._settled_by()
+        self._money_back = self._add_up_money_back()
 
     def of(self, body: type[B]) -> Sequence[tuple[Register, B]]:
         """The registers of one kind, with their newest bodies, by ascending key."""
@@ -132,36 +156,28 @@ class Reading:
             return self.settling_invoice
         return next((key for key, (bound, _) in self.subscription_verdicts.items() if bound), "")
 
-    def refunds(self, invoice_key: str) -> list[RefundSeen]:
-        """Refunds of one invoice, whatever their state."""
-        return [seen for one, seen in self.of(RefundSeen) if invoice_of(one, seen) == invoice_key]
-
-    def disputes(self, invoice_key: str) -> list[DisputeSeen]:
-        """Disputes of one invoice, whatever their state."""
-        return [seen for one, seen in self.of(DisputeSeen) if invoice_of(one, seen) == invoice_key]
-
-    def refunded(self, invoice_key: str) -> int:
-        """What has gone back for an invoice, in minor units."""
-        return self._total(invoice_key, self.refunds(invoice_key), "succeeded")
-
-    def disputed(self, invoice_key: str) -> int:
-        """What a bank holds back for an invoice while it is undecided."""
-        return self._total(invoice_key, self.disputes(invoice_key), "open")
-
-    def lost(self, invoice_key: str) -> int:
-        """What a bank has taken back for good."""
-        return self._total(invoice_key, self.disputes(invoice_key), "lost")
+    def money_back(self, invoice_key: str) -> MoneyBack:
+        """What no longer is there, or may not be for long, of what was paid for an invoice."""
+        return self._money_back.get(invoice_key, NONE_BACK)
 
     def kept(self, invoice_key: str) -> int:
         """What is still there of an invoice's payment, in minor units."""
         invoice = cast("InvoiceSeen", self.cluster.registers[invoice_key].newest.body)
-        return invoice.paid - self.refunded(invoice_key) - self.lost(invoice_key)
+        back = self.money_back(invoice_key)
+        return invoice.paid - back.refunded - back.lost
 
-    def _total(self, invoice_key: str, seen: Sequence[RefundSeen | DisputeSeen], status: str) -> int:
-        """Amounts of one status, in the invoice's currency: others cannot be added, and open a case."""
-        invoice = self.cluster.registers.get(invoice_key)
-        currency = getattr(invoice.newest.body, "currency", "") if invoice else ""
-        return sum(one.amount for one in seen if one.status == status and one.currency == currency)
+    def _add_up_money_back(self) -> dict[str, MoneyBack]:
+        """Per invoice, in its own currency: other money cannot be added to it, and opens a case."""
+        found: dict[str, MoneyBack] = {}
+        told: list[tuple[Register, RefundSeen | DisputeSeen]] = [*self.of(RefundSeen), *self.of(DisputeSeen)]
+        for one, seen in told:
+            key = invoice_of(one, seen)
+            invoice = self.cluster.registers.get(key)
+            name = _MONEY_BACK.get((type(seen), seen.status))
+            if name and invoice and getattr(invoice.newest.body, "currency", "") == seen.currency:
+                back = found.get(key, NONE_BACK)
+                found[key] = attrs.evolve(back, **{name: getattr(back, name) + seen.amount})
+        return found
 
 
 def invoice_of(one: Register, seen: RefundSeen | DisputeSeen) -> str:

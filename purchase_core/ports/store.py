@@ -134,7 +134,7 @@ class Store(ABC):
 
     @abstractmethod
     async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
-        """Take up to `limit` pending inbox rows that are due at `now` and whose lease, if any, has run out.
+        """Take up to `limit` pending inbox rows that are due at `now` and whose lease, if any, ended before.
 
         Oldest first by `available_at`. No two live claims hold one row. The fence of each returned row
         has grown by one and `attempts` by one; it is what the settlement must quote.

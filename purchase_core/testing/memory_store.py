@@ -171,7 +171,7 @@ class MemoryStore(Store):
             for row in into.deliveries.values()
             if row.state == PENDING
             and row.available_at <= now
-            and into.leases.get(row.id, NOT_LEASED) <= now
+            and into.leases.get(row.id, NOT_LEASED) < now
         ]  # fmt: skip
         free.sort(key=lambda row: (row.available_at, row.id))
         claimed = [attrs.evolve(row, fence=row.fence + 1, attempts=row.attempts + 1) for row in free[:limit]]

@@ -81,4 +81,4 @@ def _read(value: str) -> tuple[str, list[bytes]]:
 
 
 def _digest(secret: Secret, time: str, body: bytes) -> str:
-    return hmac.new(secret.reveal().encode(), f"{time}.".encode() + body, sha256).hexdigest()
+    return hmac.digest(secret.reveal().encode(), f"{time}.".encode() + body, sha256).hex()
