@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 import httpx
+import msgspec
 import pytest
 
 from purchase_core.access.rights import Rights
@@ -324,7 +325,7 @@ def test_what_arrives_doubled_late_or_only_when_sent_again_ends_the_same(tmp_pat
             assert await it.billing.webhooks.list(state="pending") == []
             await it.proved_hash()
             rows = await rows_in(it.billing.store, "customer:ana")
-            return [{**attrs.asdict(row), "seen_at": 0} for row in rows]
+            return [{**msgspec.structs.asdict(row), "seen_at": 0} for row in rows]
 
     expected = asyncio.run(ending("quiet", None))
     for seed in (1, 2):

@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-import attrs
 import msgspec
 
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import LotRow, PurchaseRow, Row, SubscriptionRow
 from purchase_core.instants import Instant
+from purchase_core.values import Value
 
 V = TypeVar("V")
 
 EXPIRED_LOTS_KEPT_SECONDS = 30 * 86_400
 
 
-@attrs.frozen
-class LiveSubscription:
+class LiveSubscription(Value, frozen=True):
     """A subscription that has not ended. `items` are (offer version, quantity), mapped ones only."""
 
     status: str
@@ -35,8 +34,7 @@ class LiveSubscription:
     ended_at: Instant | None
 
 
-@attrs.frozen
-class LivePurchase:
+class LivePurchase(Value, frozen=True):
     """A one-time purchase of which some money is left. Amounts in minor units of one currency."""
 
     version: str
@@ -45,8 +43,7 @@ class LivePurchase:
     left: int
 
 
-@attrs.frozen
-class LiveLot:
+class LiveLot(Value, frozen=True):
     """Credits that can still be spent, or are still owed."""
 
     unit: str
@@ -55,13 +52,12 @@ class LiveLot:
     expires_at: Instant | None
 
 
-@attrs.frozen
-class Live:
+class Live(Value, frozen=True):
     """Everything of one customer that is live, by row key."""
 
-    subscriptions: dict[str, LiveSubscription] = attrs.Factory(dict)
-    purchases: dict[str, LivePurchase] = attrs.Factory(dict)
-    lots: dict[str, LiveLot] = attrs.Factory(dict)
+    subscriptions: dict[str, LiveSubscription] = msgspec.field(default_factory=dict)
+    purchases: dict[str, LivePurchase] = msgspec.field(default_factory=dict)
+    lots: dict[str, LiveLot] = msgspec.field(default_factory=dict)
 
 
 EMPTY = Live()

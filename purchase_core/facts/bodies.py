@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-import attrs
-
 from purchase_core.instants import Instant
+from purchase_core.values import Value
 
 
-@attrs.frozen
-class Item:
+class Item(Value, frozen=True):
     """One item of a subscription. `version` is the offer version that `price` was made for ("" = unknown)."""
 
     price: str
@@ -26,8 +24,7 @@ class Item:
     version: str = ""
 
 
-@attrs.frozen
-class InvoiceLine:
+class InvoiceLine(Value, frozen=True):
     """One line of an invoice. `amount` is what the line adds to the total, after discounts, before tax."""
 
     price: str
@@ -42,8 +39,7 @@ class InvoiceLine:
     version: str = ""
 
 
-@attrs.frozen
-class IntentPlaced:
+class IntentPlaced(Value, frozen=True):
     """A customer set out to buy `quantity` of an offer at this price. Ours; never changes."""
 
     id: str
@@ -58,8 +54,7 @@ class IntentPlaced:
     discounts: bool = False  # whether the checkout was allowed to take promotion codes
 
 
-@attrs.frozen
-class AttemptMade:
+class AttemptMade(Value, frozen=True):
     """One try to have an intent paid on one connection. `status`: current | withdrawn | refused.
 
     `price`, `customer` and `session` are the provider's ids that the checkout was opened with.
@@ -74,8 +69,7 @@ class AttemptMade:
     session: str
 
 
-@attrs.frozen
-class SessionSeen:
+class SessionSeen(Value, frozen=True):
     """A checkout session. `status`: open | complete | expired. `payment`: unpaid | paid | none_due."""
 
     id: str
@@ -87,8 +81,7 @@ class SessionSeen:
     invoice: str = ""
 
 
-@attrs.frozen
-class SubscriptionSeen:
+class SubscriptionSeen(Value, frozen=True):
     """A subscription.
 
     `status`: incomplete | incomplete_expired | trialing | active | past_due | unpaid | paused | canceled.
@@ -108,8 +101,7 @@ class SubscriptionSeen:
     intent: str = ""
 
 
-@attrs.frozen
-class InvoiceSeen:
+class InvoiceSeen(Value, frozen=True):
     """A bill and what was paid of it. `status`: draft | open | paid | void | uncollectible.
 
     `reason`: first (the checkout's own) | renewal | change | manual. Only a first invoice answers an intent.
@@ -128,8 +120,7 @@ class InvoiceSeen:
     intent: str = ""
 
 
-@attrs.frozen
-class RefundSeen:
+class RefundSeen(Value, frozen=True):
     """Money that went back for an invoice. `status`: pending | succeeded | failed | canceled."""
 
     id: str
@@ -139,8 +130,7 @@ class RefundSeen:
     status: str
 
 
-@attrs.frozen
-class DisputeSeen:
+class DisputeSeen(Value, frozen=True):
     """Money that a bank holds back for an invoice. `status`: open | won | lost."""
 
     id: str

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import attrs
 import msgspec
 
 from purchase_core.facts.fact import Fact, decode_body
 from purchase_core.facts.register import Register, Sighting, join, register
 from purchase_core.instants import Instant
+from purchase_core.values import Value
 
 
-@attrs.frozen
-class Cluster:
+class Cluster(Value, frozen=True):
     """Registers of connected objects, by object key. `root` is the least key, an intent's if there is one.
 
     Objects that are only named do not count for the root: they may turn out to be another customer's, and

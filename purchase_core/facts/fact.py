@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, cast
 
-import attrs
 import msgspec
 
 from purchase_core.canonical import content_hash
@@ -22,6 +21,7 @@ from purchase_core.facts.bodies import (
     SubscriptionSeen,
 )
 from purchase_core.instants import Instant
+from purchase_core.values import Value
 
 OWN = "own"  # the connection of what we decided ourselves
 
@@ -31,8 +31,7 @@ def object_key(kind: str, connection: str, identifier: str) -> str:
     return f"{kind}:{connection}:{identifier}"
 
 
-@attrs.frozen
-class Fact:
+class Fact(Value, frozen=True):
     """Object `object` looked like `body` at `order`.
 
     `order` is the provider's own time of the state shown, not of the delivery. `final` says that the
@@ -62,8 +61,7 @@ class Fact:
         return f"{self.object}@{self.order}#{self.digest}.{mapped(self.body)}"
 
 
-@attrs.frozen
-class RecordedFact:
+class RecordedFact(Value, frozen=True):
     """A fact as it lies in the log. `cause` is the inbox row or command that brought it."""
 
     fact: Fact

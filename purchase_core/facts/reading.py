@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar, cast
 
-import attrs
+from msgspec.structs import replace
 
 from purchase_core.facts.bodies import (
     AttemptMade,
@@ -21,6 +21,7 @@ from purchase_core.facts.fact import object_key
 from purchase_core.facts.match import invoice_mismatch, trial_mismatch
 from purchase_core.facts.register import Register
 from purchase_core.instants import Instant
+from purchase_core.values import Value
 
 B = TypeVar("B", bound=Body)
 
@@ -33,8 +34,7 @@ EXCESS = "excess"
 ENDED_SUBSCRIPTIONS = frozenset({"canceled", "incomplete_expired"})
 
 
-@attrs.frozen
-class MoneyBack:
+class MoneyBack(Value, frozen=True):
     """Money of one invoice, in minor units of its currency.
 
     `refunded` has gone back, `disputed` is held by a bank until it decides, `lost` a bank has taken back.
@@ -176,7 +176,7 @@ class Reading:
             name = _MONEY_BACK.get((type(seen), seen.status))
             if name and invoice and getattr(invoice.newest.body, "currency", "") == seen.currency:
                 back = found.get(key, NONE_BACK)
-                found[key] = attrs.evolve(back, **{name: getattr(back, name) + seen.amount})
+                found[key] = replace(back, **{name: getattr(back, name) + seen.amount})
         return found
 
 

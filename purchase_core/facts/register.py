@@ -7,15 +7,13 @@ that, and a property test says so.
 
 from __future__ import annotations
 
-import attrs
-
 from purchase_core.facts.bodies import KIND_OF, STATE_RANK, Body
 from purchase_core.facts.fact import Fact, mapped, names
 from purchase_core.instants import Instant
+from purchase_core.values import Value
 
 
-@attrs.frozen
-class Sighting:
+class Sighting(Value, frozen=True):
     """One observation, as a register keeps it."""
 
     order: Instant
@@ -24,8 +22,7 @@ class Sighting:
     final: bool = False
 
 
-@attrs.frozen
-class Register:
+class Register(Value, frozen=True):
     """One object: its newest and its first sighting, rivals of the newest, and all it ever named.
 
     `rivals` are the digests of other states seen at the very instant of the newest: where there are any,

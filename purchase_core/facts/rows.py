@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeAlias
 
-import attrs
-
 from purchase_core.instants import Instant
+from purchase_core.values import Value
 
 
-@attrs.frozen
-class IntentRow:
+class IntentRow(Value, frozen=True):
     """What a customer set out to buy. `status`: open | settled | mismatched. `settled_by` names the proof."""
 
     TABLE: ClassVar[str] = "intents"
@@ -38,8 +36,7 @@ class IntentRow:
     placed_at: Instant
 
 
-@attrs.frozen
-class SubscriptionRow:
+class SubscriptionRow(Value, frozen=True):
     """A subscription. `bound`: its first payment (or confirmed trial) matched the intent, or it needs none.
 
     `items` is a JSON list of [offer version, quantity, price, unit amount]; `contested`: the provider is
@@ -71,8 +68,7 @@ class SubscriptionRow:
     seen_at: Instant
 
 
-@attrs.frozen
-class InvoiceRow:
+class InvoiceRow(Value, frozen=True):
     """A bill. `match`: unneeded | matched | mismatched | excess | waiting, against the checkout intent."""
 
     TABLE: ClassVar[str] = "invoices"
@@ -97,8 +93,7 @@ class InvoiceRow:
     seen_at: Instant
 
 
-@attrs.frozen
-class RefundRow:
+class RefundRow(Value, frozen=True):
     """Money that went back. `status`: pending | succeeded | failed | canceled."""
 
     TABLE: ClassVar[str] = "refunds"
@@ -114,8 +109,7 @@ class RefundRow:
     seen_at: Instant
 
 
-@attrs.frozen
-class DisputeRow:
+class DisputeRow(Value, frozen=True):
     """Money that a bank holds back. `status`: open | won | lost."""
 
     TABLE: ClassVar[str] = "disputes"
@@ -131,8 +125,7 @@ class DisputeRow:
     seen_at: Instant
 
 
-@attrs.frozen
-class PurchaseRow:
+class PurchaseRow(Value, frozen=True):
     """A one-time purchase: what was paid for it and what went back. What that grants is policy."""
 
     TABLE: ClassVar[str] = "purchases"
@@ -153,8 +146,7 @@ class PurchaseRow:
     purchased_at: Instant
 
 
-@attrs.frozen
-class LotRow:
+class LotRow(Value, frozen=True):
     """Credits from one payment. `clawed` is how many its refunds ask back; spending lies elsewhere."""
 
     TABLE: ClassVar[str] = "lots"
@@ -170,8 +162,7 @@ class LotRow:
     expires_at: Instant | None
 
 
-@attrs.frozen
-class CaseRow:
+class CaseRow(Value, frozen=True):
     """Something a person should look at.
 
     `kind`: mismatch | excess | unmapped | unmatched | contested. `about` is an object key; `detail` says

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import attrs
+from msgspec.structs import replace
 
 from purchase_core.access.live import decode_live, encode_live, exchange
 from purchase_core.catalog.versions import OfferVersion
@@ -36,11 +36,11 @@ def map_prices(fact: Fact, view: View) -> Fact:
 
     body = fact.body
     if isinstance(body, SubscriptionSeen):
-        items = tuple(attrs.evolve(item, version=version(item.price)) for item in body.items)
-        return attrs.evolve(fact, body=attrs.evolve(body, items=items))
+        items = tuple(replace(item, version=version(item.price)) for item in body.items)
+        return replace(fact, body=replace(body, items=items))
     if isinstance(body, InvoiceSeen):
-        lines = tuple(attrs.evolve(line, version=version(line.price)) for line in body.lines)
-        return attrs.evolve(fact, body=attrs.evolve(body, lines=lines))
+        lines = tuple(replace(line, version=version(line.price)) for line in body.lines)
+        return replace(fact, body=replace(body, lines=lines))
     return fact
 
 
@@ -115,7 +115,7 @@ class Change:
         self._lanes.update(dict.fromkeys([lane, *linked, owner]))
         for root, cluster in list(self._clusters.items()):
             if cluster.lane == lane:
-                self._clusters[root] = moved = attrs.evolve(cluster, lane=owner)
+                self._clusters[root] = moved = replace(cluster, lane=owner)
                 self._touched[root] = None
                 for member in moved.members():
                     self._place_member(member, moved)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import attrs
-
 from purchase_core.instants import Instant
+from purchase_core.values import Value
 
 
-@attrs.frozen
-class Effect:
+class Effect(Value, frozen=True):
     """A semantic effect such as `purchase:own:intent_1:granted`. Inserted once by `key`, or ignored.
 
     The outbox is ordered by (lane, lane_version, position) and stands outside the canonical hash.

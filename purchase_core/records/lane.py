@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
+from purchase_core.values import Value
 
 CUSTOMER = "customer:"
 
@@ -22,8 +22,7 @@ def customer_of(lane: str) -> str:
     return lane.removeprefix(CUSTOMER) if lane.startswith(CUSTOMER) else ""
 
 
-@attrs.frozen
-class Lane:
+class Lane(Value, frozen=True):
     """A lane as it was read. Version 0: it does not exist yet.
 
     `document` is the bounded cache of what is live, for hot reads; `linked_to` is the lane that this
@@ -36,8 +35,7 @@ class Lane:
     linked_to: str = ""
 
 
-@attrs.frozen
-class LaneStep:
+class LaneStep(Value, frozen=True):
     """One lane's part of a batch: it must still be at `expected_version`, and is one further afterwards."""
 
     lane: str

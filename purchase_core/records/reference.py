@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import attrs
-
 from purchase_core.instants import Instant
+from purchase_core.values import Value
 
 
-@attrs.frozen
-class Reference:
+class Reference(Value, frozen=True):
     """Object `object` (kind:connection:provider id) belongs to `lane`, in the cluster `root`.
 
     The pair moves only when clusters join or a lane is linked; an object never changes its customer.
@@ -19,8 +17,7 @@ class Reference:
     root: str = ""
 
 
-@attrs.frozen
-class PriceReference:
+class PriceReference(Value, frozen=True):
     """A price at a provider stands for one version of one offer, for ever. `ended_at`: sold no more.
 
     One price may serve several currencies at some providers; there is a reference for each then.

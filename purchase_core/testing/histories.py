@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import attrs
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from purchase_core.facts.bodies import InvoiceSeen
 from purchase_core.facts.fact import Fact
@@ -85,17 +86,17 @@ def spoilt(draw: st.DrawFn, fact: Fact) -> Fact:
         return fact
     line = body.lines[0]
     wrongs = [
-        attrs.evolve(body, currency="USD"),
-        attrs.evolve(body, total=1, paid=1),
-        attrs.evolve(body, lines=(attrs.evolve(line, unit_amount=1, amount=1),)),
-        attrs.evolve(body, lines=(attrs.evolve(line, quantity=7),)),
+        replace(body, currency="USD"),
+        replace(body, total=1, paid=1),
+        replace(body, lines=(replace(line, unit_amount=1, amount=1),)),
+        replace(body, lines=(replace(line, quantity=7),)),
     ]
     if body.intent:
         # Without our reference such a bill would be foreign, or of nobody that we could tell.
         wrongs += [
-            attrs.evolve(body, customer="cus_stranger"),
-            attrs.evolve(body, lines=(attrs.evolve(line, price="price_unknown"),)),
-            attrs.evolve(body, lines=()),
+            replace(body, customer="cus_stranger"),
+            replace(body, lines=(replace(line, price="price_unknown"),)),
+            replace(body, lines=()),
         ]
     wrong = draw(st.sampled_from(wrongs))
     return again(fact, wrong, final=fact.final)

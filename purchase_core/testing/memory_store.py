@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import attrs
+from msgspec.structs import replace
 
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost, SchemaError, StoreUnavailable
@@ -145,7 +146,7 @@ class MemoryStore(Store):
         for price in batch.prices:
             known = self.database.prices.setdefault(_price_key(price), price)
             if price.ended_at is not None:
-                self.database.prices[_price_key(price)] = attrs.evolve(known, ended_at=price.ended_at)
+                self.database.prices[_price_key(price)] = replace(known, ended_at=price.ended_at)
 
     def _apply_settlements(self, batch: Batch) -> None:
         for settlement in batch.settlements:

@@ -8,6 +8,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from purchase_core.access.evaluate import evaluate, granted_until
 from purchase_core.access.live import Live, LiveLot, LivePurchase, LiveSubscription
@@ -37,7 +38,7 @@ def only(subscription: LiveSubscription) -> Live:
 
 def status(name: str, **changes: Any) -> LiveSubscription:
     """The subscription in another state."""
-    return attrs.evolve(ACTIVE, status=name, **changes)
+    return replace(ACTIVE, status=name, **changes)
 
 
 @pytest.mark.parametrize(
@@ -83,8 +84,8 @@ def test_agreements_add_up() -> None:
     """Limits and licences are summed, a flag is had once, and the shortest reset counts."""
     live = Live(
         {
-            "a": attrs.evolve(ACTIVE, items=((PRO, 3), (TEAM, 1))),
-            "b": attrs.evolve(ACTIVE, items=((PRO, 1),)),
+            "a": replace(ACTIVE, items=((PRO, 3), (TEAM, 1))),
+            "b": replace(ACTIVE, items=((PRO, 1),)),
         },
         {"p": LivePurchase(BOOK, 1, 2_000, 2_000)},
     )
@@ -110,7 +111,7 @@ def test_a_groups_default_counts_only_while_nothing_else_of_it_grants() -> None:
 
 def test_a_version_that_is_missing_grants_nothing_and_hides_no_default() -> None:
     """Fail closed, and keep what everybody has."""
-    found = rights(only(attrs.evolve(ACTIVE, items=(("of another time", 1),))))
+    found = rights(only(replace(ACTIVE, items=(("of another time", 1),))))
     assert (found.features, found.limit("api")) == (frozenset(), 10)
 
 
@@ -142,7 +143,11 @@ def test_a_quota_of_nothing_is_not_had() -> None:
     """A limit of zero is no access."""
     nothing = attrs.evolve(CATALOG.offers["app:pro"], grants=(QuotaGrant("api", 0, "month"),))
     found = evaluate(
-        only(attrs.evolve(ACTIVE, items=((nothing.hash, 1),))), POLICY, {nothing.hash: nothing}, (), T0
+        only(replace(ACTIVE, items=((nothing.hash, 1),))),
+        POLICY,
+        {nothing.hash: nothing},
+        (),
+        T0,
     )
     assert (found.quotas["api"].limit, found.has("api")) == (0, False)
 

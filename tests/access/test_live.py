@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from purchase_core.access.live import (
     EMPTY,
@@ -75,7 +75,7 @@ def test_a_purchase_that_cost_nothing_stays() -> None:
     """Nothing was due, so nothing left is not a refund."""
     row = PurchaseRow("p", "l", "r", "c", "i", "one_time", "v", 1, "EUR", 0, 0, 0, 0, 0, T0)
     assert list(anew([row]).purchases) == ["p"]
-    assert list(anew([attrs.evolve(row, due=5)]).purchases) == []
+    assert list(anew([replace(row, due=5)]).purchases) == []
 
 
 def test_an_expired_lot_is_kept_for_a_while_and_then_dropped() -> None:
@@ -84,7 +84,7 @@ def test_an_expired_lot_is_kept_for_a_while_and_then_dropped() -> None:
     kept = Instant(T0 + EXPIRED_LOTS_KEPT_SECONDS * SECOND)
     assert list(anew([row], kept).lots) == ["lot"]
     assert list(anew([row], Instant(kept + 1)).lots) == []
-    assert list(anew([attrs.evolve(row, expires_at=None)], Instant(kept + 1)).lots) == ["lot"]
+    assert list(anew([replace(row, expires_at=None)], Instant(kept + 1)).lots) == ["lot"]
 
 
 def test_items_that_map_to_nothing_are_left_out() -> None:

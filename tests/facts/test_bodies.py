@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import attrs
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from purchase_core.facts.bodies import KINDS, STATE_RANK, Body
 from purchase_core.facts.cluster import decode_cluster, encode_cluster
@@ -87,6 +87,6 @@ def test_every_kind_has_a_rank_of_states_and_a_connection() -> None:
     """No kind is forgotten in a table."""
     assert set(STATE_RANK) == set(KINDS)
     assert (SALE.placed().connection, SALE.invoice().connection) == ("own", "stripe-eu")
-    odd = again(SALE.refund(1), attrs.evolve(cast("Any", SALE.refund(1).body), id="a:b"))
+    odd = again(SALE.refund(1), replace(cast("Any", SALE.refund(1).body), id="a:b"))
     assert (odd.object, odd.connection) == ("refund:stripe-eu:a:b", "stripe-eu")
     assert seen("stripe-eu", T0, odd.body).kind == "refund"

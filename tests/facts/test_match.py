@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_core.facts.bodies import AttemptMade, IntentPlaced, InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.fact import Fact, decided
@@ -26,7 +26,7 @@ Mutation = Callable[[InvoiceSeen], InvoiceSeen]
 
 def but(body: T, **changes: object) -> T:
     """The same with some fields changed."""
-    return cast("T", attrs.evolve(cast("Any", body), **changes))
+    return cast("T", replace(cast("Any", body), **changes))
 
 
 def line(**changes: object) -> Mutation:

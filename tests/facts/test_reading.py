@@ -10,6 +10,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from purchase_core.facts.fact import Fact, seen
 from purchase_core.facts.fold import canonical_hash, fold, rows_of
@@ -64,7 +65,7 @@ def paid(*sales: Sale) -> list[Fact]:
 
 def but(fact: Fact, **changes: object) -> Fact:
     """The same object at the same instant, with some fields changed."""
-    return again(fact, attrs.evolve(cast("Any", fact.body), **changes))
+    return again(fact, replace(cast("Any", fact.body), **changes))
 
 
 # --- order ------------------------------------------------------------------------------------
@@ -223,7 +224,7 @@ def test_an_uncollectible_bill_may_be_paid_after_all() -> None:
 def test_a_full_discount_that_was_allowed_is_a_purchase_of_nothing_due() -> None:
     """F46, F33: 100 % off settles, and there is nothing to take back."""
     placed = but(BOOK.placed(), discounts=True)
-    free = but(BOOK.invoice(), total=0, paid=0, lines=(attrs.evolve(_line(BOOK), amount=0),))
+    free = but(BOOK.invoice(), total=0, paid=0, lines=(replace(_line(BOOK), amount=0),))
     purchase = the(PurchaseRow, [placed, BOOK.tried(), free])
     assert (purchase.due, purchase.paid) == (0, 0)
 
@@ -326,7 +327,7 @@ def test_renewals_grant_and_changes_trials_and_manual_bills_do_not() -> None:
     assert of(LotRow, [PRO.change()]) == []
     assert of(LotRow, [but(PRO.renewal(1), reason="manual")]) == []
     assert of(LotRow, [PRO.renewal(1, "open")]) == []
-    trial = attrs.evolve(cast("Any", PRO.renewal(1).body).lines[0], trial=True)
+    trial = replace(cast("Any", PRO.renewal(1).body).lines[0], trial=True)
     assert of(LotRow, [but(PRO.renewal(1), lines=(trial,))]) == []
 
 
@@ -363,7 +364,7 @@ def test_f32_money_of_nobody_is_a_case_until_it_goes_back() -> None:
 
 def test_an_item_that_no_offer_is_known_for_is_a_case_of_its_owner() -> None:
     """A price made at the provider's dashboard maps to nothing until it is adopted."""
-    item = attrs.evolve(cast("Any", PRO.subscription().body).items[0], price="price_dashboard")
+    item = replace(cast("Any", PRO.subscription().body).items[0], price="price_dashboard")
     facts = [but(PRO.subscription(), items=(item,))]
     assert cases(facts) == [("unmapped", "sub_1_1", 0)]
     assert cases([*facts, PRO.subscription("canceled", later(days=1))]) == []
@@ -379,6 +380,6 @@ def test_a_case_is_opened_when_its_object_was_first_seen() -> None:
 
 def test_a_status_that_this_code_has_never_heard_of_is_data() -> None:
     """It ranks below what is known, and breaks nothing."""
-    odd = seen("stripe-eu", T0, attrs.evolve(cast("Any", PRO.subscription().body), status="hibernating"))
+    odd = seen("stripe-eu", T0, replace(cast("Any", PRO.subscription().body), status="hibernating"))
     assert the(SubscriptionRow, [odd]).status == "hibernating"
     assert the(SubscriptionRow, [odd, PRO.subscription()]).status == "active"

@@ -91,7 +91,7 @@ async def forge(shop: Shop) -> int:
     return tried
 
 
-def test_t1_no_forgery_is_accepted_and_nothing_is_written() -> None:
+def test_t01_no_forgery_is_accepted_and_nothing_is_written() -> None:
     async def work() -> None:
         async with Shop() as shop:
             assert await forge(shop) >= 40
@@ -187,7 +187,7 @@ def test_f17_an_unsigned_event_is_refused_in_every_mode(mode: str) -> None:
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_f19_t3_a_captured_delivery_is_a_duplicate_and_then_too_old(*, restart: bool) -> None:
+def test_f19_t03_a_captured_delivery_is_a_duplicate_and_then_too_old(*, restart: bool) -> None:
     async def work() -> None:
         async with Shop() as shop:
             body = await one_event(shop)
@@ -343,7 +343,7 @@ def test_f26_an_endless_body_is_cut_off_early() -> None:
     run(work)
 
 
-def test_f27_t8_bytes_that_are_no_document_are_refused_with_one_kind_of_error() -> None:
+def test_f27_t08_bytes_that_are_no_document_are_refused_with_one_kind_of_error() -> None:
     async def work() -> None:
         async with Shop() as shop:
             body = await one_event(shop)
@@ -461,7 +461,7 @@ def test_f30_a_document_of_another_shape_overwrites_nothing(field: str) -> None:
     run(work)
 
 
-def test_t8_hostile_data_imports_nothing() -> None:
+def test_t08_hostile_data_imports_nothing() -> None:
     import sys  # noqa: PLC0415
 
     async def work() -> set[str]:

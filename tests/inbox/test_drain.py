@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 from unittest.mock import patch
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_core.errors import StoreUnavailable
 from purchase_core.facts.bodies import SubscriptionSeen
@@ -242,7 +242,7 @@ def contesting(shop: Shop) -> Any:
             return meaning
         (fact,) = meaning.facts
         assert isinstance(fact.body, SubscriptionSeen)
-        body = attrs.evolve(fact.body, status="past_due")
+        body = replace(fact.body, status="past_due")
         return Normalised((seen("sandbox", fact.order, body),), meaning.claims)
 
     return patch.object(shop.provider, "normalise", rival)

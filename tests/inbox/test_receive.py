@@ -7,7 +7,7 @@ import json
 from typing import Any
 from unittest.mock import patch
 
-import attrs
+import msgspec
 import pytest
 
 from purchase_core.errors import (
@@ -257,7 +257,7 @@ def test_the_refund_and_the_sale_end_the_same_in_any_order() -> None:
 
     async def settled(shop: Shop) -> list[dict[str, object]]:
         await shop.checked_hash()
-        return [{**attrs.asdict(row), "seen_at": 0} for row in await shop.rows()]
+        return [{**msgspec.structs.asdict(row), "seen_at": 0} for row in await shop.rows()]
 
     assert run(refund_last) == run(refund_comes_first)
 

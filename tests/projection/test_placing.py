@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_core.access.evaluate import evaluate
 from purchase_core.access.live import EMPTY, decode_live, exchange
@@ -56,7 +57,7 @@ def lanes(bench: Bench) -> dict[str, str]:
 
 def but(fact: Fact, **changes: object) -> Fact:
     """The same object at the same instant, with some fields changed."""
-    return again(fact, attrs.evolve(cast("Any", fact.body), **changes))
+    return again(fact, replace(cast("Any", fact.body), **changes))
 
 
 def claim(customer: str, provider_customer: str = "cus_alice") -> CustomerClaim:
@@ -95,7 +96,7 @@ def test_an_intent_that_others_named_before_is_its_customers_all_the_same() -> N
 def test_f12_foreign_objects_are_counted_and_leave_nothing_behind() -> None:
     """Another application's objects on the same account: no row, no lane, no case."""
     foreign = but(PLAIN.subscription(), items=(), customer="cus_foreign")
-    line = attrs.evolve(cast("Any", PLAIN.invoice().body).lines[0], price="price_foreign")
+    line = replace(cast("Any", PLAIN.invoice().body).lines[0], price="price_foreign")
     bill = but(PLAIN.renewal(1), lines=(line,), customer="cus_foreign")
 
     async def scenario(bench: Bench) -> None:
@@ -124,7 +125,7 @@ def test_f12_a_refund_of_a_foreign_bill_is_asked_for_once_and_then_foreign_too()
 
 def test_what_makes_an_object_ours() -> None:
     """Our reference, a price of ours, a linked customer, or an agreement that we know."""
-    line = attrs.evolve(cast("Any", PLAIN.renewal(1).body).lines[0], price="price_dashboard")
+    line = replace(cast("Any", PLAIN.renewal(1).body).lines[0], price="price_dashboard")
 
     async def scenario(bench: Bench) -> None:
         dashboard = but(PLAIN.renewal(1), lines=(line,))
@@ -389,7 +390,7 @@ def test_i13_the_live_document_is_the_rows_after_lanes_were_linked() -> None:
 
 def test_an_invoice_is_remembered_with_the_price_of_its_day() -> None:
     """A fact that is told again after its price was made is mapped, and its rows with it."""
-    line = attrs.evolve(cast("Any", PLAIN.renewal(1).body).lines[0], price="price_made_later")
+    line = replace(cast("Any", PLAIN.renewal(1).body).lines[0], price="price_made_later")
     bill = but(PLAIN.renewal(1), lines=(line,))
 
     async def scenario(bench: Bench) -> None:

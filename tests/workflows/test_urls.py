@@ -60,12 +60,12 @@ def test_a_plain_url_is_given_to_the_provider_as_it_is(url: str) -> None:
     assert return_url("success_url", url) == url
 
 
-def test_t5_the_corpus_is_large_and_has_no_doubles() -> None:
+def test_t05_the_corpus_is_large_and_has_no_doubles() -> None:
     assert len(set(HOSTILE)) == len(HOSTILE) >= 150
 
 
 @pytest.mark.parametrize("url", HOSTILE, ids=range(len(HOSTILE)))
-def test_t5_a_hostile_url_is_refused_by_the_argument_and_not_quoted(url: str) -> None:
+def test_t05_a_hostile_url_is_refused_by_the_argument_and_not_quoted(url: str) -> None:
     with pytest.raises(InvalidArgument, match=r"^success_url ") as told:
         return_url("success_url", url)
     assert len(str(told.value)) < 300
@@ -74,7 +74,7 @@ def test_t5_a_hostile_url_is_refused_by_the_argument_and_not_quoted(url: str) ->
 
 
 @pytest.mark.parametrize("url", NOT_TEXT, ids=repr)
-def test_t5_what_is_no_text_is_refused(url: object) -> None:
+def test_t05_what_is_no_text_is_refused(url: object) -> None:
     with pytest.raises(InvalidArgument, match=r"^cancel_url must be a URL"):
         return_url("cancel_url", url)  # type: ignore[arg-type]
 
@@ -83,7 +83,7 @@ def test_t5_what_is_no_text_is_refused(url: object) -> None:
     st.text(max_size=60)
     | st.from_regex(r"https?:[/\\]{0,3}[a-z@:.%\[\]0-9\\-]{0,20}[/?#]?.{0,5}", fullmatch=True)
 )
-def test_t5_whatever_passes_has_one_reading(url: str) -> None:
+def test_t05_whatever_passes_has_one_reading(url: str) -> None:
     try:
         passed = return_url("success_url", url)
     except InvalidArgument:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import cast
 
 import attrs
+import msgspec
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.provider.base import ProviderPromises
@@ -43,6 +44,9 @@ def texts(value: object) -> Iterator[str]:
     elif isinstance(value, tuple):
         for one in value:
             yield from texts(one)
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from texts(getattr(value, name))
     elif attrs.has(type(value)):
         for field in attrs.fields(cast("type[attrs.AttrsInstance]", type(value))):
             if field.name != "payload":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -55,14 +56,14 @@ class Batches(StorePromises):
             "batch_2",
             later(1),
             lanes=(step(ANA, 1, b"moved"), step(BEN)),
-            facts=(attrs.evolve(batch_of_everything().facts[0], fact=refund("re_2")),),
-            rows=(case("case_2"), attrs.evolve(row_of_each_table()[0], lane=BEN)),
+            facts=(replace(batch_of_everything().facts[0], fact=refund("re_2")),),
+            rows=(case("case_2"), replace(row_of_each_table()[0], lane=BEN)),
             dropped_rows=tuple((type(row), row.key) for row in row_of_each_table()[1:]),
-            references=tuple(attrs.evolve(one, lane=BEN) for one in batch_of_everything().references),
-            prices=(attrs.evolve(price(), ended_at=NOW), price("price_2")),
+            references=tuple(replace(one, lane=BEN) for one in batch_of_everything().references),
+            prices=(replace(price(), ended_at=NOW), price("price_2")),
             command=attrs.evolve(command(), state="sending"),
             deliveries=(delivery(2),),
-            effects=tuple(attrs.evolve(one, key="other") for one in batch_of_everything().effects),
+            effects=tuple(replace(one, key="other") for one in batch_of_everything().effects),
         )
         refusals: tuple[tuple[type[StoreError], Batch], ...] = (
             (LaneConflict, attrs.evolve(everything_new, lanes=(step(ANA, 1, b"moved"), step(BEN, 7)))),

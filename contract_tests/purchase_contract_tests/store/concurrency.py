@@ -7,6 +7,7 @@ from collections import Counter
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.store.base import StoreCapability, StorePromises
@@ -104,9 +105,7 @@ class Concurrency(StorePromises):
             )
             for version in range(MANY)
         ]
-        states = [
-            attrs.evolve(one, clusters=(attrs.evolve(one.clusters[0], root="root_1"),)) for one in states
-        ]
+        states = [attrs.evolve(one, clusters=(replace(one.clusters[0], root="root_1"),)) for one in states]
 
         async def write() -> None:
             for batch in states:

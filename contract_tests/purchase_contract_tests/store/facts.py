@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -61,8 +61,8 @@ class Facts(StorePromises):
     @promise
     async def a_fact_key_is_not_taken_by_other_content(self, store: Store) -> None:
         # Real digests cannot collide; identifiers that a provider chose could try.
-        honest = attrs.evolve(refund(), object="refund:acme:re_1@7#aa", order=NOW, digest="bb")
-        forged = attrs.evolve(refund(), object="refund:acme:re_1", order=Instant(7), digest=f"aa@{NOW}#bb")
+        honest = replace(refund(), object="refund:acme:re_1@7#aa", order=NOW, digest="bb")
+        forged = replace(refund(), object="refund:acme:re_1", order=Instant(7), digest=f"aa@{NOW}#bb")
         assert honest.key == forged.key
         await store.commit(Batch("batch_1", NOW, facts=(recorded(honest),)))
         with pytest.raises(KeyConflict) as conflict:
@@ -115,7 +115,7 @@ class Facts(StorePromises):
             Batch("batch_1", NOW, facts=(first, second, recorded(refund("re_3"))), references=apart)
         )
         assert list(await store.facts_about("root_1")) == [first]
-        joined = tuple(attrs.evolve(one, root="root_1") for one in apart)
+        joined = tuple(replace(one, root="root_1") for one in apart)
         await store.commit(Batch("batch_2", NOW, references=joined))
         assert list(await store.facts_about("root_1")) == [first, second]
         assert not await store.facts_about("root_2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+from msgspec.structs import replace
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -80,7 +81,7 @@ class HostileValues(StorePromises):
                 deliveries=(
                     attrs.evolve(delivery(number), event_id=text, headers=((text, text),), reason=text),
                 ),
-                effects=(attrs.evolve(effect(key, lane=lane), about=text),),
+                effects=(replace(effect(key, lane=lane), about=text),),
             )
             await store.commit(batch)
             assert await store.committed(batch.id)
@@ -144,7 +145,7 @@ class HostileValues(StorePromises):
     async def numbers_keep_their_size_and_sign(self, store: Store) -> None:
         for number, value in enumerate((0, 1, -1, 2**31, -(2**31) - 1, WHOLE_MAX, -WHOLE_MAX)):
             moment = Instant(value)
-            row = attrs.evolve(case(f"case_{number}"), amount=value, opened_at=moment)
+            row = replace(case(f"case_{number}"), amount=value, opened_at=moment)
             lot = LotRow(f"lot_{number}", ANA, "r", "u", "v1", "in_1", value, 0, moment, moment)
             fact = recorded(
                 refund(f"re_{number}", amount=value, order=moment), f"customer:{number}", at=moment
@@ -159,7 +160,7 @@ class HostileValues(StorePromises):
         intent = row_of_each_table()[0]
         assert isinstance(intent, IntentRow)
         rows = [
-            attrs.evolve(intent, key=text, customer=text, offer=text, status=text)
+            replace(intent, key=text, customer=text, offer=text, status=text)
             for text in ("007", "1e3", "true", "NULL", "2026-01-01", "[]", "NaN", "-0")
         ]
         await store.commit(Batch("batch_1", later(1), rows=tuple(rows)))

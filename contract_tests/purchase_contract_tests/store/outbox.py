@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
+from msgspec.structs import replace
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -16,7 +16,7 @@ class Outbox(StorePromises):
     @promise
     async def f96_an_effect_is_written_once(self, store: Store) -> None:
         first = effect()
-        again = attrs.evolve(first, lane_version=9, at=later(9), about="other")
+        again = replace(first, lane_version=9, at=later(9), about="other")
         await store.commit(Batch("batch_1", NOW, effects=(first,)))
         await store.commit(Batch("batch_2", NOW, effects=(again, effect("second", version=2))))
         assert list(await store.effects(ANA)) == [first, effect("second", version=2)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -32,7 +32,7 @@ class Prices(StorePromises):
 
     @promise
     async def a_price_that_ended_still_maps_to_its_version(self, store: Store) -> None:
-        ended = attrs.evolve(price(), ended_at=later(9))
+        ended = replace(price(), ended_at=later(9))
         await store.commit(Batch("batch_1", NOW, prices=(price(),)))
         await store.commit(Batch("batch_2", NOW, prices=(ended,)))
         await store.commit(Batch("batch_3", NOW, prices=(price(),)))
@@ -45,10 +45,10 @@ class Prices(StorePromises):
         prices = (
             price("price_old", age=90),
             price("price_new", age=30),
-            attrs.evolve(price("price_newest", age=0), ended_at=NOW),
+            replace(price("price_newest", age=0), ended_at=NOW),
             price("price_eur", currency="EUR"),
             price("price_v2", version="v2"),
-            attrs.evolve(price("price_new", age=0), connection="other"),
+            replace(price("price_new", age=0), connection="other"),
         )
         await store.commit(Batch("batch_1", NOW, prices=prices))
         assert await store.price_for("acme", "v1", "USD") == prices[1]

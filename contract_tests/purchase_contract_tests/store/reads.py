@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
+from msgspec.structs import replace
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -29,7 +29,10 @@ class Reads(StorePromises):
     @promise
     async def a_view_holds_what_was_asked_and_what_that_points_to(self, store: Store) -> None:
         # re_1 lies in a lane that is linked to Ana's; nobody asks for either lane.
-        mine, bens = attrs.evolve(cluster(ANA, refund()), root="root_1"), cluster(BEN, refund("re_2"))
+        mine, bens = (
+            replace(cluster(ANA, refund()), root="root_1"),
+            cluster(BEN, refund("re_2")),
+        )
         batch = Batch(
             "batch_1",
             NOW,
@@ -62,10 +65,8 @@ class Reads(StorePromises):
 
     @promise
     async def a_whole_lane_brings_every_cluster(self, store: Store) -> None:
-        mine = [
-            attrs.evolve(cluster(ANA, refund(f"re_{number}")), root=f"root_{number}") for number in range(5)
-        ]
-        other = attrs.evolve(cluster(BEN, refund("re_9")), root="root_9")
+        mine = [replace(cluster(ANA, refund(f"re_{number}")), root=f"root_{number}") for number in range(5)]
+        other = replace(cluster(BEN, refund("re_9")), root="root_9")
         await store.commit(Batch("batch_1", NOW, lanes=(step(ANA),), clusters=(*mine, other)))
         view = await store.look(Question(lanes=(ANA,), whole_lanes=(ANA,)))
         assert dict(view.clusters) == {one.root: one for one in mine}
@@ -73,15 +74,15 @@ class Reads(StorePromises):
     @promise
     async def lanes_that_wait_for_a_customer_are_found(self, store: Store) -> None:
         def waiting(lane: str, about: str) -> CaseRow:
-            return attrs.evolve(case(about, lane, about=about), kind="unmatched")
+            return replace(case(about, lane, about=about), kind="unmatched")
 
         rows = (
             waiting("object:b", "invoice:acme:in_1"),
             waiting("object:b", "invoice:acme:in_2"),
             waiting("object:a", "invoice:acme:in_3"),
             waiting("object:linked", "invoice:acme:in_4"),
-            attrs.evolve(waiting("object:other kind", "invoice:acme:in_5"), kind="mismatch"),
-            attrs.evolve(waiting("object:other customer", "invoice:acme:in_6"), provider_customer="cus_2"),
+            replace(waiting("object:other kind", "invoice:acme:in_5"), kind="mismatch"),
+            replace(waiting("object:other customer", "invoice:acme:in_6"), provider_customer="cus_2"),
             waiting("object:other connection", "invoice:acme-eu:in_7"),
             waiting("object:sly connection", "invoice:other:acme:in_8"),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
+from msgspec.structs import replace
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -42,7 +42,7 @@ class Rows(StorePromises):
     @promise
     async def a_row_is_replaced_whole(self, store: Store) -> None:
         before = next(row for row in row_of_each_table() if isinstance(row, InvoiceRow))
-        after = attrs.evolve(
+        after = replace(
             before, lane=BEN, status="open", contested=False, paid=0, paid_at=None, seen_at=later(9)
         )
         await store.commit(Batch("batch_1", NOW, rows=(before,)))
@@ -66,7 +66,7 @@ class Rows(StorePromises):
 
     @promise
     async def a_dropped_row_is_gone_and_no_other(self, store: Store) -> None:
-        rows = tuple(attrs.evolve(row, key="same") for row in row_of_each_table())
+        rows = tuple(replace(row, key="same") for row in row_of_each_table())
         await store.commit(Batch("batch_1", NOW, rows=(*rows, case("other"))))
         await store.commit(Batch("batch_2", NOW, dropped_rows=((CaseRow, "same"), (CaseRow, "absent"))))
         left = [row for row in rows if not isinstance(row, CaseRow)]
@@ -80,8 +80,8 @@ class Rows(StorePromises):
         )
         facts = (
             seen("acme", NOW, first),
-            seen("acme", later(1), attrs.evolve(first, status="past_due")),
-            seen("acme", later(1), attrs.evolve(first, status="paused")),  # a rival of the same instant
+            seen("acme", later(1), replace(first, status="past_due")),
+            seen("acme", later(1), replace(first, status="paused")),  # a rival of the same instant
             seen("acme", later(2), invoice, final=True),
         )
         written = cluster(ANA, *facts)
@@ -92,8 +92,8 @@ class Rows(StorePromises):
     @promise
     async def a_cluster_is_replaced_whole_and_can_be_dropped(self, store: Store) -> None:
         one, two = cluster(ANA, refund("re_1")), cluster(ANA, refund("re_1"), refund("re_2"))
-        await store.commit(Batch("batch_1", NOW, clusters=(one, attrs.evolve(one, root="other"))))
-        moved = attrs.evolve(two, root=one.root, lane=BEN)
+        await store.commit(Batch("batch_1", NOW, clusters=(one, replace(one, root="other"))))
+        moved = replace(two, root=one.root, lane=BEN)
         await store.commit(Batch("batch_2", NOW, clusters=(moved,), dropped_clusters=("other", "absent")))
         view = await store.look(Question(whole_lanes=(ANA, BEN)))
         assert dict(view.clusters) == {one.root: moved}

@@ -12,7 +12,6 @@ from __future__ import annotations
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
-import attrs
 import sqlalchemy as sa
 
 from purchase_core.facts.rows import ROW_TYPES, CaseRow, Row
@@ -204,7 +203,7 @@ _index("effects_lane", effects.c.lane, effects.c.lane_version, effects.c.positio
 
 def _row_table(row_type: type[Row]) -> sa.Table:
     hints = get_type_hints(row_type)
-    names = [one.name for one in attrs.fields(row_type) if one.name != "key"]
+    names = [name for name in row_type.__struct_fields__ if name != "key"]
     table = _table(row_type.TABLE, _key("key"), *(_row_column(name, hints[name]) for name in names))
     _index(f"{row_type.TABLE}_lane", table.c.lane, table.c.key)
     return table

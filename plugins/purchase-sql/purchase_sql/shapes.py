@@ -7,6 +7,8 @@ from operator import attrgetter
 from typing import TypeAlias
 
 import attrs
+from msgspec import Struct
+from msgspec.structs import fields
 
 from purchase_core.facts.rows import ROW_TYPES
 from purchase_core.records.delivery import Delivery
@@ -17,23 +19,23 @@ Value: TypeAlias = str | int | bytes | None
 """What a parameter or a column holds. Flags are 0 and 1."""
 
 
-def columns(cls: type[attrs.AttrsInstance]) -> tuple[str, ...]:
+def columns(cls: type[Struct]) -> tuple[str, ...]:
     """Names of the columns of a class: its attributes."""
-    return tuple(one.name for one in attrs.fields(cls))
+    return cls.__struct_fields__
 
 
-def flags(cls: type[attrs.AttrsInstance]) -> tuple[int, ...]:
+def flags(cls: type[Struct]) -> tuple[int, ...]:
     """Places of the attributes that are true or false, which not every database tells from 1 and 0."""
-    return tuple(place for place, one in enumerate(attrs.fields(cls)) if one.type in (bool, "bool"))
+    return tuple(place for place, one in enumerate(fields(cls)) if one.type is bool)
 
 
-DELIVERY_COLUMNS = (*(name for name in columns(Delivery) if name != "body"), "body")
+DELIVERY_COLUMNS = (*(one.name for one in attrs.fields(Delivery) if one.name != "body"), "body")
 """The body comes last, so that lists can leave it out."""
 
 ROW_COLUMNS: dict[type[object], tuple[str, ...]] = {one: columns(one) for one in ROW_TYPES}
 ROW_FLAGS: dict[type[object], tuple[int, ...]] = {one: flags(one) for one in ROW_TYPES}
 
-# attrgetter takes all of them in one call; attrs.asdict and astuple walk the class anew for every value.
+# attrgetter takes all of them in one call.
 values_of_row: dict[type[object], Callable[[object], tuple[Value, ...]]] = {
     one: attrgetter(*names) for one, names in ROW_COLUMNS.items()
 }

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import attrs
+import msgspec
 import pytest
 
 import purchase_sql
@@ -65,10 +66,15 @@ def test_a_parameter_that_was_not_declared_is_an_error() -> None:
 def test_a_row_class_has_a_table_with_a_column_an_attribute(row_type: type[Row]) -> None:
     table = schema.rows[row_type]
     assert table.name == "{prefix}" + row_type.TABLE
-    assert [column.name for column in table.columns] == [one.name for one in attrs.fields(row_type)]
-    kinds = {"str": schema.TEXT, "int": schema.WHOLE, "bool": schema.FLAG, "Instant": schema.WHOLE}
-    for one in attrs.fields(row_type):
-        kind, _, optional = str(one.type).partition(" | ")
+    assert [column.name for column in table.columns] == list(row_type.__struct_fields__)
+    kinds: dict[str, object] = {
+        "str": schema.TEXT,
+        "int": schema.WHOLE,
+        "bool": schema.FLAG,
+        "Instant": schema.WHOLE,
+    }
+    for one in msgspec.structs.fields(row_type):
+        kind, _, optional = str(row_type.__annotations__[one.name]).partition(" | ")
         assert table.c[one.name].type is kinds[kind]
         assert table.c[one.name].nullable == (optional == "None")
 

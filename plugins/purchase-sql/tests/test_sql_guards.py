@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_contract_tests.store.samples import (
     ANA,
@@ -102,15 +103,15 @@ def test_lanes_are_taken_in_order() -> None:
 
 
 def test_a_fact_key_with_other_content_ends_the_batch(database: sqlite3.Connection) -> None:
-    one = attrs.evolve(refund(), object="refund:acme:x@7#aa", order=NOW, digest="bb")
-    other = attrs.evolve(refund(), object="refund:acme:x", order=Instant(7), digest=f"aa@{NOW}#bb")
+    one = replace(refund(), object="refund:acme:x@7#aa", order=NOW, digest="bb")
+    other = replace(refund(), object="refund:acme:x", order=Instant(7), digest=f"aa@{NOW}#bb")
     run(database, Batch("batch_2", NOW, facts=(recorded(one),)))
     facts = (recorded(refund("re_9")), recorded(other))
     guard, error = breach(database, Batch("batch_3", NOW, facts=facts))
     assert guard is Guard.FACT
     assert isinstance(error, KeyConflict)
     assert (error.kind, error.key) == ("fact", other.key)
-    twice = Batch("batch_4", NOW, facts=(recorded(attrs.evolve(one, digest="cc", object="refund:acme:y")),))
+    twice = Batch("batch_4", NOW, facts=(recorded(replace(one, digest="cc", object="refund:acme:y")),))
     run(database, twice)
 
 

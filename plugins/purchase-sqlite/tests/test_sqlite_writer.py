@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_contract_tests.store.samples import ANA, NOW, batch_of_everything, case, delivery, step
 from purchase_core.errors import (
@@ -129,7 +130,7 @@ def test_a_failing_batch_takes_no_other_of_its_group_along(tmp_path: Path) -> No
             batches[1] = numbered(1, version=4)
             batches[3] = attrs.evolve(batches[3], deliveries=(delivery(7), delivery(1)))
             batches[5] = attrs.evolve(batches[5], rows=(case("\ud800"),))
-            batches[7] = attrs.evolve(batches[7], rows=(attrs.evolve(case("case_7"), amount=2**63),))
+            batches[7] = attrs.evolve(batches[7], rows=(replace(case("case_7"), amount=2**63),))
             assert await together(store, gate, batches) == [
                 "committed", "LaneConflict", "committed", "KeyConflict", "committed", "InvalidText",
                 "committed", "InvalidArgument", "committed",
@@ -146,9 +147,9 @@ def test_a_failing_batch_takes_no_other_of_its_group_along(tmp_path: Path) -> No
     ("row", "error"),
     [
         (case("\ud800"), InvalidText),
-        (attrs.evolve(case(), amount=2**63), InvalidArgument),
-        (attrs.evolve(case(), amount="many"), InvalidArgument),  # type: ignore[arg-type]  # on purpose
-        (attrs.evolve(case(), lane=None), InvalidArgument),  # type: ignore[arg-type]  # on purpose
+        (replace(case(), amount=2**63), InvalidArgument),
+        (replace(case(), amount="many"), InvalidArgument),
+        (replace(case(), lane=None), InvalidArgument),
     ],
     ids=["surrogate", "65 bits", "text", "null"],
 )

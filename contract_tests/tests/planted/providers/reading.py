@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 import attrs
+from msgspec.structs import replace
 
 from planted.tiny.adapter import TinyProvider
 from planted.tiny.documents import TYPES, Invoice
@@ -137,21 +138,21 @@ class ForgetsItems(_ChangesFacts):
     """A subscription is a subscription."""
 
     def changed(self, body: Any) -> Any:
-        return attrs.evolve(body, items=()) if isinstance(body, SubscriptionSeen) else body
+        return replace(body, items=()) if isinstance(body, SubscriptionSeen) else body
 
 
 class CallsEveryInvoiceManual(_ChangesFacts):
     """Why there is an invoice does not matter."""
 
     def changed(self, body: Any) -> Any:
-        return attrs.evolve(body, reason="manual") if isinstance(body, InvoiceSeen) else body
+        return replace(body, reason="manual") if isinstance(body, InvoiceSeen) else body
 
 
 class CallsEveryInvoiceTheFirst(_ChangesFacts):
     """A renewal is paid like the first time."""
 
     def changed(self, body: Any) -> Any:
-        return attrs.evolve(body, reason="first") if isinstance(body, InvoiceSeen) else body
+        return replace(body, reason="first") if isinstance(body, InvoiceSeen) else body
 
 
 class TakesOpenForComplete(_ChangesFacts):
@@ -159,7 +160,7 @@ class TakesOpenForComplete(_ChangesFacts):
 
     def changed(self, body: Any) -> Any:
         opened = isinstance(body, SessionSeen) and body.status == "open"
-        return attrs.evolve(body, status="complete") if opened else body
+        return replace(body, status="complete") if opened else body
 
 
 class KeysPaymentsByTheirEvents(TinyProvider):
@@ -168,12 +169,12 @@ class KeysPaymentsByTheirEvents(TinyProvider):
     def normalise(self, event: Event) -> Normalised:
         meaning = super().normalise(event)
         facts = tuple(
-            seen(fact.connection, fact.order, attrs.evolve(fact.body, id=event.id or fact.body.id))
+            seen(fact.connection, fact.order, replace(fact.body, id=event.id or fact.body.id))
             if isinstance(fact.body, InvoiceSeen)
             else fact
             for fact in meaning.facts
         )
-        doubled = attrs.evolve(facts[0].body, id=f"{event.id}-too") if facts else None
+        doubled = replace(facts[0].body, id=f"{event.id}-too") if facts else None
         if isinstance(doubled, InvoiceSeen):
             facts += (seen(self.connection.name, event.occurred_at, doubled),)
         return attrs.evolve(meaning, facts=facts)
@@ -192,7 +193,7 @@ class SellsOneAtATime(_ChangesFacts):
 
     def changed(self, body: Any) -> Any:
         if isinstance(body, InvoiceSeen):
-            return attrs.evolve(body, lines=tuple(attrs.evolve(line, quantity=1) for line in body.lines))
+            return replace(body, lines=tuple(replace(line, quantity=1) for line in body.lines))
         return body
 
 
@@ -201,7 +202,7 @@ class TakesTrialsForPaid(_ChangesFacts):
 
     def changed(self, body: Any) -> Any:
         trial = isinstance(body, SubscriptionSeen) and body.status == "trialing"
-        return attrs.evolve(body, status="active") if trial else body
+        return replace(body, status="active") if trial else body
 
 
 class CountsInHundredths(_ChangesFacts):
@@ -209,7 +210,7 @@ class CountsInHundredths(_ChangesFacts):
 
     def changed(self, body: Any) -> Any:
         if isinstance(body, InvoiceSeen) and body.currency in {"JPY", "KRW"}:
-            return attrs.evolve(body, total=body.total * 100, paid=body.paid * 100)
+            return replace(body, total=body.total * 100, paid=body.paid * 100)
         return body
 
 
@@ -242,25 +243,25 @@ class NothingIsFinal(_ChangesFacts):
     """A late "active" wakes what was cancelled."""
 
     def fact(self, kind: str, document: Any, order: Instant) -> Fact:
-        return attrs.evolve(TinyProvider.fact(self, kind, document, order), final=False)
+        return replace(TinyProvider.fact(self, kind, document, order), final=False)
 
 
 class ForgetsScheduledCancellations(_ChangesFacts):
     """A cancellation counts when it has happened."""
 
     def changed(self, body: Any) -> Any:
-        return attrs.evolve(body, cancel_at=None) if isinstance(body, SubscriptionSeen) else body
+        return replace(body, cancel_at=None) if isinstance(body, SubscriptionSeen) else body
 
 
 class RefundsPayments(_ChangesFacts):
     """A refund names the payment, not the invoice."""
 
     def changed(self, body: Any) -> Any:
-        return attrs.evolve(body, invoice=f"pay_{body.invoice}") if isinstance(body, RefundSeen) else body
+        return replace(body, invoice=f"pay_{body.invoice}") if isinstance(body, RefundSeen) else body
 
 
 class KnowsOneRefundAnInvoice(_ChangesFacts):
     """A refund has the id of its invoice."""
 
     def changed(self, body: Any) -> Any:
-        return attrs.evolve(body, id=f"of_{body.invoice}") if isinstance(body, RefundSeen) else body
+        return replace(body, id=f"of_{body.invoice}") if isinstance(body, RefundSeen) else body

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import attrs
+import msgspec
 
 from purchase_core.facts.rows import Row
 from purchase_core.ports.store import PAGE_ROWS_MAX, Batch
@@ -28,7 +29,9 @@ class _ChangesRows(MemoryStore):
         await super().commit(attrs.evolve(batch, rows=rows))
 
     def _changed(self, row: Row) -> Row:
-        columns: dict[str, Any] = {name: self.column(value) for name, value in attrs.asdict(row).items()}
+        columns: dict[str, Any] = {
+            name: self.column(value) for name, value in msgspec.structs.asdict(row).items()
+        }
         return type(row)(**columns)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import attrs
+import msgspec
+from msgspec.structs import replace
 
 from purchase_core.errors import LaneConflict
 from purchase_core.ports.store import Batch
@@ -85,7 +87,7 @@ class KeepsOldDocuments(MemoryStore):
     async def commit(self, batch: Batch) -> None:
         known = self.database.lanes
         lanes = tuple(
-            attrs.evolve(one, document=one.document or known.get(one.lane, Lane(one.lane)).document)
+            replace(one, document=one.document or known.get(one.lane, Lane(one.lane)).document)
             for one in batch.lanes
         )
         await super().commit(attrs.evolve(batch, lanes=lanes))
@@ -95,7 +97,7 @@ class LosesLinks(MemoryStore):
     """A lane's link is not stored."""
 
     async def commit(self, batch: Batch) -> None:
-        lanes = tuple(attrs.evolve(one, linked_to="") for one in batch.lanes)
+        lanes = tuple(replace(one, linked_to="") for one in batch.lanes)
         await super().commit(attrs.evolve(batch, lanes=lanes))
 
 
@@ -129,7 +131,7 @@ class UpdatesEveryLane(MemoryStore):
         super()._apply(batch)
         for step in batch.lanes:
             for name, lane in self.database.lanes.items():
-                self.database.lanes[name] = attrs.evolve(lane, document=step.document)
+                self.database.lanes[name] = replace(lane, document=step.document)
 
 
 # --- facts and references ----------------------------------------------------------------------
@@ -139,7 +141,7 @@ class LosesFinality(MemoryStore):
     """A column is missing from the insert."""
 
     async def commit(self, batch: Batch) -> None:
-        facts = tuple(attrs.evolve(one, fact=attrs.evolve(one.fact, final=False)) for one in batch.facts)
+        facts = tuple(replace(one, fact=replace(one.fact, final=False)) for one in batch.facts)
         await super().commit(attrs.evolve(batch, facts=facts))
 
 
@@ -185,7 +187,7 @@ class TouchesPrices(MemoryStore):
         for price in batch.prices:
             key = (price.connection, price.price, price.currency)
             known = self.database.prices.get(key, price)
-            self.database.prices[key] = attrs.evolve(price, ended_at=price.ended_at or known.ended_at)
+            self.database.prices[key] = replace(price, ended_at=price.ended_at or known.ended_at)
 
 
 class ReopensPrices(MemoryStore):
@@ -195,7 +197,7 @@ class ReopensPrices(MemoryStore):
         super()._apply_prices(batch)
         for price in batch.prices:
             key = (price.connection, price.price, price.currency)
-            self.database.prices[key] = attrs.evolve(self.database.prices[key], ended_at=price.ended_at)
+            self.database.prices[key] = replace(self.database.prices[key], ended_at=price.ended_at)
 
 
 class KeepsOneCurrencyOfAPrice(MemoryStore):
@@ -254,8 +256,8 @@ class MergesRows(MemoryStore):
         rows = []
         for row in batch.rows:
             known = self.database.rows.get((type(row), row.key), row)
-            fields = {name: value for name, value in attrs.asdict(row).items() if value is not None}
-            rows.append(attrs.evolve(known, **fields))
+            fields = {name: value for name, value in msgspec.structs.asdict(row).items() if value is not None}
+            rows.append(replace(known, **fields))
         super()._apply(attrs.evolve(batch, rows=tuple(rows)))
 
 
@@ -274,9 +276,9 @@ class ForgetsRivals(MemoryStore):
 
     async def commit(self, batch: Batch) -> None:
         clusters = tuple(
-            attrs.evolve(
+            replace(
                 one,
-                registers={key: attrs.evolve(found, rivals=()) for key, found in one.registers.items()},
+                registers={key: replace(found, rivals=()) for key, found in one.registers.items()},
             )
             for one in batch.clusters
         )
