@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from zlib import crc32
 
 import attrs
+from msgspec.structs import replace
 
 from purchase_core.errors import (
     KeyConflict,
@@ -119,8 +120,8 @@ class Inbox:
 
     async def _receive_inline(self, provider: Provider, event: Event, delivery: Delivery) -> DeliveryReceipt:
         def keep(batch: Batch, state: str, reason: str) -> Batch:
-            row = attrs.evolve(delivery, state=state, reason=reason, attempts=1)
-            return attrs.evolve(batch, deliveries=(*batch.deliveries, row))
+            row = replace(delivery, state=state, reason=reason, attempts=1)
+            return replace(batch, deliveries=(*batch.deliveries, row))
 
         try:
             result = await self._processor.process(provider, event, delivery.id, keep, may_fetch=False)
@@ -137,7 +138,7 @@ class Inbox:
         return _receipt(delivery, result.state, result.reason, result.facts)
 
     async def _keep(self, delivery: Delivery, state: str = PENDING, reason: str = "") -> DeliveryReceipt:
-        row = attrs.evolve(delivery, state=state, reason=reason)
+        row = replace(delivery, state=state, reason=reason)
         await self._store.commit(Batch(self._ids.new("batch"), self._clock.now(), deliveries=(row,)))
         return _receipt(delivery, state, reason)
 
@@ -160,7 +161,7 @@ class Inbox:
             settlement = Settlement(
                 delivery.id, delivery.fence, state, reason, delivery.attempts, delivery.available_at
             )
-            return attrs.evolve(batch, settlements=(settlement,))
+            return replace(batch, settlements=(settlement,))
 
         if delivery.attempts > self._settings.attempts_max:
             return await self._settle(delivery, QUARANTINED, "no worker that took it ever came back")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import attrs
+from msgspec.structs import replace
 
 from purchase_core.errors import MalformedBody
 from purchase_core.facts.fact import Fact, object_key
@@ -103,7 +104,7 @@ class Processor:
         def addition(batch: Batch) -> Batch:
             state, reason = (DONE, "") if batch.facts else (IGNORED, FOREIGN)
             asked = [self._asked_again(key) for key in _contested(batch, provider.connection.name)]
-            return settle(attrs.evolve(batch, deliveries=(*fetched, *asked)), state, reason)
+            return settle(replace(batch, deliveries=(*fetched, *asked)), state, reason)
 
         return await self._recorder.record(work, cause=cause, addition=addition)
 

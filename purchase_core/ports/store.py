@@ -11,8 +11,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Self, TypeVar
 
-import attrs
-
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.fact import RecordedFact
@@ -23,14 +21,14 @@ from purchase_core.records.delivery import Delivery, Settlement
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane, LaneStep
 from purchase_core.records.reference import PriceReference, Reference
+from purchase_core.values import Value
 
 R = TypeVar("R", bound=Row)
 
 PAGE_ROWS_MAX = 1_000
 
 
-@attrs.frozen
-class Batch:
+class Batch(Value, frozen=True):
     """Everything that one decision writes: all of it or nothing.
 
     | field | on commit |
@@ -66,8 +64,7 @@ class Batch:
     effects: tuple[Effect, ...] = ()
 
 
-@attrs.frozen
-class Question:
+class Question(Value, frozen=True):
     """What a decision needs to know, asked in one round trip. `prices` are (connection, price id).
 
     `whole_lanes`: lanes of which every cluster is wanted, not only those that `objects` name.
@@ -79,8 +76,7 @@ class Question:
     whole_lanes: tuple[str, ...] = ()
 
 
-@attrs.frozen
-class View:
+class View(Value, frozen=True):
     """The answer to a question; unknown things are absent.
 
     `lanes` holds those asked for, those that the references point to, and those that these are linked to
@@ -95,8 +91,7 @@ class View:
     clusters: Mapping[str, Cluster]
 
 
-@attrs.frozen
-class SchemaState:
+class SchemaState(Value, frozen=True):
     """Version of the tables found (0 = none), and the version that this code writes."""
 
     found: int

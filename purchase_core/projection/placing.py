@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import attrs
+from msgspec.structs import replace
 
 from purchase_core.facts.bodies import (
     AttemptMade,
@@ -89,7 +90,7 @@ def widened(asked: Question, view: View) -> Question:
     behind = [
         lane for one in view.clusters.values() if one.lane in asked.whole_lanes for lane in _lanes_behind(one)
     ]
-    return attrs.evolve(
+    return replace(
         asked,
         lanes=tuple(dict.fromkeys([*asked.lanes, *behind])),
         whole_lanes=tuple(dict.fromkeys([*asked.whole_lanes, *unowned])),

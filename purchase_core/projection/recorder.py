@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import attrs
+from msgspec.structs import replace
 
 from purchase_core.errors import LaneConflict
 from purchase_core.facts.fact import Fact, names
@@ -125,7 +126,7 @@ class Recorder:
             lanes += [work.owner.lane, object_lane(work.owner.object)]
         asked = question(work.facts, work.claims, lanes)
         if work.owner:
-            asked = attrs.evolve(asked, objects=(*asked.objects, work.owner.object))
+            asked = replace(asked, objects=(*asked.objects, work.owner.object))
         while True:
             view = await self._store.look(asked)
             wider = widened(asked, view)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import attrs
-
 from purchase_core.instants import Instant
+from purchase_core.values import Value
 
 PENDING = "pending"
 DONE = "done"
@@ -14,8 +13,7 @@ QUARANTINED = "quarantined"
 EPOCH = Instant(0)
 
 
-@attrs.frozen
-class Delivery:
+class Delivery(Value, frozen=True):
     """One event. Unique by (connection, event_id). `source`: webhook | fetch.
 
     `object` is a scheduling hint only. `headers` are the few that verification needs again on replay.
@@ -31,7 +29,7 @@ class Delivery:
     occurred_at: Instant
     received_at: Instant
     headers: tuple[tuple[str, str], ...]
-    body: bytes = attrs.field(repr=False)
+    body: bytes
     source: str = "webhook"
     state: str = PENDING
     reason: str = ""
@@ -39,9 +37,12 @@ class Delivery:
     available_at: Instant = EPOCH
     fence: int = 0
 
+    def __repr__(self) -> str:
+        """Without the body: it is the customer's business, not the log's."""
+        return f"Delivery({self.id!r}, {self.connection!r}, {self.event_id!r}, state={self.state!r})"
 
-@attrs.frozen
-class Settlement:
+
+class Settlement(Value, frozen=True):
     """How a claimed inbox row goes on. Refused with LeaseLost unless `fence` is the row's current one.
 
     A settlement also ends the claim; `state` pending means: again from `available_at`.

@@ -151,7 +151,7 @@ class MemoryStore(Store):
     def _apply_settlements(self, batch: Batch) -> None:
         for settlement in batch.settlements:
             self.database.leases.pop(settlement.id, None)
-            self.database.deliveries[settlement.id] = attrs.evolve(
+            self.database.deliveries[settlement.id] = replace(
                 self.database.deliveries[settlement.id],
                 state=settlement.state,
                 reason=settlement.reason,
@@ -175,7 +175,7 @@ class MemoryStore(Store):
             and into.leases.get(row.id, NOT_LEASED) < now
         ]  # fmt: skip
         free.sort(key=lambda row: (row.available_at, row.id))
-        claimed = [attrs.evolve(row, fence=row.fence + 1, attempts=row.attempts + 1) for row in free[:limit]]
+        claimed = [replace(row, fence=row.fence + 1, attempts=row.attempts + 1) for row in free[:limit]]
         for row in claimed:
             into.deliveries[row.id] = row
             into.leases[row.id] = lease_until
@@ -253,7 +253,7 @@ class MemoryStore(Store):
     ) -> Sequence[Delivery]:
         """Inbox rows, newest first, without their bodies."""
         found = [
-            attrs.evolve(one, body=b"")
+            replace(one, body=b"")
             for one in self.database.deliveries.values()
             if (not state or one.state == state) and (not before_id or one.id < before_id)
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import attrs
+from msgspec.structs import replace
 
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import LaneConflict
@@ -27,7 +27,7 @@ class CommandLog:
         """Write a new command. Raises KeyConflict if its key is taken; then nothing was written."""
 
         def addition(batch: Batch) -> Batch:
-            return attrs.evolve(batch, command=command, offers=offers)
+            return replace(batch, command=command, offers=offers)
 
         await self._record(command, facts, addition)
 
@@ -66,6 +66,6 @@ def _guarded(command: Command, version: int) -> Callable[[Batch], Batch]:
         found = next(step.expected_version for step in batch.lanes if step.lane == command.lane)
         if found != version:
             raise LaneConflict(f"lane {command.lane!r} moved on since the command was read")
-        return attrs.evolve(batch, command=command)
+        return replace(batch, command=command)
 
     return addition

@@ -50,7 +50,7 @@ class Batches(StorePromises):
 
     @promise
     async def f09_a_refused_batch_writes_nothing(self, store: Store) -> None:
-        await store.commit(attrs.evolve(batch_of_everything(), lanes=(step(),)))
+        await store.commit(replace(batch_of_everything(), lanes=(step(),)))
         before = await picture(store)
         everything_new = Batch(
             "batch_2",
@@ -66,15 +66,19 @@ class Batches(StorePromises):
             effects=tuple(replace(one, key="other") for one in batch_of_everything().effects),
         )
         refusals: tuple[tuple[type[StoreError], Batch], ...] = (
-            (LaneConflict, attrs.evolve(everything_new, lanes=(step(ANA, 1, b"moved"), step(BEN, 7)))),
-            (KeyConflict, attrs.evolve(everything_new, prices=(price("price_2"), price(version="v2")))),
-            (KeyConflict, attrs.evolve(everything_new, command=command(identifier="command_2"))),
-            (KeyConflict, attrs.evolve(everything_new, deliveries=(delivery(2), delivery(1)))),
+            (
+                LaneConflict,
+                replace(everything_new, lanes=(step(ANA, 1, b"moved"), step(BEN, 7))),
+            ),
+            (
+                KeyConflict,
+                replace(everything_new, prices=(price("price_2"), price(version="v2"))),
+            ),
+            (KeyConflict, replace(everything_new, command=command(identifier="command_2"))),
+            (KeyConflict, replace(everything_new, deliveries=(delivery(2), delivery(1)))),
             (
                 LeaseLost,
-                attrs.evolve(
-                    everything_new, settlements=(Settlement("delivery_000001", 9, DONE, "", 1, NOW),)
-                ),
+                replace(everything_new, settlements=(Settlement("delivery_000001", 9, DONE, "", 1, NOW),)),
             ),
         )
         for error, batch in refusals:

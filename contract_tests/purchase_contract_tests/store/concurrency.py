@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-import attrs
 import pytest
 from msgspec.structs import replace
 
@@ -63,8 +62,8 @@ class Concurrency(StorePromises):
         batches = [
             Batch(f"batch_{number}", NOW, lanes=(step(f"customer:{number}"),)) for number in range(MANY)
         ]
-        batches[3] = attrs.evolve(batches[3], lanes=(step("customer:3", 7),))
-        batches[7] = attrs.evolve(batches[7], deliveries=(delivery(0),))
+        batches[3] = replace(batches[3], lanes=(step("customer:3", 7),))
+        batches[7] = replace(batches[7], deliveries=(delivery(0),))
         outcomes = await asyncio.gather(*(outcome(store, batch) for batch in batches))
         assert Counter(outcomes) == {"committed": MANY - 2, "LaneConflict": 1, "KeyConflict": 1}
         versions = [(await store.lane(f"customer:{number}")).version for number in range(MANY)]
@@ -72,7 +71,7 @@ class Concurrency(StorePromises):
 
     @promise
     async def f03_an_event_that_arrives_many_times_at_once_is_kept_once(self, store: Store) -> None:
-        rows = [attrs.evolve(delivery(number), event_id="evt_1") for number in range(MANY)]
+        rows = [replace(delivery(number), event_id="evt_1") for number in range(MANY)]
         batches = [Batch(f"batch_{number}", NOW, deliveries=(row,)) for number, row in enumerate(rows)]
         outcomes = await asyncio.gather(*(outcome(store, batch) for batch in batches))
         assert Counter(outcomes) == {"committed": 1, "KeyConflict": MANY - 1}
@@ -105,7 +104,7 @@ class Concurrency(StorePromises):
             )
             for version in range(MANY)
         ]
-        states = [attrs.evolve(one, clusters=(replace(one.clusters[0], root="root_1"),)) for one in states]
+        states = [replace(one, clusters=(replace(one.clusters[0], root="root_1"),)) for one in states]
 
         async def write() -> None:
             for batch in states:

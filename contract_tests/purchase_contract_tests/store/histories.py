@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import ClassVar, TypeVar
 
-import attrs
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.structs import replace
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StoreCapability, StorePromises
@@ -162,7 +162,7 @@ class History(RuleBasedStateMachine):
     def delivery(self, event: int) -> Delivery:
         """A row for an event, with an id and a due time of its own."""
         row = delivery(self.tried, due=later(self.tried, self.now))
-        return attrs.evolve(row, event_id=f"evt_{event}")
+        return replace(row, event_id=f"evt_{event}")
 
     @precondition(lambda self: self.model.batches)
     @rule(data=st.data())
@@ -183,7 +183,7 @@ class History(RuleBasedStateMachine):
         rows = self.run(lambda: self.store.claim(now=self.now, lease_until=until, limit=limit))
         expected = self.model.free(self.now)[:limit]
         assert list(rows) == [
-            attrs.evolve(row, fence=row.fence + 1, attempts=row.attempts + 1) for row in expected
+            replace(row, fence=row.fence + 1, attempts=row.attempts + 1) for row in expected
         ]
         self.model.claimed(rows, until)
         self.held += rows

@@ -78,9 +78,7 @@ class HostileValues(StorePromises):
                 rows=(case(key, lane, detail=text, about=f"refund:acme:{text}"),),
                 references=(reference(text, lane, text),),
                 command=attrs.evolve(command(key, f"id {key}"), fingerprint=text),
-                deliveries=(
-                    attrs.evolve(delivery(number), event_id=text, headers=((text, text),), reason=text),
-                ),
+                deliveries=(replace(delivery(number), event_id=text, headers=((text, text),), reason=text),),
                 effects=(replace(effect(key, lane=lane), about=text),),
             )
             await store.commit(batch)
@@ -104,14 +102,14 @@ class HostileValues(StorePromises):
                 rows=(case(text),),
                 references=(reference(text),),
                 command=command(text, f"command_{number}"),
-                deliveries=(attrs.evolve(delivery(number), event_id=text),),
+                deliveries=(replace(delivery(number), event_id=text),),
                 effects=(effect(text, version=number),),
             )
             await store.commit(batch)
         for number, text in enumerate(LOOK_ALIKES):
             assert (await store.lane(text)).document == text.encode()
             assert await store.command(text) == command(text, f"command_{number}")
-            assert (await store.delivery("acme", text)) == attrs.evolve(delivery(number), event_id=text)
+            assert (await store.delivery("acme", text)) == replace(delivery(number), event_id=text)
         assert {row.key for row in await store.rows(CaseRow)} == set(LOOK_ALIKES)
         assert len(await store.references_of(ANA, "refund")) == len(LOOK_ALIKES)
         assert len(await store.effects(ANA)) == len(LOOK_ALIKES)
@@ -132,7 +130,7 @@ class HostileValues(StorePromises):
             documents = attrs.evolve(
                 command(lane, lane), decision=content, request=content[::-1], result=content + content
             )
-            body = attrs.evolve(delivery(number), body=content)
+            body = replace(delivery(number), body=content)
             batch = Batch(
                 f"batch_{number}", NOW, lanes=(step(lane, 0, content),), command=documents, deliveries=(body,)
             )

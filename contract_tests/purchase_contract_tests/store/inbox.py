@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -42,7 +42,7 @@ class Inbox(StorePromises):
     @promise
     async def f06_an_event_is_kept_once_and_for_ever(self, store: Store) -> None:
         await keep(store, delivery(1))
-        again = attrs.evolve(delivery(2), event_id=delivery(1).event_id)
+        again = replace(delivery(2), event_id=delivery(1).event_id)
         for _ in range(2):
             with pytest.raises(KeyConflict) as conflict:
                 await keep(store, again)
@@ -53,7 +53,7 @@ class Inbox(StorePromises):
 
     @promise
     async def t10_the_same_event_id_on_another_connection_is_another_event(self, store: Store) -> None:
-        other = attrs.evolve(delivery(2, connection="other"), event_id=delivery(1).event_id)
+        other = replace(delivery(2, connection="other"), event_id=delivery(1).event_id)
         await keep(store, delivery(1), other)
         assert await store.delivery("acme", other.event_id) == delivery(1)
         assert await store.delivery("other", other.event_id) == other
@@ -78,7 +78,7 @@ class Inbox(StorePromises):
         await keep(store, delivery())
         for count in (1, 2):
             (row,) = await claim(store, later(100 * count))
-            assert row == attrs.evolve(delivery(), fence=count, attempts=count)
+            assert row == replace(delivery(), fence=count, attempts=count)
             assert await store.delivery_by_id(row.id) == row
 
     @promise
@@ -110,7 +110,7 @@ class Inbox(StorePromises):
         (slow,) = await claim(store)
         await store.commit(Batch("later", later(LEASE_SECONDS * 9), lanes=(step(ANA),)))
         await settle(store, slow)
-        assert await store.delivery_by_id(slow.id) == attrs.evolve(slow, state=DONE)
+        assert await store.delivery_by_id(slow.id) == replace(slow, state=DONE)
 
     @promise
     async def a_settlement_says_how_the_row_goes_on(self, store: Store) -> None:
@@ -118,7 +118,7 @@ class Inbox(StorePromises):
         (row,) = await claim(store)
         settlement = Settlement(row.id, row.fence, IGNORED, "foreign", 7, later(9))
         await store.commit(Batch("settle", NOW, settlements=(settlement,)))
-        expected = attrs.evolve(row, state=IGNORED, reason="foreign", attempts=7, available_at=later(9))
+        expected = replace(row, state=IGNORED, reason="foreign", attempts=7, available_at=later(9))
         assert await store.delivery_by_id(row.id) == expected
 
     @promise
@@ -150,7 +150,7 @@ class Inbox(StorePromises):
             delivery(number, state=DONE if number % 2 else PENDING, due=later(-number)) for number in range(6)
         ]
         await keep(store, *rows)
-        listed = [attrs.evolve(row, body=b"") for row in reversed(rows)]
+        listed = [replace(row, body=b"") for row in reversed(rows)]
         assert list(await store.deliveries()) == listed
         assert list(await store.deliveries(state=DONE)) == [row for row in listed if row.state == DONE]
         assert list(await store.deliveries(before_id=listed[1].id, limit=2)) == listed[2:4]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
@@ -43,7 +43,7 @@ class Limits(StorePromises):
             effects=tuple(effect(f"effect_{number}", position=number) for number in range(MANY)),
         )
         with pytest.raises(LaneConflict):
-            await store.commit(attrs.evolve(large, lanes=(step(ANA), step(BEN, 1))))
+            await store.commit(replace(large, lanes=(step(ANA), step(BEN, 1))))
         assert not await store.rows(CaseRow)
         assert not await store.facts(ANA)
         await store.commit(large)
@@ -68,7 +68,7 @@ class Limits(StorePromises):
     @promise
     async def f26_a_body_of_a_mebibyte_is_kept(self, store: Store) -> None:
         body = bytes(range(256)) * (BODY_BYTES // 256)
-        await store.commit(Batch("batch_1", NOW, deliveries=(attrs.evolve(delivery(), body=body),)))
+        await store.commit(Batch("batch_1", NOW, deliveries=(replace(delivery(), body=body),)))
         (row,) = await store.claim(now=NOW, lease_until=NOW, limit=1)
         assert row.body == body
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import attrs
+from msgspec.structs import replace
 
 from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost, StoreError
 from purchase_core.facts.fact import RecordedFact
@@ -79,7 +80,7 @@ class Model:
             for one in batch.settlements:
                 if one.id == queued.row.id:
                     queued.leased_until = None
-                    queued.row = attrs.evolve(
+                    queued.row = replace(
                         queued.row,
                         state=one.state,
                         reason=one.reason,

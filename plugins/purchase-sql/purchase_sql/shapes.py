@@ -6,7 +6,6 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import TypeAlias
 
-import attrs
 from msgspec import Struct
 from msgspec.structs import fields
 
@@ -29,7 +28,7 @@ def flags(cls: type[Struct]) -> tuple[int, ...]:
     return tuple(place for place, one in enumerate(fields(cls)) if one.type is bool)
 
 
-DELIVERY_COLUMNS = (*(one.name for one in attrs.fields(Delivery) if one.name != "body"), "body")
+DELIVERY_COLUMNS = (*(name for name in columns(Delivery) if name != "body"), "body")
 """The body comes last, so that lists can leave it out."""
 
 ROW_COLUMNS: dict[type[object], tuple[str, ...]] = {one: columns(one) for one in ROW_TYPES}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-import attrs
 import pytest
 from msgspec.structs import replace
 
@@ -132,7 +131,7 @@ def test_a_command_that_is_taken_ends_the_batch(database: sqlite3.Connection, ta
 
 
 def test_f06_an_event_that_is_known_ends_the_batch(database: sqlite3.Connection) -> None:
-    again = attrs.evolve(delivery(5), event_id=delivery(1).event_id)
+    again = replace(delivery(5), event_id=delivery(1).event_id)
     guard, error = breach(database, Batch("batch_2", NOW, deliveries=(delivery(4), again)))
     assert guard is Guard.DELIVERY
     assert isinstance(error, KeyConflict)
@@ -140,7 +139,7 @@ def test_f06_an_event_that_is_known_ends_the_batch(database: sqlite3.Connection)
 
 
 def test_an_event_that_comes_twice_in_one_batch_ends_it(database: sqlite3.Connection) -> None:
-    twice = (delivery(4), attrs.evolve(delivery(5), event_id=delivery(4).event_id))
+    twice = (delivery(4), replace(delivery(5), event_id=delivery(4).event_id))
     guard, error = breach(database, Batch("batch_2", NOW, deliveries=twice))
     assert guard is Guard.DELIVERY
     assert isinstance(error, KeyConflict)
@@ -159,7 +158,7 @@ def test_f91_a_settlement_under_another_fence_ends_the_batch(
 
 
 def test_f81_a_batch_that_was_written_is_told_before_any_conflict(database: sqlite3.Connection) -> None:
-    stale = attrs.evolve(batch_of_everything(), lanes=(step(ANA, 9),), at=later(9))
+    stale = replace(batch_of_everything(), lanes=(step(ANA, 9),), at=later(9))
     assert breach(database, stale) == (Guard.BATCH, None)
 
 
@@ -183,7 +182,7 @@ def test_an_error_text_names_its_guard(message: str, guard: Guard | None) -> Non
 
 
 def test_a_conflict_that_is_over_when_it_is_looked_into_is_still_one() -> None:
-    batch = attrs.evolve(batch_of_everything(), settlements=(Settlement("d", 0, DONE, "", 1, NOW),))
+    batch = replace(batch_of_everything(), settlements=(Settlement("d", 0, DONE, "", 1, NOW),))
     agreeing = {
         Guard.LANE: [(one.lane, one.expected_version) for one in batch.lanes],
         Guard.FACT: [],

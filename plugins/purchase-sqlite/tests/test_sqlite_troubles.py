@@ -13,6 +13,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_contract_tests.store.samples import ANA, BEN, NOW, case, delivery, step
 from purchase_core.errors import InvalidArgument, SchemaError, StoreUnavailable
@@ -182,7 +183,7 @@ def fill(store: SqliteStore, pages: int) -> None:
 
 def big(number: int) -> Batch:
     lane = f"customer:{number}"
-    body = attrs.evolve(delivery(number), body=bytes(200_000))
+    body = replace(delivery(number), body=bytes(200_000))
     return Batch(f"big_{number}", NOW, lanes=(step(lane),), deliveries=(body,))
 
 
@@ -264,7 +265,7 @@ def test_f78_a_commit_whose_write_fails_is_refused_and_can_be_sent_again(tmp_pat
     code = """
 import asyncio, resource, sys
 from pathlib import Path
-import attrs
+from msgspec.structs import replace
 from purchase_contract_tests.store.samples import NOW, delivery, step
 from purchase_core.errors import StoreUnavailable
 from purchase_core.ports.store import Batch
@@ -275,7 +276,7 @@ async def run():
     path = Path(sys.argv[1])
     async with await SqliteStore.open(SqliteConfig(str(path))) as store:
         await store.migrate()
-        body = attrs.evolve(delivery(1), body=bytes(400_000))
+        body = replace(delivery(1), body=bytes(400_000))
         batch = Batch("batch_1", NOW, lanes=(step(),), deliveries=(body,))
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         size = path.with_name(path.name + "-wal").stat().st_size

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import attrs
 import pytest
 from msgspec.structs import replace
 
@@ -128,9 +127,9 @@ def test_a_failing_batch_takes_no_other_of_its_group_along(tmp_path: Path) -> No
             await store.commit(Batch("before", NOW, deliveries=(delivery(1),)))
             batches = [numbered(one) for one in range(9)]
             batches[1] = numbered(1, version=4)
-            batches[3] = attrs.evolve(batches[3], deliveries=(delivery(7), delivery(1)))
-            batches[5] = attrs.evolve(batches[5], rows=(case("\ud800"),))
-            batches[7] = attrs.evolve(batches[7], rows=(replace(case("case_7"), amount=2**63),))
+            batches[3] = replace(batches[3], deliveries=(delivery(7), delivery(1)))
+            batches[5] = replace(batches[5], rows=(case("\ud800"),))
+            batches[7] = replace(batches[7], rows=(replace(case("case_7"), amount=2**63),))
             assert await together(store, gate, batches) == [
                 "committed", "LaneConflict", "committed", "KeyConflict", "committed", "InvalidText",
                 "committed", "InvalidArgument", "committed",

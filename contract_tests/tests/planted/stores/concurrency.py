@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-import attrs
+from msgspec.structs import replace
 
 from purchase_core.errors import LaneConflict, StoreError
 from purchase_core.instants import Instant
@@ -48,7 +48,7 @@ class WritesInSteps(MemoryStore):
         self._check(batch)
         self._apply(Batch(batch.id, batch.at, lanes=batch.lanes, facts=batch.facts))
         await asyncio.sleep(0)
-        self._apply(attrs.evolve(batch, lanes=(), facts=()))
+        self._apply(replace(batch, lanes=(), facts=()))
 
 
 class FailsTheWholeGroup(MemoryStore):
@@ -85,7 +85,7 @@ class ReadsLanesLast(MemoryStore):
     async def look(self, question: Question) -> View:
         view = await super().look(question)
         await asyncio.sleep(0)
-        return attrs.evolve(view, lanes=(await super().look(question)).lanes)
+        return replace(view, lanes=(await super().look(question)).lanes)
 
 
 class CachesLanes(MemoryStore):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import attrs
+from msgspec.structs import replace
 
 from purchase_core.errors import KeyConflict, LeaseLost
 from purchase_core.instants import Instant
@@ -47,7 +47,7 @@ class ClaimsEarly(MemoryStore):
 
     async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
         for row in list(self.database.deliveries.values()):
-            self.database.deliveries[row.id] = attrs.evolve(row, available_at=min(row.available_at, now))
+            self.database.deliveries[row.id] = replace(row, available_at=min(row.available_at, now))
         return await super().claim(now=now, lease_until=lease_until, limit=limit)
 
 
@@ -81,7 +81,7 @@ class ForgetsAttempts(MemoryStore):
     async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
         rows = await super().claim(now=now, lease_until=lease_until, limit=limit)
         for row in rows:
-            self.database.deliveries[row.id] = attrs.evolve(row, attempts=row.attempts - 1)
+            self.database.deliveries[row.id] = replace(row, attempts=row.attempts - 1)
         return rows
 
 
@@ -90,7 +90,7 @@ class ClaimsWithoutBodies(MemoryStore):
 
     async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
         rows = await super().claim(now=now, lease_until=lease_until, limit=limit)
-        return [attrs.evolve(row, body=b"") for row in rows]
+        return [replace(row, body=b"") for row in rows]
 
 
 class ClaimsWhatIsQuarantined(MemoryStore):
@@ -99,7 +99,7 @@ class ClaimsWhatIsQuarantined(MemoryStore):
     async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
         for row in list(self.database.deliveries.values()):
             if row.state == QUARANTINED:
-                self.database.deliveries[row.id] = attrs.evolve(row, state=PENDING)
+                self.database.deliveries[row.id] = replace(row, state=PENDING)
         return await super().claim(now=now, lease_until=lease_until, limit=limit)
 
 
@@ -117,11 +117,11 @@ class SettlesNothing(MemoryStore):
 
     def _check_settlements(self, batch: Batch) -> None:
         known = tuple(one for one in batch.settlements if one.id in self.database.deliveries)
-        super()._check_settlements(attrs.evolve(batch, settlements=known))
+        super()._check_settlements(replace(batch, settlements=known))
 
     def _apply_settlements(self, batch: Batch) -> None:
         known = tuple(one for one in batch.settlements if one.id in self.database.deliveries)
-        super()._apply_settlements(attrs.evolve(batch, settlements=known))
+        super()._apply_settlements(replace(batch, settlements=known))
 
 
 class RefusesSlowWorkers(MemoryStore):
@@ -145,9 +145,9 @@ class CountsAttemptsItself(MemoryStore):
 
     def _apply_settlements(self, batch: Batch) -> None:
         settlements = tuple(
-            attrs.evolve(one, attempts=self.database.deliveries[one.id].attempts) for one in batch.settlements
+            replace(one, attempts=self.database.deliveries[one.id].attempts) for one in batch.settlements
         )
-        super()._apply_settlements(attrs.evolve(batch, settlements=settlements))
+        super()._apply_settlements(replace(batch, settlements=settlements))
 
 
 class KeepsTheLease(MemoryStore):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-import attrs
+from msgspec.structs import replace
 
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.fact import RecordedFact
@@ -103,7 +103,7 @@ class HidesEndedPrices(MemoryStore):
     async def look(self, question: Question) -> View:
         view = await super().look(question)
         on_sale = {key: one for key, one in view.prices.items() if one.ended_at is None}
-        return attrs.evolve(view, prices=on_sale)
+        return replace(view, prices=on_sale)
 
 
 class SellsAtTheOldestPrice(MemoryStore):
@@ -185,7 +185,7 @@ class ForgetsOwners(MemoryStore):
     async def look(self, question: Question) -> View:
         view = await super().look(question)
         asked = {*question.lanes, *(one.lane for one in view.references.values())}
-        return attrs.evolve(view, lanes={name: lane for name, lane in view.lanes.items() if name in asked})
+        return replace(view, lanes={name: lane for name, lane in view.lanes.items() if name in asked})
 
 
 class AnswersWithLanesThatAreNot(MemoryStore):
@@ -193,14 +193,14 @@ class AnswersWithLanesThatAreNot(MemoryStore):
 
     async def look(self, question: Question) -> View:
         view = await super().look(question)
-        return attrs.evolve(view, lanes={**{name: Lane(name) for name in question.lanes}, **view.lanes})
+        return replace(view, lanes={**{name: Lane(name) for name in question.lanes}, **view.lanes})
 
 
 class ReadsHalfALane(MemoryStore):
     """Of a whole lane, the clusters that the references name must do."""
 
     async def look(self, question: Question) -> View:
-        return await super().look(attrs.evolve(question, whole_lanes=()))
+        return await super().look(replace(question, whole_lanes=()))
 
 
 class LinksAgainAndAgain(MemoryStore):
@@ -234,7 +234,7 @@ class AnswersTheFirstHundred(MemoryStore):
     """What does not fit into one statement is not asked."""
 
     async def look(self, question: Question) -> View:
-        return await super().look(attrs.evolve(question, objects=question.objects[:PARAMETERS_MAX]))
+        return await super().look(replace(question, objects=question.objects[:PARAMETERS_MAX]))
 
     async def offers(self, hashes: Sequence[str]) -> Mapping[str, OfferVersion]:
         return await super().offers(hashes[:PARAMETERS_MAX])

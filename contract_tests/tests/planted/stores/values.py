@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import attrs
 import msgspec
+from msgspec.structs import replace
 
 from purchase_core.facts.rows import Row
 from purchase_core.ports.store import PAGE_ROWS_MAX, Batch
@@ -26,7 +27,7 @@ class _ChangesRows(MemoryStore):
 
     async def commit(self, batch: Batch) -> None:
         rows = tuple(self._changed(row) for row in batch.rows)
-        await super().commit(attrs.evolve(batch, rows=rows))
+        await super().commit(replace(batch, rows=rows))
 
     def _changed(self, row: Row) -> Row:
         columns: dict[str, Any] = {
@@ -79,7 +80,7 @@ class FoldsCase(MemoryStore):
         command = batch.command
         if command is not None:
             command = attrs.evolve(command, key=command.key.casefold())
-        await super().commit(attrs.evolve(batch, command=command))
+        await super().commit(replace(batch, command=command))
 
 
 class SortsLikeADictionary(MemoryStore):
@@ -98,14 +99,14 @@ class DecodesBodies(MemoryStore):
 
     async def commit(self, batch: Batch) -> None:
         rows = tuple(
-            attrs.evolve(one, body=one.body.decode(errors="replace").encode()) for one in batch.deliveries
+            replace(one, body=one.body.decode(errors="replace").encode()) for one in batch.deliveries
         )
-        await super().commit(attrs.evolve(batch, deliveries=rows))
+        await super().commit(replace(batch, deliveries=rows))
 
 
 class CutsLargeBodies(MemoryStore):
     """The column for bodies holds 64 KiB."""
 
     async def commit(self, batch: Batch) -> None:
-        rows = tuple(attrs.evolve(one, body=one.body[:BLOB_BYTES]) for one in batch.deliveries)
-        await super().commit(attrs.evolve(batch, deliveries=rows))
+        rows = tuple(replace(one, body=one.body[:BLOB_BYTES]) for one in batch.deliveries)
+        await super().commit(replace(batch, deliveries=rows))

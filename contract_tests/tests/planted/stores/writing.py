@@ -18,7 +18,7 @@ class ForgetsTheOutbox(MemoryStore):
     """Effects are left to the application."""
 
     async def commit(self, batch: Batch) -> None:
-        await super().commit(attrs.evolve(batch, effects=()))
+        await super().commit(replace(batch, effects=()))
 
 
 class InsertsDeliveriesByThemselves(MemoryStore):
@@ -90,7 +90,7 @@ class KeepsOldDocuments(MemoryStore):
             replace(one, document=one.document or known.get(one.lane, Lane(one.lane)).document)
             for one in batch.lanes
         )
-        await super().commit(attrs.evolve(batch, lanes=lanes))
+        await super().commit(replace(batch, lanes=lanes))
 
 
 class LosesLinks(MemoryStore):
@@ -98,7 +98,7 @@ class LosesLinks(MemoryStore):
 
     async def commit(self, batch: Batch) -> None:
         lanes = tuple(replace(one, linked_to="") for one in batch.lanes)
-        await super().commit(attrs.evolve(batch, lanes=lanes))
+        await super().commit(replace(batch, lanes=lanes))
 
 
 class AcceptsAnyVersion(MemoryStore):
@@ -121,7 +121,7 @@ class GuardsTheFirstLane(MemoryStore):
     """Only one lane of a batch is checked."""
 
     def _check_lanes(self, batch: Batch) -> None:
-        super()._check_lanes(attrs.evolve(batch, lanes=batch.lanes[:1]))
+        super()._check_lanes(replace(batch, lanes=batch.lanes[:1]))
 
 
 class UpdatesEveryLane(MemoryStore):
@@ -142,7 +142,7 @@ class LosesFinality(MemoryStore):
 
     async def commit(self, batch: Batch) -> None:
         facts = tuple(replace(one, fact=replace(one.fact, final=False)) for one in batch.facts)
-        await super().commit(attrs.evolve(batch, facts=facts))
+        await super().commit(replace(batch, facts=facts))
 
 
 class RecordsFactsAgain(MemoryStore):
@@ -206,7 +206,7 @@ class KeepsOneCurrencyOfAPrice(MemoryStore):
     def _apply_prices(self, batch: Batch) -> None:
         for price in batch.prices:
             if not any(one.price == price.price for one in self.database.prices.values()):
-                super()._apply_prices(attrs.evolve(batch, prices=(price,)))
+                super()._apply_prices(replace(batch, prices=(price,)))
 
 
 class RenamesOldOffers(MemoryStore):
@@ -235,7 +235,7 @@ class UpdatesOnlyTheState(MemoryStore):
         known = self.database.commands.get(command.key) if command else None
         if command is not None and known is not None and known.id == command.id:
             command = attrs.evolve(known, state=command.state, updated_at=command.updated_at)
-        await super().commit(attrs.evolve(batch, command=command))
+        await super().commit(replace(batch, command=command))
 
 
 class RepeatsEffects(MemoryStore):
@@ -258,7 +258,7 @@ class MergesRows(MemoryStore):
             known = self.database.rows.get((type(row), row.key), row)
             fields = {name: value for name, value in msgspec.structs.asdict(row).items() if value is not None}
             rows.append(replace(known, **fields))
-        super()._apply(attrs.evolve(batch, rows=tuple(rows)))
+        super()._apply(replace(batch, rows=tuple(rows)))
 
 
 class DropsByKeyAlone(MemoryStore):
@@ -282,11 +282,11 @@ class ForgetsRivals(MemoryStore):
             )
             for one in batch.clusters
         )
-        await super().commit(attrs.evolve(batch, clusters=clusters))
+        await super().commit(replace(batch, clusters=clusters))
 
 
 class KeepsDroppedClusters(MemoryStore):
     """A cluster that was joined to another stays behind."""
 
     async def commit(self, batch: Batch) -> None:
-        await super().commit(attrs.evolve(batch, dropped_clusters=()))
+        await super().commit(replace(batch, dropped_clusters=()))
