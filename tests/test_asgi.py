@@ -386,7 +386,7 @@ def test_t11_ten_thousand_unsigned_requests_write_nothing() -> None:
         (PurchaseError(CANARY), 500),
     ],
 )
-def test_our_own_trouble_asks_the_provider_to_try_again(error: PurchaseError, status: int) -> None:
+def test_f09_our_own_trouble_asks_the_provider_to_try_again(error: PurchaseError, status: int) -> None:
     answer = refused_with(error)
     assert (answer.status, answer.document["error"]["code"]) == (status, error.code)
     assert answer.headers[b"retry-after"] == str(RETRY_AFTER_SECONDS).encode()
@@ -396,7 +396,7 @@ def test_our_own_trouble_asks_the_provider_to_try_again(error: PurchaseError, st
 @pytest.mark.parametrize(
     "error", [ValueError(CANARY), KeyError(CANARY), TimeoutError(CANARY), RecursionError(CANARY)]
 )
-def test_the_unexpected_is_500_and_tells_strangers_nothing(
+def test_f09_the_unexpected_is_500_and_tells_strangers_nothing(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = refused_with(error)

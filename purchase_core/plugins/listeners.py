@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -22,6 +23,7 @@ HOOK_SECONDS_MAX = 2.0
 EVENTS_WAITING_MAX = 10_000
 CLOSING_SECONDS_MAX = 5.0
 EXCLUDED_CHARACTERS_MAX = 500
+SCORES_MAX = 1_000
 
 log = logging.getLogger("purchase.plugins")
 
@@ -167,9 +169,14 @@ def _scored(
     candidates: tuple[Candidate, ...], scores: Iterable[RouteScore]
 ) -> tuple[Candidate, ...] | Failure:
     try:
-        said = {one.connection: one for one in reversed(list(scores))}  # of two about one, the first counts
+        listed = list(islice(scores, SCORES_MAX + 1))
+        if len(listed) > SCORES_MAX:
+            return Failure(ValueError("too many scores"))
+        said = {one.connection: one for one in reversed(listed)}  # of two about one, the first counts
         return tuple(_with(one, said.get(one.connection)) for one in candidates)
-    except Exception as error:  # a plugin may return anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may return anything, and anything may raise when it is read
         return Failure(error)
 
 

@@ -266,6 +266,8 @@ def told(error: BaseException) -> str:
     """An error of a plugin's code in a line: its type, and what it says if it can."""
     try:
         said = " ".join(str(error).split())[:MESSAGE_CHARACTERS_MAX]
-    except Exception:  # a plugin's error may fail to describe itself
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a plugin's error may fail to describe itself
         said = ""
     return f"{type(error).__name__}: {said}" if said else type(error).__name__

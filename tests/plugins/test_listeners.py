@@ -6,7 +6,8 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import repeat
 from typing import Any, TypeVar
 
 import attrs
@@ -18,7 +19,7 @@ from purchase_core.facts.bodies import SubscriptionSeen
 from purchase_core.facts.fact import seen
 from purchase_core.instants import DAY, SECOND, Instant
 from purchase_core.plugins.hookspecs import ProviderCall, RouteScore, hookimpl
-from purchase_core.plugins.listeners import EVENTS_WAITING_MAX, Listeners
+from purchase_core.plugins.listeners import EVENTS_WAITING_MAX, SCORES_MAX, Listeners
 from purchase_core.plugins.registry import Registry
 from purchase_core.ports.provider import CustomerClaim, Normalised
 from purchase_core.ports.router import Candidate, RouteRequest, decode_decision
@@ -243,6 +244,36 @@ def test_f102_f103_a_plugin_that_fails_to_score_leaves_the_others_word(failure: 
     found = asyncio.run(listeners(bad, good).score(REQUEST, CANDIDATES))
     assert [one.score for one in found] == [0.0, 3.0]
     assert bad.heard == good.heard == ["score"]
+
+
+def lazily(error: BaseException) -> Iterator[RouteScore]:
+    """Scores that are only made when they are read, and fail then."""
+    yield RouteScore("one", 9.0)
+    raise error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError(CANARY), SystemExit(CANARY), BaseException(CANARY), asyncio.CancelledError(), MemoryError()],
+    ids=lambda error: type(error).__name__,
+)
+def test_f102_scores_that_fail_while_they_are_read_are_contained(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert score(lazily(error)) == CANDIDATES
+    assert f"plugin-0 failed in purchase_score_routes: {type(error).__name__}" in caplog.text
+    assert CANARY not in caplog.text
+
+
+def test_f102_scores_that_never_end_are_read_up_to_their_limit() -> None:
+    assert score(repeat(RouteScore("one", 1.0), SCORES_MAX))[0].score == 1.0
+    assert score(repeat(RouteScore("one", 1.0), SCORES_MAX + 1)) == CANDIDATES
+    assert score(repeat(RouteScore("one", 1.0))) == CANDIDATES
+
+
+def test_a_person_who_interrupts_while_scores_are_read_is_heard() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        score(lazily(KeyboardInterrupt()))
 
 
 # --- events: after the commit, best effort ---------------------------------------------------------

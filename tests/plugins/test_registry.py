@@ -203,11 +203,17 @@ class Hostile(Exception):
         raise RuntimeError("even this")
 
 
+class Worse(Exception):
+    def __str__(self) -> str:
+        raise SystemExit("even so")
+
+
 RAISED: list[BaseException] = [
     Exception("boom"), ValueError("boom"), BaseException("boom"), SystemExit("boom"), SystemExit(0),
     GeneratorExit(), StopIteration("boom"), StopAsyncIteration(), asyncio.CancelledError(), MemoryError(),
     RecursionError(), ImportError("boom"), ExceptionGroup("boom", [ValueError()]),
-    BaseExceptionGroup("boom", [SystemExit()]), UnicodeDecodeError("utf-8", b"a", 0, 1, "boom"), Hostile(),
+    BaseExceptionGroup("boom", [SystemExit()]), UnicodeDecodeError("utf-8", b"a", 0, 1, "boom"),
+    Hostile(), Worse(),
 ]  # fmt: skip
 
 
