@@ -67,9 +67,11 @@ def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
         click.echo(f"{click.style(name.ljust(width), dim=True)}  {_cell(value)}")
 
 
-def say(text: str) -> None:
-    """Talk, on stderr."""
-    click.echo(printable(text), err=True)
+def say(text: str, *, head: str = "", fg: str | None = None) -> None:
+    """Talk, on stderr; `head` begins it in a colour, where that stream has colours."""
+    # Styled after it was made printable: our own escapes are to be obeyed, and nobody else's.
+    start = f"{click.style(printable(head), fg=fg)} " if head else ""
+    click.echo(f"{start}{printable(text)}".rstrip(" "), err=True)
 
 
 def print_error(error: PurchaseError, *, as_json: bool, color: bool | None = None) -> None:

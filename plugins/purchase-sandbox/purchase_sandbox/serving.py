@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from purchase_core.cli.output import SCHEMA_VERSION, say, time_of
+from purchase_core.cli.serving import run_until_stopped
 from purchase_core.secret import Secret
 
 from .account.book import Event
@@ -42,7 +43,7 @@ def serve_for_ever(asked: Serving) -> None:
     """Serve until the process is interrupted."""
     # Chaos breaks answers off on purpose; the server need not say each time that it noticed.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    asyncio.run(_serve(asked))
+    run_until_stopped(_serve(asked))
 
 
 async def _serve(asked: Serving) -> None:

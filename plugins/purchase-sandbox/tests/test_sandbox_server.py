@@ -318,7 +318,7 @@ def test_a_port_that_is_taken_is_an_error_at_once() -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen(1)
-            with pytest.raises(OSError, match="in use"):
+            with pytest.raises(InvalidArgument, match="in use"):
                 async with SandboxServer(Sandbox(), port=taken.getsockname()[1]):
                     pass
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import attrs
+import httpx
 
 from purchase_core.catalog.grants import name_of
+from purchase_core.errors import InvalidArgument
 from purchase_core.plugins.hookspecs import hookimpl
 from purchase_core.reads.receipts import Receipt
 from purchase_core.records.effect import Effect
@@ -62,12 +64,25 @@ class Hearing:
             self.heard.set()
 
 
-async def play(tell: Callable[[Step], None]) -> Sale:
-    """Play the sale in a folder of its own, and tell each step when it is done. Raises SaleFailed."""
+async def play(tell: Callable[[Step], None], database: Path | None = None) -> Sale:
+    """Play the sale, and tell each step when it is done.
+
+    In a file that is thrown away, unless a new one is named. Raises SaleFailed, and InvalidArgument for a
+    file that is there already: what it holds may be an earlier sale.
+    """
+    if database is not None and database.exists():
+        raise InvalidArgument(
+            f"{database.name} is there already, and may hold an earlier sale",
+            hint="Remove it, or name another file.",
+        )
     hearing = Hearing("subscription.started")
     with TemporaryDirectory(prefix="purchase-demo-") as folder:
-        async with running(Path(folder) / "purchase.db", plugins=[hearing]) as demo, Buyer() as buyer:
-            return await _Playing(demo, buyer, hearing, tell).play()
+        file = database or Path(folder) / "purchase.db"
+        async with running(file, plugins=[hearing]) as demo, Buyer() as buyer:
+            try:
+                return await _Playing(demo, buyer, hearing, tell).play()
+            except httpx.HTTPError as error:
+                raise SaleFailed(f"{type(error).__name__}: {error}") from error
 
 
 class _Playing:

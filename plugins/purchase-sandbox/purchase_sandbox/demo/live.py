@@ -11,8 +11,7 @@ from tempfile import TemporaryDirectory
 import click
 import msgspec
 
-from purchase_core.cli.output import SCHEMA_VERSION, say, time_of
-from purchase_core.errors import InvalidArgument
+from purchase_core.cli.output import SCHEMA_VERSION, printable, say, time_of
 from purchase_core.plugins.hookspecs import hookimpl
 from purchase_core.records.effect import Effect
 
@@ -24,23 +23,16 @@ CARDS_PAGE = "Any of the test cards on the payment page will do."
 async def serve(port: int, sandbox_port: int, database: Path | None, *, as_json: bool) -> None:
     """Run the demo until the process is interrupted."""
     async with _database(database) as file:
-        try:
-            async with running(
-                file, shop_port=port, sandbox_port=sandbox_port, plugins=[_Telling(as_json=as_json)]
-            ) as demo:
-                _ready(demo, kept=database is not None, as_json=as_json)
-                await asyncio.Event().wait()
-        except OSError as error:
-            raise InvalidArgument(
-                f"cannot listen: {error.strerror}",
-                hint="Something listens there already; --port 0 --sandbox-port 0 takes free ones.",
-            ) from error
+        telling = _Telling(as_json=as_json)
+        async with running(file, shop_port=port, sandbox_port=sandbox_port, plugins=[telling]) as demo:
+            _ready(demo, kept=database is not None, as_json=as_json)
+            await asyncio.Event().wait()
 
 
 @asynccontextmanager
 async def _database(chosen: Path | None) -> AsyncIterator[Path]:
     if chosen is not None:
-        yield chosen.resolve()
+        yield chosen
         return
     with TemporaryDirectory(prefix="purchase-demo-") as folder:
         yield Path(folder) / "purchase.db"
@@ -73,7 +65,8 @@ class _Telling:
         if self._as_json:
             _line({"event": event.name, "about": event.about, "lane": event.lane, "at": time_of(event.at)})
         else:
-            click.echo(f"{time_of(event.at)}  {event.name.ljust(24)} {event.lane}  {event.about}")
+            line = f"{time_of(event.at)}  {event.name.ljust(24)} {event.lane}  {event.about}"
+            click.echo(printable(line))
 
 
 def _line(document: dict[str, object]) -> None:

@@ -11,6 +11,8 @@ from types import TracebackType
 import uvicorn
 from starlette.types import ASGIApp
 
+from purchase_core.errors import InvalidArgument
+
 LOOPBACK = "127.0.0.1"
 START_SECONDS_MAX = 10.0
 STOP_SECONDS_MAX = 5
@@ -79,9 +81,12 @@ class EmbeddedServer:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((self._host, self._port))
-        except OSError:
+        except OSError as error:
             listening.close()
-            raise
+            raise InvalidArgument(
+                f"cannot listen on {self._host}:{self._port}: {error.strerror}",
+                hint="Stop what listens there, or choose another port; port 0 is any free one.",
+            ) from error
         listening.listen(BACKLOG)
         listening.settimeout(0)
         return listening
