@@ -6,11 +6,11 @@ counts only while nothing else of its group grants. The reset of a quota is the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from purchase_core.access.live import Live, LiveLot, LiveSubscription
+from purchase_core.access.live import Live, LiveSubscription
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.access.rights import Quota, Rights
 from purchase_core.catalog.versions import (
@@ -26,6 +26,15 @@ from purchase_core.instants import SECOND, Instant
 RESETS = ("day", "week", "month", "year", "never")  # shortest first
 
 
+@attrs.frozen
+class _Held:
+    """An offer version that is held: by how many agreements, and in what quantity by all of them."""
+
+    version: str
+    agreements: int
+    quantity: int
+
+
 @attrs.define
 class _Sum:
     """Grants being added up."""
@@ -34,24 +43,26 @@ class _Sum:
     quotas: dict[str, Quota] = attrs.Factory(dict)
     licences: dict[str, int] = attrs.Factory(dict)
 
-    def add(self, grants: Sequence[Grant], quantity: int) -> None:
+    def add(self, grants: Sequence[Grant], held: _Held) -> None:
         for grant in grants:
             match grant:
                 case FlagGrant():
                     self.features.add(grant.feature)
                 case QuotaGrant():
-                    self.quotas[grant.feature] = _widen(self.quotas.get(grant.feature), grant)
+                    known = self.quotas.get(grant.feature)
+                    self.quotas[grant.feature] = _widen(known, grant, held.agreements)
                 case LicenceGrant():
-                    held = self.licences.get(grant.feature, 0)
-                    self.licences[grant.feature] = held + grant.count * quantity
+                    seats = self.licences.get(grant.feature, 0)
+                    self.licences[grant.feature] = seats + grant.count * held.quantity
                 case CreditGrant():
                     pass  # credits come from lots, which payments make
 
 
-def _widen(known: Quota | None, grant: QuotaGrant) -> Quota:
+def _widen(known: Quota | None, grant: QuotaGrant, agreements: int) -> Quota:
+    limit = grant.limit * agreements
     if known is None:
-        return Quota(grant.limit, grant.reset)
-    return Quota(known.limit + grant.limit, min(known.reset, grant.reset, key=RESETS.index))
+        return Quota(limit, grant.reset)
+    return Quota(known.limit + limit, min(known.reset, grant.reset, key=RESETS.index))
 
 
 def evaluate(
@@ -66,15 +77,15 @@ def evaluate(
     `offers` holds every version that the document names; a version that is missing grants nothing.
     """
     total, groups, ends = _Sum(), set[str](), list[Instant]()
-    for version, quantity in _granting(live, policy, at, ends):
-        offer = offers.get(version)
+    for held in _granting(live, policy, at, ends):
+        offer = offers.get(held.version)
         if offer is not None:
-            total.add(offer.grants, quantity)
+            total.add(offer.grants, held)
             groups.add(offer.group)
     for default in defaults:
         if default.group not in groups:
-            total.add(default.grants, 1)
-    balances = _credits(live.lots.values(), at, ends)
+            total.add(default.grants, _Held(default.hash, 1, 1))
+    balances = _credits(live, at, ends)
     return Rights(
         at=at,
         valid_until=min(ends, default=None),
@@ -85,19 +96,17 @@ def evaluate(
     )
 
 
-def _granting(
-    live: Live, policy: AccessPolicy, at: Instant, ends: list[Instant]
-) -> Iterator[tuple[str, int]]:
-    for key in sorted(live.subscriptions):
-        subscription = live.subscriptions[key]
+def _granting(live: Live, policy: AccessPolicy, at: Instant, ends: list[Instant]) -> Iterator[_Held]:
+    for subscription in live.subscriptions.values():
         end = granted_until(subscription, policy)
         if end is not None and at < end:
             ends.append(end)
-            yield from subscription.items
-    for key in sorted(live.purchases):
-        purchase = live.purchases[key]
-        if not (policy.revoke_on_partial_refund and purchase.left < purchase.due):
-            yield purchase.version, purchase.quantity
+            yield from (_Held(version, 1, quantity) for version, quantity in subscription.items)
+    for version, owned in live.owned.items():
+        yield _Held(version, owned.purchases, owned.quantity)
+    if not policy.revoke_on_partial_refund:
+        for purchase in live.partly_refunded.values():
+            yield _Held(purchase.version, 1, purchase.quantity)
 
 
 def granted_until(subscription: LiveSubscription, policy: AccessPolicy) -> Instant | None:
@@ -120,13 +129,11 @@ def granted_until(subscription: LiveSubscription, policy: AccessPolicy) -> Insta
     return Instant(end)
 
 
-def _credits(lots: Iterable[LiveLot], at: Instant, ends: list[Instant]) -> dict[str, int]:
-    """Spendable credits: live lots less what refunds ask back, per unit, never below zero."""
-    held: dict[str, int] = {}
-    for lot in lots:
-        if lot.expires_at is not None:
-            if lot.expires_at <= at:
-                continue
+def _credits(live: Live, at: Instant, ends: list[Instant]) -> dict[str, int]:
+    """Spendable credits: what refunds ask back is taken off, per unit, and nothing is below zero."""
+    held = dict(live.credits)
+    for lot in live.lots.values():
+        if at < lot.expires_at:
             ends.append(lot.expires_at)
-        held[lot.unit] = held.get(lot.unit, 0) + lot.granted - lot.clawed
+            held[lot.unit] = held.get(lot.unit, 0) + lot.credits
     return {unit: max(0, amount) for unit, amount in held.items()}

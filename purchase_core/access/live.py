@@ -1,22 +1,20 @@
 """The live document: the part of the projection that can still grant something, small and in one piece.
 
-It is a cache for hot reads. It is kept by exchanging the entries of the rows that changed, so it costs
-the same whatever the history, and it stands outside the canonical hash.
+It is a cache for hot reads, kept by exchanging the rows that changed, and it stands outside the canonical
+hash. What can still change by itself has an entry of its own; what only adds up is kept as a sum. So the
+document is as long as what a customer has at one time, not as what they have ever bought.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
 
 import msgspec
 
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import LotRow, PurchaseRow, Row, SubscriptionRow
-from purchase_core.instants import Instant
+from purchase_core.instants import SECOND, Instant
 from purchase_core.values import Value
-
-V = TypeVar("V")
 
 EXPIRED_LOTS_KEPT_SECONDS = 30 * 86_400
 
@@ -34,30 +32,40 @@ class LiveSubscription(Value, frozen=True):
     ended_at: Instant | None
 
 
-class LivePurchase(Value, frozen=True):
-    """A one-time purchase of which some money is left. Amounts in minor units of one currency."""
+class Owned(Value, frozen=True):
+    """One-time purchases of one offer version of which all money is left: how many, and their quantities."""
+
+    purchases: int
+    quantity: int
+
+
+class PartlyRefunded(Value, frozen=True):
+    """A one-time purchase of which some money is left, but not all."""
 
     version: str
     quantity: int
-    due: int
-    left: int
 
 
 class LiveLot(Value, frozen=True):
-    """Credits that can still be spent, or are still owed."""
+    """Credits that expire."""
 
     unit: str
-    granted: int
-    clawed: int
-    expires_at: Instant | None
+    credits: int
+    expires_at: Instant
 
 
 class Live(Value, frozen=True):
-    """Everything of one customer that is live, by row key."""
+    """Everything of one customer that is live.
+
+    `subscriptions`, `partly_refunded` and `lots` are by row key, `owned` by offer version; `credits`, by
+    unit, are those that never expire, less what refunds ask back.
+    """
 
     subscriptions: dict[str, LiveSubscription] = msgspec.field(default_factory=dict)
-    purchases: dict[str, LivePurchase] = msgspec.field(default_factory=dict)
+    owned: dict[str, Owned] = msgspec.field(default_factory=dict)
+    partly_refunded: dict[str, PartlyRefunded] = msgspec.field(default_factory=dict)
     lots: dict[str, LiveLot] = msgspec.field(default_factory=dict)
+    credits: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 EMPTY = Live()
@@ -74,33 +82,89 @@ def encode_live(live: Live) -> bytes:
     return msgspec.json.encode(live)
 
 
-def exchange(live: Live, gone: Iterable[tuple[type[Row], str]], rows: Iterable[Row], *, now: Instant) -> Live:
-    """The document after the rows `gone` went and `rows` came (or changed)."""
-    subscriptions, purchases, lots = dict(live.subscriptions), dict(live.purchases), dict(live.lots)
-    for _, key in gone:
-        subscriptions.pop(key, None)
-        purchases.pop(key, None)
-        lots.pop(key, None)
-    for row in rows:
-        if isinstance(row, SubscriptionRow):
-            _put(subscriptions, row.key, _live_subscription(row))
-        elif isinstance(row, PurchaseRow):
-            _put(purchases, row.key, _live_purchase(row))
-        elif isinstance(row, LotRow):
-            _put(lots, row.key, _live_lot(row, now))
-    return Live(subscriptions, purchases, lots)
+def exchange(live: Live, gone: Iterable[Row], came: Iterable[Row], *, now: Instant) -> Live:
+    """The document without the rows `gone` and with the rows `came`; a row that changed is in both."""
+    after = Live(
+        dict(live.subscriptions),
+        dict(live.owned),
+        dict(live.partly_refunded),
+        {key: lot for key, lot in live.lots.items() if not _long_expired(lot.expires_at, now)},
+        dict(live.credits),
+    )
+    for row in gone:
+        _take_out(after, row)
+    for row in came:
+        _put_in(after, row, now)
+    return after
 
 
-def _put(entries: dict[str, V], key: str, value: V | None) -> None:
-    if value is None:
-        entries.pop(key, None)
+def _take_out(live: Live, row: Row) -> None:
+    match row:
+        case SubscriptionRow():
+            live.subscriptions.pop(row.key, None)
+        case PurchaseRow():
+            if _is_whole(row):
+                _count(live, row, -1)
+            live.partly_refunded.pop(row.key, None)
+        case LotRow():
+            if row.expires_at is None:
+                _add(live, row.unit, row.clawed - row.granted)
+            live.lots.pop(row.key, None)
+        case _:
+            pass
+
+
+def _put_in(live: Live, row: Row, now: Instant) -> None:
+    match row:
+        case SubscriptionRow():
+            if row.status not in ENDED_SUBSCRIPTIONS:
+                live.subscriptions[row.key] = _live_subscription(row)
+        case PurchaseRow():
+            if _is_whole(row):
+                _count(live, row, 1)
+            elif _left(row) > 0:
+                live.partly_refunded[row.key] = PartlyRefunded(row.version, row.quantity)
+        case LotRow():
+            if row.expires_at is None:
+                _add(live, row.unit, row.granted - row.clawed)
+            elif not _long_expired(row.expires_at, now):
+                live.lots[row.key] = LiveLot(row.unit, row.granted - row.clawed, row.expires_at)
+        case _:
+            pass
+
+
+def _count(live: Live, row: PurchaseRow, sign: int) -> None:
+    known = live.owned.get(row.version, Owned(0, 0))
+    left = Owned(known.purchases + sign, known.quantity + sign * row.quantity)
+    if left.purchases:
+        live.owned[row.version] = left
     else:
-        entries[key] = value
+        live.owned.pop(row.version, None)
 
 
-def _live_subscription(row: SubscriptionRow) -> LiveSubscription | None:
-    if row.status in ENDED_SUBSCRIPTIONS:
-        return None
+def _add(live: Live, unit: str, amount: int) -> None:
+    left = live.credits.get(unit, 0) + amount
+    if left:
+        live.credits[unit] = left
+    else:
+        live.credits.pop(unit, None)
+
+
+def _left(row: PurchaseRow) -> int:
+    return row.paid - row.refunded - row.lost
+
+
+def _is_whole(row: PurchaseRow) -> bool:
+    # Of what cost nothing, nothing can be missing.
+    return _left(row) >= row.due
+
+
+def _long_expired(expires_at: Instant, now: Instant) -> bool:
+    # A clock that is set back a little must still find what has just expired.
+    return expires_at + EXPIRED_LOTS_KEPT_SECONDS * SECOND < now
+
+
+def _live_subscription(row: SubscriptionRow) -> LiveSubscription:
     items = msgspec.json.decode(row.items, type=list[tuple[str, int, str, int]])
     mapped = tuple((version, quantity) for version, quantity, _, _ in items if version)
     return LiveSubscription(
@@ -113,15 +177,3 @@ def _live_subscription(row: SubscriptionRow) -> LiveSubscription | None:
         row.cancel_at,
         row.ended_at,
     )
-
-
-def _live_purchase(row: PurchaseRow) -> LivePurchase | None:
-    left = row.paid - row.refunded - row.lost
-    nothing_left = left <= 0 < row.due
-    return None if nothing_left else LivePurchase(row.version, row.quantity, row.due, left)
-
-
-def _live_lot(row: LotRow, now: Instant) -> LiveLot | None:
-    if row.expires_at is not None and row.expires_at + EXPIRED_LOTS_KEPT_SECONDS * 1_000_000 < now:
-        return None
-    return LiveLot(row.unit, row.granted, row.clawed, row.expires_at)

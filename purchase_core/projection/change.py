@@ -129,11 +129,11 @@ class Change:
         """The batch: guards, facts, and of clusters, rows and references those that changed."""
         before, after = self._rows(self._before, offers), self._rows(self._clusters, offers)
         changed = [row for identity, row in after.items() if before.get(identity) != row]
-        gone = [identity for identity in before if identity not in after]
+        outdated = [row for identity, row in before.items() if after.get(identity) != row]
         return Batch(
             id=batch_id,
             at=self._now,
-            lanes=self._steps(changed, gone, before),
+            lanes=self._steps(outdated, changed),
             facts=tuple(self._recorded),
             clusters=tuple(
                 self._clusters[root]
@@ -142,7 +142,7 @@ class Change:
             ),
             dropped_clusters=tuple(root for root in self._touched if root not in self._clusters),
             rows=tuple(changed),
-            dropped_rows=tuple(gone),
+            dropped_rows=tuple(identity for identity in before if identity not in after),
             references=self._references(),
             effects=tuple(self._effects(before, after)),
         )
@@ -169,19 +169,15 @@ class Change:
                 found.update(derive(clusters[root], offers))
         return found
 
-    def _steps(
-        self, changed: Sequence[Row], gone: Sequence[tuple[type[Row], str]], before: RowsByKey
-    ) -> tuple[LaneStep, ...]:
+    def _steps(self, outdated: Sequence[Row], changed: Sequence[Row]) -> tuple[LaneStep, ...]:
         steps = []
         for name in sorted(self._lanes):
             lane = self._view.lanes.get(name, Lane(name))
-            mine = [row for row in changed if row.lane == name]
-            left = [key for key in gone if before[key].lane == name]
-            left += [key for key, row in before.items() if row.lane == name and name in self.places.links]
+            gone = [row for row in outdated if row.lane == name]
+            came = [row for row in changed if row.lane == name]
             document = lane.document
-            if mine or left:
-                live = exchange(decode_live(document), left, mine, now=self._now)
-                document = encode_live(live)
+            if gone or came:
+                document = encode_live(exchange(decode_live(document), gone, came, now=self._now))
             steps.append(LaneStep(name, lane.version, document, self.places.links.get(name, lane.linked_to)))
         return tuple(steps)
 

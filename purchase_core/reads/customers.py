@@ -167,7 +167,7 @@ class Customers:
 
     async def _evaluate(self, live: Live, at: Instant) -> Rights:
         versions = {version for one in live.subscriptions.values() for version, _ in one.items}
-        versions.update(one.version for one in live.purchases.values())
+        versions.update(live.owned, (one.version for one in live.partly_refunded.values()))
         offers = await self._offers.learn(versions)
         return evaluate(live, self._policy, offers, self._defaults, at)
 

@@ -10,6 +10,9 @@ from purchase_core.access.live import (
     EMPTY,
     EXPIRED_LOTS_KEPT_SECONDS,
     Live,
+    LiveLot,
+    Owned,
+    PartlyRefunded,
     decode_live,
     encode_live,
     exchange,
@@ -39,7 +42,8 @@ def test_exchanging_rows_gives_the_document_made_anew(history: History, data: st
         state = apply(state, fact)
         after = {(type(row), row.key): row for row in rows_of(state, VERSIONS)}
         changed = [row for identity, row in after.items() if before.get(identity) != row]
-        live = exchange(live, [identity for identity in before if identity not in after], changed, now=NOW)
+        outdated = [row for identity, row in before.items() if after.get(identity) != row]
+        live = exchange(live, outdated, changed, now=NOW)
         before = after
     assert live == anew(list(before.values()))
     assert decode_live(encode_live(live)) == live
@@ -68,23 +72,45 @@ def test_what_ended_or_went_back_is_not_live() -> None:
         ([*bought, BOOK.refund(1_000), BOOK.dispute(1_000, "lost")], False),
     ):
         found = anew(rows_of(fold("customer:alice", mapped(facts)), VERSIONS))
-        assert bool(found.subscriptions or found.purchases) is live, facts
+        assert bool(found.subscriptions or found.owned or found.partly_refunded) is live, facts
 
 
 def test_a_purchase_that_cost_nothing_stays() -> None:
     """Nothing was due, so nothing left is not a refund."""
     row = PurchaseRow("p", "l", "r", "c", "i", "one_time", "v", 1, "EUR", 0, 0, 0, 0, 0, T0)
-    assert list(anew([row]).purchases) == ["p"]
-    assert list(anew([replace(row, due=5)]).purchases) == []
+    assert anew([row]).owned == {"v": Owned(1, 1)}
+    assert anew([replace(row, due=5)]) == EMPTY
 
 
 def test_an_expired_lot_is_kept_for_a_while_and_then_dropped() -> None:
     """So that a clock that is set back a little still finds it."""
     row = LotRow("lot", "l", "r", "ai", "v", "i", 5, 0, T0, T0)
     kept = Instant(T0 + EXPIRED_LOTS_KEPT_SECONDS * SECOND)
-    assert list(anew([row], kept).lots) == ["lot"]
-    assert list(anew([row], Instant(kept + 1)).lots) == []
-    assert list(anew([replace(row, expires_at=None)], Instant(kept + 1)).lots) == ["lot"]
+    live = anew([row], kept)
+    assert live.lots == {"lot": LiveLot("ai", 5, T0)}
+    assert anew([row], Instant(kept + 1)) == EMPTY
+    assert exchange(live, (), (), now=Instant(kept + 1)) == EMPTY, "whatever else changes takes it along"
+    assert anew([replace(row, expires_at=None)], Instant(kept + 1)).credits == {"ai": 5}
+
+
+def test_the_document_is_as_long_as_what_a_customer_has_at_one_time() -> None:
+    """Ten years of monthly credits and a thousand books make one line each."""
+    lots: list[Row] = [
+        LotRow(f"lot_{month}", "l", "r", "ai", "v", f"i_{month}", 500, month % 3, T0, None)
+        for month in range(120)
+    ]
+    books = [
+        PurchaseRow(f"p_{one}", "l", "r", "c", "i", "one_time", "v", 2, "EUR", 5, 5, 0, 0, 0, T0)
+        for one in range(1_000)
+    ]
+    live = anew([*lots, *books])
+    assert live == Live(owned={"v": Owned(1_000, 2_000)}, credits={"ai": 120 * 500 - 120})
+    assert exchange(live, [*lots, *books], (), now=NOW) == EMPTY
+    whole, less = books[0], replace(books[0], refunded=1)
+    refunded = exchange(live, [whole], [less], now=NOW)
+    assert refunded.owned == {"v": Owned(999, 1_998)}
+    assert refunded.partly_refunded == {"p_0": PartlyRefunded("v", 2)}
+    assert exchange(refunded, [less], [whole], now=NOW) == live
 
 
 def test_items_that_map_to_nothing_are_left_out() -> None:
