@@ -123,6 +123,16 @@ def test_f24_one_provider_cannot_settle_the_order_of_another(
     assert [row.status for row in settled if isinstance(row, IntentRow)] == ["settled"]
 
 
+def test_f24_an_attempt_counts_on_its_own_connection_only() -> None:
+    """With the very ids that its own connection uses; and the prices of one are not those of another."""
+    intent, (attempt,) = order_of(SALE)
+    invoice = body_of(SALE.invoice())
+    assert invoice_mismatch(intent, [attempt], "other", invoice) == "no attempt was made on connection other"
+    elsewhere = but(attempt, connection="other", price="price_other")
+    assert invoice_mismatch(intent, [attempt, elsewhere], attempt.connection, invoice) == ""
+    assert invoice_mismatch(intent, [attempt, elsewhere], "other", invoice) == "no line has price price_other"
+
+
 @pytest.mark.parametrize("offer", ["app:pro", "book:full", "tokens:small"])
 def test_f64_the_same_amount_in_another_currency_is_not_the_price(offer: str) -> None:
     """A thousand yen are not ten euros."""

@@ -13,6 +13,7 @@ import pytest
 from purchase_core.catalog.catalog import Catalog
 from purchase_core.catalog.features import feature
 from purchase_core.catalog.products import one_time, plan
+from purchase_core.facts.bodies import InvoiceSeen
 from purchase_core.facts.rows import CaseRow, IntentRow, InvoiceRow, PurchaseRow, SubscriptionRow
 from purchase_core.identifiers import SeededIds
 from purchase_core.money import Money
@@ -141,6 +142,45 @@ def test_f34_a_reference_that_cannot_be_ours_is_quarantined(name: str, value: st
     run(work)
 
 
+# --- F31: lists --------------------------------------------------------------------------------
+
+
+def lengthened(event: dict[str, Any], count: int) -> None:
+    """Put free lines before the one that was ordered, until there are so many."""
+    invoice = event["data"]["object"]
+    (ordered,) = invoice["lines"]
+    free = {**ordered, "price": "price_gift", "unit_amount": 0, "amount": 0}
+    invoice["lines"] = [*[free] * (count - 1), ordered]
+
+
+@pytest.mark.parametrize("count", [1, 9, 10, 11, 101, 1_000])
+def test_f31_every_line_of_a_bill_is_read(count: int) -> None:
+    """What was ordered stands last, and is found."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            events = await paid(shop, offer="book:full")
+            lengthened(events["invoice.paid"], count)
+            assert await take(shop, events["invoice.paid"]) == [DONE]
+            facts = [one.fact.body for one in shop.memory.facts.values()]
+            assert [len(body.lines) for body in facts if isinstance(body, InvoiceSeen)] == [count]
+            assert (await shop.rights()).has("book")
+
+    run(work)
+
+
+def test_f31_a_list_that_is_too_long_to_read_is_not_read_in_part() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            events = await paid(shop, offer="book:full")
+            before = await shop.checked_hash()
+            lengthened(events["invoice.paid"], 1_001)
+            assert await take(shop, events["invoice.paid"]) == [QUARANTINED]
+            assert await shop.checked_hash() == before
+
+    run(work)
+
+
 # --- F33: signed, but not what was ordered --------------------------------------------------------
 
 MUTATIONS: dict[str, dict[str, Any]] = {
@@ -206,6 +246,34 @@ def test_f24_the_payment_of_one_order_does_not_settle_another() -> None:
             assert not (await shop.rights("mallory")).has("book")
             (intent,) = [row for row in await shop.rows("ana") if isinstance(row, IntentRow)]
             assert intent.status != "settled"
+
+    run(work)
+
+
+@pytest.mark.parametrize("claimed", ["bob", "ana"])
+def test_f24_a_payment_on_one_connection_settles_no_order_on_another_with_the_same_ids(claimed: str) -> None:
+    """Both accounts number alike, so that only the connection tells their prices and customers apart."""
+
+    async def work() -> None:
+        database = MemoryDatabase()
+        async with (
+            Shop(database, account="acct_a", name="a") as first,
+            Shop(database, account="acct_b", name="b") as second,
+        ):
+            order = await first.start("anas", offer="book:full", customer="ana")
+            events = await paid(second, offer="book:full", customer="bob", key="bobs")
+            assert [one.price for one in first.made(Session)] == [one.price for one in second.made(Session)]
+            for event in events.values():
+                event["data"]["object"]["metadata"].update(
+                    {f"{OURS}intent": order.id, f"{OURS}customer": claimed}
+                )
+            await take(second, events["invoice.paid"], events["checkout.session.completed"])
+            assert not (await first.rights("ana")).has("book")
+            assert not (await second.rights("bob")).has("book")
+            (intent,) = [row for row in await first.rows("ana") if isinstance(row, IntentRow)]
+            assert intent.status != "settled"
+            money = [row.amount for row in database.rows.values() if isinstance(row, CaseRow)]
+            assert money == [2_000], "it is shown"
 
     run(work)
 

@@ -1,0 +1,245 @@
+"""Faults of plugins: they fail, hang, look around, or pretend to be another (docs/faults.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+from unittest.mock import patch
+
+import attrs
+import pytest
+
+from purchase_core import opening
+from purchase_core.facts.rows import CaseRow
+from purchase_core.plugins.descriptors import NoConfig, RouterPlugin
+from purchase_core.plugins.hookspecs import ProviderCall, RouteScore, hookimpl
+from purchase_core.plugins.listeners import Listeners
+from purchase_core.ports.router import Candidate, Router, RouteRequest, RoutingDecision
+from purchase_core.records.delivery import DONE
+from purchase_core.records.effect import Effect
+from purchase_core.values import Value
+from tests.faults.shop import Shop, run
+
+CANARY = "canary-4711"
+
+
+# --- F102, F103: a plugin that fails or hangs at every hook ----------------------------------------
+
+
+async def hang() -> Any:
+    await asyncio.Event().wait()
+
+
+def raising(error: BaseException) -> Callable[[], Any]:
+    def fail() -> Any:
+        raise error
+
+    return fail
+
+
+FAILURES: dict[str, Callable[[], Any]] = {
+    "Exception": raising(ValueError(CANARY)),
+    "BaseException": raising(BaseException(CANARY)),
+    "SystemExit": raising(SystemExit(CANARY)),
+    "GeneratorExit": raising(GeneratorExit()),
+    "CancelledError": raising(asyncio.CancelledError()),
+    "hangs": hang,
+}
+
+
+class Failing:
+    """Listens everywhere, and never answers well. A veto is left out: it is meant to fail closed."""
+
+    def __init__(self, failure: Callable[[], Any]) -> None:
+        self.failure = failure
+        self.asked: set[str] = set()
+
+    @hookimpl
+    async def purchase_score_routes(self) -> Any:
+        self.asked.add("score")
+        return await self._fail()
+
+    @hookimpl
+    async def purchase_on_event(self) -> Any:
+        self.asked.add("event")
+        return await self._fail()
+
+    @hookimpl
+    def purchase_on_provider_call(self) -> None:
+        self.asked.add("call")
+        if self.failure is not hang:
+            self.failure()
+
+    async def _fail(self) -> Any:
+        answer = self.failure()
+        return await answer if isinstance(answer, Awaitable) else answer
+
+
+async def outcome(*plugins: object) -> tuple[object, ...]:
+    """A sale from the checkout to the refund of nothing: all that is stored of it."""
+    async with Shop(plugins=plugins) as shop:
+        await shop.buy()
+        receipts = await shop.deliver()
+        assert {one.status for one in receipts} == {DONE}
+        rights = await shop.rights()
+        assert (rights.has("export"), rights.balance("ai")) == (True, 100)
+        assert not [row for row in await shop.rows() if isinstance(row, CaseRow)]
+        commands = [(one.key, one.state) for one in shop.memory.commands.values()]
+        return await shop.checked_hash(), list(shop.memory.facts), list(shop.memory.effects), commands
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_f102_f103_a_plugin_that_fails_at_every_hook_changes_nothing_of_a_sale(
+    failure: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    impatient = partial(Listeners, seconds_max=0.005, closing_seconds_max=0.1)
+    plugin = Failing(FAILURES[failure])
+    expected = run(outcome)
+    with patch.object(opening, "Listeners", impatient):
+        assert run(lambda: outcome(plugin)) == expected
+    assert plugin.asked == {"score", "event", "call"}
+    hooks = {"purchase_score_routes", "purchase_on_event"}
+    hooks |= set() if failure == "hangs" else {"purchase_on_provider_call"}
+    assert {hook for hook in hooks if f"plugin Failing failed in {hook}" in caplog.text} == hooks
+    assert CANARY not in caplog.text
+
+
+class Beside:
+    """At every hook, lets another process write to the database at once: nobody may hold its lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.free: list[tuple[str, bool]] = []
+
+    def _write(self, hook: str) -> None:
+        connection = sqlite3.connect(self.path, timeout=0, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            self.free.append((hook, False))
+        else:
+            self.free.append((hook, True))
+        finally:
+            connection.close()
+
+    @hookimpl
+    async def purchase_score_routes(self) -> Sequence[RouteScore]:
+        self._write("score")
+        return ()
+
+    @hookimpl
+    async def purchase_before_checkout(self) -> None:
+        self._write("before")
+
+    @hookimpl
+    async def purchase_on_event(self) -> None:
+        self._write("event")
+
+    @hookimpl
+    def purchase_on_provider_call(self) -> None:
+        self._write("call")
+
+
+def test_f103_no_hook_is_called_inside_a_transaction(tmp_path: Path) -> None:
+    beside = Beside(tmp_path / "purchase.db")
+
+    async def work() -> None:
+        async with Shop(tmp_path / "purchase.db", plugins=[beside]) as shop:
+            await shop.sold()
+
+    run(work)
+    assert {hook for hook, _ in beside.free} == {"score", "before", "event", "call"}
+    assert all(free for _, free in beside.free)
+
+
+# --- T12: what a plugin gets, and what it cannot take ----------------------------------------------
+
+PLAIN = (str, int, float, bool, type(None))
+
+
+def inside(value: object) -> Iterator[object]:
+    """A value and everything that can be reached from it."""
+    yield value
+    if isinstance(value, tuple):
+        for one in value:
+            yield from inside(one)
+    elif not isinstance(value, PLAIN):
+        for name in fields(value):
+            yield from inside(getattr(value, name))
+
+
+def fields(value: object) -> list[str]:
+    if isinstance(value, Value):
+        return list(value.__struct_fields__)
+    return [one.name for one in attrs.fields(cast("type[attrs.AttrsInstance]", type(value)))]
+
+
+class Curious:
+    """Keeps whatever it is given."""
+
+    def __init__(self) -> None:
+        self.given: list[object] = []
+
+    @hookimpl
+    async def purchase_score_routes(self, request: RouteRequest, candidates: tuple[Candidate, ...]) -> Any:
+        self.given += [request, candidates]
+        return ()
+
+    @hookimpl
+    async def purchase_before_checkout(self, request: RouteRequest, decision: RoutingDecision) -> None:
+        self.given += [request, decision]
+
+    @hookimpl
+    async def purchase_on_event(self, event: Effect) -> None:
+        self.given.append(event)
+
+    @hookimpl
+    def purchase_on_provider_call(self, call: ProviderCall) -> None:
+        self.given.append(call)
+
+
+def test_t12_hooks_are_given_plain_values_that_cannot_be_changed_and_lead_nowhere() -> None:
+    curious = Curious()
+
+    async def work() -> None:
+        async with Shop(plugins=[curious]) as shop:
+            await shop.sold()
+
+    run(work)
+    found = [one for given in curious.given for one in inside(given)]
+    values = [one for one in found if not isinstance(one, (*PLAIN, tuple))]
+    assert {type(one) for one in values} >= {RouteRequest, Candidate, RoutingDecision, Effect, ProviderCall}
+    for value in values:
+        assert type(value).__module__.startswith("purchase_core.")
+        for name in fields(value):
+            with pytest.raises(AttributeError):
+                setattr(value, name, "changed")
+
+
+class Greedy(Router):
+    """Takes the name of the built-in router, or any other, and sends customers where it likes."""
+
+    name = "first"
+
+    def decide(self, request: RouteRequest, candidates: tuple[Candidate, ...]) -> RoutingDecision:
+        raise AssertionError("it was asked")
+
+
+class Impostor:
+    @hookimpl
+    def purchase_register_routers(self) -> Sequence[RouterPlugin[Any]]:
+        return [RouterPlugin("first", NoConfig, lambda _config: Greedy())]
+
+
+def test_t12_the_built_in_router_is_not_replaced_by_a_plugin_of_its_name() -> None:
+    async def work() -> None:
+        async with Shop(plugins=[Impostor()]) as shop:
+            await shop.sold()
+            assert (await shop.rights()).has("export")
+
+    run(work)
