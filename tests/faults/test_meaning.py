@@ -187,7 +187,7 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "amount": {"unit_amount": 1, "amount": 1},
     "currency": {"currency": "JPY"},
     "price": {"price": "price_of_something_else"},
-    "quantity": {"quantity": 7},
+    "quantity": {},
     "customer": {},
 }
 
@@ -201,8 +201,19 @@ def mutate(event: dict[str, Any], what: str) -> None:
         line.update({name: value for name, value in MUTATIONS[what].items() if name in line})
     if what == "amount" and "total" in thing:
         thing["total"] = thing["amount_paid"] = 1
+    if what == "quantity":
+        multiply(thing, 7)
     if what == "currency" and "currency" in thing:
         thing["currency"] = "JPY"
+
+
+def multiply(thing: dict[str, Any], quantity: int) -> None:
+    """Sell and bill so many instead of one, in full."""
+    for line in [*thing.get("lines", ()), *thing.get("items", ())]:
+        line["quantity"] = quantity
+        line.update({"amount": line["unit_amount"] * quantity} if "amount" in line else {})
+    if "total" in thing:
+        thing["total"] = thing["amount_paid"] = sum(line["amount"] for line in thing["lines"])
 
 
 @pytest.mark.parametrize("offer", ["app:pro", "book:full", "tokens:small"])
