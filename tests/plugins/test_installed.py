@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint
 
 import pytest
 
-from purchase_core.errors import PluginCollision, PluginMissing
+from purchase_core import Billing, Catalog
+from purchase_core.errors import PluginCollision, PluginFailed, PluginMissing
 from purchase_core.plugins.installed import (
     EXTRAS,
     Installed,
@@ -19,6 +21,7 @@ from purchase_core.plugins.installed import (
     is_plugin_name,
 )
 from purchase_core.plugins.registry import Registry
+from purchase_core.testing.plugins import MemoryPlugin
 
 Install = Callable[[str, Mapping[str, str], Mapping[str, str]], None]
 
@@ -142,6 +145,44 @@ def test_f104_a_look_alike_is_no_name_even_if_it_is_installed(name: str) -> None
 def test_f104_names_that_differ_in_one_character_are_different_names() -> None:
     with pytest.raises(PluginMissing):
         find_plugin("acme", [listed("acme-", "evil-tools"), listed("acm", "evil-tools")], {})
+
+
+# --- an application that starts --------------------------------------------------------------------
+
+
+def start(plugin: str, pins: Mapping[str, str] | None = None) -> None:
+    """Open an application with one connection, and close it."""
+    one = {"plugin": plugin, "mode": "test", "api_key": "env:KEY", "webhook_secrets": ["env:SECRET"]}
+    config = {"store": {"plugin": "memory"}, "connections": {"one": one}, "plugins": dict(pins or {})}
+    environ = {"KEY": "key", "SECRET": "whsec_long-enough-to-be-believed"}
+
+    async def scene() -> None:
+        memory = MemoryPlugin()
+        async with Billing.open(catalog=Catalog(), config=config, plugins=[memory], environ=environ):
+            assert list(memory.providers) == ["one"]
+
+    asyncio.run(scene())
+
+
+def test_t12_an_application_imports_nothing_that_it_does_not_name(install: Install) -> None:
+    """Not even what is installed under a name that it uses, where it has handed over its own."""
+    names = ["memory", "scripted", "first", "sandbox", "sqlite", "stripe", "acme", "purchase", "command.demo"]
+    install("evil-tools", dict.fromkeys(names, "evil_module"), {"evil_module": HOSTILE})
+    start("scripted")
+    assert "evil_module" not in sys.modules
+
+
+def test_f104_an_application_does_not_start_where_two_distributions_offer_what_it_names(
+    install: Install,
+) -> None:
+    for word in ("one", "two"):
+        install(f"dist-{word}", {"acme": f"plugin_{word}"}, {f"plugin_{word}": HOSTILE})
+    with pytest.raises(PluginCollision, match="plugin 'acme' is offered by dist-one and dist-two"):
+        start("acme")
+    assert not {"plugin_one", "plugin_two"} & set(sys.modules)
+    with pytest.raises(PluginFailed, match=r"'acme' \(dist-two 1.0\) cannot be imported"):
+        start("acme", {"acme": "dist-two"})
+    assert "plugin_one" not in sys.modules
 
 
 # --- commands --------------------------------------------------------------------------------------
