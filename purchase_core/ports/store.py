@@ -205,14 +205,6 @@ class Store(ABC):
         """Rows of one table by ascending key; of one lane, or of all ("")."""
 
     @abstractmethod
-    async def waiting_lanes(self, connection: str, provider_customer: str) -> Sequence[str]:
-        """Lanes of objects that nobody owns yet and that name this customer of the provider.
-
-        They are those of the `unmatched` cases with this `provider_customer` on this connection
-        (`about` is kind:connection:id), in ascending order; lanes that are linked already are left out.
-        """
-
-    @abstractmethod
     async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
         """The outbox of one lane, in order."""
 

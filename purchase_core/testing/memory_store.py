@@ -16,7 +16,7 @@ from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost, SchemaError, StoreUnavailable
 from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import CaseRow, Row
+from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
 from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, SchemaState, Store, View
 from purchase_core.records.command import OPEN_STATES, Command
@@ -282,17 +282,6 @@ class MemoryStore(Store):
         """Rows of one table by ascending key; of one lane, or of all."""
         found = [row for row in self._table(row_type) if lane in ("", row.lane) and row.key > after_key]
         return sorted(found, key=lambda row: row.key)[:limit]
-
-    async def waiting_lanes(self, connection: str, provider_customer: str) -> Sequence[str]:
-        """Lanes of unmatched objects that name this customer of the provider, and are not linked."""
-        lanes = {
-            row.lane
-            for row in self._table(CaseRow)
-            if row.kind == "unmatched"
-            and row.provider_customer == provider_customer
-            and _connection(row.about) == connection
-        }
-        return sorted(lane for lane in lanes if not self.database.lanes.get(lane, Lane(lane)).linked_to)
 
     async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
         """The outbox of one lane, in order."""

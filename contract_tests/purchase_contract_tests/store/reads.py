@@ -11,20 +11,18 @@ from purchase_contract_tests.store.samples import (
     BEN,
     NOW,
     WAITING,
-    case,
     cluster,
     price,
     reference,
     refund,
     step,
 )
-from purchase_core.facts.rows import CaseRow
 from purchase_core.ports.store import Batch, Question, Store
 from purchase_core.records.lane import Lane
 
 
 class Reads(StorePromises):
-    """`look` and `waiting_lanes`."""
+    """`look`."""
 
     @promise
     async def a_view_holds_what_was_asked_and_what_that_points_to(self, store: Store) -> None:
@@ -70,24 +68,3 @@ class Reads(StorePromises):
         await store.commit(Batch("batch_1", NOW, lanes=(step(ANA),), clusters=(*mine, other)))
         view = await store.look(Question(lanes=(ANA,), whole_lanes=(ANA,)))
         assert dict(view.clusters) == {one.root: one for one in mine}
-
-    @promise
-    async def lanes_that_wait_for_a_customer_are_found(self, store: Store) -> None:
-        def waiting(lane: str, about: str) -> CaseRow:
-            return replace(case(about, lane, about=about), kind="unmatched")
-
-        rows = (
-            waiting("object:b", "invoice:acme:in_1"),
-            waiting("object:b", "invoice:acme:in_2"),
-            waiting("object:a", "invoice:acme:in_3"),
-            waiting("object:linked", "invoice:acme:in_4"),
-            replace(waiting("object:other kind", "invoice:acme:in_5"), kind="mismatch"),
-            replace(waiting("object:other customer", "invoice:acme:in_6"), provider_customer="cus_2"),
-            waiting("object:other connection", "invoice:acme-eu:in_7"),
-            waiting("object:sly connection", "invoice:other:acme:in_8"),
-        )
-        linked = step("object:linked", 0, linked_to=ANA)
-        await store.commit(Batch("batch_1", NOW, lanes=(step("object:b"), linked), rows=rows))
-        assert list(await store.waiting_lanes("acme", "cus_1")) == ["object:a", "object:b"]
-        assert list(await store.waiting_lanes("acme-eu", "cus_1")) == ["object:other connection"]
-        assert not await store.waiting_lanes("acme", "cus_3")

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from purchase_core.facts.rows import ROW_TYPES, CaseRow, Row
+from purchase_core.facts.rows import ROW_TYPES, Row
 from purchase_core.records.delivery import DONE
 from purchase_sql import schema
 from purchase_sql.shapes import DELIVERY_COLUMNS, ROW_COLUMNS
@@ -203,19 +203,6 @@ def _lists() -> Iterable[Statement]:
         .where(effects.c.lane == text("lane"))
         .order_by(effects.c.lane_version, effects.c.position)
         .limit(whole("limit")),
-    )
-    cases, lanes = schema.rows[CaseRow], schema.lanes
-    yield Statement(
-        "waiting",
-        ("provider_customer",),
-        sa.select(cases.c.lane, cases.c.about)
-        .select_from(cases.outerjoin(lanes, lanes.c.lane == cases.c.lane))
-        .where(
-            sa.text(schema.IS_UNMATCHED),
-            cases.c.provider_customer == text("provider_customer"),
-            sa.func.coalesce(lanes.c.linked_to, word("")) == word(""),
-        )
-        .order_by(cases.c.lane),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, get_args, get_type_hints
 
 import sqlalchemy as sa
 
-from purchase_core.facts.rows import ROW_TYPES, CaseRow, Row
+from purchase_core.facts.rows import ROW_TYPES, Row
 from purchase_core.records.command import OPEN_STATES
 from purchase_core.records.delivery import DONE, PENDING
 
@@ -64,7 +64,6 @@ IS_PENDING = f"state = '{PENDING}'"
 IS_NOT_DONE = f"state <> '{DONE}'"
 IS_LINKED = "linked_to <> ''"
 IS_ON_SALE = "ended_at IS NULL"
-IS_UNMATCHED = "kind = 'unmatched'"
 
 # --- what is ours ------------------------------------------------------------------------------
 
@@ -216,4 +215,3 @@ def _row_column(name: str, hint: object) -> sa.Column[Any]:
 
 
 rows: dict[type[Row], sa.Table] = {one: _row_table(one) for one in ROW_TYPES}
-_index("cases_unmatched", rows[CaseRow].c.provider_customer, where=IS_UNMATCHED)

@@ -51,7 +51,6 @@ class Texts:
     references_of: str
     commands_open: str
     effects: str
-    waiting: str
     found_lanes: str
     found_facts: str
     found_events: str

@@ -224,11 +224,6 @@ class SqliteStore(Store):
             found = await self._long.rows(self._texts.row_page[row_type], (after_key, limit))
         return [decode.row(row_type, record) for record in found]
 
-    async def waiting_lanes(self, connection: str, provider_customer: str) -> Sequence[str]:
-        """Lanes of unmatched objects that name this customer of the provider, and are not linked."""
-        found = await self._long.rows(self._texts.waiting, (provider_customer,))
-        return sorted({lane for lane, about in found if about.split(":", 2)[1] == connection})
-
     async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
         """The outbox of one lane, in order."""
         found = await self._long.rows(self._texts.effects, (lane, limit))

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import CaseRow, Row
+from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
 from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, View
 from purchase_core.records.command import UNKNOWN, Command
@@ -201,33 +201,6 @@ class ReadsHalfALane(MemoryStore):
 
     async def look(self, question: Question) -> View:
         return await super().look(replace(question, whole_lanes=()))
-
-
-class LinksAgainAndAgain(MemoryStore):
-    """A lane that found its customer still waits."""
-
-    async def waiting_lanes(self, connection: str, provider_customer: str) -> Sequence[str]:
-        rows = self._table(CaseRow)
-        return sorted({
-            row.lane
-            for row in rows
-            if (row.kind, row.provider_customer) == ("unmatched", provider_customer)
-            and row.about.split(":", 2)[1] == connection
-        })  # fmt: skip
-
-
-class FindsConnectionsAnywhere(MemoryStore):
-    """The connection is looked for anywhere in the object's key."""
-
-    async def waiting_lanes(self, connection: str, provider_customer: str) -> Sequence[str]:
-        rows = self._table(CaseRow)
-        lanes = {
-            row.lane
-            for row in rows
-            if (row.kind, row.provider_customer) == ("unmatched", provider_customer)
-            and f":{connection}:" in row.about
-        }
-        return sorted(lane for lane in lanes if not (self.database.lanes.get(lane, Lane(lane)).linked_to))
 
 
 class AnswersTheFirstHundred(MemoryStore):

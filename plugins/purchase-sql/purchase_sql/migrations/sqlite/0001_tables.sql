@@ -312,4 +312,3 @@ CREATE TABLE IF NOT EXISTS "{prefix}cases" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}cases_lane" ON "{prefix}cases" (lane, "key");
 
-CREATE INDEX IF NOT EXISTS "{prefix}cases_unmatched" ON "{prefix}cases" (provider_customer) WHERE kind = 'unmatched';
