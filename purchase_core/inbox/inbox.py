@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from zlib import crc32
 
-import attrs
 from msgspec.structs import replace
 
 from purchase_core.errors import (
@@ -26,12 +25,12 @@ from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.ports.provider import Event, Provider
 from purchase_core.ports.store import Batch, Store
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED, Delivery, Settlement
+from purchase_core.values import Value
 
 DUPLICATE = "duplicate"
 
 
-@attrs.frozen
-class DeliveryReceipt:
+class DeliveryReceipt(Value, frozen=True):
     """What became of a delivery. `status`: done | duplicate | ignored | pending | quarantined.
 
     All of them are answered 2xx: the event is kept, and trying again at the provider would add nothing.
@@ -46,8 +45,7 @@ class DeliveryReceipt:
     facts: tuple[str, ...] = ()
 
 
-@attrs.frozen
-class DrainReport:
+class DrainReport(Value, frozen=True):
     """How many rows one call of `drain` brought to which end."""
 
     done: int = 0
@@ -222,7 +220,7 @@ def _receipt(
 
 def _count(report: DrainReport, end: str) -> DrainReport:
     name = {DONE: "done", IGNORED: "ignored", QUARANTINED: "quarantined"}.get(end, end)
-    return attrs.evolve(report, **{name: getattr(report, name) + 1})
+    return replace(report, **{name: getattr(report, name) + 1})
 
 
 def _reason(error: Exception) -> str:

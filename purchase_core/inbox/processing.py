@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-import attrs
 from msgspec.structs import replace
 
 from purchase_core.errors import MalformedBody
@@ -17,6 +16,7 @@ from purchase_core.ports.provider import CustomerClaim, Event, Fetched, Need, No
 from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.recorder import Recorded, Recorder, Work
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, Delivery
+from purchase_core.values import Value
 
 FETCH = "fetch"
 LOOKUP = "look-up"
@@ -27,8 +27,7 @@ Settle: TypeAlias = Callable[[Batch, str, str], Batch]
 """Adds the inbox row, or its settlement, to a batch: (batch, state, reason)."""
 
 
-@attrs.frozen
-class Processed:
+class Processed(Value, frozen=True):
     """How an event ended: its state and reason, the facts it led to, or what must be looked up first."""
 
     state: str

@@ -18,6 +18,7 @@ import attrs
 from purchase_core.errors import CapabilityMissing
 from purchase_core.facts.fact import Fact
 from purchase_core.instants import Instant
+from purchase_core.values import Value
 
 Headers: TypeAlias = Sequence[tuple[str, str]]
 """Header names in lower case, in order of arrival, repeated ones repeated."""
@@ -80,8 +81,7 @@ CUSTOMER = "purchase_customer"
 OFFER_VERSION = "purchase_offer_version"
 
 
-@attrs.frozen
-class OurReference:
+class OurReference(Value, frozen=True):
     """What we write into the provider's metadata, under names of our own, and read back.
 
     Only a reference with our project and environment counts (`OurReference.read`).
@@ -138,8 +138,7 @@ class Event:
     payload: Payload = attrs.field(repr=False, eq=False)
 
 
-@attrs.frozen
-class Need:
+class Need(Value, frozen=True):
     """An object that must be fetched before the event can be understood. `kind` as in facts."""
 
     kind: str
@@ -147,16 +146,14 @@ class Need:
     why: str
 
 
-@attrs.frozen
-class CustomerClaim:
+class CustomerClaim(Value, frozen=True):
     """A provider's customer says that it is one of ours. Believed only of a customer that we know."""
 
     provider_customer: str
     customer: str
 
 
-@attrs.frozen
-class Normalised:
+class Normalised(Value, frozen=True):
     """What an event means. Exactly one of: facts, needs, or a reason to ignore it."""
 
     facts: tuple[Fact, ...] = ()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import attrs
+import msgspec
 from msgspec.structs import replace
 
 from purchase_core.facts.bodies import (
@@ -32,6 +32,7 @@ from purchase_core.facts.fact import OWN, Fact, names, object_key
 from purchase_core.ports.provider import CustomerClaim
 from purchase_core.ports.store import Question, View
 from purchase_core.records.lane import Lane, customer_lane, customer_of, object_lane
+from purchase_core.values import Value
 
 GUARDS = object_lane("customer:")  # lanes that only guard the link of a provider's customer
 
@@ -39,13 +40,12 @@ GUARDS = object_lane("customer:")  # lanes that only guard the link of a provide
 WAITING = "waiting"
 
 
-@attrs.frozen
-class Places:
+class Places(Value, frozen=True):
     """Which lane everything is in: as the view has it, and as the change at hand has moved it since."""
 
     view: View
-    objects: dict[str, str] = attrs.Factory(dict)
-    links: dict[str, str] = attrs.Factory(dict)
+    objects: dict[str, str] = msgspec.field(default_factory=dict)
+    links: dict[str, str] = msgspec.field(default_factory=dict)
 
     def of(self, key: str) -> str:
         """The lane that an object is in, or ""."""
@@ -59,8 +59,7 @@ class Places:
         return self.links.get(lane, lane)
 
 
-@attrs.frozen
-class Placement:
+class Placement(Value, frozen=True):
     """Where a fact goes. `joined`: lanes that nobody owns and that it ties to this one."""
 
     lane: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import attrs
 from msgspec.structs import replace
 
 from purchase_core.errors import LaneConflict
@@ -20,14 +19,14 @@ from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.placing import WAITING, is_ours, question, unknown_invoice, widened
 from purchase_core.records.lane import customer_of, object_lane
 from purchase_core.records.reference import Reference
+from purchase_core.values import Value
 
 CONFLICT_RETRIES_MAX = 25
 
 Addition = Callable[[Batch], Batch]
 
 
-@attrs.frozen
-class Recorded:
+class Recorded(Value, frozen=True):
     """What became of some facts. With `needs`, nothing was written; `foreign` counts those left out."""
 
     batch: Batch | None = None
@@ -41,8 +40,7 @@ class Recorded:
         return tuple(row.about for row in rows if isinstance(row, CaseRow) and row.kind == "contested")
 
 
-@attrs.frozen
-class Work:
+class Work(Value, frozen=True):
     """Facts to record, with the claims that came with them.
 
     `lanes` are stepped even if no fact belongs to them. `owner` ties a provider's customer to a lane of ours,
@@ -96,7 +94,7 @@ class Recorder:
                         view = await self._view(work)
                         continue
                 self._on_commit(batch)
-                return attrs.evolve(outcome, batch=batch)
+                return replace(outcome, batch=batch)
         message = f"a lane kept moving for {CONFLICT_RETRIES_MAX} tries: {', '.join(view.lanes)}"
         raise LaneConflict(message)
 

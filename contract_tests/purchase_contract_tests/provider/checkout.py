@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.provider.base import IDEMPOTENCY_KEYS, ProviderPromises
@@ -63,7 +64,7 @@ class Checkouts(ProviderPromises):
     @promise
     async def f37_the_same_key_with_another_request_is_refused(self, bench: ProviderBench) -> None:
         sale = await open_sale(bench)
-        reference = attrs.evolve(sale.request.reference, attempt="attempt_2")
+        reference = replace(sale.request.reference, attempt="attempt_2")
         other = attrs.evolve(sale.request, success_url="http://127.0.0.1/other", reference=reference)
         with pytest.raises(ProviderRefused):
             await bench.provider.create_checkout(other, key="checkout:1")

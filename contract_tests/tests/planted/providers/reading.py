@@ -65,7 +65,7 @@ class SaysTwoThingsAtOnce(TinyProvider):
     """Facts, and a reason to ignore them."""
 
     def normalise(self, event: Event) -> Normalised:
-        return attrs.evolve(super().normalise(event), ignored="nobody asked")
+        return replace(super().normalise(event), ignored="nobody asked")
 
 
 class RefusesUnknownTypes(TinyProvider):
@@ -177,7 +177,7 @@ class KeysPaymentsByTheirEvents(TinyProvider):
         doubled = replace(facts[0].body, id=f"{event.id}-too") if facts else None
         if isinstance(doubled, InvoiceSeen):
             facts += (seen(self.connection.name, event.occurred_at, doubled),)
-        return attrs.evolve(meaning, facts=facts)
+        return replace(meaning, facts=facts)
 
 
 class OrdersByWholeSeconds(TinyProvider):
@@ -226,9 +226,7 @@ class ClaimsOthersCustomers(TinyProvider):
 
     def normalise(self, event: Event) -> Normalised:
         meaning = super().normalise(event)
-        return attrs.evolve(
-            meaning, claims=tuple(attrs.evolve(one, customer="somebody") for one in meaning.claims)
-        )
+        return replace(meaning, claims=tuple(replace(one, customer="somebody") for one in meaning.claims))
 
 
 class NamesThePluginInsteadOfTheConnection(TinyProvider):
