@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import attrs
 import msgspec
 
+from purchase_core.errors import PluginFailed, PurchaseError
 from purchase_core.instants import Instant
 
 
@@ -77,3 +78,18 @@ class Router(ABC):
     @abstractmethod
     def decide(self, request: RouteRequest, candidates: tuple[Candidate, ...]) -> RoutingDecision:
         """An ordered answer, or a decision with an empty order whose verdicts say why. Never raises."""
+
+
+def routed(router: Router, request: RouteRequest, candidates: tuple[Candidate, ...]) -> RoutingDecision:
+    """What a router decides. Raises PluginFailed if it raises all the same, or adds a candidate."""
+    name = type(router).__name__
+    try:
+        decision = router.decide(request, candidates)
+        order = tuple(decision.order)
+    except (PurchaseError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a router may be anybody's
+        raise PluginFailed(f"router {name} failed: {type(error).__name__}") from error
+    if not {one.connection for one in candidates if not one.excluded}.issuperset(order):
+        raise PluginFailed(f"router {name} chose a connection that was not to be chosen")
+    return decision

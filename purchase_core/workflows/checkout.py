@@ -43,7 +43,7 @@ from purchase_core.ports.provider import (
     Provider,
     ProviderCheckout,
 )
-from purchase_core.ports.router import Candidate, Router, RouteRequest, RoutingDecision
+from purchase_core.ports.router import Candidate, Router, RouteRequest, RoutingDecision, routed
 from purchase_core.ports.store import Store
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.recorder import Recorder
@@ -184,7 +184,7 @@ class Checkouts:
         price = _price(version, wish)
         request = await self._route_request(key, wish, version, price.minor, price.currency)
         candidates = await self._advisers.score(request, self._candidates())
-        decision = self._router.decide(request, candidates)
+        decision = routed(self._router, request, candidates)
         if not decision.order:
             raise NoRoute([f"{one.connection}: {one.excluded}" for one in decision.verdicts])
         await self._advisers.before_checkout(request, decision)

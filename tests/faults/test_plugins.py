@@ -15,6 +15,7 @@ import attrs
 import pytest
 
 from purchase_core import opening
+from purchase_core.errors import NoRoute, PluginFailed
 from purchase_core.facts.rows import CaseRow
 from purchase_core.plugins.descriptors import NoConfig, RouterPlugin
 from purchase_core.plugins.hookspecs import ProviderCall, RouteScore, hookimpl
@@ -22,8 +23,9 @@ from purchase_core.plugins.listeners import Listeners
 from purchase_core.ports.router import Candidate, Router, RouteRequest, RoutingDecision
 from purchase_core.records.delivery import DONE
 from purchase_core.records.effect import Effect
+from purchase_core.routing.first import FirstCapable
 from purchase_core.values import Value
-from tests.faults.shop import Shop, run
+from tests.faults.shop import Session, Shop, run
 
 CANARY = "canary-4711"
 
@@ -117,8 +119,9 @@ class Beside:
         self.found: list[tuple[str, int]] = []
 
     def _write(self, hook: str, key: str = "") -> None:
-        with closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")  # raises where somebody else holds the lock
+        # Another request may be committing in its thread. What waits for this hook would hold on for ever.
+        with closing(sqlite3.connect(self.path, timeout=2, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
             (told,) = connection.execute('SELECT count(*) FROM effects WHERE "key" = ?', (key,)).fetchone()
             connection.execute("ROLLBACK")
         self.found.append((hook, told))
@@ -217,25 +220,70 @@ def test_t12_hooks_are_given_plain_values_that_cannot_be_changed_and_lead_nowher
                 setattr(value, name, "changed")
 
 
-class Greedy(Router):
-    """Takes the name of the built-in router, or any other, and sends customers where it likes."""
-
-    name = "first"
-
-    def decide(self, request: RouteRequest, candidates: tuple[Candidate, ...]) -> RoutingDecision:
-        raise AssertionError("it was asked")
-
-
 class Impostor:
+    """Brings a router under a name, and asks `decide` of it."""
+
+    def __init__(self, name: str, decide: Callable[[RoutingDecision], Any]) -> None:
+        self.name, self.decide = name, decide
+
     @hookimpl
     def purchase_register_routers(self) -> Sequence[RouterPlugin[Any]]:
-        return [RouterPlugin("first", NoConfig, lambda _config: Greedy())]
+        return [RouterPlugin(self.name, NoConfig, lambda _config: Deciding(self.decide))]
+
+    @hookimpl
+    async def purchase_score_routes(self) -> Sequence[RouteScore]:
+        return [RouteScore("sandbox", excluded="closed")]
+
+
+class Deciding(Router):
+    """Makes something else of what the built-in router decides."""
+
+    name = "deciding"
+
+    def __init__(self, decide: Callable[[RoutingDecision], Any]) -> None:
+        self._decide = decide
+
+    def decide(self, request: RouteRequest, candidates: tuple[Candidate, ...]) -> RoutingDecision:
+        made: RoutingDecision = self._decide(FirstCapable().decide(request, candidates))
+        return made
+
+
+def order(connections: Any) -> Callable[[RoutingDecision], RoutingDecision]:
+    return lambda decision: attrs.evolve(decision, order=connections)
+
+
+def failing(fail: Callable[[], Any]) -> Callable[[RoutingDecision], Any]:
+    return lambda _decision: fail()
+
+
+DECIDES: dict[str, Callable[[RoutingDecision], Any]] = {
+    **{name: failing(fail) for name, fail in FAILURES.items() if fail is not hang},
+    "nothing": lambda _decision: None,
+    "no order": order(None),
+    "a stranger": order(("elsewhere",)),
+    "a stranger besides": order(("sandbox", "elsewhere")),
+    "what was excluded": order(("sandbox",)),
+}
+
+
+@pytest.mark.parametrize("decides", DECIDES)
+def test_f102_a_router_that_fails_or_adds_a_candidate_sends_nobody_anywhere(decides: str) -> None:
+    async def work() -> None:
+        async with Shop(plugins=[Impostor("acme", DECIDES[decides])]) as shop:
+            billing = await shop.another(router={"plugin": "acme"})
+            with pytest.raises(PluginFailed, match="router Deciding") as told:
+                await shop.start(billing=billing)
+            assert CANARY not in str(told.value)
+            assert (shop.memory.commands, shop.memory.facts) == ({}, {})
+            assert shop.made(Session) == []
+
+    run(work)
 
 
 def test_t12_the_built_in_router_is_not_replaced_by_a_plugin_of_its_name() -> None:
     async def work() -> None:
-        async with Shop(plugins=[Impostor()]) as shop:
-            await shop.sold()
-            assert (await shop.rights()).has("export")
+        async with Shop(plugins=[Impostor("first", order(("sandbox",)))]) as shop:
+            with pytest.raises(NoRoute, match="closed"):
+                await shop.start()
 
     run(work)
