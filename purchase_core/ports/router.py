@@ -85,11 +85,11 @@ def routed(router: Router, request: RouteRequest, candidates: tuple[Candidate, .
     name = type(router).__name__
     try:
         decision = router.decide(request, candidates)
-        order = tuple(decision.order)
+        strangers = set(decision.order) - {one.connection for one in candidates if not one.excluded}
     except (PurchaseError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a router may be anybody's
         raise PluginFailed(f"router {name} failed: {type(error).__name__}") from error
-    if not {one.connection for one in candidates if not one.excluded}.issuperset(order):
+    if strangers:
         raise PluginFailed(f"router {name} chose a connection that was not to be chosen")
     return decision

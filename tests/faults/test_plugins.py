@@ -260,6 +260,7 @@ DECIDES: dict[str, Callable[[RoutingDecision], Any]] = {
     **{name: failing(fail) for name, fail in FAILURES.items() if fail is not hang},
     "nothing": lambda _decision: None,
     "no order": order(None),
+    "no connections": order(([],)),
     "a stranger": order(("elsewhere",)),
     "a stranger besides": order(("sandbox", "elsewhere")),
     "what was excluded": order(("sandbox",)),
