@@ -45,7 +45,10 @@ def find_app(context: click.Context) -> Opening:
 def _load(app: str, folder: Path) -> Opening:
     module_name, separator, attribute = app.partition(":")
     if not (separator and module_name and attribute):
-        raise ConfigurationError(f"{app!r} is not of the form module:factory")
+        raise ConfigurationError(
+            f"{app!r} is not of the form module:factory",
+            hint="Write shop:billing, where billing() in shop.py returns Billing.open(...).",
+        )
     if str(folder.resolve()) not in sys.path:
         sys.path.insert(0, str(folder.resolve()))
     try:

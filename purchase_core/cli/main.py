@@ -25,14 +25,11 @@ COMMANDS = {
     "webhooks": "What arrived from providers, and how far it got.",
 }
 
-EXAMPLES = """
-\b
-Examples:
-  purchase demo --headless                  a first sale, step by step, with nothing configured
-  purchase catalog show                     what is sold
-  purchase customers show user_1            what a customer may do
-  purchase webhooks list --state pending    what has not been worked off
-"""
+OFFERED = {
+    ("demo", "purchase-sandbox"): "A first sale, and a shop to try",
+    ("sandbox", "purchase-sandbox"): "A payment provider for tests",
+}
+"""What commands of our own distributions do, so that the list says it and imports none of them."""
 
 
 class LazyGroup(click.Group):
@@ -63,7 +60,10 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line a command, without importing any."""
-        theirs = {name: f"(from {homes})" for name, homes in _theirs().items()}
+        theirs = {
+            name: f"{OFFERED.get((name, homes), '')} (from {homes})".strip()
+            for name, homes in _theirs().items()
+        }
         with formatter.section("Commands"):
             formatter.write_dl(list({**COMMANDS, **theirs}.items()))
 
@@ -88,17 +88,35 @@ def _theirs() -> dict[str, str]:
     return found
 
 
-@click.group(cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--config", metavar="FILE", help="purchase.toml, or a pyproject.toml with [tool.purchase].")
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    metavar="FILE",
+    help="The configuration; else purchase.toml, or [tool.purchase] in pyproject.toml, in this folder.",
+)
 @click.option(
     "--app", metavar="MODULE:FACTORY", help="The application; else PURCHASE_APP, else `app` in FILE."
 )
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True)
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Whether to colour; `auto` also hears NO_COLOR and FORCE_COLOR.",
+)
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.version_option(package_name="purchase-core", prog_name="purchase")
 @click.pass_context
 def cli(context: click.Context, config: str | None, app: str | None, color: str, debug: bool) -> None:  # noqa: FBT001
-    """Billing that an application embeds: catalog, checkout, webhooks, entitlements."""
+    """Billing that an application embeds: catalog, checkout, webhooks, entitlements.
+
+    \b
+    Examples:
+      purchase demo --headless                  a first sale; it needs nothing
+      purchase catalog show                     what is sold
+      purchase customers show user_1            what a customer may do
+      purchase webhooks list --state pending    what has not been worked off
+    """
     context.color = context.ensure_object(Look).color = wants_color(color)
 
 

@@ -21,7 +21,9 @@ URL = f"http://{HOST}:{PORT}"
 KEY_REFERENCE = "env:PURCHASE_SANDBOX_KEY"
 ROWS_SHOWN_MAX = 100
 
-url_option = click.option("--url", default=URL, show_default=True, help="Where the sandbox listens.")
+url_option = click.option(
+    "--url", default=URL, show_default=True, metavar="URL", help="Where the sandbox listens."
+)
 key_option = click.option(
     "--api-key",
     default=KEY_REFERENCE,
@@ -30,38 +32,57 @@ key_option = click.option(
     help="Where the API key is: env:NAME or file:PATH.",
 )
 
-EXAMPLES = """
-\b
-Examples:
-  purchase sandbox serve --webhook-url http://127.0.0.1:8000/webhooks/sandbox \\
-      --webhook-secret env:SANDBOX_WEBHOOK_SECRET
-  purchase sandbox trigger payment.failed
-  purchase sandbox advance 1month
-  purchase sandbox chaos duplicate=0.2,lost_answer=0.05
-"""
 
-
-@click.group(epilog=EXAMPLES)
+@click.group()
 def sandbox() -> None:
-    """A payment provider on this machine. No money moves."""
+    """A payment provider on this machine. No money moves.
+
+    \b
+    Examples:
+      purchase sandbox serve --webhook-url http://127.0.0.1:8000/webhooks/sandbox
+      purchase sandbox trigger payment.failed
+      purchase sandbox advance 1month
+      purchase sandbox chaos duplicate=0.2,lost_answer=0.05
+
+    All but `serve` speak to one that is served, with its API key in PURCHASE_SANDBOX_KEY.
+    """
 
 
-@sandbox.command()
-@click.option("--host", default=HOST, show_default=True)
-@click.option("--port", type=click.IntRange(0, 65_535), default=PORT, show_default=True)
+@sandbox.command(short_help="Run a sandbox until ^C, and show what happens.")
+@click.option("--host", default=HOST, show_default=True, metavar="ADDRESS", help="Where to listen.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=PORT,
+    show_default=True,
+    metavar="PORT",
+    help="0 takes a free one.",
+)
 @click.option(
     "--expose", is_flag=True, help="Listen on an address that others can reach, knowing what it means."
 )
-@click.option("--account", default="acct_sandbox", show_default=True)
 @click.option(
-    "--api-key", metavar="REFERENCE", help="env:NAME or file:PATH; without it one is made and shown."
+    "--account", default="acct_sandbox", show_default=True, metavar="ID", help="The account that is opened."
+)
+@click.option(
+    "--api-key", metavar="REFERENCE", help="env:NAME or file:PATH; else one is made, and shown this once."
 )
 @click.option("--webhook-url", metavar="URL", help="Where webhooks are sent.")
 @click.option(
-    "--webhook-secret", metavar="REFERENCE", help="env:NAME or file:PATH; without it one is made and shown."
+    "--webhook-secret",
+    metavar="REFERENCE",
+    help="env:NAME or file:PATH; else one is made, and shown this once.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the chaos.")
-@click.option("--chaos", "odds", default="", metavar="FAULT=ODDS,…", help="duplicate=0.2,drop=0.1,busy=0.05")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="The same seed breaks the same things again."
+)
+@click.option(
+    "--chaos",
+    "odds",
+    default="",
+    metavar="FAULT=ODDS,…",
+    help="What goes wrong, and how often: duplicate=0.2,drop=0.1.",
+)
 @json_option
 def serve(
     *,
@@ -76,7 +97,18 @@ def serve(
     odds: str,
     as_json: bool,
 ) -> None:
-    """Run a sandbox until ^C. What happens is shown as it happens; everything is kept in memory only."""
+    """Run a sandbox until ^C. What happens is shown as it happens, with --json in one document a line.
+
+    Everything is kept in memory only.
+
+    \b
+    Examples:
+      purchase sandbox serve
+      purchase sandbox serve --api-key env:PURCHASE_SANDBOX_KEY \\
+          --webhook-url http://127.0.0.1:8000/webhooks/sandbox \\
+          --webhook-secret env:SANDBOX_WEBHOOK_SECRET
+      purchase sandbox serve --chaos duplicate=0.2,drop=0.1 --seed 7
+    """
     from .serving import Serving, serve_for_ever  # noqa: PLC0415  # the server is imported when it serves
 
     serve_for_ever(
@@ -95,13 +127,20 @@ def serve(
     )
 
 
-@sandbox.command()
+@sandbox.command(short_help="Let time pass: trials end, subscriptions renew.")
 @click.argument("span")
 @url_option
 @key_option
 @json_option
 def advance(*, span: str, url: str, api_key: str, as_json: bool) -> None:
-    """Let time pass: 1month, 14days, 90minutes. Trials end and subscriptions renew on the way."""
+    """Let time pass. Trials end and subscriptions renew on the way.
+
+    \b
+    Examples:
+      purchase sandbox advance 1month
+      purchase sandbox advance 14days
+      purchase sandbox advance 90minutes
+    """
     with _client(url, api_key) as client:
         found = client.post("/sandbox/clock", {"by": span})
     if as_json:
@@ -110,14 +149,21 @@ def advance(*, span: str, url: str, api_key: str, as_json: bool) -> None:
         click.echo(f"It is {found['time']} in the sandbox.")
 
 
-@sandbox.command()
-@click.argument("type_", metavar="TYPE", default="")
+@sandbox.command(short_help="Make something happen, as payment.failed.")
+@click.argument("type_", metavar="[TYPE]", default="")
 @click.option("--object", "object_", default="", metavar="ID", help="Else the newest that fits.")
 @url_option
 @key_option
 @json_option
 def trigger(*, type_: str, object_: str, url: str, api_key: str, as_json: bool) -> None:
-    """Make something happen: payment.failed, subscription.renewed, … Without TYPE, list what can."""
+    """Make something happen. Without TYPE, list what can.
+
+    \b
+    Examples:
+      purchase sandbox trigger
+      purchase sandbox trigger payment.failed
+      purchase sandbox trigger refund.created --object in_…
+    """
     with _client(url, api_key) as client:
         if not type_:
             found = client.get("/sandbox/trigger")
@@ -133,12 +179,24 @@ def trigger(*, type_: str, object_: str, url: str, api_key: str, as_json: bool) 
 
 
 @sandbox.command()
-@click.option("--limit", type=click.IntRange(1, ROWS_SHOWN_MAX), default=20, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, ROWS_SHOWN_MAX),
+    default=20,
+    show_default=True,
+    help="How many at most.",
+)
 @url_option
 @key_option
 @json_option
 def events(*, limit: int, url: str, api_key: str, as_json: bool) -> None:
-    """The newest events, oldest first."""
+    """The newest events, oldest first.
+
+    \b
+    Examples:
+      purchase sandbox events
+      purchase sandbox events --limit 100 --json
+    """
     with _client(url, api_key) as client:
         found = client.last_events(limit)
     if as_json:
@@ -154,7 +212,12 @@ def events(*, limit: int, url: str, api_key: str, as_json: bool) -> None:
 @key_option
 @json_option
 def redeliver(*, event: str, url: str, api_key: str, as_json: bool) -> None:
-    """Send an event's webhooks once more."""
+    """Send an event's webhooks once more.
+
+    \b
+    Examples:
+      purchase sandbox redeliver evt_…    its id, as `events` lists it
+    """
     with _client(url, api_key) as client:
         found = client.post(f"/sandbox/events/{event}/redeliver", {})
     if as_json:
@@ -168,7 +231,13 @@ def redeliver(*, event: str, url: str, api_key: str, as_json: bool) -> None:
 @key_option
 @json_option
 def deliveries(*, url: str, api_key: str, as_json: bool) -> None:
-    """Webhooks that were sent, newest first, and what came back."""
+    """Webhooks that were sent, newest first, and what came back.
+
+    \b
+    Examples:
+      purchase sandbox deliveries
+      purchase sandbox deliveries --json
+    """
     with _client(url, api_key) as client:
         found = client.get("/sandbox/deliveries")
     if as_json:
@@ -178,13 +247,36 @@ def deliveries(*, url: str, api_key: str, as_json: bool) -> None:
     print_table(["delivery", "type", "endpoint", "state", "tries"], rows, empty="Nothing was sent yet.")
 
 
-@sandbox.command()
-@click.argument("odds", default="", metavar="FAULT=ODDS,…")
+@sandbox.command(short_help="Break things, as duplicate=0.2,drop=0.1.")
+@click.argument("odds", default="", metavar="[FAULT=ODDS,…]")
 @url_option
 @key_option
 @json_option
 def chaos(*, odds: str, url: str, api_key: str, as_json: bool) -> None:
-    """Break things: duplicate=0.2,drop=0.1. Odds of 0 switch a fault off. Without ODDS, show them."""
+    """Break things. Odds of 0 switch a fault off. Without any, show what there are.
+
+    \b
+    Examples:
+      purchase sandbox chaos
+      purchase sandbox chaos duplicate=0.2,drop=0.1
+      purchase sandbox chaos drop=0
+
+    \b
+    Faults of webhooks:
+      duplicate       sent twice
+      reorder         overtaken by those of the next two seconds
+      delay           sent half a minute late
+      drop            never sent
+
+    \b
+    Faults of calls:
+      unreachable     cut off before anything has happened
+      busy            429, before anything has happened
+      broken          500, before anything has happened
+      broken_after    500, although it has happened
+      garbled         200 and a page of HTML, before anything has happened
+      lost_answer     it has happened, and then the connection is cut
+    """
     with _client(url, api_key) as client:
         found = client.post("/sandbox/chaos", {"odds": odds}) if odds else client.get("/sandbox/chaos")
     if as_json:

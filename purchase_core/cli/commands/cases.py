@@ -20,7 +20,13 @@ KINDS = ("mismatch", "excess", "unmapped", "unmatched", "contested")
 
 @click.group()
 def cases() -> None:
-    """What a person should look at."""
+    """What a person should look at: money or state that is not as it was ordered.
+
+    \b
+    Examples:
+      purchase cases list
+      purchase cases list --kind excess    paid twice, or more than was ordered
+    """
 
 
 @cases.command("list")
@@ -28,7 +34,21 @@ def cases() -> None:
 @json_option
 @click.pass_context
 def list_(context: click.Context, *, kind: str | None, as_json: bool) -> None:
-    """Open cases, with the money at stake."""
+    """Open cases, with the money at stake.
+
+    \b
+    Examples:
+      purchase cases list
+      purchase cases list --kind mismatch --json
+
+    \b
+    Kinds:
+      mismatch     not what was ordered: another amount, price or currency
+      excess       paid twice, or a second subscription of the same
+      unmapped     a price that no offer is known for
+      unmatched    ours, and no customer is known for it
+      contested    two states claim the same instant
+    """
     found = [one for one in asyncio.run(_cases(find_app(context))) if kind in (None, one.kind)]
     if as_json:
         print_json({"cases": [_document(one) for one in found]})

@@ -13,14 +13,28 @@ from purchase_core.cli.output import json_option, print_json, print_table, say
 
 @click.group()
 def catalog() -> None:
-    """What the application sells."""
+    """What the application sells.
+
+    \b
+    Examples:
+      purchase catalog show
+      purchase catalog show --json
+    """
 
 
-@catalog.command()
+@catalog.command(short_help="Every offer: price, trial, and what it grants.")
 @json_option
 @click.pass_context
 def show(context: click.Context, *, as_json: bool) -> None:
-    """Every offer: price, rhythm, trial and what it grants, with the hash of its version."""
+    """Every offer: price, rhythm, trial and what it grants, with the hash of its version.
+
+    It opens no store and asks no provider.
+
+    \b
+    Examples:
+      purchase catalog show
+      purchase --app shop:billing catalog show --json
+    """
     found = find_app(context).catalog
     if as_json:
         offers = [

@@ -29,19 +29,34 @@ from purchase_core.reads.customers import Snapshot
 
 @click.group()
 def customers() -> None:
-    """What a customer has, and may do."""
+    """What a customer has, and may do.
+
+    \b
+    Examples:
+      purchase customers show user_1
+      purchase customers show user_1 --at 2026-01-31T12:00:00Z
+    """
 
 
-@customers.command()
+@customers.command(short_help="One customer: rights, purchases, invoices, open cases.")
 @click.argument("customer")
-@click.option("--at", metavar="TIME", help="At this instant (2026-01-31T12:00:00Z).")
-@click.option("--known-at", metavar="TIME", help="As far as was known at this instant.")
+@click.option("--at", metavar="TIME", help="What was true at this instant.")
+@click.option("--known-at", metavar="TIME", help="As far as we knew at this instant.")
 @json_option
 @click.pass_context
 def show(
     context: click.Context, customer: str, *, at: str | None, known_at: str | None, as_json: bool
 ) -> None:
-    """One customer: rights, subscriptions, purchases, credits, invoices and open cases."""
+    """One customer: rights, subscriptions, purchases, credits, invoices and open cases.
+
+    CUSTOMER is the application's own name for them.
+
+    \b
+    Examples:
+      purchase customers show user_1
+      purchase customers show user_1 --at 2026-01-31T12:00:00Z
+      purchase customers show user_1 --known-at 2026-01-31T12:00:00Z --json
+    """
     snapshot = asyncio.run(_snapshot(find_app(context), customer, at, known_at))
     if as_json:
         print_json(_document(snapshot))

@@ -23,7 +23,7 @@ def migrate(context: click.Context, *, check: bool, as_json: bool) -> int:
     \b
     Examples:
       purchase migrate
-      purchase migrate --check    in a deploy, before the new version takes traffic
+      purchase migrate --check    in a deploy, before traffic
     """
     before, after = asyncio.run(_migrate(find_app(context), check=check))
     if as_json:

@@ -14,7 +14,9 @@ from purchase_core.ports.provider import Capability
 
 
 @click.command()
-@click.option("--plugin", "names", multiple=True, help="An installed plugin, configured or not.")
+@click.option(
+    "--plugin", "names", metavar="NAME", multiple=True, help="An installed plugin, configured or not."
+)
 @json_option
 @click.pass_context
 def providers(context: click.Context, *, names: tuple[str, ...], as_json: bool) -> None:

@@ -15,15 +15,28 @@ from purchase_core.reads.receipts import Receipt
 
 @click.group()
 def receipts() -> None:
-    """What a workflow did, and why."""
+    """What a workflow did, and why.
+
+    \b
+    Examples:
+      purchase receipts show receipt_…
+    """
 
 
-@receipts.command()
+@receipts.command(short_help="One receipt: stages, routing decision, facts.")
 @click.argument("receipt_id", metavar="ID")
 @json_option
 @click.pass_context
 def show(context: click.Context, receipt_id: str, *, as_json: bool) -> None:
-    """One receipt: its stages, the routing decision, and the facts that followed."""
+    """One receipt: its stages, the routing decision, and the facts that followed.
+
+    ID is what `checkout.start` returned as `receipt`.
+
+    \b
+    Examples:
+      purchase receipts show receipt_…
+      purchase receipts show receipt_… --json
+    """
     found = asyncio.run(_receipt(find_app(context), receipt_id))
     if as_json:
         print_json({"receipt": with_times(msgspec.to_builtins(found))})

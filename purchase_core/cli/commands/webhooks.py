@@ -25,17 +25,39 @@ LIMIT_MAX = 1_000
 
 @click.group()
 def webhooks() -> None:
-    """What arrived from providers, and how far it got."""
+    """What arrived from providers, and how far it got.
+
+    \b
+    Examples:
+      purchase webhooks list --state quarantined
+      purchase webhooks show delivery_… --body
+    """
 
 
 @webhooks.command("list")
 @click.option("--state", type=click.Choice([PENDING, DONE, IGNORED, QUARANTINED]), help="Only these.")
-@click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, LIMIT_MAX), default=20, show_default=True, help="How many at most."
+)
 @click.option("--before", default="", metavar="ID", help="Older than this one: the next page.")
 @json_option
 @click.pass_context
 def list_(context: click.Context, *, state: str | None, limit: int, before: str, as_json: bool) -> None:
-    """Deliveries, newest first."""
+    """Deliveries, newest first.
+
+    \b
+    Examples:
+      purchase webhooks list
+      purchase webhooks list --state pending    what has not been worked off
+      purchase webhooks list --limit 1000 --json
+
+    \b
+    States:
+      pending        kept, and tried again when it is due
+      done           its facts are in
+      ignored        it means nothing here, and the reason says why
+      quarantined    it can never be understood as it is, and the reason says why
+    """
     found = asyncio.run(_list(find_app(context), state or "", before, limit))
     if as_json:
         print_json({"deliveries": [_document(one) for one in found]})
@@ -64,7 +86,13 @@ def list_(context: click.Context, *, state: str | None, limit: int, before: str,
 @json_option
 @click.pass_context
 def show(context: click.Context, delivery_id: str, *, body: bool, as_json: bool) -> None:
-    """One delivery, by its id."""
+    """One delivery, by its id.
+
+    \b
+    Examples:
+      purchase webhooks show delivery_…
+      purchase webhooks show delivery_… --body --json
+    """
     found = asyncio.run(_show(find_app(context), delivery_id))
     document = _document(found)
     if body:

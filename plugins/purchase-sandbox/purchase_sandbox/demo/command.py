@@ -10,39 +10,40 @@ from purchase_core.cli.exit_codes import FAILED, OK
 from purchase_core.cli.output import json_option, print_json, printable, say
 from purchase_core.cli.serving import run_until_stopped
 
-EXAMPLES = """
-\b
-Examples:
-  purchase demo                    the shop, until ^C
-  purchase demo --headless         a first sale, step by step
-  purchase demo --headless --json  the same, for machines
-  purchase demo --db shop.db       keep what is sold, to look at it with sqlite3
-"""
 
-
-@click.command(epilog=EXAMPLES)
+@click.command()
 @click.option("--headless", is_flag=True, help="Play a first sale in the terminal, and exit 0 if it was one.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
     default=8_000,
     show_default=True,
-    help="Of the shop; 0 takes a free one.",
+    metavar="PORT",
+    help="Where the shop listens; 0 takes a free one.",
 )
 @click.option(
     "--sandbox-port",
     type=click.IntRange(0, 65_535),
     default=4_242,
     show_default=True,
-    help="Of the sandbox provider.",
+    metavar="PORT",
+    help="Where the sandbox provider listens; likewise.",
 )
-@click.option("--db", metavar="FILE", help="Keep the database here; else it is thrown away.")
+@click.option("--db", metavar="FILE", help="Keep the database in this file; else it is thrown away.")
 @json_option
 def demo(*, headless: bool, port: int, sandbox_port: int, db: str | None, as_json: bool) -> int:
     """A shop, the sandbox provider and a database file, with webhooks over HTTP between them.
 
+    \b
+    Examples:
+      purchase demo                      the shop, until ^C
+      purchase demo --headless           a first sale, step by step
+      purchase demo --headless --json    the same, for machines
+      purchase demo --db shop.db         keep what is sold, to look at it
+
     Nothing is configured and no money moves. With --headless, free ports are taken, and any exit code but 0
-    means that the customer did not get what was paid for.
+    means that the customer did not get what was paid for. The shop tells what happens as it happens; with
+    --json, in one document a line.
     """
     database = Path(db).resolve() if db else None
     if headless:
