@@ -20,7 +20,7 @@ import pytest
 
 from purchase_core.errors import PurchaseError, StoreUnavailable
 from purchase_core.facts.rows import CaseRow, InvoiceRow, LotRow, SubscriptionRow
-from purchase_core.inbox.processing import FOREIGN
+from purchase_core.inbox.processing import CONTESTED_SECONDS, FOREIGN
 from purchase_core.plugins.hookspecs import hookimpl
 from purchase_core.ports.store import Store
 from purchase_core.records.delivery import DONE, IGNORED, PENDING
@@ -151,7 +151,7 @@ def test_f04_events_in_any_order_end_the_same() -> None:
 
 
 def test_f05_two_states_of_one_instant_end_the_same_in_both_orders() -> None:
-    """Neither wins by chance: the fold picks one, says that it is contested, and asks the provider."""
+    """Neither wins by chance: the fold picks one, says that it is contested, and the provider is asked."""
 
     async def ending(*, backwards: bool) -> tuple[str, str, list[str]]:
         async with Shop() as shop:
@@ -159,7 +159,7 @@ def test_f05_two_states_of_one_instant_end_the_same_in_both_orders() -> None:
             webhooks = shop.webhooks()
             paid = await of_webhook(webhooks, "subscription.created")
             event = json.loads(paid.body)
-            event["id"], event["data"]["object"]["status"] = "evt_rival", "incomplete"
+            event["id"], event["data"]["object"]["status"] = "evt_rival", "past_due"
             pair = [paid.body, json.dumps(event).encode()]
             for body in reversed(pair) if backwards else pair:
                 await shop.take(body)
@@ -167,11 +167,17 @@ def test_f05_two_states_of_one_instant_end_the_same_in_both_orders() -> None:
             rows = await shop.rows()
             (row,) = [one for one in rows if isinstance(one, SubscriptionRow)]
             kinds = [one.kind for one in rows if isinstance(one, CaseRow)]
-            return row.status, await shop.checked_hash(), kinds
+            found = row.status, await shop.checked_hash(), kinds
+            shop.advance(seconds=CONTESTED_SECONDS)
+            await shop.billing.webhooks.drain()
+            rows = await shop.rows()
+            assert [one.status for one in rows if isinstance(one, SubscriptionRow)] == ["active"], "as it is"
+            assert not [one for one in rows if isinstance(one, CaseRow)]
+            return found
 
     forwards, back = run(lambda: ending(backwards=False)), run(lambda: ending(backwards=True))
     assert forwards == back
-    assert forwards[0] == "active"
+    assert forwards[0] == "past_due"
     assert forwards[2] == ["contested"]
 
 
