@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
@@ -28,6 +29,8 @@ from purchase_core.values import Value
 from tests.faults.shop import Session, Shop, run
 
 CANARY = "canary-4711"
+ROOT = Path(__file__).parents[2]
+LOCKED = re.compile(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?==\S+ .*--hash=sha256:[0-9a-f]{64}")
 
 
 # --- F102, F103: a plugin that fails or hangs at every hook ----------------------------------------
@@ -288,3 +291,14 @@ def test_t12_the_built_in_router_is_not_replaced_by_a_plugin_of_its_name() -> No
                 await shop.start()
 
     run(work)
+
+
+def test_t12_everything_of_third_parties_is_locked_by_hash() -> None:
+    locked = sorted((ROOT / "requirements").glob("*.txt"))
+    assert locked
+    for path in locked:
+        lines = path.read_text("utf-8").replace("\\\n", "").splitlines()
+        requirements = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+        assert [line for line in requirements if not LOCKED.match(line)] == []
+    for script in (ROOT / "dev.py", ROOT / ".ci" / "run"):
+        assert "--require-hashes" in script.read_text("utf-8")
