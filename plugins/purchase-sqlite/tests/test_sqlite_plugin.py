@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import attrs
@@ -27,6 +29,18 @@ def test_registering_imports_no_driver_and_starts_nothing() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603  # our own code
     assert found.stdout == "[]\n1\n"
+
+
+def test_the_readme_names_every_setting_with_its_default() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    named = dict(re.findall(r"^\| `(\w+)` \| `?(.*?)`? \|", readme, re.MULTILINE))
+    defaults = {one.name: one.default for one in attrs.fields(SqliteConfig)}
+    assert named.pop("path") == "required"
+    assert defaults.pop("path") is attrs.NOTHING
+    assert {name: tomllib.loads(f"it = {text}")["it"] for name, text in named.items()} == defaults
+    store = tomllib.loads(re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)[0])["store"]
+    assert store.pop("plugin") == "sqlite"
+    assert SqliteConfig(**store).path == "purchase.db"
 
 
 def test_the_store_opens_relative_to_the_folder_of_the_configuration(tmp_path: Path) -> None:
