@@ -181,7 +181,7 @@ class PluginIncompatible(PluginError):
 
 
 class PluginFailed(PluginError):
-    """The plugin raised while it was loaded or opened."""
+    """The plugin raised while it was loaded, opened or asked to decide, or decided what it must not."""
 
     code = "plugin_failed"
 
