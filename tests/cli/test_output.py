@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -55,6 +58,34 @@ def test_data_and_errors_are_coloured_as_wished(
     ended = app.run(*options, "receipts", "show", "receipt_1")
     assert (ESC in ended.err) is colored
     assert "not_found" in ended.err  # what it means is in words
+
+
+SPEAKS = """
+from purchase_core.cli.output import print_pairs, print_table, say
+from purchase_core.cli.main import run
+print_table(["name"], [["one"]], empty="")
+print_pairs([("name", "one")])
+say("It is there.", head="Sold.", fg="green")
+run(["providers", "--plugin", "nobody"])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals on Windows")
+@pytest.mark.parametrize(("out", "err"), [(True, True), (True, False), (False, True), (False, False)])
+def test_each_stream_is_coloured_if_it_is_a_terminal_whatever_the_other_is(out: bool, err: bool) -> None:
+    environ = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    environ["TERM"] = "xterm"
+    streams = [os.openpty() if terminal else os.pipe() for terminal in (out, err)]
+    readings, writings = zip(*streams, strict=True)
+    command = [sys.executable, "-c", SPEAKS]
+    subprocess.run(command, stdout=writings[0], stderr=writings[1], env=environ, check=True)  # noqa: S603  # our own code
+    texts = [os.read(reading, 65_536).decode() for reading in readings]
+    for descriptor in (*readings, *writings):
+        os.close(descriptor)
+    assert (f"{ESC}1mname" in texts[0], f"{ESC}2mname" in texts[0], ESC in texts[0]) == (out, out, out)
+    assert (f"{ESC}32mSold." in texts[1], f"{ESC}31mError" in texts[1], ESC in texts[1]) == (err, err, err)
+    assert "It is there." in texts[1]
+    assert "plugin_missing" in texts[1]
 
 
 def test_json_is_never_coloured(app: Any) -> None:
