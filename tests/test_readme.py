@@ -6,18 +6,25 @@ import ast
 import asyncio
 import re
 from collections.abc import Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import pytest
+from starlette.applications import Starlette
 
+from purchase_core import Billing
 from purchase_core.access.rights import Rights
 from purchase_core.inbox.inbox import DeliveryReceipt
 from purchase_core.reads.customers import Snapshot
 from purchase_core.secret import Secret
 from purchase_core.workflows.checkout import Checkout
+from purchase_sandbox.account import making
 from purchase_sandbox.account.account import Account
 from purchase_sandbox.account.cards import GOOD_CARD
+from purchase_sandbox.account.requests import MakeCustomer
+from purchase_sandbox.demo.catalog import CATALOG
 from purchase_sandbox.sandbox import Sandbox
 from purchase_sandbox.server.running import SandboxServer
 from purchase_sandbox.signature import signed_headers
@@ -86,3 +93,32 @@ async def sell(source: str, config: Path) -> Names:
         code = compile(source, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         await cast("Coroutine[Any, Any, None]", eval(code, {}, names))  # noqa: S307  # our own README
     return names
+
+
+def test_the_lines_for_a_framework_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SANDBOX_API_KEY", API_KEY)
+    monkeypatch.setenv("SANDBOX_WEBHOOK_SECRET", WEBHOOK_SECRET)
+    (tmp_path / "purchase.toml").write_text(blocks("toml")[0])
+    names: dict[str, Any] = {
+        "Billing": Billing,
+        "asynccontextmanager": asynccontextmanager,
+        "catalog": CATALOG,
+    }
+    exec(compile(blocks("python")[1], "README.md", "exec"), names)  # noqa: S102  # our own README
+    assert asyncio.run(deliver(Starlette(lifespan=names["lifespan"]))) == [200, 400]
+
+
+async def deliver(app: Starlette) -> list[int]:
+    """How the application answers a webhook that was signed, and one that was not."""
+    account = Sandbox().open_account()
+    making.make_customer(account.book, MakeCustomer())
+    body = account.book.events[0].body
+    signed = signed_headers(body, at=account.clock.now(), secrets=(Secret(WEBHOOK_SECRET),))
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as provider:
+        url = "http://shop.example/billing/webhooks/sandbox"
+        return [
+            (await provider.post(url, content=body, headers=list(headers))).status_code
+            for headers in (signed, ())
+        ]

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import click
 import pytest
 
-from purchase_core.cli.main import cli
+from purchase_core.cli.main import cli, run
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("plugins/*/README.md"))]
@@ -101,3 +101,30 @@ def test_command_lines_are_found_wherever_they_stand() -> None:
     text = "purchase demo   # the shop\n    purchase migrate --check\nRun `purchase migrate`. $ purchase x"
     assert command_lines(text) == ["purchase demo", "purchase migrate --check", "purchase migrate"]
     assert command_lines("purchase sandbox serve \\\n    --port 0\n") == ["purchase sandbox serve --port 0"]
+
+
+def completed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str) -> list[str]:
+    """What bash is offered for the last of the words, as the README says to set it up."""
+    assert "_PURCHASE_COMPLETE=bash_source purchase" in (ROOT / "README.md").read_text()
+    monkeypatch.setenv("_PURCHASE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    with pytest.raises(SystemExit):
+        run([])
+    return [line.partition(",")[2] for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("purchase c", ["cases", "catalog", "customers"]),
+        ("purchase de", ["demo"]),
+        ("purchase webhooks ", ["list", "show"]),
+        ("purchase webhooks list --state q", ["quarantined"]),
+        ("purchase demo --h", ["--headless", "--help"]),
+    ],
+)
+def test_a_shell_is_offered_what_fits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str, offered: list[str]
+) -> None:
+    assert completed(monkeypatch, capsys, words) == offered
