@@ -81,6 +81,8 @@ class _Telling:
         pairs += [("Webhooks to", webhook_url)] if webhook_url else []
         for name, value in pairs:
             say(f"{name.ljust(15)} {value}")
+        if "API key" in dict(shown):
+            say("The other commands of `purchase sandbox` want the key in PURCHASE_SANDBOX_KEY.")
         say("No money moves here. Everything is forgotten at the end. Stop with ^C.")
 
     def event(self, event: Event) -> None:
