@@ -14,13 +14,14 @@ from purchase_core.access.live import decode_live, encode_live, exchange
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.cluster import Cluster, absorb
-from purchase_core.facts.derive import derive, versions_named
+from purchase_core.facts.derive import versions_named
 from purchase_core.facts.effects import RowsByKey, effects_of
 from purchase_core.facts.fact import Fact, RecordedFact, names
 from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import CustomerClaim
 from purchase_core.ports.store import Batch, View
+from purchase_core.projection.derived import DerivedRows
 from purchase_core.projection.placing import Places, place, provider_customer, waiting_key
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane, LaneStep, customer_of, object_lane
@@ -50,8 +51,17 @@ class Change:
     Lanes of unowned objects must be wholly in the view, since a fact may tie them to a customer.
     """
 
-    def __init__(self, view: View, claims: Sequence[CustomerClaim], *, now: Instant, cause: str) -> None:
+    def __init__(
+        self,
+        view: View,
+        claims: Sequence[CustomerClaim],
+        derived: DerivedRows,
+        *,
+        now: Instant,
+        cause: str,
+    ) -> None:
         self._view = view
+        self._derived = derived
         self._claims = claims
         self._now = now
         self._cause = cause
@@ -166,7 +176,7 @@ class Change:
         found: dict[tuple[type[Row], str], Row] = {}
         for root in self._touched:
             if root in clusters:
-                found.update(derive(clusters[root], offers))
+                found.update(self._derived.of(clusters[root], offers))
         return found
 
     def _steps(self, outdated: Sequence[Row], changed: Sequence[Row]) -> tuple[LaneStep, ...]:

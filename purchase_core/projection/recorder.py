@@ -14,6 +14,7 @@ from purchase_core.instants import Clock
 from purchase_core.ports.provider import CustomerClaim, Need
 from purchase_core.ports.store import Batch, Store, View
 from purchase_core.projection.change import Change
+from purchase_core.projection.derived import DerivedRows
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.placing import WAITING, is_ours, question, unknown_invoice, widened
@@ -71,6 +72,7 @@ class Recorder:
         self._ids = ids
         self._on_commit = on_commit
         self._locks = LaneLocks()
+        self._derived = DerivedRows()
 
     async def record(self, work: Work, *, cause: str, addition: Addition) -> Recorded:
         """Record the work's facts, and commit what `addition` makes of the batch. Decides again on conflict.
@@ -133,7 +135,7 @@ class Recorder:
             asked = wider
 
     async def _decide(self, work: Work, view: View, batch_id: str, cause: str) -> Recorded:
-        change = Change(view, work.claims, now=self._clock.now(), cause=cause)
+        change = Change(view, work.claims, self._derived, now=self._clock.now(), cause=cause)
         for lane in work.lanes:
             change.step(lane)
         if work.owner and change.own(work.owner):

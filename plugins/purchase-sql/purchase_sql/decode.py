@@ -7,7 +7,6 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from purchase_core.facts.cluster import Cluster, decode_cluster
 from purchase_core.facts.fact import Fact, RecordedFact, decode_body
 from purchase_core.facts.rows import Row
 from purchase_core.records.command import Command, Stage
@@ -49,12 +48,6 @@ def reference(record: Record) -> Reference:
 def price(record: Record) -> PriceReference:
     """A row of `look_prices` and `price_for`."""
     return PriceReference(*record)
-
-
-def cluster(record: Record) -> Cluster:
-    """A row of `look_clusters` and `look_whole_lanes`."""
-    root, owner, registers = record
-    return decode_cluster(root, owner, registers)
 
 
 def command(record: Record) -> Command:

@@ -8,11 +8,11 @@ from typing import TypeAlias
 
 import msgspec
 
-from purchase_core.facts.cluster import encode_cluster
 from purchase_core.facts.fact import RecordedFact, encode_body
 from purchase_core.ports.store import Batch
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery
+from purchase_sql.clusters import ClusterTexts
 from purchase_sql.shapes import (
     Value,
     values_of_effect,
@@ -30,11 +30,11 @@ _by_lane = attrgetter("lane")
 NO_HEADERS = "[]"
 
 
-def operations(texts: Texts, batch: Batch) -> list[Operation]:
+def operations(texts: Texts, clusters: ClusterTexts, batch: Batch) -> list[Operation]:
     """Everything that a batch writes. The batch's own row comes first, then the lanes in order."""
     written: list[Operation] = [(texts.batch_insert, (batch.id, batch.at))]
     _add_guarded(texts, batch, written.append)
-    _add_unguarded(texts, batch, written.append)
+    _add_unguarded(texts, clusters, batch, written.append)
     return written
 
 
@@ -55,11 +55,13 @@ def _add_guarded(texts: Texts, batch: Batch, add: Callable[[Operation], None]) -
         add((texts.fact_insert, _fact(fact)))
 
 
-def _add_unguarded(texts: Texts, batch: Batch, add: Callable[[Operation], None]) -> None:
+def _add_unguarded(
+    texts: Texts, clusters: ClusterTexts, batch: Batch, add: Callable[[Operation], None]
+) -> None:
     for root in batch.dropped_clusters:
         add((texts.cluster_drop, (root,)))
     for cluster in batch.clusters:
-        add((texts.cluster_put, (cluster.root, cluster.lane, encode_cluster(cluster).decode())))
+        add((texts.cluster_put, (cluster.root, cluster.lane, clusters.write(cluster))))
     for row_type, key in batch.dropped_rows:
         add((texts.row_drop[row_type], (key,)))
     for row in batch.rows:

@@ -25,6 +25,7 @@ from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost
 from purchase_core.instants import Instant
 from purchase_core.ports.store import Batch
 from purchase_core.records.delivery import DONE, Settlement
+from purchase_sql.clusters import ClusterTexts
 from purchase_sql.encode import operations
 from purchase_sql.generated.sqlite import STATEMENTS
 from purchase_sql.migration import migrations
@@ -33,6 +34,7 @@ from purchase_sql.texts import texts
 
 PREFIX = "app_"
 TEXTS = texts(STATEMENTS, PREFIX)
+CLUSTERS = ClusterTexts()
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def run(database: sqlite3.Connection, batch: Batch) -> None:
     """All statements in one transaction, none of which looks at what another returned."""
     database.execute("BEGIN")
     try:
-        for statement, values in operations(TEXTS, batch):
+        for statement, values in operations(TEXTS, CLUSTERS, batch):
             database.execute(statement, values)
     except sqlite3.Error:
         database.execute("ROLLBACK")
@@ -96,9 +98,9 @@ def test_one_stale_lane_of_several_ends_the_batch(database: sqlite3.Connection) 
 
 def test_lanes_are_taken_in_order() -> None:
     batch = Batch("batch_2", NOW, lanes=(step("customer:z"), step("customer:a"), step("customer:m")))
-    taken = [values[0] for text, values in operations(TEXTS, batch) if text == TEXTS.lane_step]
+    taken = [values[0] for text, values in operations(TEXTS, CLUSTERS, batch) if text == TEXTS.lane_step]
     assert taken == sorted(step.lane for step in batch.lanes)
-    assert operations(TEXTS, batch)[0] == (TEXTS.batch_insert, ("batch_2", NOW))
+    assert operations(TEXTS, CLUSTERS, batch)[0] == (TEXTS.batch_insert, ("batch_2", NOW))
 
 
 def test_a_fact_key_with_other_content_ends_the_batch(database: sqlite3.Connection) -> None:

@@ -6,13 +6,14 @@ import sqlite3
 
 from purchase_core.ports.store import Question, View
 from purchase_sql import decode
+from purchase_sql.clusters import ClusterTexts
 from purchase_sql.decode import Record
 from purchase_sql.encode import pair_list, text_list
 from purchase_sql.texts import Texts
 from purchase_sqlite.writer import Execute
 
 
-def look(texts: Texts, execute: Execute, question: Question) -> View:
+def look(texts: Texts, clusters: ClusterTexts, execute: Execute, question: Question) -> View:
     """Ask for each kind of thing within one read transaction: lanes are as old as the rest."""
     objects, whole = text_list(question.objects), question.whole_lanes
     execute("BEGIN", ())
@@ -20,9 +21,9 @@ def look(texts: Texts, execute: Execute, question: Question) -> View:
         lanes = text_list((*question.lanes, *whole) if whole else question.lanes)
         found_lanes = execute(texts.look_lanes, (lanes, objects)).fetchall()
         references = execute(texts.look_references, (objects,)).fetchall()
-        clusters = execute(texts.look_clusters, (objects,)).fetchall()
+        found_clusters = execute(texts.look_clusters, (objects,)).fetchall()
         if whole:
-            clusters += execute(texts.look_whole_lanes, (text_list(whole),)).fetchall()
+            found_clusters += execute(texts.look_whole_lanes, (text_list(whole),)).fetchall()
         prices: list[Record] = []
         if question.prices:
             prices = execute(texts.look_prices, (pair_list(question.prices),)).fetchall()
@@ -32,7 +33,7 @@ def look(texts: Texts, execute: Execute, question: Question) -> View:
         {record[0]: decode.reference(record) for record in references},
         {(record[0], record[1]): decode.price(record) for record in prices},
         decode.lanes(found_lanes),
-        {record[0]: decode.cluster(record) for record in clusters},
+        {record[0]: clusters.read(*record) for record in found_clusters},
     )
 
 

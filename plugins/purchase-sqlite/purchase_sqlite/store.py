@@ -25,6 +25,7 @@ from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
 from purchase_core.records.reference import PriceReference, Reference
 from purchase_sql import decode
+from purchase_sql.clusters import ClusterTexts
 from purchase_sql.encode import operations, text_list
 from purchase_sql.generated.sqlite import STATEMENTS
 from purchase_sql.migration import migrations
@@ -69,6 +70,7 @@ class SqliteStore(Store):
         self._read = recording(reader, recorder)
         self._long = LongReads(path, config, recorder)
         self._texts = texts(STATEMENTS, config.prefix)
+        self._clusters = ClusterTexts()
         self._steps = migrations("sqlite", config.prefix)
 
     @classmethod
@@ -119,7 +121,7 @@ class SqliteStore(Store):
     async def commit(self, batch: Batch) -> None:
         """Write the batch, in one transaction with whatever else waits."""
         # Encoded here and not in the writer's thread: the database is locked for as short as can be.
-        await self._write().do(Commit(self._texts, batch, operations(self._texts, batch)))
+        await self._write().do(Commit(self._texts, batch, operations(self._texts, self._clusters, batch)))
 
     async def committed(self, batch_id: str) -> bool:
         """Whether a batch of this id was written."""
@@ -141,7 +143,7 @@ class SqliteStore(Store):
     async def look(self, question: Question) -> View:
         """Everything the question names, from one snapshot."""
         try:
-            return look(self._texts, self._read, question)
+            return look(self._texts, self._clusters, self._read, question)
         except sqlite3.Error as error:
             raise trouble(error) from error
 
