@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 
 from purchase_core.billing import Billing
+from purchase_core.catalog.catalog import Catalog
 from purchase_core.identifiers import RandomIds
 from purchase_core.secret import Secret
 from purchase_sandbox.account.account import Account
@@ -38,7 +39,12 @@ class Demo:
 
 @asynccontextmanager
 async def running(
-    database: Path, *, shop_port: int = 0, sandbox_port: int = 0, plugins: Sequence[object] = ()
+    database: Path,
+    *,
+    shop_port: int = 0,
+    sandbox_port: int = 0,
+    plugins: Sequence[object] = (),
+    catalog: Catalog = CATALOG,
 ) -> AsyncIterator[Demo]:
     """The demo, for as long as the block lasts. Keys are made anew each time, and kept nowhere."""
     keys = {name: secrets.token_hex(KEY_BYTES) for name in ("SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET")}
@@ -47,7 +53,7 @@ async def running(
     account = sandbox.open_account(DEFAULT_ACCOUNT, (Secret(keys["SANDBOX_API_KEY"]),))
     async with SandboxServer(sandbox, port=sandbox_port) as server:
         opening = Billing.open(
-            catalog=CATALOG,
+            catalog=catalog,
             config=configuration(server.url, database),
             environ=keys,
             clock=sandbox.clock,

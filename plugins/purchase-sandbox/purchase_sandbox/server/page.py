@@ -62,13 +62,19 @@ class CheckoutPages:
         )
 
     def routes(self) -> list[Route]:
-        """The pages, and their one style sheet."""
+        """The pages, and what they load: a style sheet and an icon."""
         return [
             Route("/checkout/{id}", self.show, methods=["GET"]),
             Route("/checkout/{id}", self.act, methods=["POST"]),
             Route("/checkout/{id}/3ds", self.challenge, methods=["GET"]),
             Route("/static/checkout.css", _style, methods=["GET"]),
+            Route("/static/icon.svg", _icon, methods=["GET"]),
+            Route("/", self.home, methods=["GET"]),
         ]
+
+    async def home(self, request: Request) -> Response:
+        """For whoever opens the provider's address: what this is."""
+        return self._render("home.html")
 
     async def show(self, request: Request) -> Response:
         """The page of a session: to pay, or to say that it is over."""
@@ -193,6 +199,10 @@ async def _style(request: Request) -> Response:
     return FileResponse(FOLDER / "static" / "checkout.css", media_type="text/css")
 
 
+async def _icon(request: Request) -> Response:
+    return FileResponse(FOLDER / "static" / "icon.svg", media_type="image/svg+xml")
+
+
 def _go(url: str) -> Response:
     return RedirectResponse(url, SEE_OTHER, {"cache-control": "no-store", "referrer-policy": "no-referrer"})
 
@@ -202,7 +212,7 @@ def _headers(allowed: tuple[str, ...]) -> dict[str, str]:
     origins = sorted({f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, allowed)})
     targets = " ".join(["'self'", *origins])
     policy = (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
         f"form-action {targets}"
     )
     return {

@@ -56,18 +56,17 @@ class Shop:
                 Route("/account", self.account),
                 Route("/laboratory", self.experiment, methods=["POST"]),
                 Mount("/static", StaticFiles(directory=FOLDER / "static")),
-                Mount("/", billing.asgi()),  # POST /webhooks/{connection}
+                Route("/webhooks/{connection}", billing.asgi()),
             ],
             exception_handlers={PurchaseError: self.sorry, HTTPException: self.sorry},
         )
 
     async def pricing(self, request: Request) -> Response:
-        """What is sold, and what the customer has of it."""
-        customer = customer_of(request)
-        rights = await self._billing.customers.entitlements(customer)
+        """What is sold."""
+        left = request.query_params.get("from") == "checkout"
         offers = offers_view(self._billing.catalog)
         # Whoever clicks twice gets the same checkout: the key is made with the page.
-        return self._page(request, "pricing.html", offers=offers, rights=rights, cart=self._ids.new("cart"))
+        return self._page(request, "pricing.html", offers=offers, cart=self._ids.new("cart"), left=left)
 
     async def sign_in(self, request: Request) -> Response:
         """Be somebody: the application owns its customers, and here that is a cookie."""
@@ -86,7 +85,7 @@ class Shop:
             customer=customer_of(request),
             offer=form.get("offer", ""),
             success_url=f"{self.url}/account?from=checkout",
-            cancel_url=f"{self.url}/",
+            cancel_url=f"{self.url}/?from=checkout",
             idempotency_key=f"{customer_of(request)}:{form.get('cart', '')}:{form.get('offer', '')}",
         )
         return RedirectResponse(checkout.url, 303)
@@ -95,13 +94,14 @@ class Shop:
         """What the customer owns."""
         snapshot = await self._billing.customers.snapshot(customer_of(request))
         view = account_view(snapshot, self._billing.catalog)
-        waiting = request.query_params.get("from") == "checkout" and view.waiting
+        returned = request.query_params.get("from") == "checkout"
         deliveries = await self._billing.webhooks.list(limit=12)
         return self._page(
             request,
             "account.html",
             account=view,
-            waiting=waiting,
+            waiting=returned and view.waiting,
+            thanks=returned and not view.waiting and bool(view.lines),
             deliveries=deliveries,
             laboratory=self._laboratory,
         )

@@ -9,7 +9,6 @@ import attrs
 from purchase_core.catalog.catalog import Catalog
 from purchase_core.catalog.grants import CreditGrant, Grant, LicenceGrant, QuotaGrant, name_of
 from purchase_core.catalog.versions import OfferVersion
-from purchase_core.facts.rows import IntentRow
 from purchase_core.instants import Instant, to_datetime
 from purchase_core.money import Money
 from purchase_core.reads.customers import Snapshot
@@ -80,7 +79,7 @@ def account_view(snapshot: Snapshot, catalog: Catalog) -> AccountView:
         lines=(*_subscriptions(snapshot, names), *_purchases(snapshot, names)),
         invoices=tuple(_invoices(snapshot)),
         cases=tuple(f"{case.kind}: {case.detail}" for case in snapshot.cases),
-        waiting=any(_waits(intent, snapshot) for intent in snapshot.intents),
+        waiting=_waits(snapshot),
         version=snapshot.version,
     )
 
@@ -100,8 +99,12 @@ def describe(grant: Grant) -> str:
             return name
 
 
-def _waits(intent: IntentRow, snapshot: Snapshot) -> bool:
-    """Whether more is to be heard of what somebody set out to buy: its payment, or its subscription."""
+def _waits(snapshot: Snapshot) -> bool:
+    """Whether more is to be heard of what was set out to be bought last: its payment, or its subscription."""
+    # Earlier ones may have been left, and stay open for long.
+    intent = max(snapshot.intents, key=lambda row: (row.placed_at, row.key), default=None)
+    if intent is None:
+        return False
     if intent.status == "settled" and intent.product == "subscription":
         return all(f"intent:own:{row.intent}" != intent.key for row in snapshot.subscriptions)
     return intent.status == "open"

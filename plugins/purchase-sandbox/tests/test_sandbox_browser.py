@@ -1,0 +1,286 @@
+"""The demo in a real browser: buy, fail, leave, on a phone, by keyboard alone. Needs playwright, Chromium."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import attrs
+import pytest
+
+from purchase_core import Catalog, Money, feature, one_time, plan, subscription
+from purchase_sandbox.demo.running import Demo, running
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"></h2><script>document.title='owned'</script>"
+export = feature("export")
+CATALOG = Catalog(
+    subscription("app", name="App", plans=[
+        plan("pro", name="Pro", price=Money("12.00", "USD"), every="month", includes=[export()]),
+    ]),
+    one_time("evil", name=HOSTILE, plans=[
+        plan("evil", name=HOSTILE, price=Money("1.00", "EUR"), includes=[export()]),
+    ]),
+)  # fmt: skip
+WAIT_MILLISECONDS_MAX = 10_000
+PHONE = {"width": 360, "height": 740}
+customers = count(1)
+
+
+def missing(what: str) -> NoReturn:
+    """Skip, or fail where PURCHASE_BROWSER=required says that nothing may be skipped."""
+    reason = f"{what} is not installed: the browser tests need playwright and Chromium"
+    if os.environ.get("PURCHASE_BROWSER") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    try:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415
+    except ImportError:
+        missing("playwright")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        missing("Chromium")
+    with sync_playwright() as playwright:
+        # Its own sandbox needs rights that containers lack, and all that it opens is ours.
+        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo, in a thread of its own."""
+    ready: Future[tuple[Demo, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    file = tmp_path_factory.mktemp("demo") / "purchase.db"
+    thread = threading.Thread(target=lambda: asyncio.run(serve(file, ready)))
+    thread.start()
+    found, loop, stop = ready.result(timeout=20)
+    yield found
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(timeout=20)
+
+
+async def serve(file: Path, ready: Future[tuple[Demo, asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
+    stop = asyncio.Event()
+    async with running(file, catalog=CATALOG) as demo:
+        ready.set_result((demo, asyncio.get_running_loop(), stop))
+        await stop.wait()
+
+
+@attrs.define
+class Visit:
+    """A page of somebody who has bought nothing yet."""
+
+    page: Page
+    demo: Demo
+    customer: str
+
+    def buy(self, name: str = "Buy App Pro") -> None:
+        self.page.goto(self.demo.shop_url)
+        self.page.get_by_role("button", name=name, exact=True).click()
+        self.page.wait_for_url(re.compile("/checkout/"))
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name).click()
+
+    def owns(self, what: str) -> None:
+        """Wait until the account page says so."""
+        self.page.wait_for_url(re.compile("/account"))
+        self.page.get_by_text("Thank you.").wait_for()
+        assert self.page.locator(".rights li.good").all_inner_texts() == ["export"]
+        assert what in self.page.locator("section", has_text="Subscriptions and purchases").inner_text()
+
+    def owns_nothing(self) -> None:
+        self.page.goto(f"{self.demo.shop_url}/account")
+        assert self.page.get_by_text("No subscription and no purchase.").is_visible()
+        assert self.page.locator(".rights li.good").count() == 0
+
+
+@pytest.fixture
+def visit(browser: Browser, demo: Demo) -> Callable[..., AbstractContextManager[Visit]]:
+    """Visits; whatever their console complains of fails the test."""
+
+    @contextmanager
+    def visiting(**options: Any) -> Iterator[Visit]:
+        context = browser.new_context(**options)
+        context.set_default_timeout(WAIT_MILLISECONDS_MAX)
+        customer, complaints = f"visitor_{next(customers)}", list[str]()
+        context.add_cookies([{"name": "shop_customer", "value": customer, "url": demo.shop_url}])
+        page = context.new_page()
+        page.on("console", lambda one: complaints.append(f"{one.type}: {one.text} {one.location}"))
+        page.on("pageerror", lambda one: complaints.append(str(one)))
+        yield Visit(page, demo, customer)
+        context.close()
+        assert complaints == []
+
+    return visiting
+
+
+def test_somebody_buys_and_owns_it(visit: Any) -> None:
+    with visit() as it:
+        it.buy()
+        assert it.page.get_by_role("heading", level=1).inner_text() == "App Pro"
+        it.press("Pay 12.00 USD")
+        it.owns("App Pro")
+        it.page.go_back()  # to a checkout that is over
+        assert it.page.get_by_text("cannot be paid again").is_visible()
+        it.page.get_by_role("link", name="Continue to the shop").click()
+        it.owns("App Pro")
+
+
+def test_a_declined_card_says_so_and_another_one_pays(visit: Any) -> None:
+    with visit() as it:
+        it.buy()
+        it.page.get_by_label("Visa ···· 0002").check()
+        it.press("Pay 12.00 USD")
+        assert it.page.get_by_role("alert").inner_text() == "The card was declined. Choose another card."
+        checkout = it.page.url
+        it.owns_nothing()
+        it.page.goto(checkout)
+        it.page.get_by_label("Visa ···· 3220").check()
+        it.press("Pay 12.00 USD")
+        assert it.page.get_by_role("heading", level=1).inner_text() == "Is it really you?"
+        it.press("Approve")
+        it.owns("App Pro")
+
+
+def test_who_leaves_is_back_in_the_shop_and_may_buy_something_else(visit: Any) -> None:
+    with visit() as it:
+        it.buy(f"Buy {HOSTILE}")
+        it.press("Back to the shop")
+        assert it.page.get_by_role("status").inner_text() == "You left the checkout, and nothing was charged."
+        it.owns_nothing()
+        it.buy()
+        it.press("Pay 12.00 USD")
+        it.owns("App Pro")  # it waits for what was bought now, not for what was left
+
+
+def test_t09_a_hostile_name_of_a_product_is_text_on_every_page(visit: Any) -> None:
+    with visit() as it:
+        it.page.goto(it.demo.shop_url)
+        assert it.page.get_by_role("heading", name=HOSTILE, exact=True).is_visible()
+        it.buy(f"Buy {HOSTILE}")
+        assert it.page.get_by_role("heading", level=1).inner_text() == HOSTILE
+        assert HOSTILE in it.page.title()
+        it.press("Pay 1.00 EUR")
+        it.owns(HOSTILE)
+        assert it.page.locator("img, script").count() == 0
+        assert it.page.title().startswith("Account of ")
+
+
+def pages(it: Visit) -> Iterator[str]:
+    """Every kind of page, one after another."""
+    for path in ("/", "/account", "/?from=checkout"):
+        it.page.goto(f"{it.demo.shop_url}{path}")
+        yield f"shop {path}"
+    it.page.goto(f"{it.demo.sandbox_url}/")
+    yield "provider"
+    it.buy(f"Buy {HOSTILE}")
+    yield "checkout"
+    it.page.get_by_label("Visa ···· 3220").check()
+    it.press("Pay 1.00 EUR")
+    it.page.wait_for_url(re.compile("/3ds"))
+    yield "3-D Secure"
+    it.press("Approve")
+    it.owns(HOSTILE)
+    yield "account"
+
+
+def test_a_phone_shows_every_page_without_scrolling_sideways(visit: Any) -> None:
+    with visit(viewport=PHONE, has_touch=True) as it:
+        for name in pages(it):
+            width = it.page.evaluate("document.documentElement.scrollWidth")
+            assert width <= PHONE["width"], name
+
+
+UNNAMED = """() => [...document.querySelectorAll("input:not([type=hidden]), button, a")]
+  .filter(one => !(one.labels?.length || one.innerText.trim() || one.ariaLabel)).map(one => one.outerHTML)"""
+LEVELS = "() => [...document.querySelectorAll('h1, h2, h3')].map(one => one.tagName)"
+FAINT = """() => {
+  const light = text => {
+    const [r, g, b] = text.match(/[\\d.]+/g).slice(0, 3).map(one => one / 255)
+      .map(one => one <= .04045 ? one / 12.92 : ((one + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const behind = one => {
+    for (; one; one = one.parentElement) {
+      const color = getComputedStyle(one).backgroundColor;
+      if (!color.startsWith("rgba(0, 0, 0, 0")) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  return [...document.querySelectorAll("body *")]
+    .filter(one => [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim()))
+    .map(one => {
+      const [a, b] = [light(getComputedStyle(one).color), light(behind(one))].sort((x, y) => y - x);
+      return [(a + .05) / (b + .05), one.innerText];
+    }).filter(([ratio]) => ratio < 4.5);
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_can_be_read_and_read_aloud(visit: Any, scheme: str) -> None:
+    with visit(color_scheme=scheme) as it:
+        for name in pages(it):
+            assert it.page.evaluate("document.documentElement.lang") == "en", name
+            assert it.page.evaluate(UNNAMED) == [], name
+            levels = it.page.evaluate(LEVELS)
+            assert levels.count("H1") == 1, name
+            assert levels[0] == "H1", name
+            assert it.page.get_by_role("main").count() == 1, name
+            assert it.page.evaluate(FAINT) == [], name
+
+
+def focus(it: Visit, name: str) -> None:
+    """Tab until this is what Enter would press."""
+    for _ in range(30):
+        it.page.keyboard.press("Tab")
+        if it.page.evaluate("document.activeElement.innerText") == name:
+            outline = it.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline == "solid", "the focus is seen"
+            return
+    pytest.fail(f"no Tab leads to {name!r}")
+
+
+def test_a_keyboard_is_enough_to_buy(visit: Any) -> None:
+    with visit() as it:
+        it.page.goto(it.demo.shop_url)
+        focus(it, "Buy App Pro")
+        it.page.keyboard.press("Enter")
+        it.page.wait_for_url(re.compile("/checkout/"))
+        it.page.keyboard.press("Tab")
+        it.page.keyboard.press("ArrowDown")
+        assert it.page.get_by_label("Visa ···· 3220").is_checked()
+        focus(it, "Pay 12.00 USD")
+        it.page.keyboard.press("Enter")
+        it.page.wait_for_url(re.compile("/3ds"))
+        focus(it, "Approve")
+        it.page.keyboard.press("Enter")
+        it.owns("App Pro")
+
+
+def test_an_unknown_address_of_the_shop_is_a_page(browser: Browser, demo: Demo) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    answer = page.goto(f"{demo.shop_url}/nothing")
+    assert answer is not None
+    assert answer.status == 404
+    page.get_by_role("link", name="Back to the prices").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Pricing"
+    context.close()

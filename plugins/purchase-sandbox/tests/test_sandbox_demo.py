@@ -1,0 +1,223 @@
+"""`purchase demo`: a first sale whose exit code can be trusted, and servers that come and go cleanly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from purchase_core.cli.main import run
+from purchase_sandbox.demo import headless
+from purchase_sandbox.demo import running as parts
+from purchase_sandbox.demo.buyer import forms_of
+from purchase_sandbox.demo.catalog import CATALOG
+from purchase_sandbox.demo.headless import CUSTOMER
+
+PURCHASE = (sys.executable, "-m", "purchase_core.cli.main")
+SECONDS_MAX = 20
+
+
+@pytest.fixture(autouse=True)
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to run in, with a folder for temporary files beside it."""
+    for name in ("work", "tmp"):
+        (tmp_path / name).mkdir()
+    for name in ("PURCHASE_APP", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path
+
+
+def left_behind(folder: Path) -> list[str]:
+    return [str(one.relative_to(folder)) for one in sorted(folder.glob("*/*"))]
+
+
+# --- without a browser -----------------------------------------------------------------------------
+
+
+def test_a_first_sale_needs_no_configuration_and_leaves_nothing(
+    empty: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["demo", "--headless"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith("Sold. The entitlement is there, after ")
+    assert "\x1b" not in printed.out + printed.err
+    for step in ("catalog", "route", "checkout", "hosted page", "webhooks", "facts", "entitlements"):
+        assert f"\n{step}  " in f"\n{printed.out}"
+    assert "  export: yes\n" in printed.out
+    assert left_behind(empty) == []
+
+
+def test_the_sale_is_one_document_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["demo", "--headless", "--json"]) == 0
+    printed = capsys.readouterr()
+    sale = json.loads(printed.out)
+    assert printed.err == ""
+    assert (sale["schema_version"], sale["sold"]) == (1, True)
+    assert sale["receipt"].startswith("receipt_")
+    steps = {one["step"]: one["lines"] for one in sale["steps"]}
+    assert sum(one["milliseconds"] for one in sale["steps"]) <= sale["milliseconds"] + len(steps)
+    assert [line.split()[0] for line in steps["catalog"]] == list(CATALOG.offers)
+    assert "router 'first' chose 'sandbox'" in steps["route"]
+    assert steps["hosted page"][-1].startswith("303  http://127.0.0.1:")
+    assert {line.split()[1] for line in steps["webhooks"]} == {"done", "ignored"}
+    assert any(line.startswith("subscription:sandbox:") for line in steps["facts"])
+    assert steps["entitlements"] == ["export: yes", "api_calls: 100,000 a month"]
+
+
+def test_the_database_is_kept_where_it_was_asked_for(empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["demo", "--headless", "--db", "shop.db"]) == 0
+    assert left_behind(empty)[0] == "work/shop.db"
+    assert {name.split(".")[0] for name in left_behind(empty)} == {"work/shop"}
+    before = (empty / "work" / "shop.db").read_bytes()
+    capsys.readouterr()
+    assert run(["demo", "--headless", "--db", "shop.db"]) == 2  # or an old sale might pass for a new one
+    assert "shop.db is there already" in capsys.readouterr().err
+    assert (empty / "work" / "shop.db").read_bytes() == before
+
+
+def decline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headless, "GOOD_CARD", "declined")
+
+
+def sign_with_another_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = parts.configuration
+
+    def wrong(*arguments: Any) -> dict[str, Any]:
+        config: dict[str, Any] = real(*arguments)
+        config["connections"]["sandbox"]["webhook_secrets"] = ["env:SANDBOX_API_KEY"]
+        return config
+
+    monkeypatch.setattr(parts, "configuration", wrong)
+    monkeypatch.setattr(headless, "WEBHOOK_SECONDS_MAX", 0.3)
+
+
+def want_more_than_was_sold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headless, "FEATURE", "audit")
+
+
+def break_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("purchase_sandbox.server.page.CheckoutPages._page", lambda *_: 1 / 0)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (decline, "The sale failed: paying led to http://127.0.0.1:"),
+        (sign_with_another_secret, "The sale failed: no webhook told of the sale"),
+        (want_more_than_was_sold, "Not sold: the entitlement is not there."),
+        (break_the_page, "The sale failed: HTTPStatusError: Server error '500"),
+    ],
+)
+def test_no_entitlement_no_exit_code_0(
+    empty: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], harm: Any, says: str
+) -> None:
+    harm(monkeypatch)
+    assert run(["demo", "--headless"]) == 1
+    assert says in capsys.readouterr().err
+    assert run(["demo", "--headless", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["sold"] is False
+    assert left_behind(empty) == []
+
+
+# --- for people ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A command in a process of its own, killed at the end if it still runs."""
+    environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(  # noqa: S603  # our own command
+        [*PURCHASE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
+    ) as process:
+        watchdog = threading.Timer(SECONDS_MAX, process.kill)
+        watchdog.start()
+        try:
+            yield process
+        finally:
+            watchdog.cancel()
+            if process.poll() is None:
+                process.kill()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_the_shop_says_where_it_is_and_ends_when_it_is_told_to(empty: Path, ending: signal.Signals) -> None:
+    with started("demo", "--port", "0", "--sandbox-port", "0") as process:
+        assert process.stderr is not None
+        addresses = dict(process.stderr.readline().split(maxsplit=1) for _ in range(4))
+        assert list(addresses) == ["Shop", "Account", "Provider", "Database"]
+        with httpx.Client(trust_env=False) as browser:  # its connection is still open when the end comes
+            for name in ("Shop", "Account", "Provider"):
+                answer = browser.get(addresses[name].strip())
+                assert (answer.status_code, answer.headers["content-type"][:9]) == (200, "text/html")
+            assert left_behind(empty)
+            process.send_signal(ending)
+            out, err = process.communicate(timeout=SECONDS_MAX)
+    assert process.returncode == 130
+    assert "Stop with ^C." in err
+    assert err.endswith("Interrupted.\n")
+    assert "Traceback" not in out + err
+    assert left_behind(empty) == []
+
+
+def test_the_shop_is_found_by_machines_and_tells_them_what_happens(empty: Path) -> None:
+    with started("demo", "--port", "0", "--sandbox-port", "0", "--db", "kept.db", "--json") as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        assert ready["database"] == str(empty / "work" / "kept.db")
+        with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+            bought = browser.post(f"{ready['shop']}/buy", data={"offer": "ai:ai_500", "cart": "1"})
+            assert bought.url.host == "127.0.0.1"
+            form = forms_of(bought.text)[0]
+            browser.post(str(bought.url), data={**form.fields, "action": "pay", "card": "pays"})
+        told = [json.loads(process.stdout.readline())]
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=SECONDS_MAX)
+    assert process.returncode == 130
+    assert {one["lane"] for one in told} == {f"customer:{CUSTOMER}"}
+    assert {one["schema_version"] for one in told} == {1}
+    assert "work/kept.db" in left_behind(empty)
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port where something listens."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["demo", "--sandbox-port", "0", "--port"],
+        ["demo", "--port", "0", "--sandbox-port"],
+        ["sandbox", "serve", "--port"],
+    ],
+)
+def test_a_port_that_is_taken_is_named_with_what_to_do(
+    empty: Path, capsys: pytest.CaptureFixture[str], taken: int, arguments: list[str]
+) -> None:
+    assert run([*arguments, str(taken)]) == 2
+    error = capsys.readouterr().err
+    assert f"Error (invalid_argument): cannot listen on 127.0.0.1:{taken}: Address already in use" in error
+    assert "Fix: Stop what listens there, or choose another port; port 0 is any free one." in error
+    assert run([*arguments, str(taken), "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "invalid_argument"
+    assert left_behind(empty) == []
