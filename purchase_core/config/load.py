@@ -174,7 +174,9 @@ def _parse(path: Path) -> dict[str, Any]:
             content = file.read(FILE_BYTES_MAX + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "that is no path"
-        raise ConfigurationError(f"{path.name} cannot be read: {why}") from None
+        raise ConfigurationError(
+            f"{path.name} cannot be read: {why}", hint="Check the path, and who may read the file."
+        ) from None
     if len(content) > FILE_BYTES_MAX:
         raise ConfigurationError(f"{path.name} is larger than {FILE_BYTES_MAX} bytes")
     try:

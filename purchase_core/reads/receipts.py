@@ -49,7 +49,9 @@ class Receipts:
         """One receipt. Raises NotFound."""
         command = await self._store.command_by_id(receipt_id)
         if command is None:
-            raise NotFound(f"no receipt {receipt_id!r}")
+            raise NotFound(
+                f"no receipt {receipt_id!r}", hint="`checkout.start` returns the id, as `receipt`."
+            )
         key = intent_key(command.reference)
         view = await self._store.look(Question(objects=(key,)))
         found = view.references.get(key)

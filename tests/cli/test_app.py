@@ -99,6 +99,7 @@ def test_an_application_that_cannot_be_loaded_is_a_configuration_error(app: Any,
     assert ended.code == 2
     assert "(configuration_error)" in ended.err
     assert why in ended.err
+    assert "\n  Fix: " in ended.err
     assert "Traceback" not in ended.err
 
 

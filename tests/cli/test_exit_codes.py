@@ -158,6 +158,7 @@ def test_what_does_not_exist_ends_with_1_and_what_to_do(app: Any, command: str, 
     ended = app.run(command, "show", name, "--json")
     assert (ended.code, json.loads(ended.out)["error"]["code"]) == (1, "not_found")
     assert name in json.loads(ended.out)["error"]["message"]
+    assert json.loads(ended.out)["error"]["hint"]
 
 
 def test_a_customer_nobody_knows_has_everybodys_defaults(app: Any) -> None:
