@@ -167,7 +167,10 @@ def test_the_shop_says_where_it_is_and_ends_when_it_is_told_to(empty: Path, endi
                 assert (answer.status_code, answer.headers["content-type"][:9]) == (200, "text/html")
             assert left_behind(empty)
             process.send_signal(ending)
-            out, err = process.communicate(timeout=SECONDS_MAX)
+            process.wait(timeout=SECONDS_MAX)
+        assert process.stdout is not None
+        # Not communicate(): it knows nothing of what readline() has read ahead.
+        out, err = process.stdout.read(), process.stderr.read()
     assert process.returncode == 130
     assert "Stop with ^C." in err
     assert err.endswith("Interrupted.\n")
