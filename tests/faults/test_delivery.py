@@ -22,7 +22,7 @@ from purchase_core.errors import PurchaseError, StoreUnavailable
 from purchase_core.facts.rows import CaseRow, InvoiceRow, LotRow, SubscriptionRow
 from purchase_core.inbox.processing import CONTESTED_SECONDS, FOREIGN
 from purchase_core.plugins.hookspecs import hookimpl
-from purchase_core.ports.store import Store
+from purchase_core.ports.store import Batch, Store
 from purchase_core.records.delivery import DONE, IGNORED, PENDING
 from purchase_core.records.effect import Effect
 from purchase_core.testing.memory_store import MemoryStore
@@ -89,6 +89,41 @@ def test_f02_f11_what_was_answered_is_kept_and_worked_off_after_a_crash(
     answer, redelivered, counts = run(lambda: killed(tmp_path, mode, "answered"))
     assert (answer, redelivered) == (said, ["duplicate"])
     assert counts == {"died": 1, "redelivered": 1, "lots": 1}
+
+
+class Killed(BaseException):
+    """The process is gone: nothing of it runs on."""
+
+
+@pytest.mark.parametrize("mode", ["inline", "queue"])
+def test_f11_an_event_that_nobody_was_told_of_is_found_without_its_redelivery(mode: str) -> None:
+    """Killed when the row was there and nothing else had heard of it. The next process finds it."""
+
+    class Dying(MemoryStore):
+        async def commit(self, batch: Batch) -> None:
+            await super().commit(batch)
+            if batch.deliveries:
+                raise Killed
+
+    async def work() -> None:
+        async with Shop(inbox={"mode": mode}) as shop:
+            await shop.buy()
+            webhooks = shop.webhooks()
+            settings = {"harness": shop.harness, "inbox": {"mode": mode}}
+            async with Shop(shop.memory, meddle=lambda _: Dying(shop.memory), **settings) as dying:  # type: ignore[arg-type]
+                for one in webhooks:
+                    with pytest.raises(Killed):
+                        await dying.take(one.body, one.headers)
+            assert len(shop.memory.deliveries) == len(webhooks)
+            report = await shop.billing.webhooks.drain()
+            assert (report.worked, report.done) == ((len(webhooks),) * 2 if mode == "queue" else (0, 0))
+            assert (await shop.rights()).balance("ai") == 100
+            before = await shop.checked_hash()
+            assert {one.status for one in await shop.deliver(webhooks)} == {"duplicate"}
+            assert (await shop.billing.webhooks.drain()).worked == 0
+            assert await shop.checked_hash() == before
+
+    run(work)
 
 
 def test_f03_one_event_twice_at_once_has_one_effect() -> None:
@@ -198,6 +233,33 @@ def test_f06_f16_an_event_sent_again_much_later_changes_nothing(days: int) -> No
             assert await shop.checked_hash() == before
             assert not (await shop.rights()).has("export")
             assert (await shop.rights()).has("book")
+
+    run(work)
+
+
+@pytest.mark.parametrize("renamed", [False, True], ids=["as it was", "under a new id"])
+def test_f16_nothing_that_ended_before_touches_what_was_bought_again(*, renamed: bool) -> None:
+    """Refunded, cancelled, bought anew: then every event of the first sale comes again, whoever sends it."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold("first")
+            refunds.refund(shop.account.book, shop.made(Invoice)[0].id, None)
+            subscriptions.cancel(shop.account.book, shop.made(Subscription)[0].id, at_period_end=False)
+            await shop.deliver()
+            assert not (await shop.rights()).has("export")
+            old = [one.body for one in shop.account.book.events_since(0)]
+            await shop.sold("second")
+            before, effects = await shop.checked_hash(), dict(shop.memory.effects)
+            shop.manual.advance(days=3)
+            for at, body in enumerate(reversed(old)):
+                event = {**json.loads(body), **({"id": f"evt_again_{at}"} if renamed else {})}
+                receipt = await shop.take(json.dumps(event, separators=(",", ":")).encode())
+                assert receipt.status in ({DONE, IGNORED} if renamed else {"duplicate", IGNORED})
+            rights = await shop.rights()
+            assert (rights.has("export"), rights.balance("ai")) == (True, 100)
+            assert await shop.checked_hash() == before
+            assert shop.memory.effects == effects
 
     run(work)
 
@@ -405,7 +467,7 @@ def test_f13_the_answer_waits_for_no_provider() -> None:
 
 
 def test_f14_one_payment_told_by_many_events_counts_once() -> None:
-    """The session, the subscription, and the invoice under four event ids, in any order."""
+    """The session, the subscription, and the invoice under five event ids, in any order."""
 
     async def work() -> None:
         async with Shop() as shop:
@@ -413,7 +475,9 @@ def test_f14_one_payment_told_by_many_events_counts_once() -> None:
             webhooks = shop.webhooks()
             bodies = [one.body for one in webhooks]
             invoice = json.loads((await of_webhook(webhooks, "invoice.paid")).body)
-            bodies += [json.dumps({**invoice, "id": f"evt_copy_{n}"}).encode() for n in range(3)]
+            for n in range(4):  # the same again, and told at later moments too
+                again = {**invoice, "id": f"evt_copy_{n}", "created": invoice["created"] + n}
+                bodies.append(json.dumps(again).encode())
             random.Random(14).shuffle(bodies)
             for body in bodies:
                 await shop.take(body)
@@ -422,6 +486,7 @@ def test_f14_one_payment_told_by_many_events_counts_once() -> None:
             assert (await shop.rights()).balance("ai") == 100
             granted = [one for one in shop.memory.effects.values() if one.name == "subscription.started"]
             assert len(granted) == 1
+            assert not [row for row in await shop.rows() if isinstance(row, CaseRow)]
             await shop.checked_hash()
 
     run(work)
