@@ -9,6 +9,7 @@ import click
 from purchase_core.cli.exit_codes import FAILED, OK
 from purchase_core.cli.output import json_option, print_json, printable, say
 from purchase_core.cli.serving import run_until_stopped
+from purchase_core.errors import InvalidArgument
 
 
 @click.command()
@@ -29,7 +30,7 @@ from purchase_core.cli.serving import run_until_stopped
     metavar="PORT",
     help="Where the sandbox provider listens; likewise.",
 )
-@click.option("--db", metavar="FILE", help="Keep the database in this file; else it is thrown away.")
+@click.option("--db", metavar="FILE", help="Keep the database in this new file; else it is thrown away.")
 @json_option
 def demo(*, headless: bool, port: int, sandbox_port: int, db: str | None, as_json: bool) -> int:
     """A shop, the sandbox provider and a database file, with webhooks over HTTP between them.
@@ -46,6 +47,12 @@ def demo(*, headless: bool, port: int, sandbox_port: int, db: str | None, as_jso
     --json, in one document a line.
     """
     database = Path(db).resolve() if db else None
+    if database is not None and database.exists():
+        # It may hold an earlier sale, and refers to prices that the provider has forgotten.
+        raise InvalidArgument(
+            f"{database.name} is there already, and the provider begins anew each time",
+            hint="Remove it, or name another file.",
+        )
     if headless:
         return run_until_stopped(_headless(database, as_json=as_json))
     # The server and the pages are imported when they are wanted.

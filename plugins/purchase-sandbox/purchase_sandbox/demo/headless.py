@@ -12,7 +12,6 @@ import attrs
 import httpx
 
 from purchase_core.catalog.grants import name_of
-from purchase_core.errors import InvalidArgument
 from purchase_core.plugins.hookspecs import hookimpl
 from purchase_core.reads.receipts import Receipt
 from purchase_core.records.effect import Effect
@@ -67,14 +66,8 @@ class Hearing:
 async def play(tell: Callable[[Step], None], database: Path | None = None) -> Sale:
     """Play the sale, and tell each step when it is done.
 
-    In a file that is thrown away, unless a new one is named. Raises SaleFailed, and InvalidArgument for a
-    file that is there already: what it holds may be an earlier sale.
+    In a file that is thrown away, unless a new one is named. Raises SaleFailed.
     """
-    if database is not None and database.exists():
-        raise InvalidArgument(
-            f"{database.name} is there already, and may hold an earlier sale",
-            hint="Remove it, or name another file.",
-        )
     hearing = Hearing("subscription.started")
     with TemporaryDirectory(prefix="purchase-demo-") as folder:
         file = database or Path(folder) / "purchase.db"

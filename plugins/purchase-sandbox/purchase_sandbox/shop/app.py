@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -18,12 +19,14 @@ from purchase_core.errors import PurchaseError, UsageError
 from purchase_core.identifiers import IdSource
 
 from .laboratory import Laboratory
-from .showing import account_view, offers_view
+from .showing import AccountView, account_view, offers_view
 
 FOLDER = Path(__file__).parent
 COOKIE = "shop_customer"
 CUSTOMER = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 FORM_BYTES_MAX = 4_096
+LOOKS_MAX = 16
+LOOK_AGAIN_SECONDS = 0.05
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
@@ -92,9 +95,8 @@ class Shop:
 
     async def account(self, request: Request) -> Response:
         """What the customer owns."""
-        snapshot = await self._billing.customers.snapshot(customer_of(request))
-        view = account_view(snapshot, self._billing.catalog)
         returned = request.query_params.get("from") == "checkout"
+        view = await self._view(customer_of(request), patient=returned)
         deliveries = await self._billing.webhooks.list(limit=12)
         return self._page(
             request,
@@ -105,6 +107,16 @@ class Shop:
             deliveries=deliveries,
             laboratory=self._laboratory,
         )
+
+    async def _view(self, customer: str, *, patient: bool) -> AccountView:
+        """What the customer has; after paying, once the provider has told of it, or soon."""
+        for _ in range(LOOKS_MAX if patient else 1):
+            snapshot = await self._billing.customers.snapshot(customer)
+            view = account_view(snapshot, self._billing.catalog)
+            if not (patient and view.waiting):
+                break
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        return view
 
     async def experiment(self, request: Request) -> Response:
         """Let time pass at the provider, or break something."""
