@@ -145,23 +145,9 @@ def _invoice(reading: Reading, one: Register, seen: InvoiceSeen) -> InvoiceRow:
     )
 
 
-def _refund(reading: Reading, one: Register, seen: RefundSeen) -> RefundRow:
-    return RefundRow(
-        key=one.object,
-        lane=reading.cluster.lane,
-        root=reading.cluster.root,
-        connection=_connection(one),
-        provider_id=seen.id,
-        invoice=seen.invoice,
-        status=seen.status,
-        currency=seen.currency,
-        amount=seen.amount,
-        seen_at=one.newest.order,
-    )
-
-
-def _dispute(reading: Reading, one: Register, seen: DisputeSeen) -> DisputeRow:
-    return DisputeRow(
+def _money_back(reading: Reading, one: Register, seen: RefundSeen | DisputeSeen) -> RefundRow | DisputeRow:
+    row_type = RefundRow if isinstance(seen, RefundSeen) else DisputeRow
+    return row_type(
         key=one.object,
         lane=reading.cluster.lane,
         root=reading.cluster.root,
@@ -208,7 +194,7 @@ _ROW_OF = cast(
         IntentPlaced: _intent,
         SubscriptionSeen: _subscription,
         InvoiceSeen: _invoice,
-        RefundSeen: _refund,
-        DisputeSeen: _dispute,
+        RefundSeen: _money_back,
+        DisputeSeen: _money_back,
     },
 )
