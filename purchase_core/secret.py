@@ -37,7 +37,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
+        return hmac.compare_digest(_bytes(self._value), _bytes(other._value))
 
     def __hash__(self) -> int:
         return hash((Secret, self._value))
@@ -59,7 +59,7 @@ def resolve_secret(name: str, reference: str, *, environ: Mapping[str, str], fol
             hint='Write "env:NAME" or "file:PATH".',
         )
     if scheme == "env":
-        value = environ.get(place, "")
+        value = _text(environ.get(place, ""))
         hint = f"Set the environment variable {place}."
     else:
         value = _read(folder / place)
@@ -77,6 +77,19 @@ def _read(path: Path) -> str:
         return ""
 
 
+def _text(value: str) -> str:
+    """The value; "" if it is no text, as what an environment holds of other bytes than UTF-8 is none."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # quotes the value, so it must not get out
+        return ""
+    return value
+
+
+def _bytes(value: str) -> bytes:
+    return value.encode("utf-8", "surrogatepass")
+
+
 def checked_webhook_secret(name: str, secret: Secret | None) -> Secret:
     """The secret, if it can authenticate anything: a short or blank key is as good as a public one.
 
@@ -85,7 +98,7 @@ def checked_webhook_secret(name: str, secret: Secret | None) -> Secret:
     value = secret.reveal() if isinstance(secret, Secret) else ""
     for prefix in WEBHOOK_PREFIXES:
         value = value.removeprefix(prefix)
-    if len(value.strip().encode()) < WEBHOOK_SECRET_BYTES_MIN:
+    if len(_text(value).strip().encode()) < WEBHOOK_SECRET_BYTES_MIN:
         raise SecretMissing(
             f"{name} is empty or shorter than {WEBHOOK_SECRET_BYTES_MIN} bytes",
             hint="Copy the whole signing secret from the provider.",

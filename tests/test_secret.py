@@ -76,7 +76,7 @@ def test_a_secret_has_no_dictionary_to_dump() -> None:
         vars(Secret(VALUE))
 
 
-@pytest.mark.parametrize("value", ["", "a", "é😀"])
+@pytest.mark.parametrize("value", ["", "a", "é😀", "\udcff"])
 def test_secrets_are_equal_by_value_and_to_secrets_only(value: str) -> None:
     assert Secret(value) == Secret(value)
     assert hash(Secret(value)) == hash(Secret(value))
@@ -122,6 +122,13 @@ def test_a_file_that_cannot_be_read_is_a_missing_secret(tmp_path: Path, place: s
     assert "xyzzy" not in "".join(traceback.format_exception(told.value))
 
 
+def test_f18_an_environment_of_other_bytes_than_text_holds_no_secret() -> None:
+    """Python passes such bytes on as surrogates; an error about them would carry the whole value."""
+    with pytest.raises(SecretMissing, match="env:KEY is not set, or empty") as told:
+        resolve_secret("api_key", "env:KEY", environ={"KEY": f"{VALUE}\udcff"}, folder=NOWHERE)
+    assert told.value.__cause__ is told.value.__context__ is None
+
+
 def test_only_so_much_of_a_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"a" * (SECRET_FILE_BYTES_MAX + 1))
     found = resolve_secret("api_key", "file:key", environ={}, folder=tmp_path)
@@ -157,6 +164,7 @@ def test_a_secret_written_into_the_configuration_is_refused_and_not_repeated(ref
         Secret("a" * 23),
         Secret(" " + "a" * 23 + " "),
         Secret("é" * 11 + "a"),
+        Secret("a" * 40 + "\udcff"),  # from an environment that is not UTF-8
         "a" * 40,  # text is no Secret
     ],
 )
