@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -93,6 +94,25 @@ def test_f32_what_nobody_can_be_found_for_is_shown_with_its_money_until_it_is_li
             await shop.billing.customers.link("ana", "sandbox", payer)
             assert (await shop.rights()).has("export")
             assert not [row for row in shop.memory.rows.values() if isinstance(row, CaseRow)]
+            await shop.checked_hash()
+
+    run(work)
+
+
+def test_f32_once_a_payer_is_linked_nothing_of_theirs_waits_any_more() -> None:
+    """A bill that names nothing but the provider's customer: whoever that is linked to paid it."""
+
+    async def work() -> None:
+        async with Shop() as shop, Shop(harness=shop.harness, ids=SeededIds(123)) as elsewhere:
+            events = await paid(elsewhere, offer="book:full")
+            await shop.start("other", customer="bob", offer="book:full")  # so that the price is known here
+            bill = events["invoice.paid"]
+            bill["data"]["object"]["metadata"] = {}
+            await shop.billing.customers.link("ana", "sandbox", bill["data"]["object"]["customer"])
+            assert await take(shop, bill) == [DONE]
+            assert [row.paid for row in await shop.rows("ana") if isinstance(row, InvoiceRow)] == [2_000]
+            assert not [row for row in shop.memory.rows.values() if isinstance(row, CaseRow)]
+            assert not (await shop.rights("bob")).has("book")
             await shop.checked_hash()
 
     run(work)
@@ -412,11 +432,14 @@ def test_f49_two_carts_with_other_emails_at_one_moment_share_one_customer() -> N
 
 
 @pytest.mark.parametrize("offer", ["app:pro", "book:full"])
-def test_t10_what_one_connection_says_changes_nothing_of_another_with_the_same_ids(offer: str) -> None:
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_t10_what_one_connection_says_changes_nothing_of_another_with_the_same_ids(
+    store: str, offer: str, tmp_path: Path
+) -> None:
     """Two accounts that number their objects alike, and one database; only one of them acts."""
 
     async def work() -> None:
-        database = MemoryDatabase()
+        database = tmp_path / "purchase.db" if store == "sqlite" else MemoryDatabase()
         async with (
             Shop(database, account="acct_a", name="a") as first,
             Shop(database, account="acct_b", name="b") as second,
@@ -432,6 +455,26 @@ def test_t10_what_one_connection_says_changes_nothing_of_another_with_the_same_i
             assert await second.checked_hash("bob") == bob
             assert [one for one in await second.rows("bob") if getattr(one, "connection", "b") == "a"] == []
             await first.checked_hash("ana")
+
+    run(work)
+
+
+def test_t10_a_payer_at_one_account_is_not_whoever_has_that_id_at_another() -> None:
+    """A bill of which only its payer tells whose it is, and ids that both accounts gave to somebody."""
+
+    async def work() -> None:
+        database = MemoryDatabase()
+        async with (
+            Shop(database, account="acct_a", name="a") as first,
+            Shop(database, account="acct_b", name="b") as second,
+        ):
+            await first.start("anas", offer="book:full", customer="ana")
+            bill = (await paid(second, offer="book:full", customer="bob", key="bobs"))["invoice.paid"]
+            assert [one.id for one in first.made(Customer)] == [bill["data"]["object"]["customer"]]
+            bill["data"]["object"]["metadata"] = {}
+            assert await take(second, bill) == [DONE]
+            assert [row.paid for row in await second.rows("bob") if isinstance(row, InvoiceRow)] == [2_000]
+            assert not [row for row in await first.rows("ana") if isinstance(row, InvoiceRow)]
 
     run(work)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
 
@@ -20,6 +21,7 @@ from purchase_core.errors import (
 )
 from purchase_core.facts.rows import InvoiceRow
 from purchase_core.inbox.processing import FOREIGN
+from purchase_core.inbox.receive import HEADER_CHARACTERS_MAX, HEADER_COUNT_MAX, read_headers
 from purchase_core.ports.store import Batch
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED, Delivery
 from purchase_core.testing.memory_store import MemoryStore
@@ -174,14 +176,33 @@ def test_what_is_refused_leaves_nothing() -> None:
     run(work)
 
 
-@pytest.mark.parametrize("headers", [[("x", "y")] * 201, [("sandbox-signature", "t" * 20_000)]])
-def test_too_many_headers_are_refused(headers: list[tuple[str, str]]) -> None:
-    async def work() -> None:
-        async with Shop() as shop:
-            with pytest.raises(SignatureInvalid):
-                await shop.take(b"{}", headers)
+@pytest.mark.parametrize(
+    ("count", "length", "fits"),
+    [
+        (HEADER_COUNT_MAX, 1, True),
+        (HEADER_COUNT_MAX + 1, 1, False),
+        (1_000_000, 1, False),
+        (1, HEADER_CHARACTERS_MAX, True),
+        (1, HEADER_CHARACTERS_MAX + 1, False),
+    ],
+)
+@pytest.mark.parametrize("value", ["v", b"v"], ids=["text", "bytes"])
+def test_f28_headers_are_bounded_before_any_adapter_reads_them(
+    count: int, length: int, value: str | bytes, *, fits: bool
+) -> None:
+    read: list[int] = []
 
-    run(work)
+    def headers() -> Iterator[tuple[str | bytes, str | bytes]]:
+        for at in range(count):
+            read.append(at)
+            yield "X-Header" if isinstance(value, str) else b"X-Header", value * length
+
+    if fits:
+        assert read_headers(headers()) == [("x-header", "v" * length)] * count
+    else:
+        with pytest.raises(SignatureInvalid, match="more than 200 headers, or one over 16384 characters"):
+            read_headers(headers())
+    assert len(read) <= HEADER_COUNT_MAX + 1
 
 
 def test_only_the_headers_that_verification_needs_are_kept() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sqlite3
 import subprocess
 import sys
@@ -117,6 +118,36 @@ def test_t07_no_input_becomes_part_of_a_statement(tmp_path: Path) -> None:
     known = texts(STATEMENTS, "app_").all
     left = asyncio.run(run()) - known
     assert left <= {"BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", *CONTROL}
+
+
+def test_t10_two_applications_of_one_file_share_no_table(tmp_path: Path) -> None:
+    """With the same ids everywhere, each names its own tables only, and leaves the other's as they are."""
+
+    def dump(prefix: str) -> list[str]:
+        with closing(sqlite3.connect(tmp_path / "purchase.db")) as reader:
+            return [line for line in reader.iterdump() if f'"{prefix}' in line]
+
+    async def run() -> list[str]:
+        trace: list[str] = []
+        async with (
+            migrated(tmp_path, prefix="one_", several_writers=True),
+            migrated(tmp_path, prefix="two_", several_writers=True) as other,
+        ):
+            config = SqliteConfig("purchase.db", prefix="one_", several_writers=True)
+            await use_everything(other)
+            before = dump("two_")
+            assert any(line.startswith("INSERT") for line in before)
+            async with await SqliteStore.open(
+                config, folder=tmp_path, recorder=lambda text, _values: trace.append(text)
+            ) as store:
+                await use_everything(store)
+            assert dump("two_") == before
+            assert len(dump("one_")) == len(before)
+        return trace
+
+    named = {name for text in asyncio.run(run()) for name in re.findall(r'"(one_|two_)?\w+"\.?', text)}
+    assert "one_" in named
+    assert "two_" not in named
 
 
 def test_f75_a_long_writer_is_waited_for_only_so_long(tmp_path: Path) -> None:
