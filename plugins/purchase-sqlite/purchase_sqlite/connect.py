@@ -11,6 +11,7 @@ from purchase_core.errors import StoreUnavailable
 from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.troubles import PRIMARY, trouble
 
+OLDEST = (3, 37, 0)  # the first that knows STRICT tables
 WAL_RESET_FIXED = (3, 51, 3)
 STATEMENTS_CACHED_MAX = 256  # more than there are, so that none is ever compiled twice
 WAL_RETRY_SECONDS = 0.01
@@ -20,6 +21,11 @@ log = logging.getLogger("purchase.sqlite")
 
 def open_writer(path: Path, config: SqliteConfig) -> sqlite3.Connection:
     """The connection that writes; makes the file if there is none. Raises StoreUnavailable."""
+    if sqlite3.sqlite_version_info < OLDEST:
+        raise StoreUnavailable(
+            f"SQLite {sqlite3.sqlite_version} is too old: {'.'.join(map(str, OLDEST))} or later is needed",
+            hint="Use a Python that comes with a newer SQLite, or a newer system library.",
+        )
     if config.several_writers and sqlite3.sqlite_version_info < WAL_RESET_FIXED:
         log.warning(
             "SQLite %s can corrupt a database that several processes write (the WAL-reset bug); "

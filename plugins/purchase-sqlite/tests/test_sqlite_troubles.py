@@ -206,6 +206,16 @@ def test_f77_several_writers_on_a_sqlite_with_the_wal_reset_bug_are_warned_of(
     assert ["WAL-reset" in record.getMessage() for record in caplog.records] == [True] * warns
 
 
+def test_a_sqlite_that_is_too_old_is_refused_before_it_makes_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
+    path = tmp_path / "purchase.db"
+    with pytest.raises(StoreUnavailable, match="too old"):
+        asyncio.run(SqliteStore.open(SqliteConfig(str(path))))
+    assert not path.exists()
+
+
 def fill(store: SqliteStore, pages: int) -> None:
     """Let the file grow by so many pages and no more."""
     (count,) = writer_of(store).execute("PRAGMA page_count").fetchone()
