@@ -262,21 +262,32 @@ def test_f33_money_that_does_not_match_the_order_grants_nothing(mutated: tuple[s
     run(work)
 
 
-def test_f24_the_payment_of_one_order_does_not_settle_another() -> None:
-    """A cheap cart, and the reference of a dear one: in the same shop, signed by the same provider."""
+@pytest.mark.parametrize("payer", ["mallory", "ana"])
+def test_f24_the_payment_of_one_order_does_not_settle_another(payer: str) -> None:
+    """A cheap cart, and the reference of a dear one, of somebody else or of the same customer.
+
+    In the same shop, and signed by the same provider.
+    """
 
     async def work() -> None:
         async with Shop() as shop:
             dear = await shop.start("dear", offer="book:full", customer="ana")
             shop.webhooks()
-            events = await paid(shop, offer="tokens:small", customer="mallory")
+            events = await paid(shop, offer="tokens:small", customer=payer)
             for event in events.values():
                 event["data"]["object"]["metadata"][f"{OURS}intent"] = dear.id
             await take(shop, events["invoice.paid"], events["checkout.session.completed"])
             assert not (await shop.rights("ana")).has("book")
             assert not (await shop.rights("mallory")).has("book")
-            (intent,) = [row for row in await shop.rows("ana") if isinstance(row, IntentRow)]
+            (intent,) = [
+                row
+                for row in await shop.rows("ana")
+                if isinstance(row, IntentRow) and row.offer == "book:full"
+            ]
             assert intent.status != "settled"
+            bill = events["invoice.paid"]["data"]["object"]["amount_paid"]
+            found = [row for row in shop.memory.rows.values() if isinstance(row, CaseRow)]
+            assert [(row.kind, row.amount) for row in found] == [("mismatch", bill)]
 
     run(work)
 

@@ -49,6 +49,7 @@ def forged_values(value: str, at: Instant) -> Iterator[tuple[str, str]]:
     yield "null", signed("null")
     yield "wildcard", signed("%")
     yield "unknown scheme", _LABEL.sub("x9", value)
+    yield "signature under another scheme", re.sub(rf"\w+={re.escape(signature)}", f"v0={signature}", value)
     yield "labels doubled", _LABEL.sub(lambda label: label.group() * 2, value)
     yield "labels missing", _LABEL.sub("", value)
     yield "equals signs missing", value.replace("=", "")
