@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from purchase_core.testing.memory_store import MemoryStore
 from purchase_sandbox.account import refunds, subscriptions
 from purchase_sandbox.account.objects import Invoice, Subscription
 from purchase_sandbox.testing import Webhook
+from purchase_sqlite.config import SqliteConfig
+from purchase_sqlite.store import SqliteStore
 from tests.faults import dying
 from tests.faults.shop import Customer, Session, Shop, rows_in, run
 
@@ -126,10 +128,11 @@ def test_f11_an_event_that_nobody_was_told_of_is_found_without_its_redelivery(mo
     run(work)
 
 
-def test_f03_one_event_twice_at_once_has_one_effect() -> None:
+@pytest.mark.parametrize(("store", "processes"), [("memory", 5), ("sqlite", 3)])
+def test_f03_one_event_twice_at_once_has_one_effect(store: str, processes: int, tmp_path: Path) -> None:
     async def work() -> None:
-        async with Shop() as shop:
-            others = [await shop.another() for _ in range(4)]
+        async with Shop(tmp_path / "purchase.db" if store == "sqlite" else None) as shop:
+            others = [await shop.another() for _ in range(processes - 1)]
             await shop.buy()
             webhooks = shop.webhooks()
             taken = await asyncio.gather(
@@ -139,7 +142,7 @@ def test_f03_one_event_twice_at_once_has_one_effect() -> None:
                     for webhook in webhooks
                 )
             )
-            assert sorted(one.status for one in taken) == [DONE] * 4 + ["duplicate"] * 16
+            assert sorted(one.status for one in taken) == [DONE] * 4 + ["duplicate"] * 4 * (processes - 1)
             assert (await shop.rights()).balance("ai") == 100
             await shop.checked_hash()
 
@@ -445,6 +448,40 @@ def test_f13_the_answer_waits_for_no_listener() -> None:
             assert len(hanging.told) == 1
             hanging.release.set()
         assert hanging.told == ["subscription.started"]
+
+    run(work)
+
+
+class Impatient(Shop):
+    """Waits hardly at all for others that write the same file."""
+
+    async def open_store(self) -> Store:
+        config = SqliteConfig(str(self.database), several_writers=True, busy_timeout_seconds=0.01)
+        return await SqliteStore.open(config, clock=self.clock)
+
+
+@pytest.mark.parametrize("mode", ["inline", "queue"])
+def test_f13_a_locked_database_is_waited_for_only_so_long(mode: str, tmp_path: Path) -> None:
+    """Then the provider is asked to come again; nothing half done is left, and the retry does all of it."""
+
+    async def work() -> None:
+        database = tmp_path / "purchase.db"
+        async with Impatient(database, inbox={"mode": mode}) as shop:
+            await shop.buy()
+            bodies = [one.body for one in shop.webhooks()]
+            before = await shop.checked_hash()
+            with closing(sqlite3.connect(database, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                async with asyncio.timeout(2):
+                    refused = [await posted(shop, body) for body in bodies]
+            assert [(status, answer["error"]["code"]) for status, answer in refused] == [
+                (503, "store_unavailable")
+            ] * len(bodies)
+            assert not await shop.billing.webhooks.list()
+            assert await shop.checked_hash() == before
+            assert [status for status, _ in [await posted(shop, body) for body in bodies]] == [200] * 4
+            await shop.billing.webhooks.drain()
+            assert (await shop.rights()).balance("ai") == 100
 
     run(work)
 

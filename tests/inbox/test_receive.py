@@ -84,7 +84,7 @@ def test_a_duplicate_names_the_row_that_is_kept() -> None:
     run(work)
 
 
-def test_an_unknown_type_is_kept_and_ignored_with_a_reason() -> None:
+def test_f12_an_unknown_type_is_kept_and_ignored_with_a_reason() -> None:
     async def work() -> None:
         async with Shop() as shop:
             await shop.buy()
@@ -99,7 +99,7 @@ def test_an_unknown_type_is_kept_and_ignored_with_a_reason() -> None:
 
 
 @pytest.mark.parametrize("mode", ["inline", "queue"])
-def test_what_another_application_sells_is_ignored(mode: str) -> None:
+def test_f12_what_another_application_sells_is_ignored(mode: str) -> None:
     async def work() -> None:
         async with Shop(inbox={"mode": mode}) as shop, Shop(project="other", harness=shop.harness) as other:
             await other.buy()
@@ -114,7 +114,7 @@ def test_what_another_application_sells_is_ignored(mode: str) -> None:
     run(work)
 
 
-def test_a_body_that_cannot_be_understood_is_quarantined_with_a_reason() -> None:
+def test_f30_a_body_that_cannot_be_understood_is_quarantined_with_a_reason() -> None:
     async def work() -> None:
         async with Shop() as shop:
             await shop.buy()
@@ -158,7 +158,7 @@ def test_inline_and_queue_end_the_same() -> None:
     assert run(lambda: ending("inline")) == run(lambda: ending("queue"))
 
 
-def test_what_is_refused_leaves_nothing() -> None:
+def test_t11_what_is_refused_leaves_nothing() -> None:
     async def work() -> None:
         async with Shop(inbox={"body_bytes_max": 10_000}) as shop:
             await shop.buy()
@@ -303,7 +303,7 @@ def test_a_look_up_of_what_does_not_exist_ends_in_quarantine() -> None:
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), RecursionError(), AssertionError(), LaneConflict("busy")])
-def test_whatever_is_raised_while_deciding_the_event_is_kept(error: Exception) -> None:
+def test_f08_whatever_is_raised_while_deciding_the_event_is_kept(error: Exception) -> None:
     async def work() -> None:
         async with Shop() as shop:
             await shop.buy()
@@ -339,7 +339,7 @@ class Unavailable(MemoryStore):
 
 
 @pytest.mark.parametrize("mode", ["inline", "queue"])
-def test_a_store_that_cannot_be_reached_is_told_and_the_retry_succeeds(mode: str) -> None:
+def test_f09_a_store_that_cannot_be_reached_is_told_and_the_retry_succeeds(mode: str) -> None:
     async def work() -> None:
         stores: list[Unavailable] = []
 
@@ -364,7 +364,7 @@ def test_a_store_that_cannot_be_reached_is_told_and_the_retry_succeeds(mode: str
     run(work)
 
 
-def test_deliveries_of_one_event_at_once_are_one_row() -> None:
+def test_f03_deliveries_of_one_event_at_once_are_one_row() -> None:
     async def work() -> None:
         async with Shop() as shop:
             other = await shop.another()
