@@ -2,7 +2,7 @@
 
     POST /webhooks/{connection}      with or without a final slash: a redirect would be a failed delivery
 
-Answers 2xx for whatever is kept; 4xx where sending again cannot help (it is counted, and nothing is
+Answers 2xx for whatever is kept; 4xx where sending again cannot help (it is logged, and nothing is
 stored); 503 where it can, so that providers try again exactly when they should.
 """
 

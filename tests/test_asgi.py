@@ -359,6 +359,24 @@ def test_an_unsigned_delivery_is_400(headers: list[tuple[bytes, bytes]], why: st
     assert (answer.status, answer.document["error"]["code"]) == (400, "signature_invalid"), why
 
 
+@pytest.mark.parametrize("seconds", [-301, 301])
+def test_f20_a_delivery_that_a_wrong_clock_refuses_is_logged_by_connection_and_code(
+    seconds: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever watches the log sees that all of them are refused; what was sent is not repeated there."""
+
+    async def act(shop: Shop) -> Answer:
+        body, headers = shop.provider.signed(
+            json.dumps({"id": CANARY}).encode(), now=Instant(NOW + seconds * SECOND)
+        )
+        return await ask(shop.app, headers=headers, messages=[chunk(body)])
+
+    assert with_shop(act).status == 400
+    assert [(one.name, one.levelname, one.getMessage()) for one in caplog.records] == [
+        ("purchase.webhooks", "WARNING", "delivery to 'shop' refused: signature_invalid")
+    ]
+
+
 def test_t11_ten_thousand_unsigned_requests_write_nothing() -> None:
     async def act(shop: Shop) -> set[int]:
         seen = set()
