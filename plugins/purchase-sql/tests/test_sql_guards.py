@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from msgspec.structs import replace
@@ -30,6 +30,7 @@ from purchase_sql.encode import operations
 from purchase_sql.generated.sqlite import STATEMENTS
 from purchase_sql.migration import migrations
 from purchase_sql.refusals import Guard, broken_guard, inquiry, refusal
+from purchase_sql.shapes import Value
 from purchase_sql.texts import texts
 
 PREFIX = "app_"
@@ -48,12 +49,17 @@ def database() -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
+def numbered(values: Sequence[Value]) -> dict[str, Value]:
+    """Values for `?1` and so on: to Python's sqlite3 those are names."""
+    return {str(number): value for number, value in enumerate(values, 1)}
+
+
 def run(database: sqlite3.Connection, batch: Batch) -> None:
     """All statements in one transaction, none of which looks at what another returned."""
     database.execute("BEGIN")
     try:
         for statement, values in operations(TEXTS, CLUSTERS, batch):
-            database.execute(statement, values)
+            database.execute(statement, numbered(values))
     except sqlite3.Error:
         database.execute("ROLLBACK")
         raise
@@ -68,7 +74,8 @@ def breach(database: sqlite3.Connection, batch: Batch) -> tuple[Guard | None, ob
     assert list(database.iterdump()) == before
     guard = broken_guard(str(broken.value), PREFIX)
     assert guard is not None
-    return guard, refusal(batch, guard, database.execute(*inquiry(TEXTS, batch, guard)).fetchall())
+    text, values = inquiry(TEXTS, batch, guard)
+    return guard, refusal(batch, guard, database.execute(text, numbered(values)).fetchall())
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,9 @@ def plans() -> dict[str, list[str]]:
     for name, shipped in STATEMENTS.items():
         text = shipped.replace("{prefix}", "")
         count = max([int(number) for number in re.findall(r"\?(\d+)", text)], default=0)
-        plan = connection.execute("EXPLAIN QUERY PLAN " + text, [None] * count)
+        plan = connection.execute(
+            "EXPLAIN QUERY PLAN " + text, {str(number): None for number in range(1, count + 1)}
+        )
         found[name] = [detail for *_, detail in plan]
     connection.close()
     return found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from purchase_core.errors import StoreUnavailable
 from purchase_sql.shapes import Value
+from purchase_sqlite.binding import bound
 from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.connect import STATEMENTS_CACHED_MAX, read_only_address
 from purchase_sqlite.troubles import trouble
@@ -34,9 +35,10 @@ class LongReads:
         """Every row of a statement. Raises StoreUnavailable or SchemaError."""
         try:
             connection = self._connection or await self._open()
+            plain, ordered = bound(text, values)
             if self._recorder is not None:
-                self._recorder(text, values)
-            return list(await connection.execute_fetchall(text, values))
+                self._recorder(plain, ordered)
+            return list(await connection.execute_fetchall(plain, ordered))
         except sqlite3.Error as error:
             raise trouble(error) from error
         except ValueError as error:  # what aiosqlite raises after close

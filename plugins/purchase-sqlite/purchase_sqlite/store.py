@@ -38,7 +38,7 @@ from purchase_sqlite.long_reads import LongReads
 from purchase_sqlite.looking import look
 from purchase_sqlite.troubles import trouble
 from purchase_sqlite.works import Claim, Commit, Migrate, version_found
-from purchase_sqlite.writer import Recorder, Writer, recording
+from purchase_sqlite.writer import Recorder, Writer, executing
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class SqliteStore(Store):
         self._lock = lock
         self._writer = writer
         self._reader = reader
-        self._read = recording(reader, recorder)
+        self._read = executing(reader, recorder)
         self._long = LongReads(path, config, recorder)
         self._texts = texts(STATEMENTS, config.prefix)
         self._clusters = ClusterTexts()

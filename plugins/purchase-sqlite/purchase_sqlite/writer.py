@@ -19,6 +19,7 @@ import attrs
 
 from purchase_core.errors import InvalidArgument, InvalidText, StoreUnavailable
 from purchase_sql.shapes import Value
+from purchase_sqlite.binding import bound, written_out
 from purchase_sqlite.troubles import PRIMARY, trouble
 
 T = TypeVar("T")
@@ -60,17 +61,20 @@ class _Unit:
             self.future.set_result(self.value)
 
 
-def recording(connection: sqlite3.Connection, recorder: Recorder | None) -> Execute:
-    """`execute` of a connection, told to the recorder if there is one."""
-    if recorder is None:
-        return connection.execute
-    tell, execute = recorder, connection.execute
+def executing(connection: sqlite3.Connection, recorder: Recorder | None) -> Execute:
+    """Executes on a connection, and tells the recorder if there is one."""
+    run = connection.execute
 
-    def recorded(text: str, values: Sequence[Value] = ()) -> sqlite3.Cursor:
-        tell(text, values)
+    def execute(text: str, values: Sequence[Value]) -> sqlite3.Cursor:
+        plain, order = written_out(text)
+        return run(plain, values if order is None else order(values))
+
+    def recorded(text: str, values: Sequence[Value]) -> sqlite3.Cursor:
+        if recorder is not None:
+            recorder(*bound(text, values))
         return execute(text, values)
 
-    return recorded
+    return execute if recorder is None else recorded
 
 
 class Writer:
@@ -85,7 +89,7 @@ class Writer:
         recorder: Recorder | None,
     ) -> None:
         self.connection = connection
-        self._execute = recording(connection, recorder)
+        self._execute = executing(connection, recorder)
         self._group_max = group_batches_max
         self._queue_max = queue_batches_max
         self._queue: SimpleQueue[_Unit | None] = SimpleQueue()
