@@ -444,7 +444,9 @@ def test_f13_the_answer_waits_for_no_listener() -> None:
             receipts = await asyncio.wait_for(shop.deliver(), 1)
             assert {one.status for one in receipts} == {DONE}
             assert (await shop.rights()).has("export")
-            await asyncio.sleep(0)
+            async with asyncio.timeout(1):
+                while not hanging.told:
+                    await asyncio.sleep(0)
             assert len(hanging.told) == 1
             hanging.release.set()
         assert hanging.told == ["subscription.started"]

@@ -17,7 +17,7 @@ from purchase_sql.shapes import Value
 Values: TypeAlias = Sequence[Value]
 STATEMENTS_MAX = 512  # more than there are
 
-_NUMBERED = re.compile(r"\?(\d+)")
+_NUMBERED = re.compile(r"\?(\d{1,3})")
 
 
 @lru_cache(STATEMENTS_MAX)
