@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+from sqlalchemy.engine.interfaces import BindTyping
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 class TextList(ColumnElement[str]):
     """Every text of a JSON list that is one parameter: some databases take few parameters, or short texts.
 
-    Stands right of IN.
+    Stands right of IN, or in a OneOf.
     """
 
     inherit_cache = False
@@ -44,6 +46,70 @@ def _text_list_sqlite(element: TextList, compiler: SQLCompiler, **options: objec
 def _pair_list_sqlite(element: PairList, compiler: SQLCompiler, **options: object) -> str:
     one, other = (f"json_extract(value, '$[{place}]')" for place in (0, 1))
     return f"(SELECT {one}, {other} FROM json_each({compiler.process(element.listed)}))"  # noqa: S608  # likewise
+
+
+@compiles(TextList, "postgresql")
+def _text_list_postgresql(element: TextList, compiler: SQLCompiler, **options: object) -> str:
+    return f"(SELECT json_array_elements_text({compiler.process(element.listed)}::json))"  # noqa: S608  # likewise
+
+
+@compiles(PairList, "postgresql")
+def _pair_list_postgresql(element: PairList, compiler: SQLCompiler, **options: object) -> str:
+    listed = compiler.process(element.listed)
+    return f"(SELECT value ->> 0, value ->> 1 FROM json_array_elements({listed}::json) AS value)"  # noqa: S608  # likewise
+
+
+class OneOf(ColumnElement[bool]):
+    """Whether a column is one of the values that a query or a list gives."""
+
+    inherit_cache = False
+    type = sa.Boolean()
+    _is_implicitly_boolean = True  # where a database has no truth values, "= 1" would be appended
+
+    def __init__(self, column: ColumnElement[Any], choices: sa.Select[Any] | TextList) -> None:
+        self.column = column
+        self.choices = choices if isinstance(choices, TextList) else choices.scalar_subquery()
+
+
+@compiles(OneOf, "sqlite")
+def _one_of_sqlite(element: OneOf, compiler: SQLCompiler, **options: object) -> str:
+    return f"{compiler.process(element.column)} IN {compiler.process(element.choices)}"
+
+
+@compiles(OneOf, "postgresql")
+def _one_of_postgresql(element: OneOf, compiler: SQLCompiler, **options: object) -> str:
+    # An array is made once, and looked up in an index. IN would be a join, whose plan may run the query again
+    # (a claim would lock more than its limit), or within OR a scan of the whole table.
+    return f"{compiler.process(element.column)} = ANY (ARRAY{compiler.process(element.choices)})"
+
+
+class NoBytes(ColumnElement[bytes]):
+    """Bytes, none of them."""
+
+    inherit_cache = False
+    type = sa.LargeBinary()
+
+
+@compiles(NoBytes, "sqlite")
+def _no_bytes_sqlite(element: NoBytes, compiler: SQLCompiler, **options: object) -> str:
+    return "x''"
+
+
+@compiles(NoBytes, "postgresql")
+def _no_bytes_postgresql(element: NoBytes, compiler: SQLCompiler, **options: object) -> str:
+    return "''::bytea"
+
+
+class _Whole(sa.BigInteger):
+    render_bind_cast = True
+
+
+class _Postgres(PGDialect):
+    """Says that integers have 64 bits: beside a literal, a parameter of no type would get 32."""
+
+    bind_typing = BindTyping.RENDER_CASTS
+    supports_statement_cache = False
+    colspecs = {**PGDialect.colspecs, sa.BigInteger: _Whole}  # noqa: RUF012  # as SQLAlchemy declares it
 
 
 @attrs.frozen
@@ -73,4 +139,6 @@ _PARAMETER = re.compile(r":p_(\w+)")
 TARGETS = (
     # ?1 and not :1 : a number may be used twice, and Python binds a sequence to it without complaint.
     Target("sqlite", SQLiteDialect(paramstyle="named"), "?{number}"),
+    # $1 is what the server itself reads: nobody need rewrite a text before it is sent.
+    Target("postgresql", _Postgres(paramstyle="named"), "${number}"),
 )

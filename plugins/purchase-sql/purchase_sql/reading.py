@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from purchase_core.facts.rows import ROW_TYPES, Row
 from purchase_core.records.delivery import DONE
 from purchase_sql import schema
+from purchase_sql.dialects import OneOf
 from purchase_sql.shapes import DELIVERY_COLUMNS, ROW_COLUMNS
 from purchase_sql.statement import Statement, in_pairs, in_texts, number, of_column, text, whole, word
 
@@ -59,7 +60,7 @@ def _looking() -> Iterable[Statement]:
     """The parts of `look`, lanes first: a view must never be newer than its lanes say."""
     lanes, references, clusters = schema.lanes, schema.object_references, schema.clusters
     owners = lanes.alias("owners")
-    named = lanes.c.lane.in_(_asked_references(references.c.lane))
+    named = OneOf(lanes.c.lane, _asked_references(references.c.lane))
     yield Statement(
         "look_lanes",
         ("lanes", "objects"),
@@ -79,7 +80,7 @@ def _looking() -> Iterable[Statement]:
     yield Statement(
         "look_clusters",
         ("objects",),
-        chosen.where(clusters.c.root.in_(_asked_references(references.c.root))),
+        chosen.where(OneOf(clusters.c.root, _asked_references(references.c.root))),
     )
     yield Statement("look_whole_lanes", ("lanes",), chosen.where(in_texts(clusters.c.lane, "lanes")))
     prices = schema.price_references
@@ -159,7 +160,7 @@ def _facts() -> Iterable[Statement]:
         ("lane", "known_at", "after", "limit"),
         _chosen(facts, FACT_COLUMNS)
         .where(
-            facts.c.lane.in_(sa.select(text("lane").label("lane")).union_all(linked)),
+            OneOf(facts.c.lane, sa.select(text("lane").label("lane")).union_all(linked)),
             facts.c.recorded_at <= whole("known_at"),
             facts.c.position > whole("after"),
         )
@@ -170,7 +171,7 @@ def _facts() -> Iterable[Statement]:
     yield Statement(
         "facts_about",
         ("root",),
-        _chosen(facts, FACT_COLUMNS).where(facts.c.object.in_(objects)).order_by(facts.c.position),
+        _chosen(facts, FACT_COLUMNS).where(OneOf(facts.c.object, objects)).order_by(facts.c.position),
     )
 
 

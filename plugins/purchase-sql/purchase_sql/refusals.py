@@ -33,6 +33,7 @@ _CHECK = re.compile(r"CHECK constraint failed: (\w+)")
 _UNIQUE = re.compile(r"UNIQUE constraint failed: (\w+)\.(\w+)")
 _GUARDS = {guard.value: guard for guard in Guard}
 _TAKEN_IDS = {("commands", "id"): Guard.COMMAND, ("deliveries", "id"): Guard.DELIVERY}
+_TAKEN_ID_NAMES = {"commands_id": Guard.COMMAND, "deliveries_pk": Guard.DELIVERY}
 
 
 def broken_guard(message: str, prefix: str) -> Guard | None:
@@ -43,6 +44,12 @@ def broken_guard(message: str, prefix: str) -> Guard | None:
     if unique := _UNIQUE.search(message):
         return _TAKEN_IDS.get((unique.group(1).removeprefix(prefix), unique.group(2)))
     return None
+
+
+def broken_constraint(name: str, prefix: str) -> Guard | None:
+    """The guard that a constraint of this name is, for databases that name it; None if it is none."""
+    plain = name.removeprefix(prefix)
+    return _GUARDS.get(plain) or _TAKEN_ID_NAMES.get(plain)
 
 
 def inquiry(texts: Texts, batch: Batch, guard: Guard) -> Operation:

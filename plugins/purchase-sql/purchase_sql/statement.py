@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import sqlalchemy as sa
 
-from purchase_sql.dialects import PairList, TextList
+from purchase_sql.dialects import OneOf, PairList, TextList
 from purchase_sql.schema import TEXT, WHOLE
 
 
@@ -47,7 +47,7 @@ def word(value: str) -> sa.ColumnElement[str]:
 
 def in_texts(column: sa.ColumnElement[Any], parameter: str) -> sa.ColumnElement[bool]:
     """Whether a column is one of the texts of a JSON list."""
-    return column.op("IN", is_comparison=True, return_type=sa.Boolean())(TextList(text(parameter)))
+    return OneOf(column, TextList(text(parameter)))
 
 
 def in_pairs(

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from purchase_core.facts.rows import ROW_TYPES
 from purchase_core.records.delivery import PENDING
 from purchase_sql import schema
+from purchase_sql.dialects import NoBytes, OneOf
 from purchase_sql.shapes import DELIVERY_COLUMNS, ROW_COLUMNS
 from purchase_sql.statement import Statement, number, of_column, text, whole, word
 
@@ -50,9 +51,9 @@ def _names(table: sa.Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.columns)
 
 
-def _inserting(table: sa.Table, names: Sequence[str]) -> sa.dialects.sqlite.Insert:
-    # The insert of the SQLite dialect is the generic one with ON CONFLICT, as Postgres has it too.
-    return insert(table).values({name: of_column(table.c[name]) for name in names})
+def _inserting(table: sa.Table, names: Sequence[str]) -> Insert:
+    # The insert of the Postgres dialect is the generic one with ON CONFLICT, as SQLite has it too.
+    return insert(table).inline().values({name: of_column(table.c[name]) for name in names})
 
 
 def _put(name: str, table: sa.Table, names: Sequence[str]) -> Statement:
@@ -157,7 +158,7 @@ def _settle() -> Statement:
     names = ("id", "fence", "state", "reason", "attempts", "available_at")
     there = sa.exists(number(1)).where(deliveries.c.id == text("id"))
     blank = {
-        column.name: sa.literal_column("x''") if column.name == "body" else NOWHERE
+        column.name: NoBytes() if column.name == "body" else NOWHERE
         for column in deliveries.columns
         if isinstance(column.type, sa.Text | sa.LargeBinary)
     }
@@ -199,7 +200,7 @@ def _claim() -> Statement:
     )
     clause = (
         sa.update(deliveries)
-        .where(deliveries.c.id.in_(free))
+        .where(OneOf(deliveries.c.id, free))
         .values(
             fence=deliveries.c.fence + number(1),
             attempts=deliveries.c.attempts + number(1),

@@ -16,6 +16,7 @@ from purchase_core.facts.rows import ROW_TYPES, Row
 from purchase_sql import reading, schema, writing
 from purchase_sql.dialects import TARGETS, Target
 from purchase_sql.generate import module
+from purchase_sql.generated.postgresql import STATEMENTS as POSTGRES
 from purchase_sql.generated.sqlite import STATEMENTS
 from purchase_sql.statement import Statement, text
 from purchase_sql.texts import Texts, texts
@@ -48,6 +49,19 @@ def test_a_statement_numbers_its_parameters_as_it_declares_them(statement: State
     used = {int(number) for number in re.findall(r"\?(\d+)", written)}
     assert used == set(range(1, len(statement.parameters) + 1))
     assert not re.search(r"\?(?!\d)|:\w|%s", written)
+
+
+@pytest.mark.parametrize("statement", ALL, ids=lambda statement: str(statement.name))
+def test_a_statement_for_postgres_numbers_its_parameters_as_the_server_does(statement: Statement) -> None:
+    written = POSTGRES[statement.name]
+    used = {int(number) for number in re.findall(r"\$(\d+)", written)}
+    assert used == set(range(1, len(statement.parameters) + 1))
+    assert not re.search(r"\$(?!\d)|\?|(?<!:):\w|%", written)
+
+
+def test_statements_are_the_same_on_every_database() -> None:
+    assert list(POSTGRES) == list(STATEMENTS)
+    assert len(texts(POSTGRES, "").all) == len(ALL)
 
 
 def test_statements_fit_the_narrowest_database() -> None:

@@ -29,7 +29,7 @@ from purchase_sql.clusters import ClusterTexts
 from purchase_sql.encode import operations
 from purchase_sql.generated.sqlite import STATEMENTS
 from purchase_sql.migration import migrations
-from purchase_sql.refusals import Guard, broken_guard, inquiry, refusal
+from purchase_sql.refusals import Guard, broken_constraint, broken_guard, inquiry, refusal
 from purchase_sql.shapes import Value
 from purchase_sql.texts import texts
 
@@ -188,6 +188,20 @@ def test_f81_a_batch_that_was_written_is_told_before_any_conflict(database: sqli
 )
 def test_an_error_text_names_its_guard(message: str, guard: Guard | None) -> None:
     assert broken_guard(message, PREFIX) is guard
+
+
+@pytest.mark.parametrize(
+    ("name", "guard"),
+    [
+        *((f"app_{guard}", guard) for guard in Guard),
+        ("app_commands_id", Guard.COMMAND),
+        ("app_deliveries_pk", Guard.DELIVERY),
+        ("app_lanes_pk", None),
+        ("other", None),
+    ],
+)
+def test_a_constraint_is_its_guard_by_name(name: str, guard: Guard | None) -> None:
+    assert broken_constraint(name, PREFIX) is guard
 
 
 def test_a_conflict_that_is_over_when_it_is_looked_into_is_still_one() -> None:
