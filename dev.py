@@ -23,6 +23,7 @@ MEMBERS = (
     ".",
     "plugins/purchase-sql",
     "plugins/purchase-sqlite",
+    "plugins/purchase-postgres",
     "plugins/purchase-sandbox",
     "contract_tests",
 )

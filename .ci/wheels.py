@@ -10,6 +10,7 @@ HOLDS = {
     "purchase_core": "purchase_core",
     "purchase_sql": "purchase_sql",
     "purchase_sqlite": "purchase_sqlite",
+    "purchase_postgres": "purchase_postgres",
     "purchase_sandbox": "purchase_sandbox",
     "purchase_contract_tests": "purchase_contract_tests",
 }

@@ -1,0 +1,1 @@
+"""Store of Purchase in a Postgres database."""

@@ -1,0 +1,76 @@
+"""Connections: how each is set up, and the pool that keeps them."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg.adapt import AdaptersMap, Dumper
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import AsyncConnectionPool
+
+from purchase_core.errors import ConfigurationError
+from purchase_postgres.config import PostgresConfig
+from purchase_postgres.troubles import FAILURES, trouble
+
+STATEMENTS_PREPARED_MAX = 256  # more than there are, so that none is ever prepared twice
+
+Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
+Pool: TypeAlias = AsyncConnectionPool[Connection]
+
+
+class WholeDumper(Dumper):
+    """Integers without a type: psycopg picks one by size, and would prepare a statement for each."""
+
+    oid = 0
+
+    def dump(self, obj: int) -> bytes:
+        """As text; the statement says that it is a bigint."""
+        return str(int(obj)).encode()
+
+
+async def open_pool(config: PostgresConfig) -> Pool:
+    """Connect. Raises ConfigurationError for an address that is none, and StoreUnavailable."""
+    url = config.url.reveal()
+    try:
+        conninfo_to_dict(url)
+    except psycopg.Error:  # quotes the address, so it must not get out
+        raise ConfigurationError(
+            "the address of the Postgres database cannot be read", hint="postgresql://user:password@host/database"
+        ) from None
+    pool: Pool = AsyncConnectionPool(
+        url,
+        connection_class=AsyncConnection[tuple[Any, ...]],
+        kwargs={
+            "autocommit": True,  # nothing begins a transaction behind our back
+            "client_encoding": "utf8",
+            "context": _adapters(),
+            "cursor_factory": AsyncRawCursor,
+            "prepare_threshold": 0 if config.prepared_statements else None,
+        },
+        min_size=1,
+        max_size=config.pool_connections_max,
+        timeout=config.pool_wait_seconds,
+        configure=_configure,
+        open=False,
+        name="purchase",
+    )
+    try:
+        await pool.open(wait=True, timeout=config.pool_wait_seconds)
+    except BaseException as error:
+        await pool.close()
+        if isinstance(error, FAILURES):
+            raise trouble(error) from None
+        raise
+    return pool
+
+
+def _adapters() -> AdaptersMap:
+    adapters = AdaptersMap(psycopg.adapters)
+    adapters.register_dumper(int, WholeDumper)
+    return adapters
+
+
+async def _configure(connection: Connection) -> None:
+    connection.prepared_max = STATEMENTS_PREPARED_MAX

