@@ -1,0 +1,358 @@
+"""What goes wrong between a store and its server, and what the caller is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import psycopg
+import pytest
+from msgspec.structs import replace
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from purchase_contract_tests.store.samples import (
+    ANA,
+    BEN,
+    NOW,
+    case,
+    command,
+    delivery,
+    reference,
+    row_of_each_table,
+    step,
+)
+from purchase_core.errors import (
+    InvalidArgument,
+    InvalidText,
+    LaneConflict,
+    PurchaseError,
+    SchemaError,
+    StoreUnavailable,
+)
+from purchase_core.facts.rows import CaseRow
+from purchase_core.ports.store import Batch, Question
+from purchase_core.secret import Secret
+from purchase_postgres.config import PostgresConfig
+from purchase_postgres.store import PostgresStore
+from purchase_postgres.troubles import trouble
+
+SOON = 0.2  # seconds, of timeouts that are to run out
+
+
+@asynccontextmanager
+async def migrated(address: str, **settings: Any) -> AsyncIterator[PostgresStore]:
+    async with await PostgresStore.open(PostgresConfig(Secret(address), **settings)) as store:
+        await store.migrate()
+        yield store
+
+
+def batch(number: int = 1) -> Batch:
+    return Batch(f"batch_{number}", NOW, lanes=(step(f"customer:{number}"),), rows=(case(f"case_{number}"),))
+
+
+class Proxy:
+    """Stands between a store and its server, and can cut the line when it hears a word."""
+
+    def __init__(self, address: str) -> None:
+        parts = conninfo_to_dict(address)
+        self._host, self._port = str(parts.get("host") or "127.0.0.1"), int(parts.get("port") or 5432)
+        self.cut_at = b""
+        self.passes_on = True
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def listening(self, address: str) -> AsyncIterator[str]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        try:
+            yield make_conninfo(address, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable")
+        finally:
+            server.close()
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        if self._host.startswith("/"):
+            path = f"{self._host}/.s.PGSQL.{self._port}"
+            up_reader, up_writer = await asyncio.open_unix_connection(path)
+        else:
+            up_reader, up_writer = await asyncio.open_connection(self._host, self._port)
+        down = asyncio.create_task(self._pump(up_reader, writer))
+        self._tasks.add(down)
+        try:
+            while data := await reader.read(1 << 16):
+                if self.cut_at and self.cut_at in data:
+                    down.cancel()  # whatever the server answers, nobody hears it
+                    if self.passes_on:
+                        up_writer.write(data)
+                        await up_writer.drain()
+                        await up_reader.read(1)  # it has answered, so it is done
+                    break
+                up_writer.write(data)
+                await up_writer.drain()
+        finally:
+            for one in (writer, up_writer):
+                one.close()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+
+@pytest.mark.parametrize("passes_on", [True, False], ids=["answer lost", "request lost"])
+def test_f81_a_connection_that_is_lost_at_commit_leaves_the_outcome_unknown(
+    address: str, *, passes_on: bool
+) -> None:
+    async def run() -> None:
+        proxy = Proxy(address)
+        async with (
+            migrated(address) as beside,
+            proxy.listening(address) as line,
+            migrated(line, prepared_statements=False) as store,
+        ):
+            proxy.cut_at, proxy.passes_on = b"COMMIT", passes_on
+            with pytest.raises(StoreUnavailable) as lost:
+                await store.commit(batch())
+            assert lost.value.outcome_unknown
+            proxy.cut_at = b""
+            if not passes_on:
+                assert not await beside.committed("batch_1")
+            await store.commit(batch())
+            assert await beside.committed("batch_1")
+            assert (await beside.lane("customer:1")).version == 1
+            assert list(await beside.rows(CaseRow)) == [case("case_1")]
+
+    asyncio.run(run())
+
+
+def test_f82_a_connection_that_is_lost_in_a_batch_takes_no_other_with_it(address: str) -> None:
+    async def run() -> None:
+        async with migrated(address, pool_connections_max=1) as store:
+            await store.commit(batch())
+            async with await psycopg.AsyncConnection.connect(address) as other:
+                await other.execute("UPDATE lanes SET version = version WHERE lane = 'customer:1'")
+                waiting = asyncio.create_task(store.commit(replace(batch(2), lanes=(step("customer:1", 1),))))
+                async with await psycopg.AsyncConnection.connect(address, autocommit=True) as killer:
+                    killed = None
+                    while not killed:
+                        found = await killer.execute(
+                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                            "WHERE wait_event_type = 'Lock' AND query LIKE '%lanes%' AND datname = current_database()"
+                            " AND cardinality(pg_blocking_pids(pid)) > 0 AND pg_blocking_pids(pid)[1] = %s",
+                            (other.info.backend_pid,),
+                        )
+                        killed = await found.fetchone()
+                with pytest.raises(StoreUnavailable):
+                    await waiting
+            assert not await store.committed("batch_2")
+            await store.commit(batch(3))
+            assert [row.key for row in await store.rows(CaseRow)] == ["case_1", "case_3"]
+
+    asyncio.run(run())
+
+
+def test_f75_a_lane_that_another_transaction_holds_is_waited_for_only_so_long(address: str) -> None:
+    async def run() -> None:
+        async with migrated(address, lock_timeout_seconds=SOON) as store:
+            await store.commit(batch())
+            async with await psycopg.AsyncConnection.connect(address) as other:
+                await other.execute("UPDATE lanes SET version = version WHERE lane = 'customer:1'")
+                with pytest.raises(StoreUnavailable, match="holds a row") as busy:
+                    await store.commit(replace(batch(2), lanes=(step("customer:1", 1),)))
+                assert not busy.value.outcome_unknown
+                await store.commit(batch(3))
+            await store.commit(replace(batch(2), lanes=(step("customer:1", 1),)))
+
+    asyncio.run(run())
+
+
+def test_f80_what_the_server_ends_is_decided_again(address: str) -> None:
+    """Two batches that take the same rows in opposite orders: no guard orders those, so the server must."""
+
+    async def run() -> None:
+        async with migrated(address) as store:
+            there = Batch("batch_0", NOW, references=(reference("re_1"), reference("re_2")))
+            await store.commit(there)
+            async with await psycopg.AsyncConnection.connect(address) as other:
+                await other.execute("SET deadlock_timeout = '60s'")  # the store's transaction finds it
+                first, second = (one.object for one in there.references)
+                await other.execute("UPDATE object_references SET root = root WHERE object = %s", (second,))
+                mine = asyncio.create_task(store.commit(replace(there, id="batch_1", lanes=(step(ANA),))))
+                async with await psycopg.AsyncConnection.connect(address, autocommit=True) as observer:
+                    waiting: Any = None
+                    while not waiting:
+                        found = await observer.execute(
+                            "SELECT 1 FROM pg_locks WHERE NOT granted AND %s = ANY (pg_blocking_pids(pid))",
+                            (other.info.backend_pid,),
+                        )
+                        waiting = await found.fetchone()
+                theirs = asyncio.create_task(
+                    other.execute("UPDATE object_references SET root = root WHERE object = %s", (first,))
+                )
+                with pytest.raises(LaneConflict, match="40P01"):
+                    await mine
+                await theirs
+            await store.commit(replace(there, id="batch_1", lanes=(step(ANA),)))
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01"])
+def test_f80_a_batch_without_lanes_is_to_be_sent_again(state: str) -> None:
+    error = psycopg.errors.lookup(state)("quoted")
+    assert isinstance(trouble(error, outcome_unknown=True, guarded=True), LaneConflict)
+    plain = trouble(error, outcome_unknown=True)
+    assert isinstance(plain, StoreUnavailable)
+    assert not plain.outcome_unknown
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "unknown"),
+    [
+        ("08006", StoreUnavailable, True),
+        ("40003", StoreUnavailable, True),
+        ("57P01", StoreUnavailable, True),
+        ("53100", StoreUnavailable, False),
+        ("25006", StoreUnavailable, False),
+        ("XX000", StoreUnavailable, False),
+        ("42P01", SchemaError, False),
+        ("22003", InvalidArgument, False),
+        ("54000", InvalidArgument, False),
+        ("22021", InvalidText, False),
+    ],
+)
+def test_an_answer_says_whether_anything_was_written(
+    state: str, kind: type[PurchaseError], *, unknown: bool
+) -> None:
+    meant = trouble(psycopg.errors.lookup(state)("Failing row contains (hunter2)"), outcome_unknown=True)
+    assert type(meant) is kind
+    assert meant.outcome_unknown is unknown
+    assert "hunter2" not in str(meant)
+
+
+TEXTS = [
+    Batch("b\x00", NOW),
+    Batch("b", NOW, lanes=(step("a\x00"),)),
+    Batch("b", NOW, rows=(case(detail="a\ud800"),)),
+    Batch("b", NOW, lanes=(step(),), command=attrs.evolve(command(), fingerprint="\x00")),
+    Batch("b", NOW, deliveries=(replace(delivery(), headers=(("a", "\udfff"),)),)),
+]
+
+
+@pytest.mark.parametrize("refused", TEXTS, ids=["id", "lane", "row", "command", "headers"])
+def test_text_that_postgres_cannot_hold_is_refused_whole(address: str, refused: Batch) -> None:
+    async def run() -> None:
+        async with migrated(address) as store:
+            with pytest.raises(InvalidText) as error:
+                await store.commit(refused)
+            assert error.value.__suppress_context__
+            assert (await store.lane(ANA)).version == 0
+            await store.commit(Batch("b", NOW, lanes=(step(),)))
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("text", ["a\x00", "a\ud800"], ids=["NUL", "surrogate"])
+def test_text_that_postgres_cannot_hold_is_refused_by_reads(address: str, text: str) -> None:
+    async def run() -> None:
+        async with migrated(address) as store:
+            for reading in (
+                store.lane(text),
+                store.look(Question(objects=(text,))),
+                store.look(Question(prices=(("acme", text),))),
+                store.offers([text]),
+                store.delivery("acme", text),
+                store.rows(CaseRow, after_key=text),
+            ):
+                with pytest.raises(InvalidText):
+                    await reading
+            assert (await store.lane(ANA)).version == 0
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**70])
+def test_an_integer_of_more_than_64_bits_is_refused(address: str, number: int) -> None:
+    async def run() -> None:
+        async with migrated(address) as store:
+            with pytest.raises(InvalidArgument):
+                await store.commit(Batch("b", NOW, lanes=(step(),), rows=(replace(case(), amount=number),)))
+            assert (await store.lane(ANA)).version == 0
+            biggest = replace(case(), amount=2**63 - 1)
+            await store.commit(Batch("b", NOW, lanes=(step(),), rows=(biggest,)))
+            assert list(await store.rows(CaseRow)) == [biggest]
+
+    asyncio.run(run())
+
+
+def test_a_server_that_is_not_there_is_unavailable_and_nothing_is_quoted() -> None:
+    url = "postgresql://user:hunter2@127.0.0.1:1/none"
+    with pytest.raises(StoreUnavailable) as refused:
+        asyncio.run(PostgresStore.open(PostgresConfig(Secret(url), pool_wait_seconds=SOON)))
+    assert not refused.value.outcome_unknown
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_call_that_gets_no_connection_in_time_has_done_nothing(address: str) -> None:
+    async def run() -> None:
+        async with migrated(address, pool_connections_max=1, pool_wait_seconds=SOON) as store:
+            async with store._pool.connection():
+                with pytest.raises(StoreUnavailable) as refused:
+                    await store.commit(batch())
+                assert not refused.value.outcome_unknown
+            await store.commit(batch())
+
+    asyncio.run(run())
+
+
+def test_f88_processes_that_migrate_at_once_take_turns_and_keep_no_lock(address: str) -> None:
+    async def run() -> None:
+        stores = [await PostgresStore.open(PostgresConfig(Secret(address), prefix="app_")) for _ in range(4)]
+        states = await asyncio.gather(*(store.migrate() for store in stores))
+        assert {state.current for state in states} == {True}
+        async with await psycopg.AsyncConnection.connect(address) as other:
+            found = await other.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+            assert await found.fetchone() == (0,)
+        for store in stores:
+            await store.aclose()
+
+    asyncio.run(run())
+
+
+def test_f98_tables_that_are_not_ours_are_left_alone(address: str) -> None:
+    async def run() -> None:
+        async with await psycopg.AsyncConnection.connect(address, autocommit=True) as other:
+            await other.execute("CREATE TABLE lanes (colour text)")
+        async with await PostgresStore.open(PostgresConfig(Secret(address))) as store:
+            with pytest.raises(SchemaError, match="not ours: lanes"):
+                await store.migrate()
+            with pytest.raises(SchemaError):
+                await store.commit(batch())
+            assert (await store.schema()).found == 0
+
+    asyncio.run(run())
+
+
+def test_a_conflict_costs_no_later_batch_its_prepared_statements(address: str) -> None:
+    """What was not prepared, since the pipeline ended before, must not be taken for prepared."""
+
+    async def run() -> None:
+        async with migrated(address, pool_connections_max=1) as store:
+            everything = tuple(row_of_each_table())
+            for number in range(3):
+                with pytest.raises(LaneConflict):
+                    await store.commit(Batch("b", NOW, lanes=(step(ANA, 7),), rows=everything))
+                await store.commit(Batch(f"b_{number}", NOW, lanes=(step(ANA, number),), rows=everything))
+            await store.commit(Batch("b", NOW, lanes=(step(BEN),)))
+            assert (await store.lane(ANA)).version == 3
+
+    asyncio.run(run())
