@@ -31,7 +31,7 @@ class PostgresConfig:
     Up to `pool_connections_max` connections are open; a call waits `pool_wait_seconds` for a free one.
     `prepared_statements`: keep statements prepared on each connection; poolers that share connections between
     transactions must know of them (pgbouncer since 1.21), others need `false`.
-    `lock_timeout_seconds` bounds the wait for another transaction, `statement_timeout_seconds` everything else.
+    `lock_timeout_seconds` bounds the wait for another transaction, `statement_timeout_seconds` a whole call.
     """
 
     url: Secret

@@ -37,7 +37,8 @@ async def open_pool(config: PostgresConfig) -> Pool:
         conninfo_to_dict(url)
     except psycopg.Error:  # quotes the address, so it must not get out
         raise ConfigurationError(
-            "the address of the Postgres database cannot be read", hint="postgresql://user:password@host/database"
+            "the address of the Postgres database cannot be read",
+            hint="postgresql://user:password@host/database",
         ) from None
     pool: Pool = AsyncConnectionPool(
         url,

@@ -1,4 +1,4 @@
-"""Running statements: a batch in one transaction and one round trip, a question in one snapshot, and reads."""
+"""Running statements: a batch in one transaction and round trip, a question in one snapshot, and reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SET_TIMEOUTS = "SELECT set_config('lock_timeout', $1, true), set_config('stateme
 Records: TypeAlias = list[Any]
 
 
-class GuardBroken(Exception):  # noqa: N818  # an answer, not a fault; it never leaves the store
+class GuardBroken(Exception):  # an answer, not a fault; it never leaves the store
     """A constraint ended a batch, and nothing of it was written."""
 
     def __init__(self, constraint: str, error: PurchaseError) -> None:
@@ -78,15 +78,18 @@ class Runner:
         """
         committing = False
         try:
-            async with asyncio.timeout(self._seconds), self._pool.connection() as connection:
-                async with connection.pipeline():
-                    cursor = connection.cursor()
-                    await cursor.execute("BEGIN")
-                    await cursor.execute(SET_TIMEOUTS, self._timeouts)
-                    for text, values in operations:
-                        await cursor.execute(text, values)
-                    committing = True
-                    await cursor.execute("COMMIT")
+            async with (
+                asyncio.timeout(self._seconds),
+                self._pool.connection() as connection,
+                connection.pipeline(),
+            ):
+                cursor = connection.cursor()
+                await cursor.execute("BEGIN")
+                await cursor.execute(SET_TIMEOUTS, self._timeouts)
+                for text, values in operations:
+                    await cursor.execute(text, values)
+                committing = True
+                await cursor.execute("COMMIT")
         except FAILURES as error:
             first = first_error(error)
             meant = trouble(first, outcome_unknown=committing, guarded=guarded)

@@ -78,7 +78,7 @@ class PostgresStore(Store):
         return bool(await self._run.rows(self._texts.batch, (batch_id,)))
 
     async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
-        """Take pending rows that are due and free, oldest first; rows that others are taking are passed by."""
+        """Take pending rows that are due and free, oldest first; what others are taking is passed by."""
         records = await self._run.written_rows(self._texts.claim, (now, lease_until, limit))
         # RETURNING comes in whatever order the rows were updated in.
         claimed = [decode.delivery(record) for record in records]

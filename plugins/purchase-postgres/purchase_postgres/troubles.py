@@ -54,7 +54,7 @@ def trouble(error: BaseException, *, outcome_unknown: bool = False, guarded: boo
     if isinstance(error, psycopg_pool.PoolTimeout | psycopg_pool.TooManyRequests):
         return StoreUnavailable(
             "no connection to Postgres was to be had in time",
-            hint="Is the server there? If it is, raise pool_connections_max; the log `psycopg.pool` says more.",
+            hint="Is the server there? Then raise pool_connections_max; the log `psycopg.pool` says more.",
         )
     if isinstance(error, psycopg_pool.PoolClosed):
         return StoreUnavailable("the store is closed")

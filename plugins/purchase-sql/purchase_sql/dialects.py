@@ -50,7 +50,7 @@ def _pair_list_sqlite(element: PairList, compiler: SQLCompiler, **options: objec
 
 @compiles(TextList, "postgresql")
 def _text_list_postgresql(element: TextList, compiler: SQLCompiler, **options: object) -> str:
-    return f"(SELECT json_array_elements_text({compiler.process(element.listed)}::json))"  # noqa: S608  # likewise
+    return f"(SELECT json_array_elements_text({compiler.process(element.listed)}::json))"
 
 
 @compiles(PairList, "postgresql")

@@ -89,7 +89,9 @@ _index("lanes_linked_to", lanes.c.linked_to, where=IS_LINKED)
 
 facts = _table(
     "facts",
-    sa.Column("position", WHOLE, sa.Identity(), primary_key=True),  # facts are never deleted, so it only grows
+    sa.Column(
+        "position", WHOLE, sa.Identity(), primary_key=True
+    ),  # facts are never deleted, so it only grows
     _column("key", TEXT),
     _column("object", TEXT),
     _column("kind", TEXT),
