@@ -314,7 +314,7 @@ def test_a_call_that_gets_no_connection_in_time_has_done_nothing(address: str) -
     asyncio.run(run())
 
 
-def test_f88_processes_that_migrate_at_once_take_turns_and_keep_no_lock(address: str) -> None:
+def test_f83_f88_processes_that_migrate_at_once_take_turns_and_keep_no_lock(address: str) -> None:
     async def run() -> None:
         stores = [await PostgresStore.open(PostgresConfig(Secret(address), prefix="app_")) for _ in range(4)]
         states = await asyncio.gather(*(store.migrate() for store in stores))
