@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
+
+import psycopg
 
 from purchase_core.errors import PurchaseError
 from purchase_postgres.config import PostgresConfig
-from purchase_postgres.connect import Pool
+from purchase_postgres.connect import Connection, Pool
 from purchase_postgres.troubles import FAILURES, first_error, trouble
 from purchase_sql.encode import Operation
 from purchase_sql.shapes import Value
@@ -61,7 +64,7 @@ class Runner:
         """The rows of several statements, all as of one moment, in one round trip."""
         try:
             async with asyncio.timeout(self._seconds), self._pool.connection() as connection:
-                async with connection.pipeline():
+                async with _pipeline(connection):
                     await connection.execute(BEGIN_SNAPSHOT)
                     asked = [
                         await connection.execute(text, values, binary=True) for text, values in operations
@@ -69,7 +72,7 @@ class Runner:
                     await connection.execute("COMMIT")
                 return [await one.fetchall() for one in asked]
         except FAILURES as error:
-            raise trouble(first_error(error)) from None
+            raise trouble(error) from None
 
     async def write(self, operations: Sequence[Operation], *, guarded: bool) -> None:
         """Run statements in one transaction, none of which looks at what another returned.
@@ -81,7 +84,7 @@ class Runner:
             async with (
                 asyncio.timeout(self._seconds),
                 self._pool.connection() as connection,
-                connection.pipeline(),
+                _pipeline(connection),
             ):
                 cursor = connection.cursor()
                 await cursor.execute("BEGIN")
@@ -91,9 +94,24 @@ class Runner:
                 committing = True
                 await cursor.execute("COMMIT")
         except FAILURES as error:
-            first = first_error(error)
-            meant = trouble(first, outcome_unknown=committing, guarded=guarded)
-            constraint = getattr(getattr(first, "diag", None), "constraint_name", None)
+            meant = trouble(error, outcome_unknown=committing, guarded=guarded)
+            constraint = getattr(getattr(error, "diag", None), "constraint_name", None)
             if constraint:
                 raise GuardBroken(constraint, meant) from None
             raise meant from None
+
+
+@asynccontextmanager
+async def _pipeline(connection: Connection) -> AsyncIterator[None]:
+    """Pipeline mode that raises what happened first, and logs nothing of what followed from it."""
+    first: Exception | None = None
+    try:
+        async with connection.pipeline():
+            try:
+                yield
+            except (psycopg.Error, UnicodeEncodeError) as error:
+                first = error  # if it left the pipeline, psycopg would warn of every statement after it
+    except psycopg.Error as error:
+        raise (first or first_error(error)) from None
+    if first is not None:
+        raise first

@@ -61,7 +61,10 @@ class PostgresStore(Store):
 
     async def commit(self, batch: Batch) -> None:
         """Write the batch, in one transaction and one round trip."""
-        written = _encoded(operations, self._texts, self._clusters, batch)
+        try:
+            written = operations(self._texts, self._clusters, batch)
+        except UnicodeEncodeError as error:
+            raise trouble(error) from None
         try:
             await self._run.write(written, guarded=bool(batch.lanes))
         except GuardBroken as broken:
@@ -89,16 +92,16 @@ class PostgresStore(Store):
     async def look(self, question: Question) -> View:
         """Everything the question names, from one snapshot and in one round trip."""
         names = self._texts
-        objects = _encoded(text_list, question.objects)
+        objects = _listed(question.objects)
         asked: list[Operation] = [
-            (names.look_lanes, (_encoded(text_list, (*question.lanes, *question.whole_lanes)), objects)),
+            (names.look_lanes, (_listed((*question.lanes, *question.whole_lanes)), objects)),
             (names.look_references, (objects,)),
             (names.look_clusters, (objects,)),
         ]
         if question.whole_lanes:
-            asked.append((names.look_whole_lanes, (_encoded(text_list, question.whole_lanes),)))
+            asked.append((names.look_whole_lanes, (_listed(question.whole_lanes),)))
         if question.prices:
-            asked.append((names.look_prices, (_encoded(pair_list, question.prices),)))
+            asked.append((names.look_prices, (_paired(question.prices),)))
         lanes, references, *others = await self._run.snapshot(asked)
         prices = others.pop() if question.prices else []
         return View(
@@ -115,7 +118,7 @@ class PostgresStore(Store):
 
     async def offers(self, hashes: Sequence[str]) -> Mapping[str, OfferVersion]:
         """Offer versions that were sold, by hash."""
-        found = await self._run.rows(self._texts.offers, (_encoded(text_list, hashes),))
+        found = await self._run.rows(self._texts.offers, (_listed(hashes),))
         return {key: decode_offer(body) for key, body in found}
 
     async def price_for(self, connection: str, version: str, currency: str) -> PriceReference | None:
@@ -222,8 +225,18 @@ class PostgresStore(Store):
         return decoded(found[0]) if found else None
 
 
-def _encoded(encode: Callable[..., T], *values: object) -> T:
+def _listed(values: Sequence[str]) -> str:
+    """Many texts as one parameter. Raises InvalidText."""
+    # Whether the server would come upon a NUL within JSON depends on its plan, so it is looked for here.
+    if any("\x00" in value for value in values):
+        raise InvalidText("a text holds NUL, which Postgres cannot store")
     try:
-        return encode(*values)
-    except UnicodeEncodeError:
-        raise InvalidText("a text holds a lone surrogate") from None
+        return text_list(values)
+    except UnicodeEncodeError as error:
+        raise trouble(error) from None
+
+
+def _paired(values: Sequence[tuple[str, str]]) -> str:
+    """Many pairs of texts as one parameter. Raises InvalidText."""
+    _listed([value for pair in values for value in pair])
+    return pair_list(values)

@@ -36,9 +36,9 @@ BUSY = {
 }
 
 
-def first_error(error: BaseException) -> BaseException:
+def first_error(error: Exception) -> Exception:
     """What happened first: psycopg may raise what followed from it instead, within a pipeline."""
-    while isinstance(error, psycopg.errors.PipelineAborted) and error.__context__ is not None:
+    while isinstance(error, psycopg.errors.PipelineAborted) and isinstance(error.__context__, Exception):
         error = error.__context__
     return error
 

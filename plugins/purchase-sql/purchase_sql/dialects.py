@@ -66,7 +66,7 @@ class OneOf(ColumnElement[bool]):
     type = sa.Boolean()
     _is_implicitly_boolean = True  # where a database has no truth values, "= 1" would be appended
 
-    def __init__(self, column: ColumnElement[Any], choices: sa.Select[Any] | TextList) -> None:
+    def __init__(self, column: ColumnElement[Any], choices: sa.SelectBase | TextList) -> None:
         self.column = column
         self.choices = choices if isinstance(choices, TextList) else choices.scalar_subquery()
 
@@ -140,5 +140,5 @@ TARGETS = (
     # ?1 and not :1 : a number may be used twice, and Python binds a sequence to it without complaint.
     Target("sqlite", SQLiteDialect(paramstyle="named"), "?{number}"),
     # $1 is what the server itself reads: nobody need rewrite a text before it is sent.
-    Target("postgresql", _Postgres(paramstyle="named"), "${number}"),
+    Target("postgresql", _Postgres(paramstyle="named"), "${number}"),  # type: ignore[no-untyped-call]
 )
