@@ -19,7 +19,7 @@ import attrs
 
 from purchase_core.errors import InvalidArgument, InvalidText, StoreUnavailable
 from purchase_sql.shapes import Value
-from purchase_sqlite.binding import bound, written_out
+from purchase_sqlite.binding import written_out
 from purchase_sqlite.troubles import PRIMARY, trouble
 
 T = TypeVar("T")
@@ -67,14 +67,12 @@ def executing(connection: sqlite3.Connection, recorder: Recorder | None) -> Exec
 
     def execute(text: str, values: Sequence[Value]) -> sqlite3.Cursor:
         plain, order = written_out(text)
-        return run(plain, values if order is None else order(values))
-
-    def recorded(text: str, values: Sequence[Value]) -> sqlite3.Cursor:
+        ordered = values if order is None else order(values)
         if recorder is not None:
-            recorder(*bound(text, values))
-        return execute(text, values)
+            recorder(plain, ordered)
+        return run(plain, ordered)
 
-    return execute if recorder is None else recorded
+    return execute
 
 
 class Writer:
