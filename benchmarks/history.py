@@ -25,7 +25,7 @@ IDENTIFIER = re.compile(r"(?<!price)_([0-9a-f]{26})[0-9a-f]{6}\b")
 async def run(*, short: bool) -> None:
     """Print the curve: rates and ratios at 10^3 events and more, up to 10^6 in full."""
     sizes = (1_000, 10_000) if short else (1_000, 10_000, 100_000, 1_000_000)
-    print("| events in the file | file | in a row | raw | ratio | 50 at once | raw | ratio |")
+    print("| events in the file | file | one after the other | raw | ratio | 50 at once | raw | ratio |")
     print("|---|---|---|---|---|---|---|---|")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "purchase.db"
