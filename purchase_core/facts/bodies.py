@@ -14,7 +14,11 @@ from purchase_core.instants import Instant
 from purchase_core.values import Value
 
 
-class Item(Value, frozen=True):
+class Seen(Value, frozen=True, omit_defaults=True):
+    """The base of bodies. Defaults are not stored, so a field that is added later changes no known digest."""
+
+
+class Item(Seen, frozen=True):
     """One item of a subscription. `version` is the offer version that `price` was made for ("" = unknown)."""
 
     price: str
@@ -24,7 +28,7 @@ class Item(Value, frozen=True):
     version: str = ""
 
 
-class InvoiceLine(Value, frozen=True):
+class InvoiceLine(Seen, frozen=True):
     """One line of an invoice. `amount` is what the line adds to the total, after discounts, before tax."""
 
     price: str
@@ -39,7 +43,7 @@ class InvoiceLine(Value, frozen=True):
     version: str = ""
 
 
-class IntentPlaced(Value, frozen=True):
+class IntentPlaced(Seen, frozen=True):
     """A customer set out to buy `quantity` of an offer at this price. Ours; never changes."""
 
     id: str
@@ -54,7 +58,7 @@ class IntentPlaced(Value, frozen=True):
     discounts: bool = False  # whether the checkout was allowed to take promotion codes
 
 
-class AttemptMade(Value, frozen=True):
+class AttemptMade(Seen, frozen=True):
     """One try to have an intent paid on one connection. `status`: current | withdrawn | refused.
 
     `price`, `customer` and `session` are the provider's ids that the checkout was opened with.
@@ -69,7 +73,7 @@ class AttemptMade(Value, frozen=True):
     session: str
 
 
-class SessionSeen(Value, frozen=True):
+class SessionSeen(Seen, frozen=True):
     """A checkout session. `status`: open | complete | expired. `payment`: unpaid | paid | none_due."""
 
     id: str
@@ -81,11 +85,13 @@ class SessionSeen(Value, frozen=True):
     invoice: str = ""
 
 
-class SubscriptionSeen(Value, frozen=True):
+class SubscriptionSeen(Seen, frozen=True):
     """A subscription.
 
     `status`: incomplete | incomplete_expired | trialing | active | past_due | unpaid | paused | canceled.
-    `cancel_at` is a cancellation that is scheduled; `ended_at` is one that happened.
+    `cancel_at` is a cancellation that is scheduled; `ended_at` is one that happened. `resumes_at`: when a
+    pause ends by itself. `collecting`: whether its invoices are charged. `next_items` replace `items` at
+    `next_items_at`, if a change is scheduled.
     """
 
     id: str
@@ -99,12 +105,18 @@ class SubscriptionSeen(Value, frozen=True):
     cancel_at: Instant | None = None
     ended_at: Instant | None = None
     intent: str = ""
+    resumes_at: Instant | None = None
+    collecting: bool = True
+    next_items: tuple[Item, ...] = ()
+    next_items_at: Instant | None = None
 
 
-class InvoiceSeen(Value, frozen=True):
+class InvoiceSeen(Seen, frozen=True):
     """A bill and what was paid of it. `status`: draft | open | paid | void | uncollectible.
 
     `reason`: first (the checkout's own) | renewal | change | manual. Only a first invoice answers an intent.
+    `due_at`: when its money was first asked for. `action`: what the customer must do for it to be paid:
+    pay | authenticate | update_card; "" for nothing.
     """
 
     id: str
@@ -118,10 +130,15 @@ class InvoiceSeen(Value, frozen=True):
     paid_at: Instant | None = None
     subscription: str = ""
     intent: str = ""
+    due_at: Instant | None = None
+    action: str = ""
 
 
-class RefundSeen(Value, frozen=True):
-    """Money that went back for an invoice. `status`: pending | succeeded | failed | canceled."""
+class RefundSeen(Seen, frozen=True):
+    """Money that goes back for an invoice. `status`: pending | succeeded | rejected | failed | canceled.
+
+    `rejected`: the provider refused it. `failed`: it did not arrive, or was reversed, and is ours again.
+    """
 
     id: str
     invoice: str
@@ -130,8 +147,11 @@ class RefundSeen(Value, frozen=True):
     status: str
 
 
-class DisputeSeen(Value, frozen=True):
-    """Money that a bank holds back for an invoice. `status`: open | won | lost."""
+class DisputeSeen(Seen, frozen=True):
+    """Money that a bank holds back for an invoice. `status`: inquiry | open | won | lost.
+
+    `inquiry`: a bank asks, and holds nothing back yet. `won` and `lost` can be opened again by an appeal.
+    """
 
     id: str
     invoice: str
@@ -164,6 +184,6 @@ STATE_RANK: dict[str, tuple[str, ...]] = {
         "incomplete", "trialing", "active", "past_due", "paused", "unpaid", "incomplete_expired", "canceled",
     ),
     "invoice": ("draft", "open", "uncollectible", "paid", "void"),
-    "refund": ("pending", "succeeded", "canceled", "failed"),
-    "dispute": ("open", "won", "lost"),
+    "refund": ("pending", "succeeded", "canceled", "rejected", "failed"),
+    "dispute": ("inquiry", "open", "won", "lost"),
 }  # fmt: skip

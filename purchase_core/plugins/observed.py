@@ -20,10 +20,17 @@ OPERATIONS = (
     "cancel_subscription",
     "uncancel_subscription",
     "change_subscription",
+    "preview_change",
+    "pause_subscription",
+    "resume_subscription",
     "refund",
+    "find_refund",
+    "invoice_links",
     "create_portal",
     "events",
     "objects",
+    "endpoints",
+    "create_endpoint",
 )
 
 

@@ -84,7 +84,7 @@ class Checkout:
     connection: str
     session: str
     url: str
-    expires_at: Instant
+    expires_at: Instant | None
 
 
 class Checkouts:

@@ -11,7 +11,14 @@ from purchase_core.errors import CapabilityMissing, OutcomeUnknown
 from purchase_core.instants import SECOND, Instant
 from purchase_core.plugins.hookspecs import ProviderCall
 from purchase_core.plugins.observed import OPERATIONS, observe
-from purchase_core.ports.provider import Connection, CustomerRequest, Fetched, Provider
+from purchase_core.ports.provider import (
+    Connection,
+    CustomerRequest,
+    Fetched,
+    OurReference,
+    Provider,
+    RefundRequest,
+)
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.scripted import ScriptedProvider
@@ -68,7 +75,7 @@ def test_an_error_is_told_by_its_code_or_type_and_raised_as_it_is(error: BaseExc
 def test_an_operation_that_is_not_declared_is_told_of_too() -> None:
     provider, told = observed()
     with pytest.raises(CapabilityMissing):
-        asyncio.run(provider.refund("in_1", amount=None, key="key"))
+        asyncio.run(provider.refund(RefundRequest("in_1", None, OurReference()), key="key"))
     assert told == [ProviderCall("one", "scripted", "refund", "capability_missing", 0)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,18 @@ from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
 from purchase_core.currencies import DECIMALS
 from purchase_core.errors import CapabilityMissing
-from purchase_core.ports.provider import Capability, Provider
+from purchase_core.instants import Instant
+from purchase_core.ports.provider import (
+    Capability,
+    ChangeRequest,
+    OurReference,
+    PauseRequest,
+    PortalFlow,
+    PortalRequest,
+    Proration,
+    Provider,
+    RefundRequest,
+)
 
 
 def operations(provider: Provider) -> Mapping[Capability, Callable[[], Awaitable[object]]]:
@@ -20,17 +32,41 @@ def operations(provider: Provider) -> Mapping[Capability, Callable[[], Awaitable
     def cancel(*, at_period_end: bool) -> Awaitable[object]:
         return provider.cancel_subscription("sub_1", at_period_end=at_period_end, key="k")
 
+    def refund(amount: int | None) -> Awaitable[object]:
+        return provider.refund(RefundRequest("in_1", amount, OurReference(command="c_1")), key="k")
+
+    def pause(**options: Any) -> Awaitable[object]:
+        return provider.pause_subscription(PauseRequest("sub_1", **options), key="k")
+
+    def portal(flow: PortalFlow = PortalFlow.OVERVIEW, return_url: str = "") -> Awaitable[object]:
+        return provider.create_portal(PortalRequest("cus_1", flow, "sub_1", return_url))
+
+    def change(**options: Any) -> Awaitable[object]:
+        return provider.change_subscription(ChangeRequest("sub_1", "price_1", 1, **options), key="k")
+
     return {
         Capability.EXPIRE_CHECKOUT: lambda: provider.expire_checkout("cs_1", key="k"),
         Capability.CANCEL_NOW: lambda: cancel(at_period_end=False),
         Capability.CANCEL_AT_PERIOD_END: lambda: cancel(at_period_end=True),
         Capability.UNCANCEL: lambda: provider.uncancel_subscription("sub_1", key="k"),
-        Capability.CHANGE_SUBSCRIPTION: lambda: provider.change_subscription(
-            "sub_1", price="price_1", quantity=1, key="k"
-        ),
-        Capability.REFUND: lambda: provider.refund("in_1", amount=None, key="k"),
-        Capability.PARTIAL_REFUND: lambda: provider.refund("in_1", amount=1, key="k"),
-        Capability.PORTAL: lambda: provider.create_portal("cus_1", return_url="http://127.0.0.1/"),
+        Capability.CHANGE_SUBSCRIPTION: change,
+        Capability.CHANGE_AT_PERIOD_END: lambda: change(at_period_end=True),
+        Capability.CHANGE_ON_NEXT_INVOICE: lambda: change(proration=Proration.NEXT_INVOICE),
+        Capability.CHANGE_WITHOUT_PRORATION: lambda: change(proration=Proration.NONE),
+        Capability.PREVIEW_CHANGE: lambda: provider.preview_change(ChangeRequest("sub_1", "price_1", 1)),
+        Capability.PAUSE: pause,
+        Capability.PAUSE_AT_PERIOD_END: lambda: pause(at_period_end=True),
+        Capability.PAUSE_UNTIL: lambda: pause(resumes_at=Instant(1)),
+        Capability.PAUSE_COLLECTION: lambda: pause(collection_only=True),
+        Capability.REFUND: lambda: refund(None),
+        Capability.PARTIAL_REFUND: lambda: refund(1),
+        Capability.INVOICE_LINKS: lambda: provider.invoice_links("in_1"),
+        Capability.PORTAL: portal,
+        Capability.PORTAL_PAYMENT_METHOD: lambda: portal(PortalFlow.PAYMENT_METHOD),
+        Capability.PORTAL_CANCEL: lambda: portal(PortalFlow.CANCEL),
+        Capability.PORTAL_CHANGE: lambda: portal(PortalFlow.CHANGE),
+        Capability.PORTAL_RETURN: lambda: portal(return_url="http://127.0.0.1/"),
+        Capability.WEBHOOK_ENDPOINTS: provider.endpoints,
         Capability.LIST_EVENTS: lambda: provider.events(cursor=""),
         Capability.LIST_OBJECTS: lambda: provider.objects("subscription", cursor=""),
     }

@@ -9,7 +9,7 @@ from purchase_contract_tests.provider.checkout import assert_safe
 from purchase_contract_tests.provider.sale import Wish, a_wish, meanings, only, registers, sell, states
 from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.fact import Fact
-from purchase_core.ports.provider import Capability
+from purchase_core.ports.provider import Capability, PortalRequest
 
 PAGES_MAX = 200
 SALES = 7
@@ -74,6 +74,4 @@ class Listing(ProviderPromises):
     @promise
     async def a_portal_is_a_page_of_the_customer(self, bench: ProviderBench) -> None:
         sale, _ = await sell(bench)
-        assert_safe(
-            await bench.provider.create_portal(sale.request.customer, return_url="http://127.0.0.1/account")
-        )
+        assert_safe(await bench.provider.create_portal(PortalRequest(sale.request.customer)))

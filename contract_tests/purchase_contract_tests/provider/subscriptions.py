@@ -12,7 +12,7 @@ from purchase_contract_tests.provider.bench import ProviderBench
 from purchase_contract_tests.provider.sale import Wish, only, registers, sell, states, told
 from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.fact import Fact
-from purchase_core.ports.provider import Capability
+from purchase_core.ports.provider import Capability, ChangeRequest
 
 PERIOD_SECONDS = 32 * 86_400  # longer than any month
 
@@ -101,7 +101,8 @@ class Subscriptions(ProviderPromises):
         dearer = attrs.evolve(Wish(), amount=2_400)
         price = await bench.provider.ensure_price(dearer.price_request(), key="price:dearer")
         await bench.advance(60)
-        answer = await bench.provider.change_subscription(bought.id, price=price, quantity=1, key="change:1")
+        request = ChangeRequest(bought.id, price, quantity=1)
+        answer = await bench.provider.change_subscription(request, key="change:1")
         (item,) = settled([*answer, *await told(bench)]).items
         assert (item.price, item.quantity, item.unit_amount) == (price, 1, 2_400)
 

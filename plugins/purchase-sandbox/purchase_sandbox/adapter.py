@@ -14,6 +14,7 @@ from purchase_core.facts.fact import Fact, object_key
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import (
     EVENT_PAGE_MAX,
+    ChangeRequest,
     CheckoutRequest,
     Connection,
     CustomerRequest,
@@ -27,6 +28,9 @@ from purchase_core.ports.provider import (
     PriceRequest,
     Provider,
     ProviderCheckout,
+    RefundRequest,
+    needed_for_change,
+    needed_for_checkout,
 )
 from purchase_core.secret import Secret, checked_webhook_secret
 from purchase_core.strict_json import decode
@@ -140,6 +144,7 @@ class SandboxProvider(Provider):
         return (await self._client.write("/v1/prices", fields, documents.Price, key=key)).id
 
     async def create_checkout(self, request: CheckoutRequest, *, key: str) -> ProviderCheckout:
+        self.need(*needed_for_checkout(request))
         fields: Fields = {
             "mode": request.mode,
             "price": request.price,
@@ -183,20 +188,28 @@ class SandboxProvider(Provider):
             "subscription", await self._client.write(path, {}, documents.Subscription, key=key)
         )
 
-    async def change_subscription(
-        self, subscription: str, *, price: str, quantity: int, key: str
-    ) -> tuple[Fact, ...]:
-        path = f"/v1/subscriptions/{_safe(subscription)}"
-        fields: Fields = {"price": price, "quantity": quantity}
+    async def change_subscription(self, request: ChangeRequest, *, key: str) -> tuple[Fact, ...]:
+        self.need(*needed_for_change(request))
+        path = f"/v1/subscriptions/{_safe(request.subscription)}"
+        fields: Fields = {"price": request.price, "quantity": request.quantity}
         return self._witness(
             "subscription", await self._client.write(path, fields, documents.Subscription, key=key)
         )
 
-    async def refund(self, invoice: str, *, amount: int | None, key: str) -> tuple[Fact, ...]:
-        fields: Fields = {"invoice": invoice, "amount": amount}
+    async def refund(self, request: RefundRequest, *, key: str) -> tuple[Fact, ...]:
+        fields: Fields = {
+            "invoice": request.invoice,
+            "amount": request.amount,
+            "metadata": request.reference.metadata(self.connection),
+        }
         return self._witness(
             "refund", await self._client.write("/v1/refunds", fields, documents.Refund, key=key)
         )
+
+    async def find_refund(self, invoice: str, command: str) -> tuple[Fact, ...]:
+        query = _query(OurReference(command=command).metadata(self.connection), limit=1)
+        found = await self._client.find("/v1/refunds", [*query, ("invoice", invoice)], documents.Refund)
+        return self._witness("refund", found[0]) if found else ()
 
     async def events(self, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> EventPage:
         page, _ = await self._client.page("/v1/events", _window(cursor, limit))

@@ -27,6 +27,7 @@ from purchase_core.ports.provider import (
     CustomerRequest,
     OurReference,
     PriceRequest,
+    RefundRequest,
 )
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
@@ -72,7 +73,7 @@ class Scripted:
         self.pauses.append(seconds)
 
     def write(self, key: str = "k") -> object:
-        return run(self.provider.refund("in_1", amount=5, key=key))
+        return run(self.provider.refund(RefundRequest("in_1", 5, OurReference()), key=key))
 
     def read(self) -> object:
         return run(self.provider.fetch("refund", "re_1"))
@@ -309,7 +310,7 @@ def calls_with(provider: SandboxProvider, url: str) -> list[Coroutine[Any, Any, 
     """A call of each kind, with the address wherever a text is taken."""
     return [
         provider.fetch("refund", "re_1"),
-        provider.refund("in_1", amount=None, key="k"),
+        provider.refund(RefundRequest("in_1", None, OurReference()), key="k"),
         provider.events(cursor=url),
         provider.objects("refund", cursor=url),
         provider.find_checkout(url),

@@ -19,14 +19,17 @@ from purchase_core.instants import Instant
 from purchase_core.ports.provider import (
     Capabilities,
     Capability,
+    ChangeRequest,
     CheckoutRequest,
     CustomerRequest,
     EventPage,
     Fetched,
     ObjectPage,
     OurReference,
+    PortalRequest,
     PriceRequest,
     ProviderCheckout,
+    RefundRequest,
 )
 
 
@@ -43,7 +46,7 @@ class RaisesNotImplemented(TinyProvider):
 
     capabilities = Capabilities(TinyProvider.capabilities.declared - {Capability.PORTAL}, 86_400)
 
-    async def create_portal(self, customer: str, *, return_url: str) -> str:
+    async def create_portal(self, request: PortalRequest) -> str:
         raise NotImplementedError
 
 
@@ -178,11 +181,10 @@ class TakesNothingBack(TinyProvider):
 class ChangesTheQuantityOnly(TinyProvider):
     """The new price is not sent."""
 
-    async def change_subscription(
-        self, subscription: str, *, price: str, quantity: int, key: str
-    ) -> tuple[Fact, ...]:
-        known = self.call("get", {"object": "subscription", "id": subscription})["items"][0]["price"]
-        return await super().change_subscription(subscription, price=known, quantity=quantity, key=key)
+    async def change_subscription(self, request: ChangeRequest, *, key: str) -> tuple[Fact, ...]:
+        known = self.call("get", {"object": "subscription", "id": request.subscription})
+        same = attrs.evolve(request, price=known["items"][0]["price"])
+        return await super().change_subscription(same, key=key)
 
 
 class AnswersOtherwiseThanItsEvents(TinyProvider):
@@ -196,18 +198,26 @@ class AnswersOtherwiseThanItsEvents(TinyProvider):
 class RefundsWhatIsLeft(TinyProvider):
     """More than was paid is taken for all that was paid."""
 
-    async def refund(self, invoice: str, *, amount: int | None, key: str) -> tuple[Fact, ...]:
+    async def refund(self, request: RefundRequest, *, key: str) -> tuple[Fact, ...]:
         try:
-            return await super().refund(invoice, amount=amount, key=key)
+            return await super().refund(request, key=key)
         except ProviderRefused:
-            return await super().refund(invoice, amount=None, key=f"{key}:rest")
+            return await super().refund(attrs.evolve(request, amount=None), key=f"{key}:rest")
 
 
 class RefundsAHalf(TinyProvider):
     """Without an amount, a refund is of something."""
 
-    async def refund(self, invoice: str, *, amount: int | None, key: str) -> tuple[Fact, ...]:
-        return await super().refund(invoice, amount=amount or 600, key=key)
+    async def refund(self, request: RefundRequest, *, key: str) -> tuple[Fact, ...]:
+        return await super().refund(attrs.evolve(request, amount=request.amount or 600), key=key)
+
+
+class FindsAnyRefund(TinyProvider):
+    """The refund of an invoice is whichever is found first."""
+
+    async def find_refund(self, invoice: str, command: str) -> tuple[Fact, ...]:
+        found = self.find("refund", OurReference().metadata(self.connection))
+        return self.facts("refund", found) if found else ()
 
 
 # --- errors --------------------------------------------------------------------------------------
@@ -312,5 +322,5 @@ class ListsOnePage(TinyProvider):
 class SendsCustomersAnywhere(TinyProvider):
     """The portal is wherever the application said to return to."""
 
-    async def create_portal(self, customer: str, *, return_url: str) -> str:
+    async def create_portal(self, request: PortalRequest) -> str:
         return "javascript:alert(1)"

@@ -113,7 +113,8 @@ class TinyAccount:
         if not 0 < amount <= left:
             raise Refusal(400, "more_than_paid")
         fields = {"amount": amount, "currency": invoice["currency"], "status": "succeeded"}
-        refund = self._make("refund", "re", invoice=invoice["id"], metadata=invoice["metadata"], **fields)
+        metadata = invoice["metadata"] | request["metadata"]
+        refund = self._make("refund", "re", invoice=invoice["id"], metadata=metadata, **fields)
         return self._tell("refund.made", refund)
 
     def _make_portal(self, request: Document) -> Document:

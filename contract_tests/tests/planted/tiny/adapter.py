@@ -26,6 +26,7 @@ from purchase_core.ports.provider import (
     SIGNATURE_WINDOW_SECONDS,
     Capabilities,
     Capability,
+    ChangeRequest,
     CheckoutRequest,
     Connection,
     CustomerClaim,
@@ -37,9 +38,13 @@ from purchase_core.ports.provider import (
     Normalised,
     ObjectPage,
     OurReference,
+    PortalRequest,
     PriceRequest,
     Provider,
     ProviderCheckout,
+    RefundRequest,
+    needed_for_change,
+    needed_for_portal,
 )
 from purchase_core.secret import Secret
 from purchase_core.strict_json import decode
@@ -57,11 +62,31 @@ SIGNATURES_MAX = 10
 FINAL = {("session", "expired"), ("subscription", "canceled")}
 
 
+DECLARED = frozenset(
+    {
+        Capability.SUBSCRIPTION_CHECKOUT,
+        Capability.ONE_TIME_CHECKOUT,
+        Capability.QUANTITY,
+        Capability.TRIAL,
+        Capability.EXPIRE_CHECKOUT,
+        Capability.CANCEL_NOW,
+        Capability.CANCEL_AT_PERIOD_END,
+        Capability.UNCANCEL,
+        Capability.CHANGE_SUBSCRIPTION,
+        Capability.REFUND,
+        Capability.PARTIAL_REFUND,
+        Capability.PORTAL,
+        Capability.LIST_EVENTS,
+        Capability.LIST_OBJECTS,
+    }
+)
+
+
 class TinyProvider(Provider):
     """An adapter for a tiny account."""
 
     plugin = "tiny"
-    capabilities = Capabilities(frozenset(Capability) - {Capability.PAUSE}, key_lifetime_seconds=86_400)
+    capabilities = Capabilities(DECLARED, key_lifetime_seconds=86_400)
     signature_headers = (HEADER,)
 
     def __init__(
@@ -213,17 +238,23 @@ class TinyProvider(Provider):
     async def uncancel_subscription(self, subscription: str, *, key: str) -> tuple[Fact, ...]:
         return self.facts("subscription", self.call("uncancel_subscription", {"id": subscription}, key))
 
-    async def change_subscription(
-        self, subscription: str, *, price: str, quantity: int, key: str
-    ) -> tuple[Fact, ...]:
-        request = {"id": subscription, "price": price, "quantity": quantity}
-        return self.facts("subscription", self.call("change_subscription", request, key))
+    async def change_subscription(self, request: ChangeRequest, *, key: str) -> tuple[Fact, ...]:
+        self.need(*needed_for_change(request))
+        fields = {"id": request.subscription, "price": request.price, "quantity": request.quantity}
+        return self.facts("subscription", self.call("change_subscription", fields, key))
 
-    async def refund(self, invoice: str, *, amount: int | None, key: str) -> tuple[Fact, ...]:
-        return self.facts("refund", self.call("make_refund", {"invoice": invoice, "amount": amount}, key))
+    async def refund(self, request: RefundRequest, *, key: str) -> tuple[Fact, ...]:
+        metadata = request.reference.metadata(self.connection)
+        fields = {"invoice": request.invoice, "amount": request.amount, "metadata": metadata}
+        return self.facts("refund", self.call("make_refund", fields, key))
 
-    async def create_portal(self, customer: str, *, return_url: str) -> str:
-        return str(self.call("make_portal", {"customer": customer})["url"])
+    async def find_refund(self, invoice: str, command: str) -> tuple[Fact, ...]:
+        found = self.find("refund", OurReference(command=command).metadata(self.connection))
+        return self.facts("refund", found) if found else ()
+
+    async def create_portal(self, request: PortalRequest) -> str:
+        self.need(*needed_for_portal(request))
+        return str(self.call("make_portal", {"customer": request.customer})["url"])
 
     async def events(self, *, cursor: str, limit: int = 100) -> EventPage:
         page = self.call("list", {"object": "event", "cursor": cursor, "limit": limit})

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .book import Book
 from .objects import Invoice, Refund
 from .refusal import Refusal
 
 
-def refund(book: Book, invoice_id: str, amount: int | None) -> Refund:
+def refund(
+    book: Book, invoice_id: str, amount: int | None, metadata: Mapping[str, str] | None = None
+) -> Refund:
     """Pay back an amount; all that is left, if none is given. Raises Refusal beyond what was paid."""
     invoice = book.get(Invoice, invoice_id)
-    left = invoice.amount_paid - refunded(book, invoice_id)
+    left = invoice.amount_paid - refunded(book, invoice.id)
     wanted = left if amount is None else amount
     if not 0 < wanted <= left:
         raise Refusal(400, "refund_exceeds_payment", f"at most {left} of the invoice can be refunded")
@@ -19,7 +23,7 @@ def refund(book: Book, invoice_id: str, amount: int | None) -> Refund:
         invoice=invoice.id,
         amount=wanted,
         currency=invoice.currency,
-        metadata=invoice.metadata,
+        metadata=dict(invoice.metadata) | dict(metadata or {}),
     )
     return book.tell("refund.created", made)
 

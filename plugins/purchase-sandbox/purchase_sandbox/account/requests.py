@@ -92,6 +92,7 @@ class MakeRefund(Request, frozen=True):
 
     invoice: Identity
     amount: Annotated[int, Meta(ge=1, le=UNIT_AMOUNT_MAX * QUANTITY_MAX)] | None = None
+    metadata: Metadata = {}
 
 
 class Nothing(Request, frozen=True):

@@ -105,7 +105,7 @@ def _uncancel_subscription(account: Account, identifier: str, body: bytes) -> Th
 
 def _make_refund(account: Account, identifier: str, body: bytes) -> Thing:
     request = requests.read(body, requests.MakeRefund)
-    return refunds.refund(account.book, request.invoice, request.amount)
+    return refunds.refund(account.book, request.invoice, request.amount, request.metadata)
 
 
 def _commander(sandbox: Sandbox, command: Command) -> Endpoint:
