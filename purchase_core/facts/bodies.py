@@ -73,6 +73,21 @@ class AttemptMade(Seen, frozen=True):
     session: str
 
 
+class RefundAsked(Seen, frozen=True):
+    """We decided to pay back an amount of an invoice, and asked the provider. Ours.
+
+    `id` is our command's, `connection` and `invoice` say whose bill it is. `status`: asked | refused. Once a
+    refund that carries our command is seen, what was seen counts.
+    """
+
+    id: str
+    connection: str
+    invoice: str
+    amount: int
+    currency: str
+    status: str
+
+
 class SessionSeen(Seen, frozen=True):
     """A checkout session. `status`: open | complete | expired. `payment`: unpaid | paid | none_due."""
 
@@ -138,6 +153,7 @@ class RefundSeen(Seen, frozen=True):
     """Money that goes back for an invoice. `status`: pending | succeeded | rejected | failed | canceled.
 
     `rejected`: the provider refused it. `failed`: it did not arrive, or was reversed, and is ours again.
+    `command` is ours, if it was we who asked for it.
     """
 
     id: str
@@ -145,6 +161,7 @@ class RefundSeen(Seen, frozen=True):
     amount: int
     currency: str
     status: str
+    command: str = ""
 
 
 class DisputeSeen(Seen, frozen=True):
@@ -161,12 +178,20 @@ class DisputeSeen(Seen, frozen=True):
 
 
 Body: TypeAlias = (
-    IntentPlaced | AttemptMade | SessionSeen | SubscriptionSeen | InvoiceSeen | RefundSeen | DisputeSeen
+    IntentPlaced
+    | AttemptMade
+    | RefundAsked
+    | SessionSeen
+    | SubscriptionSeen
+    | InvoiceSeen
+    | RefundSeen
+    | DisputeSeen
 )
 
 KINDS: dict[str, type[Body]] = {
     "intent": IntentPlaced,
     "attempt": AttemptMade,
+    "refund_request": RefundAsked,
     "session": SessionSeen,
     "subscription": SubscriptionSeen,
     "invoice": InvoiceSeen,
@@ -179,6 +204,7 @@ KIND_OF: dict[type[Body], str] = {body: kind for kind, body in KINDS.items()}
 STATE_RANK: dict[str, tuple[str, ...]] = {
     "intent": (),
     "attempt": ("current", "refused", "withdrawn"),
+    "refund_request": ("asked", "refused"),
     "session": ("open", "complete", "expired"),
     "subscription": (
         "incomplete", "trialing", "active", "past_due", "paused", "unpaid", "incomplete_expired", "canceled",

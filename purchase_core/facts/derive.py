@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -13,6 +13,8 @@ from purchase_core.facts.bodies import (
     DisputeSeen,
     IntentPlaced,
     InvoiceSeen,
+    Item,
+    RefundAsked,
     RefundSeen,
     SubscriptionSeen,
 )
@@ -42,6 +44,7 @@ def derive(cluster: Cluster, offers: Mapping[str, OfferVersion]) -> dict[tuple[t
         row_of = _ROW_OF.get(type(body))
         if row_of is not None:
             rows.append(row_of(reading, one, body))
+    rows += [_refund_request(reading, one, asked) for one, asked in reading.unanswered_refunds()]
     rows += _purchases(reading)
     rows += lot_rows(reading, offers)
     rows += case_rows(reading)
@@ -93,7 +96,6 @@ def _intent(reading: Reading, one: Register, placed: IntentPlaced) -> IntentRow:
 def _subscription(reading: Reading, one: Register, seen: SubscriptionSeen) -> SubscriptionRow:
     base = seen.items[0] if seen.items else None
     bound, _ = reading.subscription_verdicts[one.object]
-    items = [[item.version, item.quantity, item.price, item.unit_amount] for item in seen.items]
     return SubscriptionRow(
         key=one.object,
         lane=reading.cluster.lane,
@@ -109,13 +111,17 @@ def _subscription(reading: Reading, one: Register, seen: SubscriptionSeen) -> Su
         quantity=base.quantity if base else 0,
         unit_amount=base.unit_amount if base else 0,
         currency=base.currency if base else "",
-        items=msgspec.json.encode(items).decode(),
+        items=_items(seen.items),
         started_at=seen.started_at,
         period_start=seen.period_start,
         period_end=seen.period_end,
         trial_end=seen.trial_end,
         cancel_at=seen.cancel_at,
         ended_at=seen.ended_at,
+        collecting=seen.collecting,
+        resumes_at=seen.resumes_at,
+        next_items=_items(seen.next_items) if seen.next_items else "",
+        next_items_at=seen.next_items_at,
         seen_at=one.newest.order,
     )
 
@@ -139,15 +145,54 @@ def _invoice(reading: Reading, one: Register, seen: InvoiceSeen) -> InvoiceRow:
         total=seen.total,
         paid=seen.paid,
         refunded=back.refunded,
+        refunding=back.refunding,
         disputed=back.disputed + back.lost,
         paid_at=seen.paid_at,
+        due_at=seen.due_at,
+        action=seen.action,
         seen_at=one.newest.order,
     )
 
 
-def _money_back(reading: Reading, one: Register, seen: RefundSeen | DisputeSeen) -> RefundRow | DisputeRow:
-    row_type = RefundRow if isinstance(seen, RefundSeen) else DisputeRow
-    return row_type(
+def _items(items: Sequence[Item]) -> str:
+    packed = [[item.version, item.quantity, item.price, item.unit_amount] for item in items]
+    return msgspec.json.encode(packed).decode()
+
+
+def _refund(reading: Reading, one: Register, seen: RefundSeen) -> RefundRow:
+    return RefundRow(
+        key=one.object,
+        lane=reading.cluster.lane,
+        root=reading.cluster.root,
+        connection=_connection(one),
+        provider_id=seen.id,
+        invoice=seen.invoice,
+        command=seen.command,
+        status=seen.status,
+        currency=seen.currency,
+        amount=seen.amount,
+        seen_at=one.newest.order,
+    )
+
+
+def _refund_request(reading: Reading, one: Register, asked: RefundAsked) -> RefundRow:
+    return RefundRow(
+        key=one.object,
+        lane=reading.cluster.lane,
+        root=reading.cluster.root,
+        connection=asked.connection,
+        provider_id="",
+        invoice=asked.invoice,
+        command=asked.id,
+        status=asked.status,
+        currency=asked.currency,
+        amount=asked.amount,
+        seen_at=one.newest.order,
+    )
+
+
+def _dispute(reading: Reading, one: Register, seen: DisputeSeen) -> DisputeRow:
+    return DisputeRow(
         key=one.object,
         lane=reading.cluster.lane,
         root=reading.cluster.root,
@@ -194,7 +239,7 @@ _ROW_OF = cast(
         IntentPlaced: _intent,
         SubscriptionSeen: _subscription,
         InvoiceSeen: _invoice,
-        RefundSeen: _money_back,
-        DisputeSeen: _money_back,
+        RefundSeen: _refund,
+        DisputeSeen: _dispute,
     },
 )

@@ -16,6 +16,7 @@ from purchase_core.facts.bodies import (
     DisputeSeen,
     IntentPlaced,
     InvoiceSeen,
+    RefundAsked,
     RefundSeen,
     SessionSeen,
     SubscriptionSeen,
@@ -47,7 +48,7 @@ class Fact(Value, frozen=True):
 
     @property
     def kind(self) -> str:
-        """The kind of object: intent, attempt, session, subscription, invoice, refund, dispute."""
+        """The kind of object, as KINDS names it."""
         return KIND_OF[type(self.body)]
 
     @property
@@ -75,7 +76,7 @@ def seen(connection: str, order: Instant, body: Body, *, final: bool = False) ->
     return Fact(object_key(KIND_OF[type(body)], connection, body.id), order, body, content_hash(body), final)
 
 
-def decided(order: Instant, body: IntentPlaced | AttemptMade) -> Fact:
+def decided(order: Instant, body: IntentPlaced | AttemptMade | RefundAsked) -> Fact:
     """A fact about one of our own objects."""
     return seen(OWN, order, body)
 
@@ -119,7 +120,14 @@ def names(fact: Fact) -> tuple[str, ...]:
                 (body.intent and intent_key(body.intent)),
                 (body.subscription and object_key("subscription", connection, body.subscription)),
             )
-        case RefundSeen() | DisputeSeen():
+        case RefundAsked():
+            return (object_key("invoice", body.connection, body.invoice),)
+        case RefundSeen():
+            return _present(
+                object_key("invoice", connection, body.invoice),
+                (body.command and object_key("refund_request", OWN, body.command)),
+            )
+        case DisputeSeen():
             return (object_key("invoice", connection, body.invoice),)
 
 

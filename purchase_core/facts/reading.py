@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 from msgspec.structs import replace
 
@@ -13,6 +13,7 @@ from purchase_core.facts.bodies import (
     DisputeSeen,
     IntentPlaced,
     InvoiceSeen,
+    RefundAsked,
     RefundSeen,
     SubscriptionSeen,
 )
@@ -24,6 +25,7 @@ from purchase_core.instants import Instant
 from purchase_core.values import Value
 
 B = TypeVar("B", bound=Body)
+MoneyGone: TypeAlias = RefundAsked | RefundSeen | DisputeSeen
 
 UNNEEDED = "unneeded"
 WAITING = "waiting"
@@ -37,16 +39,20 @@ ENDED_SUBSCRIPTIONS = frozenset({"canceled", "incomplete_expired"})
 class MoneyBack(Value, frozen=True):
     """Money of one invoice, in minor units of its currency.
 
-    `refunded` has gone back, `disputed` is held by a bank until it decides, `lost` a bank has taken back.
+    `refunded` has gone back, `refunding` is on its way (asked for, or pending at the provider), `disputed` is
+    held by a bank until it decides, `lost` a bank has taken back.
     """
 
     refunded: int = 0
+    refunding: int = 0
     disputed: int = 0
     lost: int = 0
 
 
 NONE_BACK = MoneyBack()
-_MONEY_BACK: dict[tuple[type[RefundSeen | DisputeSeen], str], str] = {
+_MONEY_BACK: dict[tuple[type[MoneyGone], str], str] = {
+    (RefundAsked, "asked"): "refunding",
+    (RefundSeen, "pending"): "refunding",
     (RefundSeen, "succeeded"): "refunded",
     (DisputeSeen, "open"): "disputed",
     (DisputeSeen, "lost"): "lost",
@@ -166,10 +172,16 @@ class Reading:
         back = self.money_back(invoice_key)
         return invoice.paid - back.refunded - back.lost
 
+    def unanswered_refunds(self) -> list[tuple[Register, RefundAsked]]:
+        """Refunds that we asked for, and of which nothing was seen yet."""
+        answered = {seen.command for _, seen in self.of(RefundSeen)}
+        return [(one, asked) for one, asked in self.of(RefundAsked) if asked.id not in answered]
+
     def _add_up_money_back(self) -> dict[str, MoneyBack]:
         """Per invoice, in its own currency: other money cannot be added to it, and opens a case."""
         found: dict[str, MoneyBack] = {}
-        told: list[tuple[Register, RefundSeen | DisputeSeen]] = [*self.of(RefundSeen), *self.of(DisputeSeen)]
+        told: list[tuple[Register, MoneyGone]] = [*self.of(RefundSeen), *self.of(DisputeSeen)]
+        told += self.unanswered_refunds()
         for one, seen in told:
             key = invoice_of(one, seen)
             invoice = self.cluster.registers.get(key)
@@ -180,6 +192,7 @@ class Reading:
         return found
 
 
-def invoice_of(one: Register, seen: RefundSeen | DisputeSeen) -> str:
+def invoice_of(one: Register, seen: MoneyGone) -> str:
     """Key of the invoice that a refund or dispute is of."""
-    return object_key("invoice", one.object.split(":", 2)[1], seen.invoice)
+    connection = seen.connection if isinstance(seen, RefundAsked) else one.object.split(":", 2)[1]
+    return object_key("invoice", connection, seen.invoice)

@@ -39,8 +39,10 @@ class IntentRow(Value, frozen=True):
 class SubscriptionRow(Value, frozen=True):
     """A subscription. `bound`: its first payment (or confirmed trial) matched the intent, or it needs none.
 
-    `items` is a JSON list of [offer version, quantity, price, unit amount]; `contested`: the provider is
-    asked again because two states claim one instant.
+    `items` is a JSON list of [offer version, quantity, price, unit amount]; `next_items`, in the same form,
+    replace them at `next_items_at` ("" = no change is scheduled). `collecting`: its invoices are charged;
+    `resumes_at`: when a pause ends by itself. `contested`: the provider is asked again because two states
+    claim one instant.
     """
 
     TABLE: ClassVar[str] = "subscriptions"
@@ -65,11 +67,19 @@ class SubscriptionRow(Value, frozen=True):
     trial_end: Instant | None
     cancel_at: Instant | None
     ended_at: Instant | None
+    collecting: bool
+    resumes_at: Instant | None
+    next_items: str
+    next_items_at: Instant | None
     seen_at: Instant
 
 
 class InvoiceRow(Value, frozen=True):
-    """A bill. `match`: unneeded | matched | mismatched | excess | waiting, against the checkout intent."""
+    """A bill. `match`: unneeded | matched | mismatched | excess | waiting, against the checkout intent.
+
+    `refunding` is on its way back, `disputed` is held by a bank or lost to one. `due_at`: when its money was
+    first asked for; `action`: what the customer must do for it to be paid ("" = nothing).
+    """
 
     TABLE: ClassVar[str] = "invoices"
     key: str
@@ -88,13 +98,19 @@ class InvoiceRow(Value, frozen=True):
     total: int
     paid: int
     refunded: int
+    refunding: int
     disputed: int
     paid_at: Instant | None
+    due_at: Instant | None
+    action: str
     seen_at: Instant
 
 
 class RefundRow(Value, frozen=True):
-    """Money that went back. `status`: pending | succeeded | failed | canceled."""
+    """Money that goes back. `status`: asked | refused | pending | succeeded | rejected | failed | canceled.
+
+    `command` is ours, if we asked for it; `provider_id` is "" until the provider has answered.
+    """
 
     TABLE: ClassVar[str] = "refunds"
     key: str
@@ -103,6 +119,7 @@ class RefundRow(Value, frozen=True):
     connection: str
     provider_id: str
     invoice: str
+    command: str
     status: str
     currency: str
     amount: int
@@ -110,7 +127,7 @@ class RefundRow(Value, frozen=True):
 
 
 class DisputeRow(Value, frozen=True):
-    """Money that a bank holds back. `status`: open | won | lost."""
+    """Money that a bank holds back. `status`: inquiry | open | won | lost."""
 
     TABLE: ClassVar[str] = "disputes"
     key: str

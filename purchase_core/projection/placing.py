@@ -24,6 +24,7 @@ from purchase_core.facts.bodies import (
     InvoiceLine,
     InvoiceSeen,
     Item,
+    RefundAsked,
     RefundSeen,
     SubscriptionSeen,
 )
@@ -140,6 +141,8 @@ def home(fact: Fact) -> str:
         return object_lane(
             object_key("session", body.connection, body.session) if body.session else fact.object
         )
+    if isinstance(body, RefundAsked):
+        return object_lane(object_key("invoice", body.connection, body.invoice))
     for kind in ("subscription", "invoice"):
         if named := getattr(body, kind, ""):
             return object_lane(object_key(kind, connection, named))

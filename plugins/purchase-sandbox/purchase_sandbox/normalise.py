@@ -90,7 +90,7 @@ def fact(kind: str, document: Readable, order: Instant, connection: Connection) 
 def _reference(document: Readable, connection: Connection) -> OurReference:
     """Our reference in the metadata. Whoever wrote it, it must be something that can be stored."""
     ours = OurReference.read(document.metadata, connection)
-    for text in (ours.intent, ours.attempt, ours.customer, ours.version):
+    for text in (ours.intent, ours.attempt, ours.customer, ours.version, ours.command):
         try:
             if text:
                 identifier("our reference", text, characters_max=ID_CHARACTERS_MAX)
@@ -158,7 +158,9 @@ def _line(line: documents.Line) -> InvoiceLine:
 
 
 def _refund(document: documents.Refund, ours: OurReference) -> RefundSeen:
-    return RefundSeen(document.id, document.invoice, document.amount, document.currency, document.status)
+    return RefundSeen(
+        document.id, document.invoice, document.amount, document.currency, document.status, ours.command
+    )
 
 
 _BODIES = cast(

@@ -196,6 +196,10 @@ CREATE TABLE IF NOT EXISTS "{prefix}subscriptions" (
     trial_end BIGINT,
     cancel_at BIGINT,
     ended_at BIGINT,
+    collecting BOOLEAN NOT NULL,
+    resumes_at BIGINT,
+    next_items TEXT COLLATE "C" NOT NULL,
+    next_items_at BIGINT,
     seen_at BIGINT NOT NULL,
     CONSTRAINT "{prefix}subscriptions_pk" PRIMARY KEY (key)
 );
@@ -219,8 +223,11 @@ CREATE TABLE IF NOT EXISTS "{prefix}invoices" (
     total BIGINT NOT NULL,
     paid BIGINT NOT NULL,
     refunded BIGINT NOT NULL,
+    refunding BIGINT NOT NULL,
     disputed BIGINT NOT NULL,
     paid_at BIGINT,
+    due_at BIGINT,
+    action TEXT COLLATE "C" NOT NULL,
     seen_at BIGINT NOT NULL,
     CONSTRAINT "{prefix}invoices_pk" PRIMARY KEY (key)
 );
@@ -234,6 +241,7 @@ CREATE TABLE IF NOT EXISTS "{prefix}refunds" (
     connection TEXT COLLATE "C" NOT NULL,
     provider_id TEXT COLLATE "C" NOT NULL,
     invoice TEXT COLLATE "C" NOT NULL,
+    command TEXT COLLATE "C" NOT NULL,
     status TEXT COLLATE "C" NOT NULL,
     currency TEXT COLLATE "C" NOT NULL,
     amount BIGINT NOT NULL,

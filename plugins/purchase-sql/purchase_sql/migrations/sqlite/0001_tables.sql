@@ -196,6 +196,10 @@ CREATE TABLE IF NOT EXISTS "{prefix}subscriptions" (
     trial_end INTEGER,
     cancel_at INTEGER,
     ended_at INTEGER,
+    collecting INTEGER NOT NULL,
+    resumes_at INTEGER,
+    next_items TEXT NOT NULL,
+    next_items_at INTEGER,
     seen_at INTEGER NOT NULL,
     CONSTRAINT "{prefix}subscriptions_pk" PRIMARY KEY ("key")
 ) WITHOUT ROWID, STRICT;
@@ -219,8 +223,11 @@ CREATE TABLE IF NOT EXISTS "{prefix}invoices" (
     total INTEGER NOT NULL,
     paid INTEGER NOT NULL,
     refunded INTEGER NOT NULL,
+    refunding INTEGER NOT NULL,
     disputed INTEGER NOT NULL,
     paid_at INTEGER,
+    due_at INTEGER,
+    action TEXT NOT NULL,
     seen_at INTEGER NOT NULL,
     CONSTRAINT "{prefix}invoices_pk" PRIMARY KEY ("key")
 ) WITHOUT ROWID, STRICT;
@@ -234,6 +241,7 @@ CREATE TABLE IF NOT EXISTS "{prefix}refunds" (
     connection TEXT NOT NULL,
     provider_id TEXT NOT NULL,
     invoice TEXT NOT NULL,
+    command TEXT NOT NULL,
     status TEXT NOT NULL,
     currency TEXT NOT NULL,
     amount INTEGER NOT NULL,
