@@ -25,6 +25,13 @@ from purchase_core.projection.recorder import Recorder
 from purchase_core.reads.customers import Customers
 from purchase_core.reads.receipts import Receipts
 from purchase_core.workflows.checkout import Checkouts
+from purchase_core.workflows.commands import Commands
+from purchase_core.workflows.invoices import Invoices
+from purchase_core.workflows.portal import Portal
+from purchase_core.workflows.provisions import Provisions
+from purchase_core.workflows.purchases import Purchases
+from purchase_core.workflows.refunds import Refunds
+from purchase_core.workflows.subscriptions import Subscriptions
 
 
 @attrs.frozen
@@ -50,7 +57,9 @@ class Billing:
             checkout = await billing.checkout.start(customer="user_1", offer="app:pro", ...)
 
     `checkout` starts checkouts, `webhooks` takes deliveries, `customers` answers what a customer may do,
-    `receipts` says what a workflow did. One instance serves any number of requests of one event loop.
+    `receipts` says what a workflow did. `subscriptions`, `purchases`, `invoices` and `portal` are what can be
+    done about what was bought; `commands` goes on with what was left open. One instance serves any number of
+    requests of one event loop.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -84,6 +93,13 @@ class Billing:
         )
         self.webhooks = Inbox(parts.store, processor, parts.connections, parts.clock, parts.ids, parts.inbox)
         self.receipts = Receipts(parts.store)
+        self.commands = Commands(parts.store, recorder, parts.connections, parts.clock, parts.ids)
+        provisions = Provisions(parts.store, recorder, parts.clock, parts.ids)
+        refunds = Refunds(parts.store, self.commands)
+        self.subscriptions = Subscriptions(parts.store, self.commands, parts.catalog, provisions, parts.clock)
+        self.purchases = Purchases(parts.store, refunds)
+        self.invoices = Invoices(parts.store, self.commands, refunds)
+        self.portal = Portal(parts.store, self.commands)
 
     @staticmethod
     def open(

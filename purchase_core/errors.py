@@ -9,6 +9,8 @@
     │   ├── UnknownOffer              no such offer in the catalog
     │   ├── OfferNotSellable          the offer exists, but there is nothing to pay for
     │   ├── NotFound                  no such object
+    │   ├── WrongState                it exists, and is not in a state that allows this
+    │   ├── ExceedsBalance            more than is left of a payment or a balance
     │   ├── IdempotencyConflict       same idempotency key, other arguments
     │   ├── CapabilityMissing         this provider or store cannot do it; says what to do instead
     │   └── CheckoutVetoed            a plugin refused the checkout
@@ -121,6 +123,18 @@ class NotFound(UsageError):
     """No such object."""
 
     code = "not_found"
+
+
+class WrongState(UsageError):
+    """It exists, and is not in a state that allows this."""
+
+    code = "wrong_state"
+
+
+class ExceedsBalance(UsageError):
+    """More than is left of a payment or a balance."""
+
+    code = "exceeds_balance"
 
 
 class IdempotencyConflict(UsageError):

@@ -49,6 +49,11 @@ class OfferVersion:
         """Identifies what a holder bought."""
         return content_hash(attrs.evolve(self, name=""))
 
+    @property
+    def product_id(self) -> str:
+        """The product that the offer is of."""
+        return self.offer.partition(":")[0]
+
     def encode(self) -> bytes:
         """JSON, as a store keeps it."""
         return msgspec.json.encode(self)

@@ -33,6 +33,7 @@ from purchase_core.instants import SECOND, Clock, Instant, instant
 from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
+from purchase_core.projection.tables import rows_of_lane
 from purchase_core.reads.rights_cache import NEVER, Entry, RightsCache
 from purchase_core.records.lane import Lane, customer_lane, customer_of
 from purchase_core.records.reference import Reference
@@ -185,18 +186,8 @@ class Customers:
     async def _rows(self, lane: Lane) -> list[Row]:
         found: list[Row] = []
         for table in ROW_TYPES:
-            found += await self._all(table, lane.lane)
+            found += await rows_of_lane(self._store, table, lane.lane)
         return found
-
-    async def _all(self, table: type[Row], lane: str) -> list[Row]:
-        found: list[Row] = []
-        after = ""
-        while True:
-            page = await self._store.rows(table, lane=lane, after_key=after)
-            found += page
-            if len(page) < PAGE_ROWS_MAX:
-                return found
-            after = page[-1].key
 
     async def _rows_as_of(self, lane: Lane, at: Instant, known_at: Instant) -> list[Row]:
         facts = [fact async for fact in self._facts(lane.lane, known_at) if fact.order <= at]

@@ -6,10 +6,12 @@ any number of processes, end with one of each.
 
 from __future__ import annotations
 
+from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import AuthenticationFailed, ProviderRefused
 from purchase_core.facts.fact import object_key
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
+from purchase_core.money import Money
 from purchase_core.ports.provider import CustomerRequest, PriceRequest, Provider
 from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.recorder import Recorder
@@ -58,25 +60,48 @@ class Provisions:
 
     async def price(self, provider: Provider, order: Order) -> str:
         """The provider's price of the offer version that is being sold."""
-        known = await self._store.price_for(order.connection, order.version, order.currency)
+        return await self.price_for(provider, order_price(order))
+
+    async def price_for(
+        self, provider: Provider, request: PriceRequest, offers: tuple[OfferVersion, ...] = ()
+    ) -> str:
+        """The provider's price of an offer version in a currency. `offers` are stored with a new one."""
+        connection = provider.connection
+        known = await self._store.price_for(connection.name, request.version, request.currency)
         if known is not None:
             return known.price
-        request = PriceRequest(
-            offer=order.wish.offer,
-            version=order.version,
-            product_name=order.product_name,
-            unit_amount=order.unit_amount,
-            currency=order.currency,
-            interval=order.interval,
-            interval_count=order.interval_count,
-        )
-        connection = provider.connection
-        key = f"price:{connection.project}:{connection.environment}:{order.version}:{order.currency}"
+        key = f"price:{connection.project}:{connection.environment}:{request.version}:{request.currency}"
         price = await provider.ensure_price(request, key=key)
         now = self._clock.now()
-        made = PriceReference(order.connection, price, order.wish.offer, order.version, order.currency, now)
-        await self._store.commit(Batch(self._ids.new("batch"), now, prices=(made,)))
+        made = PriceReference(connection.name, price, request.offer, request.version, request.currency, now)
+        await self._store.commit(Batch(self._ids.new("batch"), now, prices=(made,), offers=offers))
         return price
+
+
+def order_price(order: Order) -> PriceRequest:
+    """The price that an order needs."""
+    return PriceRequest(
+        offer=order.wish.offer,
+        version=order.version,
+        product_name=order.product_name,
+        unit_amount=order.unit_amount,
+        currency=order.currency,
+        interval=order.interval,
+        interval_count=order.interval_count,
+    )
+
+
+def version_price(version: OfferVersion, price: Money) -> PriceRequest:
+    """One of the prices of an offer version."""
+    return PriceRequest(
+        offer=version.offer,
+        version=version.hash,
+        product_name=version.name,
+        unit_amount=price.minor,
+        currency=price.currency,
+        interval=version.interval,
+        interval_count=version.interval_count,
+    )
 
 
 def checked_email(email: str) -> str:
