@@ -22,8 +22,8 @@ from purchase_core.ports.store import Batch
 from purchase_core.records.command import CONFIRMED, OPEN_STATES, REFUSED, SENDING, UNKNOWN, Command
 from purchase_core.testing.memory_store import MemoryStore
 from purchase_core.workflows.checkout import ABSENT_SECONDS, KEY_MARGIN_SECONDS, KIND, RESOLVE_ROWS_MAX
-from purchase_sandbox.chaos import Fault
 from purchase_sandbox.config import KEY_LIFETIME_SECONDS
+from purchase_simulators.wire.chaos import Fault
 from tests.faults.shop import CUSTOMERS, PRICES, SESSIONS, Customer, Price, Session, Shop, run
 
 PATHS = (CUSTOMERS, PRICES, SESSIONS)

@@ -13,10 +13,9 @@ import msgspec
 from purchase_core.cli.output import SCHEMA_VERSION, say, time_of
 from purchase_core.cli.serving import run_until_stopped
 from purchase_core.secret import Secret
+from purchase_simulators.wire.chaos import Chaos, parse_odds
+from purchase_simulators.wire.deliveries import Attempt, Delivery, Endpoint, JournalEvent
 
-from .account.book import Event
-from .chaos import Chaos, parse_odds
-from .deliveries import Attempt, Delivery, Endpoint
 from .sandbox import Sandbox
 from .server.running import SandboxServer
 
@@ -85,7 +84,7 @@ class _Telling:
             say("The other commands of `purchase sandbox` want the key in PURCHASE_SANDBOX_KEY.")
         say("No money moves here. Everything is forgotten at the end. Stop with ^C.")
 
-    def event(self, event: Event) -> None:
+    def event(self, event: JournalEvent) -> None:
         """Something happened."""
         if self._as_json:
             self._line(

@@ -16,12 +16,12 @@ from purchase_core.testing.clocks import ManualClock
 from purchase_sandbox.account import checkout, making, refunds, subscriptions
 from purchase_sandbox.account.account import Account
 from purchase_sandbox.account.billing import RETRY_DAYS
-from purchase_sandbox.account.keys import Answer
 from purchase_sandbox.account.objects import Invoice, Price, Refund, Session, Subscription, Thing
 from purchase_sandbox.account.refusal import Refusal
 from purchase_sandbox.account.requests import MakeCustomer, MakePrice, MakeRefund, MakeSession, read
 from purchase_sandbox.account.trigger import TRIGGERS
 from purchase_sandbox.sandbox import Sandbox
+from purchase_simulators.wire.keys import Answer
 
 START = instant(datetime(2026, 1, 31, 12, tzinfo=UTC))
 

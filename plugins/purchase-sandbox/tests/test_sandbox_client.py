@@ -34,10 +34,10 @@ from purchase_core.testing.clocks import ManualClock
 from purchase_sandbox import client as client_module
 from purchase_sandbox import testing
 from purchase_sandbox.adapter import SandboxProvider
-from purchase_sandbox.chaos import CERTAIN_PPM, Fault
 from purchase_sandbox.client import SandboxClient
 from purchase_sandbox.config import SandboxConfig
 from purchase_sandbox.testing import SandboxHarness, no_pause
+from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
 
 R = TypeVar("R")
 START = Instant(1_790_000_000_000_000)

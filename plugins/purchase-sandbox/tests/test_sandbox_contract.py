@@ -11,9 +11,9 @@ from purchase_core.ports.provider import Connection, Headers, ProviderCheckout
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
 from purchase_sandbox.adapter import SandboxProvider
-from purchase_sandbox.chaos import CERTAIN_PPM, Fault
 from purchase_sandbox.signature import signed_headers
 from purchase_sandbox.testing import API_KEY, SandboxHarness
+from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
 
 START = Instant(1_790_000_000_000_000)
 NEIGHBOUR_KEY, REVOKED_KEY = Secret("sk_sandbox_neighbour_beef"), Secret("sk_sandbox_revoked_dead")

@@ -11,7 +11,7 @@ import msgspec
 
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Instant
-from purchase_sandbox.clock import ProviderClock
+from purchase_simulators.wire.clock import ProviderClock
 
 from .objects import NEVER, Thing, due_at
 from .refusal import Refusal, invalid, missing

@@ -13,10 +13,10 @@ from starlette.routing import Route
 from purchase_sandbox.account import checkout, making, refunds, requests, subscriptions
 from purchase_sandbox.account.account import Account
 from purchase_sandbox.account.book import PAGE_MAX, Page
-from purchase_sandbox.account.keys import Answer
 from purchase_sandbox.account.objects import Customer, Invoice, Price, Refund, Session, Subscription, Thing
 from purchase_sandbox.account.refusal import invalid
 from purchase_sandbox.sandbox import Sandbox
+from purchase_simulators.wire.keys import Answer
 
 from .answering import Endpoint, for_account, json_answer
 

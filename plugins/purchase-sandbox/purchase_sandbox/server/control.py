@@ -14,15 +14,15 @@ from purchase_core.errors import InvalidArgument, SecretMissing
 from purchase_core.instants import to_datetime
 from purchase_core.secret import Secret
 from purchase_sandbox.account.account import Account
-from purchase_sandbox.account.keys import Answer
 from purchase_sandbox.account.refusal import invalid, missing
 from purchase_sandbox.account.requests import Nothing, Text, Url, read
 from purchase_sandbox.account.requests import Request as Body
 from purchase_sandbox.account.trigger import TRIGGERS
-from purchase_sandbox.chaos import CERTAIN_PPM, parse_odds
-from purchase_sandbox.deliveries import Delivery, Endpoint
 from purchase_sandbox.sandbox import Sandbox
-from purchase_sandbox.spans import after
+from purchase_simulators.wire.chaos import CERTAIN_PPM, parse_odds
+from purchase_simulators.wire.deliveries import Delivery, Endpoint, NotThere
+from purchase_simulators.wire.keys import Answer
+from purchase_simulators.wire.spans import after
 
 from .answering import Handler, for_account, json_answer
 
@@ -127,7 +127,7 @@ class Control:
         secret, made = _secret(asked.secret)
         try:
             endpoint = account.deliveries.add(asked.url, secret)
-        except SecretMissing as error:
+        except (InvalidArgument, SecretMissing) as error:
             raise invalid(error.message) from None
         return json_answer(_shown(endpoint) | made)
 
@@ -135,16 +135,24 @@ class Control:
         secret, made = _secret(read(body, Rotate).secret)
         try:
             endpoint = account.deliveries.rotate(request.path_params["id"], secret)
-        except SecretMissing as error:
+        except NotThere:
+            raise missing("endpoint") from None
+        except (InvalidArgument, SecretMissing) as error:
             raise invalid(error.message) from None
         return json_answer(_shown(endpoint) | made)
 
     def retire(self, account: Account, request: Request, body: bytes) -> Answer:
         read(body, Nothing)
-        return json_answer(_shown(account.deliveries.retire(request.path_params["id"])))
+        try:
+            return json_answer(_shown(account.deliveries.retire(request.path_params["id"])))
+        except NotThere:
+            raise missing("endpoint") from None
 
     def remove_endpoint(self, account: Account, request: Request, body: bytes) -> Answer:
-        return json_answer(_shown(account.deliveries.remove(request.path_params["id"])))
+        try:
+            return json_answer(_shown(account.deliveries.remove(request.path_params["id"])))
+        except NotThere:
+            raise missing("endpoint") from None
 
     def list_deliveries(self, account: Account, request: Request, body: bytes) -> Answer:
         account.catch_up()
