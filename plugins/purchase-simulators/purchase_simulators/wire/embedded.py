@@ -54,6 +54,7 @@ class EmbeddedServer:
             log_config=None,
             ws="none",
             server_header=False,
+            date_header=False,  # what time it is, is the business of the application
             timeout_graceful_shutdown=STOP_SECONDS_MAX,
         )
         self._server = _Embedded(config)

@@ -1,0 +1,259 @@
+"""Holds whatever is sent and answered against Paddle's own OpenAPI document.
+
+    document = PaddleDocument.load(path)          # jsonschema-rs and PyYAML are needed for this alone
+    app = Conformance(application(simulator), document)
+    ...
+    assert app.problems == []
+
+The document is Paddle's and is not part of this package. What differs on purpose stands in `deviations.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+import attrs
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .deviations import DEVIATIONS, Deviation
+from .shapes import Document
+
+BASE = "urn:paddle"
+OPENAPI = "paddle-openapi-2025-05-27.yaml"
+PROBLEM_CHARACTERS_MAX = 300
+
+
+@attrs.frozen
+class Problem:
+    """Something that Paddle's document does not allow."""
+
+    where: str
+    place: str
+    message: str
+
+    def excused(self) -> Deviation | None:
+        """The deviation that allows it, if there is one."""
+        return next((one for one in DEVIATIONS if one.allows(self.where, self.place, self.message)), None)
+
+
+class PaddleDocument:
+    """Paddle's OpenAPI document, and validators for its parts."""
+
+    def __init__(self, document: Document) -> None:
+        import jsonschema_rs  # noqa: PLC0415  # needed for tests alone
+
+        self._document = document = closed(document)
+        resource: Any = document
+        self._registry = jsonschema_rs.Registry([(BASE, resource)])
+        self._validator_for = jsonschema_rs.validator_for
+        self._validators: dict[str, Any] = {}
+        self._paths = {_pattern(path): path for path in document["paths"]}
+
+    @classmethod
+    def load(cls, path: Path) -> PaddleDocument:
+        """Read it from its file."""
+        import yaml  # noqa: PLC0415  # needed for tests alone
+
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        # Dates and times stay texts, as they are on the wire.
+        text = yaml.load(path.read_text(), Loader=_without_dates(loader))  # noqa: S506  # a safe loader's child
+        return cls(json.loads(json.dumps(text)))
+
+    def request(self, method: str, path: str, query: str, body: bytes) -> list[Problem]:
+        """What is wrong with a request."""
+        where = f"{method} {path}"
+        template, operation = self._operation(method, path)
+        if operation is None:
+            return [Problem(where, "", "no such operation")]
+        where = f"{method} {template}"
+        problems = self._query(where, template, operation, query)
+        schema = _pointer("paths", template, method.lower(), "requestBody")
+        content = operation.get("requestBody")
+        if content and body:
+            at = self._follow(content, schema)
+            problems += self._check(f"{where} request", f"{at}/content/application~1json/schema", body)
+        elif body:
+            problems.append(Problem(where, "", "takes no body"))
+        return problems
+
+    def response(self, method: str, path: str, status: int, body: bytes) -> list[Problem]:
+        """What is wrong with an answer."""
+        template, operation = self._operation(method, path)
+        if operation is None:
+            return []
+        where = f"{method} {template} {status}"
+        code = str(status) if str(status) in operation["responses"] else "default"
+        found = operation["responses"].get(code)
+        if found is None or (code == "default" and status < 400):  # noqa: PLR2004
+            return [Problem(where, "", "no such status")]
+        at = self._follow(found, _pointer("paths", template, method.lower(), "responses", code))
+        if not body:
+            return []
+        return self._check(where, f"{at}/content/application~1json/schema", body)
+
+    def event(self, body: bytes) -> list[Problem]:
+        """What is wrong with a webhook."""
+        type_ = json.loads(body)["event_type"]
+        webhook = self._document["webhooks"].get(type_)
+        if webhook is None:
+            return [Problem(f"event {type_}", "", "no such event")]
+        at = self._follow(webhook["post"]["requestBody"], _pointer("webhooks", type_, "post", "requestBody"))
+        return self._check(f"event {type_}", f"{at}/content/application~1json/schema", body)
+
+    def _check(self, where: str, pointer: str, body: bytes) -> list[Problem]:
+        validator = self._validators.get(pointer)
+        if validator is None:
+            validator = self._validator_for(
+                {"$ref": f"{BASE}#{pointer}"}, registry=self._registry, validate_formats=True
+            )
+            self._validators[pointer] = validator
+        return [
+            Problem(where, "/".join(map(str, error.instance_path)), error.message[:PROBLEM_CHARACTERS_MAX])
+            for error in validator.iter_errors(json.loads(body))
+        ]
+
+    def _query(self, where: str, template: str, operation: Document, query: str) -> list[Problem]:
+        parameters = [
+            *operation.get("parameters", []),
+            *self._document["paths"][template].get("parameters", []),
+        ]
+        names = {self._resolved(one)["name"] for one in parameters}
+        return [
+            Problem(f"{where} query", name, "no such parameter")
+            for name, _ in parse_qsl(query, keep_blank_values=True)
+            if name.partition("[")[0] not in names
+        ]
+
+    def _operation(self, method: str, path: str) -> tuple[str, Document | None]:
+        for pattern, template in self._paths.items():
+            if pattern.fullmatch(path) and method.lower() in self._document["paths"][template]:
+                # A fixed path comes before one with a parameter in its place.
+                fixed = path if path in self._document["paths"] else template
+                return fixed, self._document["paths"][fixed].get(method.lower())
+        return path, None
+
+    def _follow(self, node: Document, pointer: str) -> str:
+        return str(node["$ref"]).removeprefix("#") if "$ref" in node else pointer
+
+    def _resolved(self, node: Document) -> Document:
+        while "$ref" in node:
+            parts = str(node["$ref"]).removeprefix("#/").split("/")
+            node = self._document
+            for part in parts:
+                node = node[part]
+        return node
+
+
+class Conformance:
+    """An application whose requests and answers are all held against the document. `problems` are what differs.
+
+    `seen` counts operations with their status, `excused` the deviations that were met.
+    """
+
+    def __init__(self, app: ASGIApp, document: PaddleDocument, *, ignored: tuple[str, ...]) -> None:
+        self._app, self._document, self._ignored = app, document, ignored
+        self.problems: list[Problem] = []
+        self.seen: Counter[str] = Counter()
+        self.excused: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(self._ignored):
+            await self._app(scope, receive, send)
+            return
+        request, answer = bytearray(), bytearray()
+        status = 0
+
+        async def receiving() -> Message:
+            message = await receive()
+            request.extend(message.get("body", b""))
+            return message
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            answer.extend(message.get("body", b""))
+            await send(message)
+
+        await self._app(scope, receiving, sending)
+        method, path = scope["method"], scope["path"]
+        self.seen[f"{method} {self._document._operation(method, path)[0]} {status}"] += 1  # noqa: SLF001
+        if status < 400:  # noqa: PLR2004  # a request that is refused may well be wrong: that is what is refused
+            query = scope["query_string"].decode()
+            self.note(self._document.request(method, path, query, bytes(request)))
+        self.note(self._document.response(method, path, status, bytes(answer)))
+
+    def event(self, body: bytes) -> None:
+        """Hold a webhook against the document."""
+        self.seen[f"event {json.loads(body)['event_type']}"] += 1
+        self.note(self._document.event(body))
+
+    def note(self, problems: list[Problem]) -> None:
+        """Keep what no deviation excuses."""
+        for problem in problems:
+            excuse = problem.excused()
+            if excuse is None:
+                self.problems.append(problem)
+            else:
+                self.excused[excuse.name] += 1
+
+
+def closed(document: Document) -> Document:
+    """The document with its objects closed: a field that it does not name is a mistake.
+
+    Parts that are put together with others (`allOf`) stay open, since each names only its own fields.
+    """
+    shared = set(_shared_parts(document))
+    schemas = {
+        name: schema if f"#/components/schemas/{name}" in shared else _close(schema)
+        for name, schema in document["components"]["schemas"].items()
+    }
+    components = document["components"] | {"schemas": schemas}
+    return document | {"components": components, "paths": _close(document["paths"])}
+
+
+def _shared_parts(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        yield from (one["$ref"] for one in node.get("allOf", ()) if "$ref" in one)
+        for value in node.values():
+            yield from _shared_parts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _shared_parts(value)
+
+
+def _close(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_close(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    found = {name: value if name == "allOf" else _close(value) for name, value in node.items()}
+    is_object = isinstance(node.get("properties"), dict) and "object" in str(node.get("type", ""))
+    if is_object and "allOf" not in node and "additionalProperties" not in node:
+        found["additionalProperties"] = False
+    return found
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile("[^/]+".join(re.escape(part) for part in re.split(r"\{[^}]+\}", template)))
+
+
+def _pointer(*parts: str) -> str:
+    escaped = (part.replace("~", "~0").replace("/", "~1") for part in parts)
+    return "".join(f"/{quote(part, safe='~-._')}" for part in escaped)
+
+
+def _without_dates(loader: Any) -> Any:
+    class Loader(loader):  # type: ignore[misc]
+        """A safe loader that leaves dates alone."""
+
+    Loader.yaml_implicit_resolvers = {
+        letter: [(tag, expression) for tag, expression in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for letter, resolvers in loader.yaml_implicit_resolvers.items()
+    }
+    return Loader

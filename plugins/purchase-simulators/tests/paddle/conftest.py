@@ -1,0 +1,54 @@
+"""A Paddle simulator for each test; whatever goes through it is held against Paddle's own document."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from purchase_simulators.paddle.conformance import OPENAPI, PaddleDocument
+from purchase_simulators.paddle.deviations import DEVIATIONS
+from purchase_simulators.paddle.testing import Desk
+
+SPECS = os.environ.get("PURCHASE_SPECS", "")
+REQUIRED = SPECS == "required"
+DIRECTORY = Path(SPECS) if SPECS and not REQUIRED else Path(__file__).parents[5] / "shared" / "specs"
+
+seen: Counter[str] = Counter()
+excused: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="session")
+def openapi() -> PaddleDocument | None:
+    """Paddle's document, if it is there."""
+    path = DIRECTORY / OPENAPI
+    if path.is_file():
+        return PaddleDocument.load(path)
+    if REQUIRED:
+        pytest.fail(f"{OPENAPI} is required, and is not in {DIRECTORY}")
+    return None
+
+
+@pytest.fixture
+def desk(openapi: PaddleDocument | None) -> Iterator[Desk]:
+    """A simulator with an account, and means to call it."""
+    with Desk(openapi) as desk:
+        yield desk
+    if desk.conformance is not None:
+        seen.update(desk.conformance.seen)
+        excused.update(desk.conformance.excused)
+        assert desk.conformance.problems == []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly whether anything was held against the document."""
+    if not seen:
+        terminalreporter.write_line(f"Paddle: {OPENAPI} is not in {DIRECTORY}; nothing was held against it")
+        return
+    terminalreporter.write_line(
+        f"Paddle: {sum(seen.values())} exchanges and events of {len(seen)} kinds agree with {OPENAPI}, "
+        f"{len(DEVIATIONS)} deviations allowed, {sum(excused.values())} met"
+    )
