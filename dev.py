@@ -3,6 +3,7 @@
 python dev.py demo [...]    install what the demo needs into .venv, and run `purchase demo ...`
 python dev.py test [...]    install what the tests need, and run pytest
 python dev.py check         install what the checks need, and run lint, types and boundaries
+python dev.py clients       install providers' own SDKs into .clients, for the tests of the simulators
 python dev.py lock          resolve requirements/*.in anew into hashed requirements/*.txt
 """
 
@@ -28,6 +29,8 @@ MEMBERS = (
     "plugins/purchase-sandbox",
     "contract_tests",
 )
+NODE_CLIENTS = ("@paddle/paddle-node-sdk@3.10.0",)
+PADDLE_PYTHON_CLIENT = "paddle-python-sdk==1.16.1"
 PYTHON_MIN = (3, 11)
 
 
@@ -49,6 +52,8 @@ def main(arguments: list[str]) -> int:
     if command == "install":
         install(rest[0] if rest else "ci")
         return 0
+    if command == "clients":
+        return clients()
     if command == "lock":
         return lock()
     print(__doc__)
@@ -119,6 +124,17 @@ def lock() -> int:
         if done:
             return done
     return 0
+
+
+def clients() -> int:
+    """Providers' own SDKs, each in a place of its own: they are not to be seen by anything else."""
+    place = ROOT / ".clients"
+    done = call("npm", "install", "--no-audit", "--no-fund", "--prefix", place / "node", *NODE_CLIENTS)
+    python = place / "paddle-python"
+    if not python.exists():
+        venv.create(python, with_pip=True)
+    scripts = python / ("Scripts" if os.name == "nt" else "bin")
+    return done or call(scripts / "python", "-m", "pip", "install", "--quiet", PADDLE_PYTHON_CLIENT)
 
 
 def call(*command: object) -> int:

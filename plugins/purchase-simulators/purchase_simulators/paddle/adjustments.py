@@ -232,7 +232,12 @@ def _document(
     sums = {name: sum(int(item["totals"][name]) for item in items) for name in ("subtotal", "tax", "total")}
     totals = {name: str(amount) for name, amount in sums.items()}
     rates = sorted({row["tax_rate"] for row in transaction["details"]["line_items"]})
-    fee = {"fee": "0", "earnings": str(sums["subtotal"]), "currency_code": transaction["currency_code"]}
+    fee = {
+        "fee": "0",
+        "retained_fee": "0",
+        "earnings": str(sums["subtotal"]),
+        "currency_code": transaction["currency_code"],
+    }
     return {
         "id": book.ids.new("adj"),
         "action": action,

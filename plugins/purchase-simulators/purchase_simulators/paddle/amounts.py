@@ -81,6 +81,7 @@ def details(
         "credit_to_balance": "0",
         "balance": str(total - used),
         "grand_total": str(total - used),
+        "grand_total_tax": str(_rounded(Fraction(tax * (total - used), total)) if total else 0),
         "fee": None,
         "earnings": None,
         "currency_code": currency,
@@ -101,6 +102,8 @@ def adjusted(details_: Document, subtotal: int, tax: int, total: int) -> Documen
         "tax": str(int(totals["tax"]) - tax),
         "total": str(int(totals["total"]) - total),
         "grand_total": str(int(totals["grand_total"]) - total),
+        "grand_total_tax": str(int(totals["grand_total_tax"]) - tax),
+        "retained_fee": "0",
         "fee": totals["fee"] or "0",
         "earnings": totals["earnings"] or "0",
         "currency_code": totals["currency_code"],
@@ -120,7 +123,7 @@ def payout(details_: Document) -> Document:
     totals: Document = snapshot(details_["totals"])
     payable = {"AUD", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HUF", "PLN", "SEK", "USD", "ZAR"}
     totals["currency_code"] = totals["currency_code"] if totals["currency_code"] in payable else "USD"
-    return totals
+    return totals | {"exchange_rate": "1", "fee_rate": str(float(FEE_SHARE))}
 
 
 def tax_rate(country: str) -> str:
@@ -163,8 +166,7 @@ def _line(
         "totals": _with_tax(book, line.price, gross, off, country),
         "product": snapshot(book.find("pro", line.price["product_id"])),
     }
-    if line.proration is not None:
-        row["proration"] = line.proration
+    row["proration"] = line.proration
     return row
 
 

@@ -17,6 +17,9 @@ from .shapes import Document, snapshot
 from .stamps import written
 
 EVENTS_KEPT_MAX = 20_000
+NOT_TOLD = ("management_urls", "times_used", "discount_group")
+"""Fields that no event carries: links are temporary, and of a discount an event shows less."""
+
 PREFIXES = ("ctm", "add", "biz", "pro", "pri", "dsc", "txn", "sub", "adj", "paymtd", "ntfset")
 
 
@@ -95,7 +98,8 @@ class Book:
         """Events about an entity as it is now. `extra` are fields that only this event has."""
         for type_ in types:
             data = snapshot(document) | extra
-            data.pop("management_urls", None)  # temporary, so no event carries them
+            for name in NOT_TOLD:
+                data.pop(name, None)
             event = Event(self.ids.new("evt"), type_, self.stamp(), data)
             self.events.append(event)
             del self.events[:-EVENTS_KEPT_MAX]

@@ -83,7 +83,7 @@ def add_discount(book: Book, asked: Discount) -> Document:
     fields: Document = {
         "enabled_for_checkout": True, "code": None, "mode": "standard", "currency_code": None, "recur": False,
         "maximum_recurring_intervals": None, "usage_limit": None, "restrict_to": None, "expires_at": None,
-        "custom_data": None, "import_meta": None,
+        "custom_data": None, "import_meta": None, "discount_group": None,
     }  # fmt: skip
     document = {"id": book.ids.new("dsc"), "status": "active", **fields, "times_used": 0, **given(asked)}
     _check_discount(book, document)

@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, quote
 import attrs
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .deviations import DEVIATIONS, Deviation
+from .deviations import ADDITIONS
 from .shapes import Document
 
 BASE = "urn:paddle"
@@ -37,10 +37,6 @@ class Problem:
     place: str
     message: str
 
-    def excused(self) -> Deviation | None:
-        """The deviation that allows it, if there is one."""
-        return next((one for one in DEVIATIONS if one.allows(self.where, self.place, self.message)), None)
-
 
 class PaddleDocument:
     """Paddle's OpenAPI document, and validators for its parts."""
@@ -48,6 +44,8 @@ class PaddleDocument:
     def __init__(self, document: Document) -> None:
         import jsonschema_rs  # noqa: PLC0415  # needed for tests alone
 
+        for addition in ADDITIONS:
+            addition.apply(document)
         self._document = document = closed(document)
         resource: Any = document
         self._registry = jsonschema_rs.Registry([(BASE, resource)])
@@ -119,10 +117,9 @@ class PaddleDocument:
         ]
 
     def _query(self, where: str, template: str, operation: Document, query: str) -> list[Problem]:
-        parameters = [
-            *operation.get("parameters", []),
-            *self._document["paths"][template].get("parameters", []),
-        ]
+        shared = self._document["paths"][template].get("parameters", [])
+        shared = self._document["paths"][template].get("parameters", [])
+        parameters = [*operation.get("parameters", []), *shared]
         names = {self._resolved(one)["name"] for one in parameters}
         return [
             Problem(f"{where} query", name, "no such parameter")
@@ -151,16 +148,15 @@ class PaddleDocument:
 
 
 class Conformance:
-    """An application whose requests and answers are all held against the document. `problems` are what differs.
+    """An application whose requests and answers are all held against the document.
 
-    `seen` counts operations with their status, `excused` the deviations that were met.
+    `problems` are what differs, `seen` counts operations with their status.
     """
 
     def __init__(self, app: ASGIApp, document: PaddleDocument, *, ignored: tuple[str, ...]) -> None:
         self._app, self._document, self._ignored = app, document, ignored
         self.problems: list[Problem] = []
         self.seen: Counter[str] = Counter()
-        self.excused: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(self._ignored):
@@ -185,36 +181,29 @@ class Conformance:
         self.seen[f"{method} {self._document._operation(method, path)[0]} {status}"] += 1  # noqa: SLF001
         if status < 400:  # noqa: PLR2004  # a request that is refused may well be wrong: that is what is refused
             query = scope["query_string"].decode()
-            self.note(self._document.request(method, path, query, bytes(request)))
-        self.note(self._document.response(method, path, status, bytes(answer)))
+            self.problems += self._document.request(method, path, query, bytes(request))
+        self.problems += self._document.response(method, path, status, bytes(answer))
 
     def event(self, body: bytes) -> None:
         """Hold a webhook against the document."""
         self.seen[f"event {json.loads(body)['event_type']}"] += 1
-        self.note(self._document.event(body))
-
-    def note(self, problems: list[Problem]) -> None:
-        """Keep what no deviation excuses."""
-        for problem in problems:
-            excuse = problem.excused()
-            if excuse is None:
-                self.problems.append(problem)
-            else:
-                self.excused[excuse.name] += 1
+        self.problems += self._document.event(body)
 
 
 def closed(document: Document) -> Document:
     """The document with its objects closed: a field that it does not name is a mistake.
 
-    Parts that are put together with others (`allOf`) stay open, since each names only its own fields.
+    Parts that are put together with others (`allOf`) stay open, since each names only its own fields; what
+    they are put together into is closed.
     """
-    shared = set(_shared_parts(document))
+    shared = frozenset(_shared_parts(document))
     schemas = {
-        name: schema if f"#/components/schemas/{name}" in shared else _close(schema)
+        name: _close(schema, shared, part=f"#/components/schemas/{name}" in shared)
         for name, schema in document["components"]["schemas"].items()
     }
     components = document["components"] | {"schemas": schemas}
-    return document | {"components": components, "paths": _close(document["paths"])}
+    more = {name: _close(document[name], shared) for name in ("paths", "webhooks")}
+    return document | {"components": components} | more
 
 
 def _shared_parts(node: Any) -> Iterator[str]:
@@ -227,15 +216,23 @@ def _shared_parts(node: Any) -> Iterator[str]:
             yield from _shared_parts(value)
 
 
-def _close(node: Any) -> Any:
+def _close(node: Any, shared: frozenset[str], *, part: bool = False) -> Any:
     if isinstance(node, list):
-        return [_close(one) for one in node]
+        return [_close(one, shared) for one in node]
     if not isinstance(node, dict):
         return node
-    found = {name: value if name == "allOf" else _close(value) for name, value in node.items()}
-    is_object = isinstance(node.get("properties"), dict) and "object" in str(node.get("type", ""))
-    if is_object and "allOf" not in node and "additionalProperties" not in node:
-        found["additionalProperties"] = False
+    if node.get("$ref") in shared and not part:
+        return {"allOf": [node], "unevaluatedProperties": False}
+    found = {
+        name: [_close(one, shared, part=True) for one in value] if name == "allOf" else _close(value, shared)
+        for name, value in node.items()
+    }
+    if part or "additionalProperties" in node:
+        return found
+    if "allOf" in node:
+        return found | {"unevaluatedProperties": False}
+    if isinstance(node.get("properties"), dict) and "object" in str(node.get("type", "")):
+        return found | {"additionalProperties": False}
     return found
 
 

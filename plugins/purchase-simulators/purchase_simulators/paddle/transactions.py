@@ -102,6 +102,7 @@ def preview(book: Book, asked: TransactionPreview) -> Document:
     items = items_of(book, asked.items)
     for item, one in zip(items, asked.items, strict=True):
         item["include_in_totals"] = one.include_in_totals
+        del item["price_id"]  # a preview shows prices whole
     counted = [item for item in items if item["include_in_totals"]] or items
     currency = asked.currency_code or currency_of(counted[0]["price"], country)
     discount = book.find("dsc", asked.discount_id) if asked.discount_id else None
@@ -222,6 +223,8 @@ def payout_totals(document: Document) -> None:
     document["details"]["adjusted_payout_totals"] = {
         **{name: found[name] for name in ("subtotal", "tax", "total", "fee", "earnings", "currency_code")},
         "chargeback_fee": {"amount": "0", "original": None},
+        "exchange_rate": "1",
+        "retained_fee": "0",
     }
 
 
