@@ -26,6 +26,7 @@ MEMBERS = (
     "plugins/purchase-sqlite",
     "plugins/purchase-postgres",
     "plugins/purchase-simulators",
+    "plugins/purchase-paddle",
     "plugins/purchase-sandbox",
     "contract_tests",
 )

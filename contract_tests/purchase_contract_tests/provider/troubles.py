@@ -45,7 +45,7 @@ class Troubles(ProviderPromises):
     @promise
     async def a_key_that_is_not_accepted_is_told_apart(self, bench: ProviderBench) -> None:
         with pytest.raises(AuthenticationFailed):
-            await bench.locked_out.ensure_customer(CustomerRequest("ana"), key="a")
+            await bench.locked_out.ensure_customer(CustomerRequest("ana", EMAIL), key="a")
         with pytest.raises(AuthenticationFailed):
             await bench.locked_out.fetch("invoice", "in_1")
 

@@ -85,13 +85,19 @@ def charge_back(book: Book, transaction: str, *, warning: bool = False) -> Docum
 
 
 def reverse(book: Book, adjustment: str) -> Document:
-    """Paddle won a chargeback: an adjustment of its own says so, and the first one is reversed."""
+    """Paddle won a chargeback: an adjustment of its own says so, and the first one is reversed.
+
+    A refund that does not arrive is reversed too; that no other adjustment tells of it is an assumption.
+    """
     lost = book.find("adj", adjustment)
-    if lost["action"] not in REVERSES or lost["status"] != APPROVED:
+    if lost["action"] not in (*REVERSES, "refund") or lost["status"] != APPROVED:
         raise bad("adjustment_invalid_status", "there is nothing to reverse")
     lost["status"] = REVERSED
     book.changed(lost, "adjustment.updated")
     found = book.find("txn", lost["transaction_id"])
+    if lost["action"] == "refund":
+        _adjust(book, found)
+        return lost
     items = [_item(book, one["item_id"], "full", None, one["totals"]) for one in lost["items"]]
     document = _document(book, found, REVERSES[lost["action"]], "full", items, lost["reason"], APPROVED)
     book.add(document, "adjustment.created")

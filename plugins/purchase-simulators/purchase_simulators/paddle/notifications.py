@@ -23,7 +23,6 @@ from .stamps import written
 
 RETRIES_MAX = 60
 RETRY_SECONDS = tuple(int(10 * 1.147**number) for number in range(RETRIES_MAX))
-SETTINGS_MAX = 10
 KEPT_MAX = 20_000
 SUCCESS = range(200, 300)
 NOT_ATTEMPTED, NEEDS_RETRY, DELIVERED, FAILED = "not_attempted", "needs_retry", "delivered", "failed"
@@ -47,8 +46,8 @@ class Notifications:
         needed(asked, "description", "type", "destination", "subscribed_events")
         self._check(asked)
         active = [one for one in self._book.rows("ntfset") if one["active"]]
-        if len(active) >= SETTINGS_MAX:
-            raise bad("notification_maximum_active_settings_reached", f"at most {SETTINGS_MAX} are active")
+        if len(active) >= self._book.settings.destinations_max:
+            raise bad("notification_maximum_active_settings_reached", "no more can be active")
         identifier = self._book.ids.new("ntfset")
         letters = identifier.removeprefix("ntfset_")
         document: Document = {

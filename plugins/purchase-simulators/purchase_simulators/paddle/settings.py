@@ -8,6 +8,7 @@ from purchase_core.instants import MINUTE
 
 REQUESTS_PER_MINUTE = 240
 PREVIEWS_PER_MINUTE = 1_000
+DESTINATIONS_MAX = 10  # that are active
 CHARGES_PER_HOUR, CHARGES_PER_DAY = 20, 100
 
 
@@ -25,7 +26,8 @@ class Settings:
     tax_mode: str = "external"
     tax_categories: frozenset[str] = frozenset({"standard", "saas", "digital-goods", "ebooks"})
     approval: int | None = 10 * MINUTE
-    dunning_days: tuple[int, ...] = (1, 3, 5, 7)
+    dunning_days: tuple[int, ...] = (1, 3, 7, 14, 21, 30)
     dunning_exhausted: str = "cancel"
     requests_per_minute: int = REQUESTS_PER_MINUTE
     previews_per_minute: int = PREVIEWS_PER_MINUTE
+    destinations_max: int = DESTINATIONS_MAX

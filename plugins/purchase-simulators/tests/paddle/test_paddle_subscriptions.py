@@ -130,7 +130,7 @@ def test_a_failed_renewal_is_past_due_and_recovered_by_a_new_method(desk: Desk) 
 
 @pytest.mark.parametrize(("action", "status"), [("cancel", "canceled"), ("pause", "paused")])
 def test_dunning_ends_as_the_account_says(action: str, status: str) -> None:
-    with Desk(settings=Settings(dunning_exhausted=action)) as own:
+    with Desk(settings=Settings(dunning_days=(1, 3, 5, 7), dunning_exhausted=action)) as own:
         bought = own.subscribed(card="fails_later")
         own.advance(days=31)
         own.advance(days=5)

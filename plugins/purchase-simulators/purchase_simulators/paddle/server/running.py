@@ -6,6 +6,8 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
+from starlette.types import ASGIApp
+
 from purchase_core.errors import InvalidArgument
 from purchase_simulators.paddle.book import Event
 from purchase_simulators.paddle.sender import NotificationSender
@@ -20,7 +22,8 @@ class PaddleServer:
     """`async with PaddleServer(simulator) as server:` serves it at `server.url` until the block ends.
 
     Notifications are sent in the background; with `deliver=False` only when `server.sender.send_due()` is
-    awaited. Any other host than loopback is refused unless `expose` says that it is meant.
+    awaited. `app` is what is served, if it is not the simulator's application as such. Any other host than
+    loopback is refused unless `expose` says that it is meant.
     """
 
     sender: NotificationSender
@@ -33,6 +36,7 @@ class PaddleServer:
         port: int = 0,
         expose: bool = False,
         deliver: bool = True,
+        app: ASGIApp | None = None,
     ) -> None:
         if not (expose or is_loopback(host)):
             raise InvalidArgument(
@@ -40,7 +44,7 @@ class PaddleServer:
                 hint="Listen on 127.0.0.1, or say that it is meant (--expose).",
             )
         self.simulator = simulator
-        self._server = EmbeddedServer(unexcited(application(simulator)), host=host, port=port)
+        self._server = EmbeddedServer(unexcited(app or application(simulator)), host=host, port=port)
         self._deliver = deliver
         self._happened = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
