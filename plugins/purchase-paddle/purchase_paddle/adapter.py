@@ -154,6 +154,10 @@ class PaddleProvider(Provider):
         made = await self._client.write("POST", "/transactions", fields, documents.Transaction)
         return self._checkout(made)
 
+    async def transaction(self, identifier: str) -> documents.Transaction:
+        """A transaction as it is now; what the checkout page asks for. Raises ProviderRefused."""
+        return await self._client.read(f"/transactions/{safe(identifier)}", documents.Transaction)
+
     async def find_checkout(self, attempt: str) -> ProviderCheckout | None:
         found = await checkouts.find(self._client, self.connection, attempt)
         return None if found is None else self._checkout(found)

@@ -1,0 +1,54 @@
+"""Paddle's own document, if it is there: whatever the adapter sends is held against it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from purchase_paddle.testing import PaddleHarness
+from purchase_simulators.paddle.conformance import OPENAPI, PaddleDocument
+
+SPECS = os.environ.get("PURCHASE_SPECS", "")
+REQUIRED = SPECS == "required"
+DIRECTORY = Path(SPECS) if SPECS and not REQUIRED else Path(__file__).parents[4] / "shared" / "specs"
+
+
+@cache
+def _load() -> PaddleDocument | None:
+    path = DIRECTORY / OPENAPI
+    return PaddleDocument.load(path) if path.is_file() else None
+
+
+@pytest.fixture(scope="session")
+def openapi() -> PaddleDocument | None:
+    """Paddle's document."""
+    found = _load()
+    if found is None and REQUIRED:
+        pytest.fail(f"{OPENAPI} is required, and is not in {DIRECTORY}")
+    return found
+
+
+@pytest.fixture
+def paddle(openapi: PaddleDocument | None) -> Callable[[], AbstractAsyncContextManager[PaddleHarness]]:
+    """Opens a harness that agrees with the document to the end."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[PaddleHarness]:
+        async with PaddleHarness(document=openapi) as harness:
+            yield harness
+            harness.webhooks()
+            if harness.conformance is not None:
+                assert harness.conformance.problems == []
+
+    return opened
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly if nothing was held against the document."""
+    if _load() is None:
+        terminalreporter.write_line(f"Paddle: {OPENAPI} is not in {DIRECTORY}; nothing was held against it")
