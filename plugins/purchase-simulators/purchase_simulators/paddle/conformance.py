@@ -63,6 +63,13 @@ class PaddleDocument:
         text = yaml.load(path.read_text(), Loader=_without_dates(loader))  # noqa: S506  # a safe loader's child
         return cls(json.loads(json.dumps(text)))
 
+    def examples(self) -> Iterator[Document]:
+        """Paddle's own examples of webhooks."""
+        for webhook in self._document["webhooks"].values():
+            content = self._resolved(webhook["post"]["requestBody"])["content"]["application/json"]
+            for example in content.get("examples", {}).values():
+                yield self._resolved(example)["value"]
+
     def request(self, method: str, path: str, query: str, body: bytes) -> list[Problem]:
         """What is wrong with a request."""
         where = f"{method} {path}"

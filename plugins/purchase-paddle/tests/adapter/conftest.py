@@ -15,7 +15,7 @@ from purchase_simulators.paddle.conformance import OPENAPI, PaddleDocument
 
 SPECS = os.environ.get("PURCHASE_SPECS", "")
 REQUIRED = SPECS == "required"
-DIRECTORY = Path(SPECS) if SPECS and not REQUIRED else Path(__file__).parents[4] / "shared" / "specs"
+DIRECTORY = Path(SPECS) if SPECS and not REQUIRED else Path(__file__).parents[5] / "shared" / "specs"
 
 
 @cache
