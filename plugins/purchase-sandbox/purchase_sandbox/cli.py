@@ -276,9 +276,9 @@ def chaos(*, odds: str, url: str, api_key: str, as_json: bool) -> None:
       unreachable     cut off before anything has happened
       busy            429, before anything has happened
       broken          500, before anything has happened
-      broken_after    500, although a change has happened; reads are answered
+      broken_after    500, although a change has happened
       garbled         200 and a page of HTML, before anything has happened
-      lost_answer     a change has happened, and then the connection is cut; reads are answered
+      lost_answer     a change has happened, and then the connection is cut
     """
     with _client(url, api_key) as client:
         found = client.post("/sandbox/chaos", {"odds": odds}) if odds else client.get("/sandbox/chaos")

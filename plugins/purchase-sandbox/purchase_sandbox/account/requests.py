@@ -85,7 +85,7 @@ class MakeSession(Request, frozen=True):
     card_required: bool = True
     discount: Identity | None = None
     promotion_codes: bool = False
-    locale: Annotated[str, Meta(pattern=r"\A[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z")] | None = None
+    locale: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9-]{2,35}\Z")] | None = None
     trial_days: Annotated[int, Meta(ge=0, le=TRIAL_DAYS_MAX)] = 0
     expires_at: Micros | None = None
     metadata: Metadata = {}
