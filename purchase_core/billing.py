@@ -22,6 +22,7 @@ from purchase_core.ports.router import Router
 from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
+from purchase_core.reads.activity import Activity
 from purchase_core.reads.customers import Customers
 from purchase_core.reads.receipts import Receipts
 from purchase_core.workflows.checkout import Checkouts
@@ -73,7 +74,7 @@ class Billing:
             parts.store,
             recorder,
             offers,
-            parts.catalog.defaults,
+            parts.catalog,
             parts.policy,
             parts.clock,
             max_stale_seconds=parts.max_stale_seconds,
@@ -93,6 +94,7 @@ class Billing:
         )
         self.webhooks = Inbox(parts.store, processor, parts.connections, parts.clock, parts.ids, parts.inbox)
         self.receipts = Receipts(parts.store)
+        self.activity = Activity(parts.store)
         self.commands = Commands(parts.store, recorder, parts.connections, parts.clock, parts.ids)
         provisions = Provisions(parts.store, recorder, parts.clock, parts.ids)
         refunds = Refunds(parts.store, self.commands)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
-from purchase_core.access.policy import AccessPolicy
+from purchase_core.access.policy import AccessPolicy, AccessRules
 from purchase_core.config.settings import (
     DEFAULT_ENVIRONMENT,
     DEFAULT_PROJECT,
@@ -80,9 +80,29 @@ def read_settings(table: Table, *, source: str, folder: Path) -> Settings:
         store=_store(table, source),
         router=_router(table, source),
         inbox=_section(InboxSettings, table, "inbox", source, least=1),
-        access=_section(AccessPolicy, table, "access", source),
+        access=_access(table, source),
         reads=_section(ReadsSettings, table, "reads", source),
         plugins=_plugins(table, source),
+    )
+
+
+def _access(table: Table, source: str) -> AccessPolicy:
+    """The rules of all products, and of single ones: what those leave out is as for all."""
+    where = f"{source} [access]"
+    access = dict(sub_table(table, "access", where=source))
+    products = sub_table(access, "products", where=where)
+    access.pop("products", None)
+    rules = _checked(AccessRules, access, where)
+    return AccessPolicy(
+        **attrs.asdict(rules),
+        products={
+            name: _checked(
+                AccessRules,
+                {**access, **sub_table(products, name, where=where)},
+                f"{source} [access.products.{name}]",
+            )
+            for name in products
+        },
     )
 
 
@@ -139,8 +159,12 @@ def _plugins(table: Table, source: str) -> dict[str, str]:
 
 
 def _section(kind: type[T], table: Table, key: str, source: str, *, least: int = 0) -> T:
-    where = f"{source} [{key}]"
-    found = read_table(kind, sub_table(table, key, where=source), where=where, secret=_no_secret)
+    return _checked(kind, sub_table(table, key, where=source), f"{source} [{key}]", least=least)
+
+
+def _checked(kind: type[T], table: Table, where: str, *, least: int = 0) -> T:
+    """A section whose numbers are within bounds."""
+    found = read_table(kind, table, where=where, secret=_no_secret)
     for name, value in attrs.asdict(cast("attrs.AttrsInstance", found)).items():
         if (
             isinstance(value, int | float)

@@ -38,6 +38,8 @@ def leaves(
 LEAVES = dict(leaves(cli))
 ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("customers", "show"): ("user_1",),
+    ("customers", "explain"): ("user_1", "export"),
+    ("customers", "activity"): ("user_1",),
     ("receipts", "show"): ("receipt_1",),
     ("webhooks", "show"): ("delivery_1",),
 }
@@ -103,6 +105,8 @@ def test_what_came_from_outside_moves_no_cursor(app: Any, arguments: list[str]) 
     "arguments",
     [
         ["customers", "show", HOSTILE],
+        ["customers", "explain", HOSTILE, "export"],
+        ["customers", "activity", HOSTILE],
         ["receipts", "show", HOSTILE],
         ["--app", f"{HOSTILE}:x", "cases", "list"],
     ],
