@@ -22,7 +22,9 @@ COMMANDS = {
     "migrate": "Bring the database's tables up to date.",
     "providers": "What the configured payment providers can do.",
     "receipts": "What a workflow did, and why.",
+    "replay": "Read deliveries again with today's code.",
     "webhooks": "What arrived from providers, and how far it got.",
+    "work": "Work off what waits, for as long as it runs.",
 }
 
 OFFERED = {
