@@ -116,7 +116,7 @@ class _Postgres(PGDialect):
 
 
 class _WholeD1(sa.Integer):
-    """JavaScript would make a float of an integer, and cut it at 53 bits. So it travels as text, both ways."""
+    """JavaScript would make a float of an integer, cut at 53 bits. So it travels as text, both ways."""
 
     def bind_expression(self, bindparam: sa.BindParameter[int]) -> ColumnElement[int]:
         return sa.cast(bindparam, sa.Integer)

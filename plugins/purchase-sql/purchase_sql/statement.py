@@ -109,7 +109,8 @@ class Single(Given):
         return sa.bindparam(f"p_{name}", type_=type_)
 
     def insert(self, table: sa.Table, values: Mapping[str, sa.ColumnElement[Any]]) -> Insert:
-        """Inserts it. This insert of the Postgres dialect is the generic one with ON CONFLICT, as in SQLite."""
+        """Inserts it."""
+        # The insert of the Postgres dialect is the generic one with ON CONFLICT, as SQLite has it too.
         return insert(table).inline().values(dict(values))
 
     def is_one(self, key: sa.Column[Any]) -> sa.ColumnElement[bool]:

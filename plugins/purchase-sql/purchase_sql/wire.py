@@ -25,14 +25,15 @@ Cells: TypeAlias = Sequence[Any]
 """A row as it arrives."""
 
 ROWS_BYTES_MAX = 1_000_000  # of one parameter; D1 takes 2,000,000, also where a row alone is longer
+SURROGATE = "a text holds a lone surrogate"
 WHOLE_MIN, WHOLE_MAX = -(2**63), 2**63 - 1
 
 _json = msgspec.json.Encoder().encode
 
 
 def as_texts(values: Iterable[Value]) -> tuple[str, ...]:
-    """The parameters of a statement that reads. Raises InvalidArgument."""
-    return tuple(value if isinstance(value, str) else str(_plain(value)) for value in values)
+    """The parameters of a statement that reads. Raises InvalidArgument and InvalidText."""
+    return tuple(_whole_text(value) if isinstance(value, str) else str(_plain(value)) for value in values)
 
 
 def grouped(operations: Iterable[Operation]) -> list[Sent]:
@@ -47,7 +48,7 @@ def grouped(operations: Iterable[Operation]) -> list[Sent]:
     try:
         return [(text, (part,)) for text, many in rows.items() for part in _parts(many)]
     except UnicodeEncodeError:
-        raise InvalidText("a text holds a lone surrogate") from None
+        raise InvalidText(SURROGATE) from None
 
 
 def _parts(rows: Sequence[list[object]]) -> Iterable[str]:
@@ -58,6 +59,14 @@ def _parts(rows: Sequence[list[object]]) -> Iterable[str]:
         middle = len(rows) // 2
         yield from _parts(rows[:middle])
         yield from _parts(rows[middle:])
+
+
+def _whole_text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # JavaScript would put another character in its place, and say nothing
+        raise InvalidText(SURROGATE) from None
+    return value
 
 
 def _plain(value: Value) -> object:
@@ -78,7 +87,7 @@ class Reader:
         }
 
     def read(self, text: str, rows: Iterable[Cells]) -> list[tuple[Any, ...]]:
-        """The rows that this statement returned. Raises ValueError or TypeError where they are no such rows."""
+        """The rows that this statement returned. Raises ValueError or TypeError if they are none."""
         shape = self._of_text[text]
         return [tuple(starmap(_convert, zip(shape, row, strict=True))) for row in rows]
 

@@ -8,9 +8,8 @@ even where the insert has looked already, since another transaction may have ins
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-import attrs
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import Insert
 

@@ -63,7 +63,11 @@ def test_f29_a_lone_surrogate_is_refused() -> None:
 def test_rows_are_read_by_the_kinds_of_their_statement() -> None:
     reader = Reader(STATEMENTS, KINDS, "app_")
     lane = STATEMENTS["lane"].replace("{prefix}", "app_")
-    rows = [["a", "9223372036854775807", "00ff", ""], ["b", 7, [0, 255], ""], ["c", None, "", ""]]
+    rows: list[Sequence[object]] = [
+        ["a", "9223372036854775807", "00ff", ""],
+        ["b", 7, [0, 255], ""],
+        ["c", None, "", ""],
+    ]
     assert reader.read(lane, rows) == [
         ("a", 2**63 - 1, b"\x00\xff", ""),
         ("b", 7, b"\x00\xff", ""),
