@@ -33,7 +33,14 @@ def d1() -> None:
 @folder_argument
 @prefix_option
 def worker(folder: Path, prefix: str) -> None:
-    """Write the proxy Worker into FOLDER, ready for `wrangler deploy`."""
+    """Write the proxy Worker into FOLDER.
+
+    It comes with its database's migrations, ready for `wrangler deploy`.
+
+    \b
+    Examples:
+      purchase d1 worker proxy/
+    """
     from purchase_d1.exporting import worker_files, write_files  # noqa: PLC0415  # commands are listed fast
 
     write_files(worker_files(prefix), folder)
@@ -48,7 +55,15 @@ def worker(folder: Path, prefix: str) -> None:
 @folder_argument
 @prefix_option
 def migrations(folder: Path, prefix: str) -> None:
-    """Write the migrations into FOLDER, for `wrangler d1 migrations apply`."""
+    """Write migrations into FOLDER, as plain SQL.
+
+    `wrangler d1 migrations apply` takes them, and `purchase migrate` then has nothing to do.
+
+    \b
+    Examples:
+      purchase d1 migrations migrations/
+      purchase d1 migrations migrations/ --prefix billing_
+    """
     from purchase_d1.exporting import migration_files, write_files  # noqa: PLC0415  # likewise
 
     contents = migration_files(prefix)
@@ -69,7 +84,14 @@ def migrations(folder: Path, prefix: str) -> None:
 )
 @prefix_option
 def probe(url: str, token: str, prefix: str) -> None:
-    """Whether a batch that fails leaves nothing at this address. Leaves nothing itself."""
+    """Whether batches are transactions there.
+
+    A batch that must fail is sent there and must leave nothing, and values must arrive as they were sent.
+
+    \b
+    Examples:
+      purchase d1 probe --url https://purchase-d1.example.workers.dev
+    """
     from purchase_d1.config import D1Config  # noqa: PLC0415  # likewise
     from purchase_d1.connect import connect  # noqa: PLC0415
     from purchase_d1.probing import Probed  # noqa: PLC0415

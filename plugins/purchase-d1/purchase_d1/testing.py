@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-import re
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -36,8 +35,8 @@ LIMITS = {
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
 }
 FUNCTIONS_OF_NEWER_SQLITE = {"unhex": bytes.fromhex}
-TRANSACTION = re.compile(r"\s*(BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE)\b", re.IGNORECASE)
-FORBIDDEN = re.compile(r"\s*(ATTACH|DETACH|VACUUM|PRAGMA)\b", re.IGNORECASE)
+TRANSACTION = ("BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE")
+FORBIDDEN = ("ATTACH", "DETACH", "VACUUM", "PRAGMA")
 NO_TRANSACTION = (
     "To execute a transaction, please use the state.storage.transaction() APIs instead of the SQL "
     "BEGIN TRANSACTION or SAVEPOINT statements."
@@ -81,9 +80,10 @@ class FakeD1:
         self._connection.close()
 
     def _run(self, text: str, values: Sequence[Parameter]) -> Sequence[Cells]:
-        if TRANSACTION.match(text):
+        (first, *_) = text.upper().split(maxsplit=1) or ("",)
+        if first in TRANSACTION:
             raise D1Error(f"D1_ERROR: {NO_TRANSACTION}")
-        if FORBIDDEN.match(text):
+        if first in FORBIDDEN:
             raise D1Error("D1_ERROR: not authorized: SQLITE_AUTH")
         bound = {str(number): _bound(value) for number, value in enumerate(values, 1)}
         cursor = self._connection.execute(text, bound)

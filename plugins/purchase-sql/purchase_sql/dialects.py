@@ -170,7 +170,7 @@ class Target:
 
 
 _PARAMETER = re.compile(r":p_(\w+)")
-_LABEL = re.compile(r" AS (anon|unhex)_\d+")  # of what an insert selects: nobody reads it
+_LABEL = re.compile(r" AS (anon|unhex)_\d{1,3}")  # of what an insert selects: nobody reads it
 _NO_OFFSET = re.compile(r" OFFSET (:param_1|CAST\(:param_1 AS INTEGER\))")
 
 TARGETS = (
