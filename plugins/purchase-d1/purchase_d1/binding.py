@@ -50,7 +50,8 @@ class BindingTransport(Transport):
             raise Unanswered("the store is closed", maybe_written=False, hint="", lasting=True)
         prepared = js.Array.new()
         for text, values in statements:
-            prepared.push(self._database.prepare(text).bind(*values))
+            statement = self._database.prepare(text)
+            prepared.push(statement.bind(*values) if values else statement)
         try:
             async with asyncio.timeout(self._seconds):
                 results = await self._database.batch(prepared)
