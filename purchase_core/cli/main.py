@@ -28,6 +28,7 @@ COMMANDS = {
 }
 
 OFFERED = {
+    ("d1", "purchase-d1"): "Cloudflare D1: its proxy Worker, and migrations as files",
     ("demo", "purchase-sandbox"): "A first sale, and a shop to try",
     ("sandbox", "purchase-sandbox"): "A payment provider for tests",
 }
