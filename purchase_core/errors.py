@@ -16,6 +16,7 @@
     │   └── CheckoutVetoed            a plugin refused the checkout
     ├── ConfigurationError            the configuration cannot be used
     │   ├── SecretMissing             a secret is absent, empty, or too short
+    │   ├── PolicyInvalid             every problem of a routing policy at once
     │   └── PluginError
     │       ├── PluginMissing         not installed
     │       ├── PluginCollision       two distributions offer the same name
@@ -170,6 +171,18 @@ class SecretMissing(ConfigurationError):
     code = "secret_missing"
 
 
+class PolicyInvalid(ConfigurationError):
+    """Every problem of a routing policy at once; `problems` holds one line each."""
+
+    code = "policy_invalid"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f"the routing policy has {count} problem{'s' if count != 1 else ''}:\n{lines}")
+
+
 class PluginError(ConfigurationError):
     """Something is wrong with a plugin."""
 
@@ -246,14 +259,18 @@ class WrongAccount(DeliveryRefused):
 
 
 class NoRoute(PurchaseError):
-    """No connection can take this checkout; `reasons` says why, one line a candidate."""
+    """No connection can take this checkout; `reasons` says why, one line a candidate.
+
+    `kind`: no_candidate | none_fits | all_unhealthy (worth trying again) | policy_changed.
+    """
 
     code = "no_route"
 
-    def __init__(self, reasons: Sequence[str]) -> None:
+    def __init__(self, reasons: Sequence[str], *, kind: str = "", hint: str = "") -> None:
         self.reasons = tuple(reasons)
+        self.kind = kind
         super().__init__(
-            "no connection can take this checkout: " + ("; ".join(reasons) or "none is configured")
+            "no connection can take this checkout: " + ("; ".join(reasons) or "none is configured"), hint=hint
         )
 
 

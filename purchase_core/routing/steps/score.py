@@ -1,0 +1,58 @@
+"""Score: success rate, cost, latency and what plugins say, each by its weight."""
+
+from __future__ import annotations
+
+from purchase_core.ports.router import Evidence
+from purchase_core.routing.intervals import wilson
+from purchase_core.routing.policy import Scoring
+from purchase_core.routing.sheet import Sheet, Standing
+
+MILLISECONDS = 1_000
+BASIS_POINTS = 10_000
+
+
+def score(sheet: Sheet) -> None:
+    """Give each candidate its score. A part of weight 0 is left out."""
+    weights = sheet.policy.score
+    rates = _success_rates(sheet, weights) if weights.success else {}
+    for one in sheet.live:
+        parts: list[tuple[str, float]] = []
+        if weights.success:
+            parts.append(("success", weights.success * rates[one.candidate.connection]))
+        if weights.cost:
+            parts.append(("cost", -weights.cost * cost_share(one, sheet)))
+        if weights.latency:
+            parts.append(("latency", -weights.latency * one.candidate.health.latency_ms / MILLISECONDS))
+        if weights.plugins and one.candidate.said:
+            parts += [(f"plugin {said.plugin}", weights.plugins * said.score) for said in one.candidate.said]
+        if parts:
+            one.scores = tuple(parts)
+            one.score = sum(value for _, value in parts)
+
+
+def cost_share(one: Standing, sheet: Sheet) -> float:
+    """What the provider takes of the amount, as a part of it."""
+    amount = sheet.request.unit_amount * sheet.request.quantity
+    line = None
+    for cost in one.terms.costs:
+        if cost.currency == sheet.request.currency:
+            line = cost
+            break
+        if not cost.currency:
+            line = cost
+    if line is None or amount <= 0:
+        return 0.0
+    return (line.basis_points * amount + line.fixed * BASIS_POINTS) / (BASIS_POINTS * amount)
+
+
+def _success_rates(sheet: Sheet, weights: Scoring) -> dict[str, float]:
+    """The lower end of each interval; where there is too little evidence, the mean of the others."""
+    known: dict[str, float] = {}
+    for one in sheet.live:
+        seen: Evidence = one.candidate.evidence
+        if seen.opened >= weights.evidence_min:
+            known[one.candidate.connection] = wilson(seen.paid, seen.opened)[0]
+        else:
+            one.note(f"success: {seen.opened} outcomes are too few")
+    mean = sum(known.values()) / len(known) if known else 0.0
+    return {name: known.get(name, mean) for one in sheet.live for name in (one.candidate.connection,)}
