@@ -13,7 +13,8 @@
     │   ├── ExceedsBalance            more than is left of a payment or a balance
     │   ├── IdempotencyConflict       same idempotency key, other arguments
     │   ├── CapabilityMissing         this provider or store cannot do it; says what to do instead
-    │   └── CheckoutVetoed            a plugin refused the checkout
+    │   ├── CheckoutVetoed            a plugin refused the checkout
+    │   └── NotSwitchable             a checkout that is paid, or may be, stays where it is
     ├── ConfigurationError            the configuration cannot be used
     │   ├── SecretMissing             a secret is absent, empty, or too short
     │   ├── PolicyInvalid             every problem of a routing policy at once
@@ -57,7 +58,7 @@ class PurchaseError(Exception):
     """Root of the tree. `hint` says what to do; it is shown after the message."""
 
     code: ClassVar[str] = "purchase_error"
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
     outcome_unknown: bool = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
@@ -154,6 +155,12 @@ class CheckoutVetoed(UsageError):
     """A plugin refused the checkout, or failed while it was asked (fail closed)."""
 
     code = "checkout_vetoed"
+
+
+class NotSwitchable(UsageError):
+    """The checkout stays on its connection: it is paid, may be, or its page cannot be closed."""
+
+    code = "not_switchable"
 
 
 # --- configuration ---------------------------------------------------------------------------
@@ -269,6 +276,7 @@ class NoRoute(PurchaseError):
     def __init__(self, reasons: Sequence[str], *, kind: str = "", hint: str = "") -> None:
         self.reasons = tuple(reasons)
         self.kind = kind
+        self.retryable = kind == "all_unhealthy"
         super().__init__(
             "no connection can take this checkout: " + ("; ".join(reasons) or "none is configured"), hint=hint
         )

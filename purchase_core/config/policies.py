@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 import attrs
 import msgspec
 
-from purchase_core.config.tables import Table, refuse_unknown
+from purchase_core.config.tables import Table, refuse_unknown, without_values
 from purchase_core.errors import ConfigurationError, PolicyInvalid, PurchaseError
 from purchase_core.instants import Instant, instant
 from purchase_core.ports.router import Attribute
@@ -138,7 +138,7 @@ class _Reading:
             try:
                 return msgspec.convert(dict(table), type=kind, strict=True)
             except msgspec.ValidationError as error:
-                raise ConfigurationError(f"{where}: {error}") from None
+                raise ConfigurationError(f"{where}: {without_values(error)}") from None
 
         return self._try(read, None)
 

@@ -62,8 +62,8 @@ class Listeners:
     async def score(self, request: RouteRequest, candidates: tuple[Candidate, ...]) -> Advice:
         """The candidates with what the plugins say of them, all asked at once.
 
-        A plugin that fails, is late, or says what cannot be recorded has said nothing, and is a trouble of the
-        decision; so is one that kept the event loop to itself, which cannot be interrupted.
+        A plugin that fails, is late, or says what cannot be recorded has said nothing, and is a trouble of
+        the decision; so is one that kept the event loop to itself, which cannot be interrupted.
         """
         if not self._score:
             return Advice(candidates)

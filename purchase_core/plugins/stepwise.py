@@ -1,4 +1,4 @@
-"""Step by step: how long an awaitable kept the event loop to itself. It cannot be interrupted, but be told of."""
+"""Step by step: how long an awaitable keeps the event loop to itself, which nobody can interrupt."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Stepwise(Generic[T]):
             except GeneratorExit:
                 steps.close()
                 raise
-            except BaseException as error:  # noqa: BLE001  # handed on, as `yield from` does
-                send, value = steps.throw, error  # type: ignore[assignment]
+            except BaseException as error:  # handed on, as `yield from` does
+                send, value = steps.throw, error
             finally:
                 self._watch.start()

@@ -181,6 +181,18 @@ def decode_decision(data: bytes) -> RoutingDecision:
 _decoder = msgspec.json.Decoder(RoutingDecision)
 
 
+class Learning(Value, frozen=True):
+    """Which outcomes a router learns from: paid within `horizon_hours` of opening or not, over `window_days`.
+
+    `segment` names parts of the request (country, currency, offer, product, channel); only checkouts that are
+    alike in these count as evidence. Those younger than the horizon are not counted yet.
+    """
+
+    window_days: int = 30
+    horizon_hours: int = 24
+    segment: tuple[str, ...] = ()
+
+
 class Router(ABC):
     """Decides purely: no clock, no randomness, no I/O. Never adds a candidate, nor revives an excluded one.
 
@@ -192,6 +204,7 @@ class Router(ABC):
     policy: str = ""
     document: bytes = b""
     wants: Set[str] = frozenset()
+    learning: Learning = Learning()  # immutable
     attributes: Mapping[str, Attribute] = MappingProxyType({})
     """The application's attributes that it reads, by name; others are refused."""
 

@@ -6,7 +6,7 @@ A policy with nothing in it sends each checkout to the first connection that can
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 import msgspec
@@ -169,11 +169,32 @@ class Policy:
     @property
     def hash(self) -> str:
         """Identifies the policy by its content."""
-        return content_hash(self)
+        return content_hash(_essence(self))
 
     def encode(self) -> bytes:
-        """Canonical JSON, as it is kept beside the decisions."""
-        return canonical(self)
+        """Canonical JSON of what differs from the defaults, as it is kept beside the decisions."""
+        return canonical(_essence(self))
+
+
+def _essence(value: object) -> object:
+    """The value without its defaults: a setting that is added later changes no known hash."""
+    kind = type(value)
+    if attrs.has(kind):
+        parts = ((field, getattr(value, field.name)) for field in attrs.fields(kind))
+        return {field.name: _essence(part) for field, part in parts if part != _default(field)}
+    if isinstance(value, Mapping):
+        return {name: _essence(part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return [_essence(part) for part in value]
+    return value
+
+
+def _default(field: attrs.Attribute[Any]) -> object:
+    default: Any = field.default
+    return {} if default == attrs.Factory(dict) else default
+
+
+EMPTY = Policy().encode()
 
 
 def decode_policy(data: bytes) -> Policy:

@@ -11,6 +11,7 @@ from purchase_core.ports.router import (
     NONE_FITS,
     PRICES,
     Candidate,
+    Learning,
     Router,
     RouteRequest,
     RoutingDecision,
@@ -35,16 +36,18 @@ class PolicyRouter(Router):
     name = "policy"
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self.rules_of = policy or Policy()
-        self.policy = self.rules_of.hash
-        self.document = self.rules_of.encode()
-        self.attributes = self.rules_of.attributes
-        self.wants = _wanted(self.rules_of)
-        self._index = RuleIndex(self.rules_of.rules)
+        self.by = policy or Policy()  # what it decides by
+        self.policy = self.by.hash
+        self.document = self.by.encode()
+        self.attributes = self.by.attributes
+        self.wants = _wanted(self.by)
+        score = self.by.score
+        self.learning = Learning(score.window_days, score.horizon_hours, score.segment)
+        self._index = RuleIndex(self.by.rules)
 
     def decide(self, request: RouteRequest, candidates: tuple[Candidate, ...]) -> RoutingDecision:
         """An ordered answer; where there is none, the verdicts say why."""
-        sheet = Sheet(self.rules_of, request, candidates)
+        sheet = Sheet(self.by, request, candidates)
         eligibility(sheet)
         stickiness(sheet)
         sameness(sheet)
