@@ -156,7 +156,7 @@ class Sessions:
     async def _look_only(self, command: Command, order: Order, provider: Provider) -> Opened:
         checkout = await provider.find_checkout(order.attempt)
         if checkout is None:
-            age = self._clock.now() - self._sent_at(command)
+            age = self._clock.now() - sent_at(command)
             if age <= (_resendable_seconds(provider) + ABSENT_SECONDS) * SECOND:
                 raise OutcomeUnknown(f"checkout {order.intent} is not to be found at {order.connection} yet")
             message = f"checkout {order.intent} never reached {order.connection}"
@@ -166,12 +166,7 @@ class Sessions:
         return Opened(checkout, price.price if price else "", customer)
 
     def _key_forgotten(self, command: Command, provider: Provider) -> bool:
-        return self._clock.now() - self._sent_at(command) > _resendable_seconds(provider) * SECOND
-
-    def _sent_at(self, command: Command) -> Instant:
-        """When the current attempt may first have been sent."""
-        moves = [stage.at for stage in command.stages if stage.name in MOVES]
-        return moves[-1] if moves else command.created_at
+        return self._clock.now() - sent_at(command) > _resendable_seconds(provider) * SECOND
 
     def _judge(self, connection: str, error: ProviderError) -> None:
         """A refusal is an answer; everything else speaks against the connection."""
@@ -204,7 +199,7 @@ class Sessions:
             result = msgspec.json.encode(checkout)
             return attrs.evolve(known, state=CONFIRMED, updated_at=now, stages=stages, result=result)
 
-        facts = (decided(self._sent_at(command), made), *opened.checkout.facts)
+        facts = (decided(sent_at(command), made), *opened.checkout.facts)
         known = await self._log.change(command, confirmed, facts)
         if decode_order(known.request).attempt == order.attempt:
             return known
@@ -214,7 +209,7 @@ class Sessions:
         """Another attempt has become current meanwhile: nobody is shown this session."""
         now, session = self._clock.now(), opened.checkout.id
         made = attempt_of(order, "withdrawn", opened.price, opened.customer, session)
-        facts: list[Fact] = [decided(now, made), *opened.checkout.facts]
+        facts: list[Fact] = [decided(after(command, now), made), *opened.checkout.facts]
         facts += await self._closed(order, session)
 
         def noted(known: Command) -> Command:
@@ -299,6 +294,17 @@ class Sessions:
 
 
 MOVES = ("failed_over", "switched")
+
+
+def sent_at(command: Command) -> Instant:
+    """When the current attempt may first have been sent."""
+    moves = [stage.at for stage in command.stages if stage.name in MOVES]
+    return moves[-1] if moves else command.created_at
+
+
+def after(command: Command, now: Instant) -> Instant:
+    """An instant for what becomes of an attempt, behind all that was said of it, whatever the clock does."""
+    return Instant(max(now, sent_at(command) + 1))
 
 
 def checkout_of(command: Command) -> Checkout:

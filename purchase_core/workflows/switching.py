@@ -20,7 +20,7 @@ from purchase_core.records.command import CONFIRMED, SENDING, Command, Stage
 from purchase_core.routing.failover import FailoverPolicy, next_connection
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.order import Order, attempt_of, decode_order, moved_on
-from purchase_core.workflows.sessions import Checkout, checkout_of
+from purchase_core.workflows.sessions import Checkout, after, checkout_of
 
 EXPIRED, WITHDRAWN = "expired", "withdrawn"
 
@@ -130,7 +130,8 @@ class Switching:
         now = self._clock.now()
         following = moved_on(order, connection, self._ids.new("attempt"))
         over = decided(
-            now, attempt_of(order, WITHDRAWN, *await self._sold_with(order), checkout_of(command).session)
+            after(command, now),
+            attempt_of(order, WITHDRAWN, *await self._sold_with(order), checkout_of(command).session),
         )
         stages = (
             Stage(how, now, checkout_of(command).session),

@@ -69,4 +69,4 @@ def test_something_happens_as_often_as_it_should(percent: int, least: int, most:
     ],
 )
 def test_the_interval_is_wilsons(successes: int, trials: int, low: float, high: float) -> None:
-    assert wilson(successes, trials) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+    assert wilson(successes, trials) == pytest.approx((low, high), abs=5e-5)
