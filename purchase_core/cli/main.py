@@ -22,6 +22,7 @@ COMMANDS = {
     "migrate": "Bring the database's tables up to date.",
     "providers": "What the configured payment providers can do.",
     "receipts": "What a workflow did, and why.",
+    "route": "Where checkouts go, and why; trying a policy before it is live.",
     "webhooks": "What arrived from providers, and how far it got.",
 }
 

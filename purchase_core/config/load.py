@@ -10,7 +10,12 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
+<<<<<<< HEAD
 from purchase_core.access.policy import AccessPolicy, AccessRules
+=======
+from purchase_core.access.policy import AccessPolicy
+from purchase_core.config.policies import read_policy
+>>>>>>> b738fba (Explain, verify, backtest and simulate routing from the command line)
 from purchase_core.config.settings import (
     DEFAULT_ENVIRONMENT,
     DEFAULT_PROJECT,
@@ -24,6 +29,7 @@ from purchase_core.config.tables import Table, read_table, refuse_unknown, sub_t
 from purchase_core.errors import ConfigurationError
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.routing.failover import FailoverPolicy
+from purchase_core.routing.policy import Policy
 from purchase_core.secret import Secret
 
 T = TypeVar("T")
@@ -40,6 +46,18 @@ _KEYS = (
 )  # fmt: skip
 _CONNECTION_KEYS = ("plugin", "mode", "api_key", "webhook_secrets")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
+
+
+def load_policy(path: str | Path) -> Policy:
+    """The routing policy of a TOML file: the keys of [router], at its top or under that heading.
+
+    Raises ConfigurationError, or PolicyInvalid with every problem.
+    """
+    table = _parse(Path(path))
+    found = table.get("router", table)
+    if not isinstance(found, Mapping):
+        raise ConfigurationError(f"{Path(path).name}: 'router' must be a table")
+    return read_policy(_without_plugin(found), where=Path(path).name)
 
 
 def find_config(folder: Path) -> Path:

@@ -36,6 +36,7 @@ class Outcome(Value, frozen=True):
     """
 
     intent: str
+    receipt: str
     decision: RoutingDecision
     opened_at: Instant
     attempts: tuple[Attempted, ...]
@@ -101,6 +102,7 @@ class Outcomes:
         back = [reading.money_back(key) for key in reading.invoice_verdicts]
         return Outcome(
             intent=row.key.split(":", 2)[2],
+            receipt=command.id,
             decision=decision,
             opened_at=row.placed_at,
             attempts=_attempts(reading),

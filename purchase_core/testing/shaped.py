@@ -164,7 +164,8 @@ class ShapedProvider(ScriptedProvider):
         done = session.status == "complete"
         request = session.request
         body = SessionSeen(
-            session.id, session.status, "paid" if done else "unpaid", request.customer, request.reference.intent,
+            session.id, session.status, "paid" if done else "unpaid", request.customer,
+            request.reference.intent,
             f"sub_{session.id}" if done and request.mode == "subscription" else "",
             f"in_{session.id}" if done else "",
         )  # fmt: skip

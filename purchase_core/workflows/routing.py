@@ -14,6 +14,8 @@ from purchase_core.ports.router import Learning, Router, RoutingDecision, decode
 from purchase_core.ports.store import Store
 from purchase_core.reads.evidence import Counts, EvidenceBook
 from purchase_core.reads.outcomes import Outcome, Outcomes
+from purchase_core.routing.backtest import Backtest, Trial
+from purchase_core.routing.backtest import backtest as run_backtest
 from purchase_core.routing.policy import decode_policy
 from purchase_core.routing.router import PolicyRouter
 from purchase_core.workflows.adoption import Adoptions
@@ -22,6 +24,13 @@ from purchase_core.workflows.order import checked_wish
 from purchase_core.workflows.planning import Plan, Planner
 
 NOWHERE = "https://example.invalid/"  # a question opens no page that could lead back
+
+
+def trial_of(outcome: Outcome, now: Instant, horizon_hours: int) -> Trial:
+    """An outcome as a backtest sees it."""
+    result = outcome.result(now, horizon_hours)
+    paid = None if result == "censored" else result == "paid"
+    return Trial(outcome.receipt, outcome.decision, paid, outcome.refunded + outcome.disputed > 0)
 
 
 @attrs.frozen
@@ -104,6 +113,13 @@ class Routing:
     async def outcomes(self, since: Instant) -> list[Outcome]:
         """What became of the checkouts that were started since then."""
         return [one async for one in self._outcomes.since(since)]
+
+    async def backtest(self, router: Router, since: Instant) -> Backtest:
+        """What another router would have done over what was decided since then, and what is known of it."""
+        now, horizon = self._clock.now(), router.learning.horizon_hours
+        return run_backtest(
+            router, [trial_of(one, now, horizon) async for one in self._outcomes.since(since)]
+        )
 
     async def rates(self, learning: Learning | None = None) -> Counts:
         """Opened and paid, by connection and segment, as the router in force learns them."""

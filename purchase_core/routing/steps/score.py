@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from purchase_core.ports.router import Evidence
+from purchase_core.ports.router import Evidence, RouteRequest
 from purchase_core.routing.intervals import wilson
-from purchase_core.routing.policy import Scoring
-from purchase_core.routing.sheet import Sheet, Standing
+from purchase_core.routing.policy import Scoring, Terms
+from purchase_core.routing.sheet import Sheet
 
 MILLISECONDS = 1_000
 BASIS_POINTS = 10_000
@@ -20,7 +20,7 @@ def score(sheet: Sheet) -> None:
         if weights.success:
             parts.append(("success", weights.success * rates[one.candidate.connection]))
         if weights.cost:
-            parts.append(("cost", -weights.cost * cost_share(one, sheet)))
+            parts.append(("cost", -weights.cost * cost_of(one.terms, sheet.request)))
         if weights.latency:
             parts.append(("latency", -weights.latency * one.candidate.health.latency_ms / MILLISECONDS))
         if weights.plugins and one.candidate.said:
@@ -30,12 +30,12 @@ def score(sheet: Sheet) -> None:
             one.score = sum(value for _, value in parts)
 
 
-def cost_share(one: Standing, sheet: Sheet) -> float:
-    """What the provider takes of the amount, as a part of it."""
-    amount = sheet.request.unit_amount * sheet.request.quantity
+def cost_of(terms: Terms, request: RouteRequest) -> float:
+    """What a provider takes of the amount, as a part of it; 0 where no cost is known."""
+    amount = request.unit_amount * request.quantity
     line = None
-    for cost in one.terms.costs:
-        if cost.currency == sheet.request.currency:
+    for cost in terms.costs:
+        if cost.currency == request.currency:
             line = cost
             break
         if not cost.currency:
