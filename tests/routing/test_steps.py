@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from purchase_core.ports.router import Agreement, Candidate, Evidence, Health, RouteRequest, Said
+from purchase_core.ports.router import (
+    Agreement,
+    Candidate,
+    Evidence,
+    Health,
+    RouteRequest,
+    Said,
+    decode_decision,
+)
 from purchase_core.routing.intervals import wilson
 from tests.routing.samples import (
     ALL,
@@ -319,3 +327,11 @@ def test_one_that_fails_too_often_comes_after_the_others() -> None:
     assert decision.verdicts[0].notes == ("11 of 20 calls failed",)
     for spared in (Health("closed", 19, 19), Health("closed", 20, 10)):
         assert decide({}, REQUEST, (replace(STRIPE, health=spared), PADDLE)).order[0] == "stripe"
+
+
+def test_scores_beyond_all_bounds_can_still_be_compared_and_stored() -> None:
+    huge = replace(STRIPE, said=(Said("p", -1e308), Said("q", -1e308)))
+    decision = decide({"score": {"plugins": 1e6}}, REQUEST, (huge, PADDLE))
+    assert decision.order == ("paddle", "stripe")
+    assert decision.verdicts[0].score == -2e300
+    assert decode_decision(decision.encode()) == decision

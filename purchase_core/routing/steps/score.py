@@ -9,6 +9,7 @@ from purchase_core.routing.sheet import Sheet
 
 MILLISECONDS = 1_000
 BASIS_POINTS = 10_000
+PART_MAX = 1e300
 
 
 def score(sheet: Sheet) -> None:
@@ -26,8 +27,13 @@ def score(sheet: Sheet) -> None:
         if weights.plugins and one.candidate.said:
             parts += [(f"plugin {said.plugin}", weights.plugins * said.score) for said in one.candidate.said]
         if parts:
-            one.scores = tuple(parts)
-            one.score = sum(value for _, value in parts)
+            one.scores = tuple([(name, _bounded(value)) for name, value in parts])
+            one.score = sum([value for _, value in one.scores])
+
+
+def _bounded(value: float) -> float:
+    """So that no sum of parts is infinite, which could be neither compared nor written down."""
+    return min(max(value, -PART_MAX), PART_MAX)
 
 
 def cost_of(terms: Terms, request: RouteRequest) -> float:
