@@ -31,10 +31,10 @@ SEEN = replace(
 
 REQUESTS = (
     PLAIN,
-    replace(PLAIN, links=("two",)),
     replace(PLAIN, agreements=(Agreement("three", "EUR"),), links=("three",)),
     replace(PLAIN, country="DE", channel="web", attributes=(("seats", 3), ("staff", True), ("tier", "gold"))),
     replace(PLAIN, trial_days=14, needs=("subscription_checkout", "trial")),
+    replace(PLAIN, links=("two",)),  # last, and other than the first: so that order of asking matters
 )
 EDGES = (
     replace(PLAIN, unit_amount=0),
