@@ -10,12 +10,8 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
-<<<<<<< HEAD
 from purchase_core.access.policy import AccessPolicy, AccessRules
-=======
-from purchase_core.access.policy import AccessPolicy
 from purchase_core.config.policies import read_policy
->>>>>>> b738fba (Explain, verify, backtest and simulate routing from the command line)
 from purchase_core.config.settings import (
     DEFAULT_ENVIRONMENT,
     DEFAULT_PROJECT,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from purchase_core.ports.router import Router, RouteRequest, RoutingDecision
-from purchase_core.routing.estimate import UNKNOWN, Estimate, Weighed, difference, mean_of, weighed_mean
-from purchase_core.routing.policy import Terms
+from purchase_core.ports.router import Router, RoutingDecision
+from purchase_core.routing.estimate import Estimate, Sums
 from purchase_core.routing.router import PolicyRouter
+from purchase_core.routing.sheet import PLAIN
 from purchase_core.routing.steps.score import cost_of
 from purchase_core.values import Value
 
@@ -79,7 +79,7 @@ def backtest(router: Router, trials: Iterable[Trial]) -> Backtest:
 def support(recorded: RoutingDecision, again: RoutingDecision) -> float:
     """How much of the new decision's chance lies where the recorded one could have gone."""
     could = {one.connection for one in recorded.verdicts if one.propensity > 0}
-    return sum(one.propensity for one in again.verdicts if one.connection in could)
+    return sum([one.propensity for one in again.verdicts if one.propensity and one.connection in could])
 
 
 def weight(recorded: RoutingDecision, again: RoutingDecision) -> float:
@@ -91,83 +91,92 @@ def weight(recorded: RoutingDecision, again: RoutingDecision) -> float:
 
 def propensity(decision: RoutingDecision, connection: str) -> float:
     """The recorded probability that the connection was first."""
-    return next((one.propensity for one in decision.verdicts if one.connection == connection), 0.0)
+    for one in decision.verdicts:
+        if one.connection == connection:
+            return one.propensity
+    return 0.0
 
 
 class _Account:
-    """Counts while it goes over the trials once."""
+    """Adds up while it goes over the trials once; keeps nothing of them but some that differ."""
 
     def __init__(self, router: Router) -> None:
         self._router = router
         self._terms = router.by.connections if isinstance(router, PolicyRouter) else {}
+        self._priced = any(terms.costs for terms in self._terms.values())
         self._differences: list[Difference] = []
-        self._finished: list[tuple[Trial, RoutingDecision, float]] = []
+        self._success, self._cost, self._refunds = Sums(), Sums(), Sums()
+        self._seen: dict[str, Sums] = {}
         self._was: dict[str, int] = {}
         self._would: dict[str, float] = {}
         self._same = self._differ = self._nowhere = self._censored = self._unknown = 0
 
     def of(self, trials: Iterable[Trial]) -> Backtest:
-        count = 0
-        for count, trial in enumerate(trials, 1):  # noqa: B007  # it is read after the loop
+        for trial in trials:
             self._add(trial, self._router.decide(trial.decision.request, trial.decision.candidates))
-        return self._summed(count)
+        return self._summed()
 
     def _add(self, trial: Trial, again: RoutingDecision) -> None:
         recorded = trial.decision
         was, would = _first(recorded), _first(again)
         self._was[was] = self._was.get(was, 0) + 1
         for verdict in again.verdicts:
-            self._would[verdict.connection] = self._would.get(verdict.connection, 0.0) + verdict.propensity
-        self._same += was == would
-        self._differ += was != would
+            if verdict.propensity:
+                expected = self._would.get(verdict.connection, 0.0)
+                self._would[verdict.connection] = expected + verdict.propensity
+        if was == would:
+            self._same += 1
+        else:
+            self._differs(trial, again, was, would)
+        if trial.paid is None:
+            self._censored += 1
+        else:
+            self._finish(trial, again, was)
+
+    def _differs(self, trial: Trial, again: RoutingDecision, was: str, would: str) -> None:
+        self._differ += 1
         self._nowhere += not would
-        if was != would and len(self._differences) < DIFFERENCES_MAX:
-            request = recorded.request
+        if len(self._differences) < DIFFERENCES_MAX:
+            request = trial.decision.request
             self._differences.append(
                 Difference(trial.receipt, request.country, request.offer, was, would, again.rule)
             )
-        if trial.paid is None:
-            self._censored += 1
-            return
-        self._unknown += support(recorded, again) < 0.5  # noqa: PLR2004  # half its chance
-        self._finished.append((trial, again, weight(recorded, again)))
 
-    def _summed(self, count: int) -> Backtest:
-        paid = [Weighed(of, float(bool(trial.paid))) for trial, _, of in self._finished]
-        refunds = [Weighed(of, float(trial.refunded)) for trial, _, of in self._finished if trial.paid]
-        costs = [
-            Weighed(of, self._cost(trial.decision.request, _first(trial.decision)))
-            for trial, _, of in self._finished
-        ]
+    def _finish(self, trial: Trial, again: RoutingDecision, was: str) -> None:
+        recorded, paid = trial.decision, float(bool(trial.paid))
+        weighs = weight(recorded, again)
+        self._unknown += support(recorded, again) < 0.5  # noqa: PLR2004  # half its chance
+        self._success.add(weighs, paid)
+        self._seen.setdefault(was, Sums()).add(1.0, paid)
+        if paid:
+            self._refunds.add(weighs, float(trial.refunded))
+        if self._priced:
+            self._cost.add(weighs, cost_of(self._terms.get(was, PLAIN), recorded.request))
+
+    def _summed(self) -> Backtest:
         names = sorted({*self._was, *self._would} - {""})
         return Backtest(
             policy=self._router.policy,
-            checkouts=count,
+            checkouts=self._same + self._differ,
             same=self._same,
             differ=self._differ,
             nowhere=self._nowhere,
             censored=self._censored,
             unknown=self._unknown,
-            success_was=mean_of([one.value for one in paid]),
-            success=weighed_mean(paid),
-            success_change=difference(paid),
-            cost_was=mean_of([one.value for one in costs]) if self._priced() else UNKNOWN,
-            cost=weighed_mean(costs) if self._priced() else UNKNOWN,
-            cost_change=difference(costs) if self._priced() else UNKNOWN,
-            refunds=weighed_mean(refunds),
+            success_was=self._success.old(),
+            success=self._success.new(),
+            success_change=self._success.change(),
+            cost_was=self._cost.old(),
+            cost=self._cost.new(),
+            cost_change=self._cost.change(),
+            refunds=self._refunds.new(),
             parts=tuple(self._part(name) for name in names),
             differences=tuple(self._differences),
         )
 
     def _part(self, name: str) -> Part:
-        seen = [float(bool(trial.paid)) for trial, _, _ in self._finished if _first(trial.decision) == name]
-        return Part(name, self._was.get(name, 0), self._would.get(name, 0.0), mean_of(seen))
-
-    def _cost(self, request: RouteRequest, connection: str) -> float:
-        return cost_of(self._terms.get(connection, Terms()), request)
-
-    def _priced(self) -> bool:
-        return any(terms.costs for terms in self._terms.values())
+        seen = self._seen.get(name, Sums())
+        return Part(name, self._was.get(name, 0), self._would.get(name, 0.0), seen.old())
 
 
 def _first(decision: RoutingDecision) -> str:

@@ -26,7 +26,7 @@ def drawn_order(weights: Sequence[tuple[str, int]], salt: str, step: str, key: s
     """
     left = [(name, weight) for name, weight in weights if weight > 0]
     order: list[str] = []
-    while left:
+    while len(left) > 1:
         point = draw(salt, f"{step}:{len(order)}", key) * sum(weight for _, weight in left)
         for place, (name, weight) in enumerate(left):  # noqa: B007  # the loop looks for the place
             point -= weight * LOTS
@@ -34,4 +34,4 @@ def drawn_order(weights: Sequence[tuple[str, int]], salt: str, step: str, key: s
                 break
         order.append(name)
         del left[place]
-    return order + [name for name, weight in weights if weight <= 0]
+    return [*order, *(name for name, _ in left), *(name for name, weight in weights if weight <= 0)]

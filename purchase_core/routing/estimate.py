@@ -9,18 +9,12 @@ anything, nothing is known: such checkouts are counted as unknown, and not guess
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import sqrt
 
 from purchase_core.routing.intervals import Z_95
 from purchase_core.values import Value
 
-
-class Weighed(Value, frozen=True):
-    """One checkout: its weight under the new policy, and what it came to."""
-
-    weight: float
-    value: float
+SPREAD_MIN = 2  # one value has no spread
 
 
 class Estimate(Value, frozen=True):
@@ -38,32 +32,60 @@ class Estimate(Value, frozen=True):
 UNKNOWN = Estimate(None)
 
 
-def mean_of(values: Sequence[float]) -> Estimate:
-    """The mean of what was seen."""
-    return weighed_mean([Weighed(1.0, value) for value in values])
+class Sums:
+    """Sums over checkouts, each with its weight under the new policy: enough for means and intervals."""
+
+    __slots__ = ("count", "counted", "v", "vv", "w", "wv", "wvv", "ww", "wwv", "wwvv")
+
+    def __init__(self) -> None:
+        self.count = self.counted = 0
+        self.v = self.vv = self.w = self.ww = self.wv = self.wvv = self.wwv = self.wwvv = 0.0
+
+    def add(self, weight: float, value: float) -> None:
+        """One checkout and what it came to."""
+        square = value * value
+        self.count += 1
+        self.v += value
+        self.vv += square
+        if weight > 0:
+            weight_square = weight * weight
+            self.counted += 1
+            self.w += weight
+            self.ww += weight_square
+            self.wv += weight * value
+            self.wvv += weight * square
+            self.wwv += weight_square * value
+            self.wwvv += weight_square * square
+
+    def old(self) -> Estimate:
+        """The mean of what was seen."""
+        if not self.count:
+            return UNKNOWN
+        mean = self.v / self.count
+        return _with_interval(mean, self.vv - self.count * mean * mean, self.count, self.count, self.count)
+
+    def new(self) -> Estimate:
+        """The self-normalised mean under the new policy, and an interval by the delta method."""
+        if self.w <= 0:
+            return UNKNOWN
+        mean = self.wv / self.w
+        spread = self.wwvv - 2 * mean * self.wwv + mean * mean * self.ww
+        return _with_interval(mean, spread, self.w, self.counted, self.w * self.w / self.ww)
+
+    def change(self) -> Estimate:
+        """What the new mean is above the old one, over the same checkouts: a paired interval."""
+        new, old = self.new(), self.old()
+        if new.mean is None or old.mean is None or new.low is None:
+            return UNKNOWN
+        weighed = self.wwvv - 2 * new.mean * self.wwv + new.mean * new.mean * self.ww
+        plain = self.vv - self.count * old.mean * old.mean
+        both = self.wvv - (new.mean + old.mean) * self.wv + new.mean * old.mean * self.w
+        spread = weighed / (self.w * self.w) - 2 * both / (self.w * self.count) + plain / self.count**2
+        return _with_interval(new.mean - old.mean, spread, 1.0, self.counted, new.effective)
 
 
-def weighed_mean(seen: Sequence[Weighed]) -> Estimate:
-    """The self-normalised mean, and an interval by the delta method. Intervals need two that count."""
-    total = sum(one.weight for one in seen)
-    squares = sum(one.weight * one.weight for one in seen)
-    if total <= 0:
-        return UNKNOWN
-    mean = sum(one.weight * one.value for one in seen) / total
-    effective = total * total / squares
-    if sum(one.weight > 0 for one in seen) < 2:  # noqa: PLR2004  # one value has no spread
+def _with_interval(mean: float, spread: float, total: float, counted: int, effective: float) -> Estimate:
+    if counted < SPREAD_MIN:
         return Estimate(mean, effective=effective)
-    spread = sum((one.weight * (one.value - mean)) ** 2 for one in seen)
-    margin = Z_95 * sqrt(spread) / total
+    margin = Z_95 * sqrt(max(0.0, spread)) / total
     return Estimate(mean, mean - margin, mean + margin, effective)
-
-
-def difference(seen: Sequence[Weighed]) -> Estimate:
-    """What the new policy's mean is above the old one's, over the same checkouts, with a paired interval."""
-    new, old = weighed_mean(seen), mean_of([one.value for one in seen])
-    if new.mean is None or old.mean is None or new.low is None:
-        return UNKNOWN
-    total, count = sum(one.weight for one in seen), len(seen)
-    terms = [one.weight * (one.value - new.mean) / total - (one.value - old.mean) / count for one in seen]
-    margin, mean = Z_95 * sqrt(sum(term * term for term in terms)), new.mean - old.mean
-    return Estimate(mean, mean - margin, mean + margin, new.effective)

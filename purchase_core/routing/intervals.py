@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import sqrt
 
 Z_95 = 1.959963984540054  # two-sided 95 %
 
 
+@lru_cache(maxsize=4_096)
 def wilson(successes: int, trials: int, z: float = Z_95) -> tuple[float, float]:
     """The Wilson score interval of a rate (E. B. Wilson, 1927); (0, 1) without trials."""
     if trials <= 0:

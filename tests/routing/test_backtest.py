@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,7 +11,8 @@ from purchase_core.config.policies import read_policy
 from purchase_core.ports.router import RoutingDecision
 from purchase_core.routing.backtest import Trial, backtest
 from purchase_core.routing.chance import LOTS, draw
-from purchase_core.routing.estimate import UNKNOWN, Weighed, difference, mean_of, weighed_mean
+from purchase_core.routing.estimate import UNKNOWN, Sums
+from purchase_core.routing.intervals import Z_95
 from purchase_core.routing.report import backtest_page
 from purchase_core.routing.router import PolicyRouter
 from tests.routing.samples import PADDLE, STRIPE, decide, request
@@ -70,7 +73,9 @@ def test_the_same_policy_changes_nothing() -> None:
     trials = recorded(50, 200, 3)
     found = backtest(new_policy(50), trials)
     assert (found.checkouts, found.same, found.differ, found.unknown) == (200, 200, 0, 0)
-    assert found.success == found.success_was == mean_of([float(bool(one.paid)) for one in trials])
+    assert found.success.mean == found.success_was.mean == sum(bool(one.paid) for one in trials) / 200
+    assert found.success_change.mean == pytest.approx(0.0)
+    assert found.success_change.high == pytest.approx(0.0, abs=1e-7)
     assert found.differences == ()
 
 
@@ -99,9 +104,29 @@ def test_the_money_that_went_back_is_estimated_apart() -> None:
 
 
 def test_one_value_has_no_interval_and_none_has_no_mean() -> None:
-    assert mean_of([]) == weighed_mean([Weighed(0.0, 1.0)]) == UNKNOWN
-    assert mean_of([1.0]).low is None
-    assert difference([Weighed(1.0, 1.0)]) == UNKNOWN
+    sums = Sums()
+    assert sums.old() == sums.new() == sums.change() == UNKNOWN
+    sums.add(0.0, 1.0)
+    assert (sums.old().mean, sums.old().low, sums.new()) == (1.0, None, UNKNOWN)
+    sums.add(2.0, 0.5)
+    assert (sums.new().mean, sums.new().low, sums.change()) == (0.5, None, UNKNOWN)
+
+
+def test_the_sums_come_to_what_the_formulas_say() -> None:
+    seen = [(2.0, 1.0), (0.5, 0.0), (0.0, 1.0), (1.5, 0.25), (3.0, 1.0)]
+    sums = Sums()
+    for weight, value in seen:
+        sums.add(weight, value)
+    total, count = sum(w for w, _ in seen), len(seen)
+    new, old = sum(w * v for w, v in seen) / total, sum(v for _, v in seen) / count
+    spread = sqrt(sum((w * (v - new)) ** 2 for w, v in seen)) / total
+    paired = sqrt(sum((w * (v - new) / total - (v - old) / count) ** 2 for w, v in seen))
+    assert sums.new().mean == pytest.approx(new)
+    assert sums.new().high == pytest.approx(new + Z_95 * spread)
+    assert sums.new().effective == pytest.approx(total**2 / sum(w * w for w, _ in seen))
+    assert sums.old().low == pytest.approx(old - Z_95 * sqrt(sum((v - old) ** 2 for _, v in seen)) / count)
+    assert sums.change().mean == pytest.approx(new - old)
+    assert sums.change().high == pytest.approx(new - old + Z_95 * paired)
 
 
 def test_a_page_is_made_of_it_that_needs_nothing_else_and_escapes_what_it_shows() -> None:

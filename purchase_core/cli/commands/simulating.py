@@ -20,7 +20,7 @@ from purchase_core.routing.simulation import Outage, Simulated, World, simulate
 
 SUCCESS = 0.9
 MINUTES_MAX, PER_MINUTE_MAX = 10_080, 1_000
-_OUTAGE = re.compile(r"([a-z][a-z0-9_-]*):([0-9]{1,6})-([0-9]{1,6})", re.ASCII)
+_OUTAGE = re.compile(r"([a-z][a-z0-9_-]{0,47}):([0-9]{1,6})-([0-9]{1,6})", re.ASCII)
 
 
 @click.command("simulate", short_help="What a policy does under traffic and outages.")

@@ -15,20 +15,25 @@ PART_MAX = 1e300
 def score(sheet: Sheet) -> None:
     """Give each candidate its score. A part of weight 0 is left out."""
     weights = sheet.policy.score
-    rates = _success_rates(sheet, weights) if weights.success else {}
+    success, cost, latency, plugins = weights.success, weights.cost, weights.latency, weights.plugins
+    rates = _success_rates(sheet, weights) if success else {}
     for one in sheet.live:
+        candidate = one.candidate
         parts: list[tuple[str, float]] = []
-        if weights.success:
-            parts.append(("success", weights.success * rates[one.candidate.connection]))
-        if weights.cost:
-            parts.append(("cost", -weights.cost * cost_of(one.terms, sheet.request)))
-        if weights.latency:
-            parts.append(("latency", -weights.latency * one.candidate.health.latency_ms / MILLISECONDS))
-        if weights.plugins and one.candidate.said:
-            parts += [(f"plugin {said.plugin}", weights.plugins * said.score) for said in one.candidate.said]
+        if success:
+            parts.append(("success", success * rates[candidate.connection]))
+        if cost:
+            parts.append(("cost", -cost * cost_of(one.terms, sheet.request)))
+        if latency:
+            parts.append(("latency", -latency * candidate.health.latency_ms / MILLISECONDS))
+        if plugins and candidate.said:
+            parts += [(f"plugin {said.plugin}", plugins * said.score) for said in candidate.said]
         if parts:
-            one.scores = tuple([(name, _bounded(value)) for name, value in parts])
-            one.score = sum([value for _, value in one.scores])
+            total = sum([value for _, value in parts])
+            if not -PART_MAX <= total <= PART_MAX:
+                parts = [(name, _bounded(value)) for name, value in parts]
+                total = sum([value for _, value in parts])
+            one.scores, one.score = tuple(parts), total
 
 
 def _bounded(value: float) -> float:
@@ -54,11 +59,14 @@ def cost_of(terms: Terms, request: RouteRequest) -> float:
 def _success_rates(sheet: Sheet, weights: Scoring) -> dict[str, float]:
     """The lower end of each interval; where there is too little evidence, the mean of the others."""
     known: dict[str, float] = {}
+    least = weights.evidence_min
     for one in sheet.live:
         seen: Evidence = one.candidate.evidence
-        if seen.opened >= weights.evidence_min:
+        if seen.opened >= least:
             known[one.candidate.connection] = wilson(seen.paid, seen.opened)[0]
         else:
             one.note(f"success: {seen.opened} outcomes are too few")
+    if len(known) == len(sheet.live):
+        return known
     mean = sum(known.values()) / len(known) if known else 0.0
-    return {name: known.get(name, mean) for one in sheet.live for name in (one.candidate.connection,)}
+    return {one.candidate.connection: known.get(one.candidate.connection, mean) for one in sheet.live}
