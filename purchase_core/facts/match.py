@@ -63,7 +63,8 @@ def _origin_mismatch(attempts: Sequence[AttemptMade], connection: str, customer:
 
 def _prices(attempts: Sequence[AttemptMade], connection: str) -> set[str]:
     # A price may have been replaced at the provider between two attempts.
-    return {attempt.price for attempt in attempts if attempt.connection == connection}
+    # One that was refused was opened with none.
+    return {attempt.price for attempt in attempts if attempt.connection == connection and attempt.price}
 
 
 def _line_mismatch(intent: IntentPlaced, line: InvoiceLine) -> str:

@@ -8,7 +8,9 @@ import msgspec
 from purchase_core.canonical import content_hash
 from purchase_core.catalog.products import QUANTITY_MAX
 from purchase_core.errors import InvalidArgument
+from purchase_core.facts.bodies import AttemptMade, IntentPlaced
 from purchase_core.identifiers import customer_id
+from purchase_core.ports.provider import CheckoutRequest, OurReference
 from purchase_core.text import identifier, storable
 from purchase_core.workflows.urls import return_url
 
@@ -67,10 +69,51 @@ class Order:
     interval: str
     interval_count: int
     trial_days: int
+    tried: tuple[str, ...] = ()  # connections of earlier attempts
 
     def encode(self) -> bytes:
         """JSON, as it is kept with the command."""
         return msgspec.json.encode(self)
+
+
+def moved_on(order: Order, connection: str, attempt: str) -> Order:
+    """The same order as another attempt on another connection."""
+    tried = (*order.tried, order.connection)
+    return attrs.evolve(order, connection=connection, attempt=attempt, tried=tried)
+
+
+def intent_of(order: Order) -> IntentPlaced:
+    """What the customer set out to buy."""
+    return IntentPlaced(
+        id=order.intent,
+        customer=order.wish.customer,
+        offer=order.wish.offer,
+        version=order.version,
+        product=order.product,
+        quantity=order.wish.quantity,
+        unit_amount=order.unit_amount,
+        currency=order.currency,
+        trial_days=order.trial_days,
+    )
+
+
+def attempt_of(order: Order, status: str, price: str, customer: str, session: str) -> AttemptMade:
+    """The order's attempt, with the provider's ids of price, customer and session."""
+    return AttemptMade(order.attempt, order.intent, status, order.connection, price, customer, session)
+
+
+def checkout_request(order: Order, customer: str, price: str) -> CheckoutRequest:
+    """What the provider is asked for."""
+    return CheckoutRequest(
+        mode="subscription" if order.product == "subscription" else "payment",
+        price=price,
+        quantity=order.wish.quantity,
+        customer=customer,
+        success_url=order.wish.success_url,
+        cancel_url=order.wish.cancel_url,
+        reference=OurReference(order.intent, order.attempt, order.wish.customer, order.version),
+        trial_days=order.trial_days,
+    )
 
 
 def decode_order(data: bytes) -> Order:

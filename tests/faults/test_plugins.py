@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_core import opening
 from purchase_core.errors import NoRoute, PluginFailed
@@ -24,7 +25,7 @@ from purchase_core.plugins.listeners import Listeners
 from purchase_core.ports.router import Candidate, Router, RouteRequest, RoutingDecision
 from purchase_core.records.delivery import DONE
 from purchase_core.records.effect import Effect
-from purchase_core.routing.first import FirstCapable
+from purchase_core.routing.router import PolicyRouter
 from purchase_core.values import Value
 from tests.faults.shop import Session, Shop, run
 
@@ -247,12 +248,12 @@ class Deciding(Router):
         self._decide = decide
 
     def decide(self, request: RouteRequest, candidates: tuple[Candidate, ...]) -> RoutingDecision:
-        made: RoutingDecision = self._decide(FirstCapable().decide(request, candidates))
+        made: RoutingDecision = self._decide(PolicyRouter().decide(request, candidates))
         return made
 
 
 def order(connections: Any) -> Callable[[RoutingDecision], RoutingDecision]:
-    return lambda decision: attrs.evolve(decision, order=connections)
+    return lambda decision: replace(decision, order=connections)
 
 
 def failing(fail: Callable[[], Any]) -> Callable[[RoutingDecision], Any]:
@@ -286,7 +287,7 @@ def test_f102_a_router_that_fails_or_adds_a_candidate_sends_nobody_anywhere(deci
 
 def test_t12_the_built_in_router_is_not_replaced_by_a_plugin_of_its_name() -> None:
     async def work() -> None:
-        async with Shop(plugins=[Impostor("first", order(("sandbox",)))]) as shop:
+        async with Shop(plugins=[Impostor("policy", order(("sandbox",)))]) as shop:
             with pytest.raises(NoRoute, match="closed"):
                 await shop.start()
 

@@ -113,7 +113,7 @@ def test_an_offer_that_is_gone_does_not_take_a_checkout_with_it() -> None:
     async def work() -> None:
         async with Shop() as shop:
             first = await shop.start(offer="book:full")
-            shop.billing.checkout._catalog = type(shop.catalog)(shop.catalog.products[0])
+            shop.billing.checkout._planner._catalog = type(shop.catalog)(shop.catalog.products[0])
             assert await shop.start(offer="book:full") == first
             with pytest.raises(UnknownOffer):
                 await shop.start("cart-2", offer="book:full")
