@@ -108,5 +108,5 @@ def _backtest(router: PolicyRouter, decisions: list[RoutingDecision], rounds: in
         bare.append((between - started) / len(trials) * 1e6)
     ratio = 100 * median([b / a for a, b in zip(whole, bare, strict=True)])
     print(
-        f"\nbacktest: {median(whole):.1f} us a decision, {median(bare):.1f} us of them deciding: {ratio:.0f} %"
+        f"\nbacktest: {median(whole):.1f} us a decision, {median(bare):.1f} us of it deciding: {ratio:.0f} %"
     )
