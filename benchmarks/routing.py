@@ -107,6 +107,5 @@ def _backtest(router: PolicyRouter, decisions: list[RoutingDecision], rounds: in
         whole.append((time.process_time() - between) / len(trials) * 1e6)
         bare.append((between - started) / len(trials) * 1e6)
     ratio = 100 * median([b / a for a, b in zip(whole, bare, strict=True)])
-    print(
-        f"\nbacktest: {median(whole):.1f} us a decision, {median(bare):.1f} us of it deciding: {ratio:.0f} %"
-    )
+    took = f"{median(whole):.1f} µs a decision, {median(bare):.1f} µs of it deciding"
+    print(f"\nbacktest: {took}: {ratio:.0f} %")
