@@ -63,8 +63,7 @@ def _origin_mismatch(attempts: Sequence[AttemptMade], connection: str, customer:
 
 def _prices(attempts: Sequence[AttemptMade], connection: str) -> set[str]:
     # A price may have been replaced at the provider between two attempts.
-    # One that was refused was opened with none.
-    return {attempt.price for attempt in attempts if attempt.connection == connection and attempt.price}
+    return {attempt.price for attempt in attempts if attempt.connection == connection}
 
 
 def _line_mismatch(intent: IntentPlaced, line: InvoiceLine) -> str:

@@ -166,7 +166,8 @@ class Sessions:
         return Opened(checkout, price.price if price else "", customer)
 
     def _key_forgotten(self, command: Command, provider: Provider) -> bool:
-        return self._clock.now() - sent_at(command) > _resendable_seconds(provider) * SECOND
+        """Where there are no keys, nothing is ever sent again."""
+        return self._clock.now() - sent_at(command) >= _resendable_seconds(provider) * SECOND
 
     def _judge(self, connection: str, error: ProviderError) -> None:
         """A refusal is an answer; everything else speaks against the connection."""

@@ -19,10 +19,11 @@ from msgspec.structs import replace
 from purchase_core import opening
 from purchase_core.errors import NoRoute, PluginFailed
 from purchase_core.facts.rows import CaseRow
+from purchase_core.instants import Instant
 from purchase_core.plugins.descriptors import NoConfig, RouterPlugin
 from purchase_core.plugins.hookspecs import ProviderCall, RouteScore, hookimpl
 from purchase_core.plugins.listeners import Listeners
-from purchase_core.ports.router import Candidate, Router, RouteRequest, RoutingDecision
+from purchase_core.ports.router import Candidate, Router, RouteRequest, RoutingDecision, routed
 from purchase_core.records.delivery import DONE
 from purchase_core.records.effect import Effect
 from purchase_core.routing.router import PolicyRouter
@@ -268,6 +269,8 @@ DECIDES: dict[str, Callable[[RoutingDecision], Any]] = {
     "a stranger": order(("elsewhere",)),
     "a stranger besides": order(("sandbox", "elsewhere")),
     "what was excluded": order(("sandbox",)),
+    "another question": lambda decision: replace(decision, request=replace(decision.request, country="US")),
+    "other candidates": lambda decision: replace(decision, candidates=()),
 }
 
 
@@ -283,6 +286,14 @@ def test_f102_a_router_that_fails_or_adds_a_candidate_sends_nobody_anywhere(deci
             assert shop.made(Session) == []
 
     run(work)
+
+
+def test_f102_a_router_that_chooses_twice_sends_nobody_anywhere() -> None:
+    one = Candidate("one", "acme", "test", (), None)
+    request = RouteRequest("ana", "app:pro", "subscription", "EUR", 1, 1, (), (), Instant(0), "key")
+    with pytest.raises(PluginFailed, match="router Deciding chose a connection twice"):
+        routed(Deciding(order(("one", "one"))), request, (one,))
+    assert routed(Deciding(order(("one",))), request, (one,)).order == ("one",)
 
 
 def test_t12_the_built_in_router_is_not_replaced_by_a_plugin_of_its_name() -> None:

@@ -19,7 +19,7 @@ from purchase_core.errors import (
 )
 from purchase_core.facts.bodies import SessionSeen
 from purchase_core.ports.provider import CheckoutRequest, ProviderCheckout
-from purchase_core.records.command import CONFIRMED, REFUSED, SENDING, UNKNOWN
+from purchase_core.records.command import CONFIRMED, OPEN_STATES, REFUSED, SENDING, UNKNOWN
 from purchase_core.testing.shaped import Trouble
 from tests.workflows.market import Market, another, run
 
@@ -266,6 +266,59 @@ def test_a_slower_process_gets_no_second_page() -> None:
         assert ("withdrawn", stray.id) in market.stages()
         row = await market.intent()
         assert (row.connection, row.session) == ("paddle", fast.session)
+
+    run(work)
+
+
+@pytest.mark.parametrize("late_answer", ["opened", "refused", "unknown"])
+def test_what_a_slower_process_hears_of_an_earlier_attempt_does_not_end_the_current_one(
+    late_answer: str,
+) -> None:
+    """It comes while the current attempt is on its way to the other provider."""
+
+    async def work(market: Market) -> None:
+        asked, released = asyncio.Event(), asyncio.Event()
+        create, create_next, late = market.stripe.create_checkout, market.paddle.create_checkout, []
+
+        async def slow(request: CheckoutRequest, *, key: str) -> ProviderCheckout:
+            asked.set()
+            await released.wait()
+            if late_answer == "refused":
+                raise ProviderRefused("not with us")
+            if late_answer == "unknown":
+                raise OutcomeUnknown("no answer")
+            return await create(request, key=key)
+
+        async def down_at_first(request: CheckoutRequest, *, key: str) -> ProviderCheckout:
+            with patch.object(market.stripe, "create_checkout", slow):
+                late.append(asyncio.create_task(market.start(billing=process)))
+                await asked.wait()
+            raise ProviderUnavailable("nobody is there")
+
+        async def after_the_slow_one(request: CheckoutRequest, *, key: str) -> ProviderCheckout:
+            if not released.is_set():
+                released.set()
+                for _ in range(50):
+                    await asyncio.sleep(0)
+                seen.append((market.command().state, market.command().connection))
+            return await create_next(request, key=key)
+
+        seen: list[tuple[str, str]] = []
+        async with another(market) as process:
+            with (
+                patch.object(market.stripe, "create_checkout", down_at_first),
+                patch.object(market.paddle, "create_checkout", after_the_slow_one),
+            ):
+                fast = await market.start()
+            found = (await asyncio.gather(*late, return_exceptions=True))[0]
+        ((state, connection),) = seen
+        assert (state in OPEN_STATES, connection) == (True, "paddle"), "the slow one has ended nothing"
+        assert fast.connection == "paddle"
+        assert len(market.paddle.sessions) == 1, "there are no keys, so it was sent once"
+        assert found == fast or isinstance(found, ProviderRefused | OutcomeUnknown)
+        assert (market.command().state, await market.start()) == (CONFIRMED, fast)
+        assert "stripe" not in [name for name, status in market.attempts() if status == "current"]
+        assert [one.status for one in market.stripe.sessions.values()] in ([], ["expired"])
 
     run(work)
 

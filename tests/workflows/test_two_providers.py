@@ -18,7 +18,7 @@ from purchase_core.facts.fact import Fact
 from purchase_core.facts.rows import CaseRow, IntentRow, InvoiceRow, SubscriptionRow
 from purchase_core.testing.bench import problems
 from purchase_core.testing.shaped import ShapedProvider, Trouble
-from purchase_core.workflows.checkout import KIND, Checkout
+from purchase_core.workflows.checkout import Checkout
 from tests.workflows.market import Market
 
 CARTS = ("cart-1", "cart-2", "cart-3")
@@ -163,15 +163,9 @@ def check_pages(chaos: Chaos) -> None:
         if body.status == "current":
             current.setdefault(body.intent, set()).add(body.session)
     assert all(len(sessions) == 1 for sessions in current.values())
-    for session in chaos.market.stripe.open_sessions():
-        intent = session.request.reference.intent
-        command = next(
-            one
-            for one in chaos.market.memory.database.commands.values()
-            if one.kind == KIND and one.reference == intent
-        )
-        shown = session.id in chaos.shown
-        assert not shown or session.id in current.get(intent, set()) or command.state != "confirmed"
+    for _, body in newest.values():
+        if body.status == "withdrawn" and body.connection == "stripe":
+            assert chaos.market.stripe.sessions[body.session].status != "open"
 
 
 async def scene(seed: int) -> int:
