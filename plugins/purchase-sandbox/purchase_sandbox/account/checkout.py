@@ -74,7 +74,7 @@ def pay(book: Book, identifier: str, card: str, *, authenticated: bool = False, 
     A card with a challenge pays once the buyer is `authenticated`. `code` is a promotion code.
     """
     session = _open(book, identifier)
-    percent_off = _percent_off(book, session, code)
+    percent_off = share_off(book, session, code)
     if card == NO_CARD and not session.card_required:
         return _complete(book, session, card, percent_off)
     if card not in CARDS:
@@ -126,8 +126,11 @@ def _open(book: Book, identifier: str) -> Session:
     return session
 
 
-def _percent_off(book: Book, session: Session, code: str) -> int:
-    """What is let off: for the code that was typed, or by the session's own discount."""
+def share_off(book: Book, session: Session, code: str) -> int:
+    """The percentage that is let off: for the code that was typed, or by the session's own discount.
+
+    Raises Refusal if there is no such code, or the page takes none.
+    """
     if code:
         if not session.promotion_codes:
             raise invalid("this page takes no codes")

@@ -13,7 +13,7 @@ from purchase_core.money import Money
 from purchase_sandbox.account import checkout
 from purchase_sandbox.account.account import Account
 from purchase_sandbox.account.cards import AUTHENTICATION_FAILED, CARDS, GOOD_CARD, MESSAGES, NO_CARD
-from purchase_sandbox.account.objects import Discount, Price, Session
+from purchase_sandbox.account.objects import Price, Session
 from purchase_sandbox.account.refusal import Refusal
 from purchase_sandbox.sandbox import Sandbox
 
@@ -75,7 +75,10 @@ class CheckoutPages:
             return self._rendering.problem(refusal)
         if session.status != "open":
             return self._over(session)
-        return self._page(account, session, challenge=True)
+        try:
+            return self._page(account, session, challenge=True, code=request.query_params.get("code", ""))
+        except Refusal as refusal:
+            return self._rendering.problem(refusal)
 
     async def act(self, request: Request) -> Response:
         """A button was pressed."""
@@ -90,7 +93,7 @@ class CheckoutPages:
             return self._rendering.problem(refusal)
 
     def _answer(self, account: Account, session: Session, form: Mapping[str, str]) -> Response:
-        here = f"/checkout/{session.id}"
+        here, code = f"/checkout/{session.id}", form.get("code", "").strip().upper()
         match form.get("action", ""):
             case "abandon":
                 return go(session.cancel_url)
@@ -101,10 +104,10 @@ class CheckoutPages:
                 checkout.decline(account.book, session.id, AUTHENTICATION_FAILED)
                 return go(here)
             case "approve":
-                account.pay(session.id, CHALLENGE_CARD, authenticated=True)
+                account.pay(session.id, CHALLENGE_CARD, authenticated=True, code=code)
                 return go(session.success_url)
             case "pay":
-                return self._pay(account, session, form.get("card", ""), form.get("code", "").strip().upper())
+                return self._pay(account, session, form.get("card", ""), code)
             case "accept":
                 return self._pay(account, session, NO_CARD, "")
             case _:
@@ -117,7 +120,7 @@ class CheckoutPages:
             if refusal.code == checkout.UNKNOWN_CODE:
                 return self._page(account, session, problem="There is no such code.")
             if refusal.code == AUTHENTICATION_REQUIRED:
-                return go(f"/checkout/{session.id}/3ds")
+                return go(f"/checkout/{session.id}/3ds{f'?code={code}' if code else ''}")
             if refusal.code in MESSAGES:
                 return go(f"/checkout/{session.id}")
             raise
@@ -126,16 +129,23 @@ class CheckoutPages:
     # --- pages -----------------------------------------------------------------------------------
 
     def _page(
-        self, account: Account, session: Session, *, challenge: bool = False, problem: str = ""
+        self,
+        account: Account,
+        session: Session,
+        *,
+        challenge: bool = False,
+        problem: str = "",
+        code: str = "",
     ) -> Response:
         price = account.book.get(Price, session.price)
-        discount = account.book.get(Discount, session.discount) if session.discount else None
+        percent_off = checkout.share_off(account.book, session, code)
         return self._rendering.page(
             "challenge.html" if challenge else "checkout.html",
             session=session,
             allowed=(session.success_url, session.cancel_url),
             account=account.id,
-            summary=_summary(session, price, discount.percent_off if discount else 0),
+            summary=_summary(session, price, percent_off),
+            code=code,
             cards=tuple(CARDS.values()),
             chosen=GOOD_CARD,
             problem=problem or MESSAGES.get(session.last_error or "", ""),
