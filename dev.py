@@ -25,6 +25,7 @@ MEMBERS = (
     "plugins/purchase-sql",
     "plugins/purchase-sqlite",
     "plugins/purchase-postgres",
+    "plugins/purchase-d1",
     "plugins/purchase-simulators",
     "plugins/purchase-paddle",
     "plugins/purchase-sandbox",

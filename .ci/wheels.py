@@ -11,6 +11,7 @@ HOLDS = {
     "purchase_sql": "purchase_sql",
     "purchase_sqlite": "purchase_sqlite",
     "purchase_postgres": "purchase_postgres",
+    "purchase_d1": "purchase_d1",
     "purchase_simulators": "purchase_simulators",
     "purchase_paddle": "purchase_paddle",
     "purchase_sandbox": "purchase_sandbox",

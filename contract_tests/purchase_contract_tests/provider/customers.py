@@ -105,8 +105,8 @@ class Customers(ProviderPromises):
     async def f101_what_ends_for_one_goes_on_for_the_other(self, bench: ProviderBench) -> None:
         agreements: list[SubscriptionSeen] = []
         for _, bodies in await two_sales(bench):
-            facts = [fact for body in bodies for fact in await understood(bench.provider, body)]
-            agreements.append(only(states(facts, SubscriptionSeen)))
+            bought = [fact for body in bodies for fact in await understood(bench.provider, body)]
+            agreements.append(only(states(bought, SubscriptionSeen)))
         first, second = agreements
         assert first.id != second.id
         answer = await bench.provider.cancel_subscription(first.id, at_period_end=False, key="cancel:1")

@@ -30,11 +30,12 @@ async def history(bench: ProviderBench) -> list[bytes]:
     return bodies
 
 
-async def one_of_each_type(bench: ProviderBench) -> list[bytes]:
-    """Of all events of the story, the first of each type."""
+async def one_of_each_kind(bench: ProviderBench) -> list[bytes]:
+    """Of all events of the story, the fullest about each kind of object."""
     found: dict[str, bytes] = {}
     for body in await history(bench):
-        found.setdefault(bench.provider.parse(body).type, body)
+        kind = bench.provider.parse(body).object.partition(":")[0]
+        found[kind] = max(found.get(kind, b""), body, key=len)
     return list(found.values())
 
 

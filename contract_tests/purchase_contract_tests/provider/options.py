@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import attrs
 import pytest
 
@@ -11,6 +9,7 @@ from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench, Trouble
 from purchase_contract_tests.provider.sale import (
+    Option,
     Sale,
     Wish,
     a_wish,
@@ -26,13 +25,11 @@ from purchase_core.errors import CapabilityMissing, ProviderError
 from purchase_core.facts.bodies import InvoiceSeen, SessionSeen, SubscriptionSeen
 from purchase_core.facts.fact import Fact
 from purchase_core.instants import SECOND, Instant
-from purchase_core.ports.provider import Capability, CheckoutRequest, Provider
+from purchase_core.ports.provider import Capability, Provider
 
 LOCALES = ("en", "de", "pt-BR", "ja")
 EXPIRY_SECONDS = 3_600
 PERCENT = 25
-
-Option = Callable[[CheckoutRequest], CheckoutRequest]
 
 
 def options(now: Instant) -> dict[Capability, Option]:
@@ -53,6 +50,11 @@ def options(now: Instant) -> dict[Capability, Option]:
         Capability.SUBSCRIPTION_CHECKOUT: lambda one: attrs.evolve(one, mode="subscription"),
         Capability.ONE_TIME_CHECKOUT: lambda one: attrs.evolve(one, mode="payment"),
     }
+
+
+def in_language(locale: str) -> Option:
+    """Ask for a page in this language."""
+    return lambda one: attrs.evolve(one, locale=locale)
 
 
 def assert_discounted(sale: Sale, facts: list[Fact]) -> None:
@@ -149,9 +151,7 @@ class Options(ProviderPromises):
     async def a_page_is_written_in_the_buyers_language(self, bench: ProviderBench) -> None:
         """Languages are tags as browsers send them; an adapter turns them into the provider's own words."""
         for number, locale in enumerate(LOCALES):
-            sale, facts = await sell(
-                bench, a_wish(bench, number), lambda one, tag=locale: attrs.evolve(one, locale=tag)
-            )
+            sale, facts = await sell(bench, a_wish(bench, number), in_language(locale))
             assert_paid(sale, facts)
 
     @requires(Capability.CHECKOUT_EXPIRY)

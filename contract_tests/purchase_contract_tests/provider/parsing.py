@@ -13,7 +13,7 @@ from purchase_contract_tests.contract import promise
 from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
 from purchase_contract_tests.provider.damage import bad_json, damaged_documents, renamed, texts_in
-from purchase_contract_tests.provider.history import history, one_of_each_type
+from purchase_contract_tests.provider.history import history, one_of_each_kind
 from purchase_contract_tests.provider.sale import open_sale, registers, understood
 from purchase_core.errors import InvalidText, MalformedBody
 from purchase_core.facts.fact import decode_body, encode_body
@@ -110,7 +110,7 @@ class Parsing(ProviderPromises):
     @promise
     async def f30_a_damaged_event_is_malformed_or_understood(self, bench: ProviderBench) -> None:
         """Whatever is missing or of the wrong kind: nothing but MalformedBody, and never a made-up fact."""
-        for body in await one_of_each_type(bench):
+        for body in await one_of_each_kind(bench):
             for what, damaged in damaged_documents(body):
                 found = read(bench.provider, damaged)
                 for fact in found[1].facts if found else ():
@@ -121,7 +121,7 @@ class Parsing(ProviderPromises):
 
     @promise
     async def f29_what_is_read_can_be_stored(self, bench: ProviderBench) -> None:
-        for body in await one_of_each_type(bench):
+        for body in await one_of_each_kind(bench):
             for text in set(texts_in(body)):
                 for hostile in HOSTILE_TEXTS:
                     found = read(bench.provider, renamed(body, text, hostile))

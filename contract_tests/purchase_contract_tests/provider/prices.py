@@ -7,12 +7,17 @@ import attrs
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.provider.base import PRICE_TRIALS, ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
-from purchase_contract_tests.provider.sale import Wish, a_wish, only, sell, states
+from purchase_contract_tests.provider.sale import Option, Wish, a_wish, only, sell, states
 from purchase_contract_tests.provider.sales import assert_paid
 from purchase_core.facts.bodies import InvoiceSeen
 from purchase_core.ports.provider import Capability, Override, TaxBehavior
 
 MANY = 250
+
+
+def at(price: str, currency: str = "") -> Option:
+    """Sell at this very price, in this currency."""
+    return lambda asked: attrs.evolve(asked, price=price, currency=currency)
 
 
 class Prices(ProviderPromises):
@@ -55,7 +60,7 @@ class Prices(ProviderPromises):
             request = attrs.evolve(wish.price_request(), tax_behavior=behaviour)
             price = await bench.provider.ensure_price(request, key=f"price:taxed:{number}")
             assert await bench.provider.ensure_price(request, key=f"again:{number}") == price
-            sale, facts = await sell(bench, wish, lambda asked, made=price: attrs.evolve(asked, price=made))
+            sale, facts = await sell(bench, wish, at(price))
             invoice = only([one for one in states(facts, InvoiceSeen) if one.paid])
             assert [line.price for line in invoice.lines] == [sale.request.price]
             if behaviour is TaxBehavior.INCLUSIVE:
@@ -75,9 +80,7 @@ class Prices(ProviderPromises):
         price = await bench.provider.ensure_price(request, key="price:overridden")
         for number, (currency, amount) in enumerate((("EUR", 1_100), ("", wish.amount))):
             wanted = attrs.evolve(wish, number=number)
-            _, facts = await sell(
-                bench, wanted, lambda asked, c=currency: attrs.evolve(asked, price=price, currency=c)
-            )
+            _, facts = await sell(bench, wanted, at(price, currency))
             invoice = only([one for one in states(facts, InvoiceSeen) if one.paid])
             assert (invoice.currency, invoice.paid) == (currency or wish.currency, amount)
             (line,) = invoice.lines
@@ -92,7 +95,7 @@ class Prices(ProviderPromises):
         request = attrs.evolve(wish.price_request(), overrides=overrides)
         price = await bench.provider.ensure_price(request, key="price:overridden")
         assert await bench.provider.ensure_price(request, key="price:again") == price
-        sale, facts = await sell(bench, wish, lambda asked: attrs.evolve(asked, price=price))
+        sale, facts = await sell(bench, wish, at(price))
         assert_paid(sale, facts)
 
     @requires(PRICE_TRIALS, Capability.TRIAL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import attrs
 
@@ -23,6 +23,9 @@ from purchase_core.ports.provider import (
 )
 
 B = TypeVar("B", bound=Body)
+
+Option: TypeAlias = Callable[[CheckoutRequest], CheckoutRequest]
+"""Something that a checkout is told besides what everybody asks for."""
 
 LOOKUPS_MAX = 20
 SUCCESS_URL, CANCEL_URL = "http://127.0.0.1/thanks", "http://127.0.0.1/pricing"
@@ -114,7 +117,7 @@ def _plain(request: CheckoutRequest) -> CheckoutRequest:
 async def open_sale(
     bench: ProviderBench,
     wish: Wish | None = None,
-    option: Callable[[CheckoutRequest], CheckoutRequest] = _plain,
+    option: Option = _plain,
 ) -> Sale:
     """Open a checkout for a wish; any will do, if none is given. `option` changes what is asked for."""
     wish = wish or a_wish(bench)
@@ -126,7 +129,7 @@ async def open_sale(
 async def sell(
     bench: ProviderBench,
     wish: Wish | None = None,
-    option: Callable[[CheckoutRequest], CheckoutRequest] = _plain,
+    option: Option = _plain,
 ) -> tuple[Sale, list[Fact]]:
     """Open a checkout, have it paid, and return the facts that the provider's webhooks tell."""
     sale = await open_sale(bench, wish, option)

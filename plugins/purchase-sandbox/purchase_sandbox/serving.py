@@ -33,6 +33,7 @@ class Serving:
     api_key: Secret | None
     webhook_url: str
     webhook_secret: Secret | None
+    approve_refunds: bool
     seed: int
     odds: str
     as_json: bool
@@ -49,6 +50,7 @@ async def _serve(asked: Serving) -> None:
     sandbox = Sandbox(chaos=Chaos(asked.seed, parse_odds(asked.odds)))
     key, made_key = _or_made(asked.api_key, "sk_sandbox_")
     account = sandbox.open_account(asked.account, (key,))
+    account.book.refund_approval = asked.approve_refunds
     shown = [("API key", key.reveal())] if made_key else []
     if asked.webhook_url:
         secret, made_secret = _or_made(asked.webhook_secret, "whsec_")

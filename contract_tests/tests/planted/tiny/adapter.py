@@ -245,15 +245,18 @@ class TinyProvider(Provider):
     # --- by capability ---------------------------------------------------------------------------
 
     async def expire_checkout(self, session: str, *, key: str) -> tuple[Fact, ...]:
+        self.need(Capability.EXPIRE_CHECKOUT)
         return self.facts("session", self.call("expire_session", {"id": session}, key))
 
     async def cancel_subscription(
         self, subscription: str, *, at_period_end: bool, key: str
     ) -> tuple[Fact, ...]:
+        self.need(Capability.CANCEL_AT_PERIOD_END if at_period_end else Capability.CANCEL_NOW)
         request = {"id": subscription, "at_period_end": at_period_end}
         return self.facts("subscription", self.call("cancel_subscription", request, key))
 
     async def uncancel_subscription(self, subscription: str, *, key: str) -> tuple[Fact, ...]:
+        self.need(Capability.UNCANCEL)
         return self.facts("subscription", self.call("uncancel_subscription", {"id": subscription}, key))
 
     async def change_subscription(self, request: ChangeRequest, *, key: str) -> tuple[Fact, ...]:
@@ -327,10 +330,12 @@ class TinyProvider(Provider):
         return attrs.evolve(_endpoint(made), secret=Secret(made["secret"]))
 
     async def events(self, *, cursor: str, limit: int = 100) -> EventPage:
+        self.need(Capability.LIST_EVENTS)
         page = self.call("list", {"object": "event", "cursor": cursor, "limit": limit})
         return EventPage(tuple(json.dumps(one).encode() for one in page["data"]), page["cursor"])
 
     async def objects(self, kind: str, *, cursor: str, limit: int = 100) -> ObjectPage:
+        self.need(Capability.LIST_OBJECTS)
         page = self.call("list", {"object": kind, "cursor": cursor, "limit": limit})
         order = Instant(page["now"])
         rows = tuple(Fetched(kind, one["id"], order, json.dumps(one).encode()) for one in page["data"])

@@ -226,18 +226,17 @@ class Billing(Ledger):
 
 def _due_at(one: Document) -> int | None:
     """When something happens to a document by itself."""
+    due: int | None = None
     match one["object"], one.get("status"):
         case "session", "open":
-            return int(one["expires_at"])
+            due = one["expires_at"]
         case "invoice", "open":
-            return int(one["due_at"] + DUNNING_DAYS * DAY)
-        case "subscription", "canceled":
-            return None
+            due = one["due_at"] + DUNNING_DAYS * DAY
         case "subscription", "paused":
-            return one["resumes_at"]
-        case "subscription", _:
-            return min(one["period_end"], one["resumes_at"] or one["period_end"])
-    return None
+            due = one["resumes_at"]
+        case "subscription", status if status != "canceled":
+            due = min(one["period_end"], one["resumes_at"] or one["period_end"])
+    return due
 
 
 def _next(start: Instant, price: Document) -> Instant:
