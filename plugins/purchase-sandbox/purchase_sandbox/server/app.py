@@ -24,4 +24,4 @@ def application(sandbox: Sandbox) -> ASGIApp:
     """A sandbox over HTTP."""
     routes = [*api_routes(sandbox), *Control(sandbox).routes(), *CheckoutPages(sandbox).routes()]
     app = Starlette(routes=routes, exception_handlers={HTTPException: not_there})
-    return BreakingApi(app, sandbox.chaos, BREAKAGE, prefixes=("/v1/",))
+    return BreakingApi(app, sandbox.chaos, lambda: BREAKAGE, prefixes=("/v1/",))
