@@ -468,6 +468,8 @@ def _plan(book: Book, asked: MakeSession, items: tuple[Item, ...], coupon: str, 
 def _creation(asked: MakeSession) -> str | None:
     if asked.mode == "subscription" or asked.customer:
         return "always" if asked.mode == "subscription" and not asked.customer else None
+    if asked.invoice_creation and asked.invoice_creation.enabled:
+        return "always"  # an invoice is always somebody's
     return asked.customer_creation or "if_required"
 
 

@@ -12,14 +12,19 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TypeAlias
 
 import attrs
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from purchase_core.secret import Secret
+from purchase_core.testing.clocks import ManualClock
+
 from .forms import Form, decode
+from .testing import WEBHOOK_SECRET, StripeHarness
 
 EXCEPTIONS = Path(__file__).with_name("exceptions.toml")
 FORM = "application/x-www-form-urlencoded"
@@ -197,6 +202,51 @@ class Watch:
         if answered.startswith(b"{") and answered.rstrip().endswith(b"}"):
             self.answers += 1
             self.note(self._document.of_answer(method, path, status, answered))
+
+
+class Undocumented(AssertionError):
+    """Something passed that the document does not allow."""
+
+
+class CheckedStripe(StripeHarness):
+    """A harness that raises Undocumented at its end, if anything has passed that the document does not allow.
+
+    Without a document it is a harness like any other.
+    """
+
+    def __init__(
+        self,
+        clock: ManualClock,
+        document: StripeDocument | None,
+        secrets: Sequence[Secret] = (WEBHOOK_SECRET,),
+    ) -> None:
+        self.document = document
+        self.watch: Watch | None = None
+        super().__init__(clock, secrets=secrets, around=self._around)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, error, trace)
+        if self.watch is None or self.document is None or error is not None:
+            return
+        for event in self.account.book.events:
+            self.watch.note(self.document.of_event(event.body))
+        if self.watch.problems:
+            raise Undocumented("\n".join(sorted({str(one) for one in self.watch.problems})))
+
+    def _around(self, app: ASGIApp) -> ASGIApp:
+        if self.document is None:
+            return app
+        self.watch = Watch(app, self.document, exceptions())
+        return self.watch
+
+
+@cache
+def document_in(folder: Path) -> StripeDocument | None:
+    """The newest of Stripe's documents in a folder, if there is one."""
+    files = sorted(folder.glob("stripe-openapi-*.json")) if folder.is_dir() else []
+    return StripeDocument(files[-1]) if files else None
 
 
 def _told(error: Any) -> list[str]:
