@@ -13,14 +13,13 @@ import pytest
 from purchase_paddle.testing import PaddleHarness
 from purchase_simulators.paddle.conformance import OPENAPI, PaddleDocument
 
-SPECS = os.environ.get("PURCHASE_SPECS", "")
-REQUIRED = SPECS == "required"
-DIRECTORY = Path(SPECS) if SPECS and not REQUIRED else Path(__file__).parents[5] / "shared" / "specs"
+REQUIRED = os.environ.get("PURCHASE_SPECS") == "required"
+SPECS = Path(os.environ.get("PURCHASE_SPECS_FOLDER") or Path(__file__).parents[5] / "shared" / "specs")
 
 
 @cache
 def _load() -> PaddleDocument | None:
-    path = DIRECTORY / OPENAPI
+    path = SPECS / OPENAPI
     return PaddleDocument.load(path) if path.is_file() else None
 
 
@@ -29,7 +28,7 @@ def openapi() -> PaddleDocument | None:
     """Paddle's document."""
     found = _load()
     if found is None and REQUIRED:
-        pytest.fail(f"{OPENAPI} is required, and is not in {DIRECTORY}")
+        pytest.fail(f"{OPENAPI} is required, and is not in {SPECS}")
     return found
 
 
@@ -51,4 +50,4 @@ def paddle(openapi: PaddleDocument | None) -> Callable[[], AbstractAsyncContextM
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly if nothing was held against the document."""
     if _load() is None:
-        terminalreporter.write_line(f"Paddle: {OPENAPI} is not in {DIRECTORY}; nothing was held against it")
+        terminalreporter.write_line(f"Paddle: {OPENAPI} is not in {SPECS}; nothing was held against it")

@@ -13,9 +13,8 @@ from purchase_simulators.paddle.conformance import OPENAPI, PaddleDocument
 from purchase_simulators.paddle.deviations import ADDITIONS
 from purchase_simulators.paddle.testing import Desk
 
-SPECS = os.environ.get("PURCHASE_SPECS", "")
-REQUIRED = SPECS == "required"
-DIRECTORY = Path(SPECS) if SPECS and not REQUIRED else Path(__file__).parents[5] / "shared" / "specs"
+REQUIRED = os.environ.get("PURCHASE_SPECS") == "required"
+SPECS = Path(os.environ.get("PURCHASE_SPECS_FOLDER") or Path(__file__).parents[5] / "shared" / "specs")
 
 seen: Counter[str] = Counter()
 
@@ -23,11 +22,11 @@ seen: Counter[str] = Counter()
 @pytest.fixture(scope="session")
 def openapi() -> PaddleDocument | None:
     """Paddle's document, if it is there."""
-    path = DIRECTORY / OPENAPI
+    path = SPECS / OPENAPI
     if path.is_file():
         return PaddleDocument.load(path)
     if REQUIRED:
-        pytest.fail(f"{OPENAPI} is required, and is not in {DIRECTORY}")
+        pytest.fail(f"{OPENAPI} is required, and is not in {SPECS}")
     return None
 
 
@@ -44,7 +43,7 @@ def desk(openapi: PaddleDocument | None) -> Iterator[Desk]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly whether anything was held against the document."""
     if not seen:
-        terminalreporter.write_line(f"Paddle: {OPENAPI} is not in {DIRECTORY}; nothing was held against it")
+        terminalreporter.write_line(f"Paddle: {OPENAPI} is not in {SPECS}; nothing was held against it")
         return
     terminalreporter.write_line(
         f"Paddle: {sum(seen.values())} exchanges and events of {len(seen)} kinds agree with {OPENAPI}, "
