@@ -25,6 +25,7 @@ from tests.crash_points.messages import Start
 from tests.crash_points.points import Point, Site
 from tests.crash_points.world import Ending, Finding, World
 
+ROOT = Path(__file__).parents[2]
 MEMORY = Path("/dev/shm")  # noqa: S108  # it is processes that die here, so a disk would only be slower
 
 _OURS = re.compile(r"(intent|attempt|receipt|batch|delivery)_[0-9a-f]{32}")
@@ -56,7 +57,7 @@ class Nursery:
         # Every world has clients that speak no TLS: to read a machine's certificates for each is slow.
         self._patch = patch("httpx._transports.default.create_ssl_context", _plain_context)
         self._patch.start()
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603  # our own code
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT)  # noqa: S603  # our own code
         return self
 
     def __exit__(

@@ -29,7 +29,7 @@ from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
 from purchase_core.ports.provider import Connection, Provider
 from purchase_core.ports.store import Store
-from purchase_core.routing.first import FirstCapable
+from purchase_core.routing.router import PolicyRouter
 from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.sales import CATALOG, VERSIONS
 from purchase_sandbox.adapter import SandboxProvider
@@ -91,7 +91,7 @@ class Worker:
                 catalog=CATALOG,
                 store=self.store,
                 connections={CONNECTION.name: self.provider},
-                router=FirstCapable(),
+                router=PolicyRouter(),
                 listeners=Listeners(Registry()),
                 clock=self.clock,
                 ids=self.ids,
@@ -228,7 +228,8 @@ def nursery() -> None:
         if os.fork() == 0:
             code = 1
             try:
-                os.close(0)
+                os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+                os.dup2(0, 2)  # what its death makes it say is nobody's business
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 _allow_tracing()
                 asyncio.run(serve(msgspec.json.decode(line, type=Start)))

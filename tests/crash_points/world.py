@@ -322,8 +322,11 @@ class World:
             start = Start(self.socket, self.store, self.place if harmed else self.safe_place,
                           self.harness.url, self._now, self._lives, COMMANDS, self.bug)  # fmt: skip
             self.fork(self.harm.start(start) if harmed else start)
-            async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                worker = await self._hello.get()
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                    worker = await self._hello.get()
+            except TimeoutError:
+                raise Finding("a process does not start") from None
             try:
                 await self._open(worker, harmed=harmed)
             except Died:
