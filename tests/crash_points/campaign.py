@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -126,7 +126,7 @@ class Campaign:
 
     async def verdicts(
         self, points: Sequence[Point], baseline: Baseline, *, jobs: int
-    ) -> AsyncIterator[Verdict]:
+    ) -> AsyncGenerator[Verdict, None]:
         """All of these, as they end; so many at a time."""
         waiting = iter(points)
         running: set[asyncio.Task[Verdict]] = set()

@@ -166,7 +166,7 @@ def keeps_claims_for_ever() -> None:
     _put(SqliteStore, "claim", for_ever)
 
 
-@bug(*KILLS)
+@bug("sqlite/statement/kill/INSERT")
 def queues_in_memory() -> None:
     """A delivery is answered first and kept later."""
     keep = Inbox._keep
