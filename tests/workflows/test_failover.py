@@ -433,6 +433,22 @@ def test_f44_a_page_that_cannot_be_closed_is_withdrawn_and_a_second_payment_is_s
     run(work, router=PADDLE_FIRST)
 
 
+def test_f44_a_page_of_our_own_can_refuse_what_is_not_current() -> None:
+    async def work(market: Market) -> None:
+        checkouts = market.billing.checkout
+        old = await market.start()
+        assert await checkouts.is_current(old.id, session=old.session)
+        market.clock.advance(seconds=60)
+        new = await checkouts.switch(idempotency_key="cart-1")
+        assert not await checkouts.is_current(old.id, session=old.session)
+        assert await checkouts.is_current(new.id, session=new.session)
+        await market.pay(market.stripe, new.session)
+        assert not await checkouts.is_current(new.id, session=new.session), "it is paid"
+        assert not await checkouts.is_current("intent_unknown", session=new.session)
+
+    run(work, router=PADDLE_FIRST)
+
+
 def test_f44_the_withdrawn_page_is_paid_first_and_counts() -> None:
     async def work(market: Market) -> None:
         old = await market.start()
