@@ -24,6 +24,7 @@ MEMBERS = (
     "plugins/purchase-sql",
     "plugins/purchase-sqlite",
     "plugins/purchase-postgres",
+    "plugins/purchase-d1",
     "plugins/purchase-sandbox",
     "contract_tests",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from purchase_core.inbox.processing import Processor
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import Clock, SystemClock
 from purchase_core.opening import Opening
+from purchase_core.operations.replay import Replay
+from purchase_core.operations.worker import Task, Worker
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.ports.provider import Provider
 from purchase_core.ports.router import Router
@@ -38,6 +41,9 @@ from purchase_core.workflows.purchases import Purchases
 from purchase_core.workflows.refunds import Refunds
 from purchase_core.workflows.routing import Routing
 from purchase_core.workflows.subscriptions import Subscriptions
+
+DRAIN_ROWS = 200  # then a worker looks whether it is to stop
+RESOLVE_IDLE_SECONDS = 15.0
 
 
 @attrs.frozen
@@ -120,6 +126,7 @@ class Billing:
         provisions = Provisions(parts.store, recorder, parts.clock, parts.ids)
         refunds = Refunds(parts.store, self.commands)
         self.subscriptions = Subscriptions(parts.store, self.commands, parts.catalog, provisions, parts.clock)
+        self.replay = Replay(parts.store, recorder, processor, parts.connections)
         self.purchases = Purchases(parts.store, refunds)
         self.invoices = Invoices(parts.store, self.commands, refunds)
         self.portal = Portal(parts.store, self.commands)
@@ -151,6 +158,21 @@ class Billing:
             environ=environ,
             clock=clock or SystemClock(),
             ids=ids or RandomIds(),
+        )
+
+    def worker(self) -> Worker:
+        """What works off deliveries that wait, and finds out what became of commands without an answer."""
+
+        async def drain() -> int:
+            return (await self.webhooks.drain(rows_max=DRAIN_ROWS)).worked
+
+        return Worker(
+            (
+                Task("deliveries", drain),
+                Task("checkouts", self.checkout.resolve, RESOLVE_IDLE_SECONDS),
+                Task("commands", self.commands.resolve, RESOLVE_IDLE_SECONDS),
+            ),
+            jitter=lambda: random.uniform(0.5, 1.5),  # noqa: S311  # so that many workers do not wake together
         )
 
     def asgi(self) -> WebhookApp:

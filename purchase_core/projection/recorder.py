@@ -100,6 +100,10 @@ class Recorder:
         message = f"a lane kept moving for {CONFLICT_RETRIES_MAX} tries: {', '.join(view.lanes)}"
         raise LaneConflict(message)
 
+    async def consider(self, work: Work, *, cause: str) -> Recorded:
+        """What recording this work would come to, as things are now. Writes nothing."""
+        return await self._decide(work, await self._view(work), self._ids.new("batch"), cause)
+
     async def link(self, reference: Reference, *, cause: str) -> Recorded:
         """Tie a provider's customer to a lane of ours, and with it what waited for an owner.
 

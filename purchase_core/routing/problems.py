@@ -227,6 +227,8 @@ def needs_of(version: OfferVersion, quantity: int = 1) -> tuple[Capability, ...]
     needs = [Capability.SUBSCRIPTION_CHECKOUT if subscribes else Capability.ONE_TIME_CHECKOUT]
     if version.trial_days:
         needs.append(Capability.TRIAL)
+    if version.trial_days and not version.trial_card:
+        needs.append(Capability.TRIAL_WITHOUT_CARD)
     if quantity > 1:
         needs.append(Capability.QUANTITY)
     return tuple(needs)

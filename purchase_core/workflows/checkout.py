@@ -39,7 +39,7 @@ from purchase_core.routing.failover import FailoverPolicy
 from purchase_core.workflows.adoption import Adoptions
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.context import NO_CONTEXT, RouteContext
-from purchase_core.workflows.order import Order, Wish, checked_wish, intent_of
+from purchase_core.workflows.order import NO_OPTIONS, CheckoutOptions, Order, Wish, checked_wish, intent_of
 from purchase_core.workflows.planning import Plan, Planner
 from purchase_core.workflows.provisions import Provisions, checked_email
 from purchase_core.workflows.sessions import Checkout, Sessions
@@ -92,18 +92,19 @@ class Checkouts:
         quantity: int = 1,
         currency: str = "",
         email: str = "",
+        options: CheckoutOptions = NO_OPTIONS,
         context: RouteContext = NO_CONTEXT,
     ) -> Checkout:
         """A hosted checkout of one offer for one of the application's customers.
 
         The same `idempotency_key` gives the same checkout, however often and from wherever it is asked.
         `currency` chooses among the offer's prices ("" = the first). `email` goes to the provider only.
-        `context` is what routing may look at besides.
+        `options` is what the page is asked to do besides. `context` is what routing may look at besides.
         Raises InvalidArgument, UnknownOffer, OfferNotSellable, IdempotencyConflict (same key, other
         arguments), CheckoutVetoed, NoRoute, or a ProviderError; after OutcomeUnknown and
         ProviderUnavailable, ask again with the same key.
         """
-        wish = checked_wish(customer, offer, quantity, currency, success_url, cancel_url)
+        wish = checked_wish(customer, offer, quantity, currency, success_url, cancel_url, options)
         email = checked_email(email)
         key = f"{KIND}:{checked_key(idempotency_key)}"
         async with self._locks.hold([key]):
@@ -205,6 +206,11 @@ class Checkouts:
             interval=version.interval,
             interval_count=version.interval_count,
             trial_days=version.trial_days,
+            placed_at=now,
+            trial_card=version.trial_card,
+            tax=version.tax,
+            tax_category=version.tax_category,
+            quantity_max=version.quantity_max,
         )
         stages = [Stage("routed", now, order.connection), Stage("recorded", now, order.intent)]
         if plan.shadow:

@@ -143,7 +143,8 @@ class Planner:
     ) -> RouteRequest:
         lane = customer_lane(wish.customer)
         known = await self._store.references_of(lane, "customer")
-        needs = dict.fromkeys((*needs_of(version, wish.quantity), *context.needs))
+        asked = (*needs_of(version, wish.quantity), *wish.options.needed(), *context.needs)
+        needs = dict.fromkeys(asked)
         return RouteRequest(
             customer=wish.customer,
             offer=wish.offer,

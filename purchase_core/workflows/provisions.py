@@ -12,7 +12,7 @@ from purchase_core.facts.fact import object_key
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
 from purchase_core.money import Money
-from purchase_core.ports.provider import CustomerRequest, PriceRequest, Provider
+from purchase_core.ports.provider import CustomerRequest, PriceRequest, Provider, TaxBehavior
 from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.recorder import Recorder
 from purchase_core.records.lane import customer_lane
@@ -88,6 +88,9 @@ def order_price(order: Order) -> PriceRequest:
         currency=order.currency,
         interval=order.interval,
         interval_count=order.interval_count,
+        tax_behavior=TaxBehavior(order.tax),
+        tax_category=order.tax_category,
+        quantity_max=order.quantity_max,
     )
 
 
@@ -101,6 +104,9 @@ def version_price(version: OfferVersion, price: Money) -> PriceRequest:
         currency=price.currency,
         interval=version.interval,
         interval_count=version.interval_count,
+        tax_behavior=TaxBehavior(version.tax),
+        tax_category=version.tax_category,
+        quantity_max=version.quantity_max,
     )
 
 
