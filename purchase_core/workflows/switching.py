@@ -136,7 +136,7 @@ class Switching:
         self, command: Command, order: Order, connection: str, how: str, facts: Sequence[Fact]
     ) -> Command:
         now = self._clock.now()
-        following = moved_on(order, connection, self._ids.new("attempt"))
+        following = moved_on(order, connection, self._ids.new("attempt"), now)
         over = decided(
             after(command, now),
             attempt_of(order, WITHDRAWN, *await self._sold_with(order), checkout_of(command).session),
