@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 from collections import Counter
@@ -14,14 +15,17 @@ from pathlib import Path
 from tempfile import mkdtemp
 from types import TracebackType
 from typing import Self
+from unittest.mock import patch
 
 import attrs
 import msgspec
 
-from tests.crash_points.grounds import Ground
+from tests.crash_points.grounds import Ground, Scene
 from tests.crash_points.messages import Start
 from tests.crash_points.points import Point, Site
 from tests.crash_points.world import Ending, Finding, World
+
+MEMORY = Path("/dev/shm")  # noqa: S108  # it is processes that die here, so a disk would only be slower
 
 _OURS = re.compile(r"(intent|attempt|receipt|batch|delivery)_[0-9a-f]{32}")
 
@@ -49,6 +53,9 @@ class Nursery:
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tests.crash_points.worker"]
+        # Every world has clients that speak no TLS: to read a machine's certificates for each is slow.
+        self._patch = patch("httpx._transports.default.create_ssl_context", _plain_context)
+        self._patch.start()
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603  # our own code
         return self
 
@@ -56,12 +63,17 @@ class Nursery:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.communicate()
+        self._patch.stop()
 
     def fork(self, start: Start) -> None:
         """Start a worker."""
         assert self._process.stdin is not None
         self._process.stdin.write(msgspec.json.encode(start) + b"\n")
         self._process.stdin.flush()
+
+
+def _plain_context(*_: object, **__: object) -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Campaign:
@@ -72,6 +84,17 @@ class Campaign:
         self._nursery = nursery
         self._bug = bug
 
+    def _world(self, scene: Scene, folder: Path) -> World:
+        return World(
+            self._nursery.fork,
+            self._ground.name,
+            scene.place,
+            scene.safe_place,
+            str(folder / "socket"),
+            scene.harm,
+            self._bug,
+        )
+
     async def baseline(self) -> Baseline:
         """Tell it undisturbed, once for each part that is counted. Raises Finding if that goes wrong."""
         counts: Counter[Site] = Counter()
@@ -79,9 +102,7 @@ class Campaign:
         for watched in self._ground.recordings:
             with _folder() as folder:
                 async with self._ground.scene(folder, None, watched) as scene:
-                    world = World(self._nursery.fork, self._ground.name, scene.place, scene.safe_place,
-                                  str(folder / "socket"), scene.harm)  # fmt: skip
-                    endings.append(await world.tale())
+                    endings.append(await self._world(scene, folder).tale())
                 counts.update(scene.counts)
         for other in endings[1:]:
             _compare(endings[0], other)
@@ -93,8 +114,7 @@ class Campaign:
         with _folder() as folder:
             try:
                 async with self._ground.scene(folder, point) as scene:
-                    world = World(self._nursery.fork, self._ground.name, scene.place, scene.safe_place,
-                                  str(folder / "socket"), scene.harm, self._bug)  # fmt: skip
+                    world = self._world(scene, folder)
                     ending = await world.tale()
                 _compare(baseline.ending, ending)
                 reached = scene.reached or world.deaths > 0
@@ -126,7 +146,7 @@ class Campaign:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    folder = Path(mkdtemp(prefix="purchase-crash-"))
+    folder = Path(mkdtemp(prefix="purchase-crash-", dir=MEMORY if MEMORY.is_dir() else None))
     try:
         yield folder
     finally:

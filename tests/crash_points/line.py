@@ -54,8 +54,8 @@ class Line:
         down = asyncio.create_task(_pump(up_reader, writer))
         try:
             await self._pass_on(reader, up_reader, up_writer, down)
-        except (asyncio.IncompleteReadError, OSError):
-            pass
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
+            pass  # whichever end was first
         finally:
             down.cancel()
             for one in (up_writer, writer):

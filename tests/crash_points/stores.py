@@ -7,6 +7,8 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 from purchase_core.instants import Clock
@@ -15,10 +17,11 @@ from purchase_core.secret import Secret
 from purchase_sql.shapes import Value
 from tests.crash_points.messages import Start
 
-CHECKPOINT_PAGES = 24
+CHECKPOINT_PAGES = 64
 """The log is folded into the file so often that one story sees it happen more than once."""
 
-ERRORS = {"full": sqlite3.SQLITE_FULL, "io": sqlite3.SQLITE_IOERR_WRITE, "sync": sqlite3.SQLITE_IOERR_FSYNC}
+ERRORS = {"full": sqlite3.SQLITE_FULL, "io": sqlite3.SQLITE_IOERR_WRITE}
+DRIVERS = ("aiosqlite", "purchase_sqlite.store", "purchase_postgres.store")
 
 
 class Statements:
@@ -43,6 +46,13 @@ class Statements:
         error = sqlite3.OperationalError("planted")
         error.sqlite_errorcode = ERRORS[self._start.harm]
         raise error
+
+
+def imported() -> None:
+    """Load every store that is there, so that workers need not: they are forked from whoever called this."""
+    for name in DRIVERS:
+        with suppress(ImportError):
+            import_module(name)
 
 
 async def opened(start: Start, clock: Clock) -> Store:

@@ -256,8 +256,8 @@ class World:
             except Died:
                 continue
             except Refused as refused:
-                if may_be_unknown and refused.answer.unknown and not refused.answer.of_store:
-                    return refused.answer
+                if may_be_unknown and not refused.answer.of_store:
+                    return refused.answer  # as it was meant: the provider's answer was lost
         raise Finding(f"{told.step!r} never succeeds: {self.refusals[-1:]}")
 
     # --- processes ---------------------------------------------------------------------------
