@@ -114,7 +114,9 @@ class Inbox:
             if conflict.kind != "delivery":
                 raise
             known = await self._store.delivery(connection, event.id)
-            return _receipt(known or delivery, DUPLICATE)
+            if known is None:  # whoever was first has not come to be after all
+                raise
+            return _receipt(known, DUPLICATE)
 
     async def _receive_inline(self, provider: Provider, event: Event, delivery: Delivery) -> DeliveryReceipt:
         def keep(batch: Batch, state: str, reason: str) -> Batch:

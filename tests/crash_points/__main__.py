@@ -75,7 +75,9 @@ class Report:
         if verdict.finding:
             self.findings += 1
             again = f"python dev.py crash-points --only {verdict.point}"
-            print(f"FOUND at {verdict.point}: {verdict.finding}\n  again: {again}", file=sys.stderr, flush=True)
+            print(
+                f"FOUND at {verdict.point}: {verdict.finding}\n  again: {again}", file=sys.stderr, flush=True
+            )
         now = time.monotonic()
         if now - self._told > PROGRESS_SECONDS:
             self._told = now

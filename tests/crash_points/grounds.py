@@ -143,5 +143,3 @@ class Postgres(Ground):
                 yield scene
             scene.reached = line.done
             scene.counts.update({Site(self.name, "line", one): line.counts[one] for one in line.counts})
-
-

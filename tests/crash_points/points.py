@@ -1,7 +1,7 @@
 """Crash points: one place in the life of a process at which one thing goes wrong, once.
 
-    sqlite/writer/kill/pwrite64/17    the 17th pwrite64 of the writer's thread: killed before it happens
-    postgres/line/lost/12             the 12th message that wants an answer: done, and the answer lost
+sqlite/writer/kill/pwrite64/17    the 17th pwrite64 of the writer's thread: killed before it happens
+postgres/line/lost/12             the 12th message that wants an answer: done, and the answer lost
 """
 
 from __future__ import annotations

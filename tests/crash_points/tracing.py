@@ -31,7 +31,9 @@ class Tracer:
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
 
-    async def attach(self, thread: int, *, harm: str = "", call: str = "", number: int = 0, whole: bool) -> None:
+    async def attach(
+        self, thread: int, *, harm: str = "", call: str = "", number: int = 0, whole: bool
+    ) -> None:
         """Watch, and with `harm` do it at the `number`-th `call`."""
         assert STRACE is not None
         paths = [part for suffix in SUFFIXES for part in ("-P", f"{self._database}{suffix}")]

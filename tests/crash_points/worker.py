@@ -247,5 +247,3 @@ def _allow_tracing() -> None:
 
 if __name__ == "__main__":
     nursery()
-
-
