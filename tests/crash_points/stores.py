@@ -6,10 +6,13 @@ import os
 import signal
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+
+import msgspec
 
 from purchase_core.instants import Clock
 from purchase_core.ports.store import Store
@@ -25,21 +28,22 @@ DRIVERS = ("aiosqlite", "purchase_sqlite.store", "purchase_postgres.store")
 
 
 class Statements:
-    """Told of each statement just before it runs. Counts them, and does harm at one."""
+    """Told of each statement just before it runs. Counts them by their verb, and does harm at one."""
 
     def __init__(self, start: Start) -> None:
         self._start = start
-        self._count = 0
+        self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def __call__(self, text: str, values: Sequence[Value]) -> None:
         """Count; kill, or raise what SQLite would."""
+        verb = text.split(maxsplit=1)[0]
         with self._lock:
-            self._count += 1
-            number = self._count
-        if self._start.counts:
-            Path(self._start.counts).write_text(str(number))
-        if number != self._start.at or not self._start.harm:
+            self._counts[verb] += 1
+            number = self._counts[verb]
+            if self._start.counts:
+                Path(self._start.counts).write_bytes(msgspec.json.encode(self._counts))
+        if not self._start.harm or (verb, number) != (self._start.verb, self._start.at):
             return
         if self._start.harm == "kill":
             os.kill(os.getpid(), signal.SIGKILL)

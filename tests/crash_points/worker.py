@@ -79,7 +79,7 @@ class Worker:
         await self.store.migrate()
         config = SandboxConfig(base_url=self.start.provider)
         # Nothing here speaks TLS, and reading a machine's certificates is slow.
-        transport = httpx.AsyncHTTPTransport(verify=False)  # noqa: S501
+        transport = httpx.AsyncHTTPTransport(verify=False)
         client = SandboxClient(config, API_KEY, self.clock, transport=transport, pause=no_pause)
         self.provider = SandboxProvider(CONNECTION, config.account, client, (WEBHOOK_SECRET,))
         self.inline, self.queue = self._door("inline"), self._door("queue")
