@@ -15,6 +15,7 @@ from purchase_core.errors import (
     NotFound,
     PurchaseError,
     StoreError,
+    StoreUnavailable,
     UnknownConnection,
 )
 from purchase_core.identifiers import IdSource
@@ -114,8 +115,8 @@ class Inbox:
             if conflict.kind != "delivery":
                 raise
             known = await self._store.delivery(connection, event.id)
-            if known is None:  # whoever was first has not come to be after all
-                raise
+            if known is None:
+                raise StoreUnavailable("the delivery that came first was not kept after all") from conflict
             return _receipt(known, DUPLICATE)
 
     async def _receive_inline(self, provider: Provider, event: Event, delivery: Delivery) -> DeliveryReceipt:

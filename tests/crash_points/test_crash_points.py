@@ -1,4 +1,4 @@
-"""A sample of the crash points, and the proof that the harness finds bugs. `python dev.py crash-points`: all."""
+"""A sample of the crash points, and the proof that the harness finds bugs."""
 
 from __future__ import annotations
 

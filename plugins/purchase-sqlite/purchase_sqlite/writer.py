@@ -266,7 +266,7 @@ class Writer:
         return trouble(error, outcome_unknown=outcome_unknown)
 
     def _rolled_back(self) -> sqlite3.Error | None:
-        """Roll back, and return what went wrong: nothing is lost by that, the next transaction tries again."""
+        """Roll back, and return what went wrong; the next transaction makes up for it."""
         try:
             self._roll_back()
         except sqlite3.Error as error:
