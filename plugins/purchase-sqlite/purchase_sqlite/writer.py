@@ -233,6 +233,8 @@ class Writer:
     def _explain(self, unit: _Unit, error: Exception) -> None:
         try:
             unit.value = self._meaning(unit, error)
+        except sqlite3.Error as failed:  # asking what it means went wrong by itself
+            unit.error = self._trouble(failed)
         except Exception as meant:
             meant.__cause__ = error if meant is not error else None
             unit.error = meant

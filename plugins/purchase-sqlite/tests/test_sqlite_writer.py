@@ -357,3 +357,30 @@ def test_f79_a_sync_that_fails_before_the_commit_ends_the_writing_too(tmp_path: 
                 await store.commit(numbered(1))
 
     asyncio.run(run())
+
+
+def test_f93_a_question_that_fails_after_a_refusal_is_an_error_of_ours(tmp_path: Path) -> None:
+    async def run() -> None:
+        gate = Gate()
+        async with migrated(tmp_path, gate) as store:
+            await store.commit(numbered(1))
+            asked = [text for text in gate.statements if text.startswith("SELECT")]
+            await outcome(store, numbered(1))
+            (inquiry,) = [text for text in gate.statements if text.startswith("SELECT")][len(asked) :]
+            failing(gate, inquiry, sqlite3.SQLITE_IOERR_READ)
+            assert await outcome(store, numbered(1)) == "StoreUnavailable"
+            healed(gate)
+            assert await outcome(store, numbered(1)) == "committed"
+
+    asyncio.run(run())
+
+
+def test_every_commit_is_synced(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with migrated(tmp_path) as store:
+            assert store._writer is not None
+            execute = store._writer.connection.execute
+            assert execute("PRAGMA synchronous").fetchone() == (2,), "FULL"
+            assert execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+    asyncio.run(run())
