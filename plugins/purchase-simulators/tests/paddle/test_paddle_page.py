@@ -28,6 +28,15 @@ def test_the_page_pays_declines_and_is_over(desk: Desk) -> None:
     assert desk.call("GET", "/checkout/txn_unknown").status_code == 404
 
 
+def test_the_default_payment_link_leads_to_the_page(desk: Desk) -> None:
+    answer = desk.call("GET", "/checkout?_ptxn=txn_1")
+    assert (answer.status_code, answer.headers["location"]) == (303, "checkout/txn_1")
+    assert (
+        desk.call("GET", "/checkout?_ptxn=//evil.example").headers["location"]
+        == "checkout/%2F%2Fevil.example"
+    )
+
+
 def test_a_page_that_is_left_stays_payable(desk: Desk) -> None:
     made = desk.transaction()
     desk.call("GET", f"/checkout/{made['id']}")

@@ -32,4 +32,4 @@ def application(simulator: PaddleSimulator) -> ASGIApp:
         routes=[*api.routes(simulator), *page.routes(simulator), *control.routes(simulator)],
         exception_handlers={404: answering.not_there, 405: answering.not_there},
     )
-    return BreakingApi(app, simulator.chaos, BREAKAGE, prefixes=API_PREFIXES)
+    return BreakingApi(app, simulator.chaos, lambda: BREAKAGE, prefixes=API_PREFIXES)

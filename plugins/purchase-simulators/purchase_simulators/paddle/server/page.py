@@ -1,13 +1,14 @@
 """The checkout that takes the place of Paddle's own, at `/checkout/{transaction}`: pay, be declined, go away.
 
-The page of the application that carries a checkout sends the buyer here, instead of opening Paddle's overlay.
-With `success` in its address, a paid buyer is sent on; only to where the checkout page itself lives.
+The page of the application that carries a checkout sends the buyer here, instead of opening Paddle's overlay;
+`/checkout?_ptxn=…`, the default payment link, leads here too. With `success` in its address, a paid buyer is
+sent on; only to where the checkout page itself lives.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import jinja2
 from starlette.requests import Request
@@ -60,7 +61,13 @@ def routes(simulator: PaddleSimulator) -> list[Route]:
         problem = f"The payment was not taken: {code}." if code else "The payment is on its way."
         return _page(account, paid, problem)
 
+    async def forward(request: Request) -> Response:
+        return RedirectResponse(
+            f"checkout/{quote(request.query_params.get('_ptxn', ''), safe='')}", SEE_OTHER
+        )
+
     return [
+        Route("/checkout", forward, methods=["GET"]),
         Route("/checkout/{id}", show, methods=["GET"]),
         Route("/checkout/{id}", pay, methods=["POST"]),
     ]

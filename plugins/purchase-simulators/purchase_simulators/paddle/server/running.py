@@ -44,7 +44,9 @@ class PaddleServer:
                 hint="Listen on 127.0.0.1, or say that it is meant (--expose).",
             )
         self.simulator = simulator
-        self._server = EmbeddedServer(unexcited(app or application(simulator)), host=host, port=port, date_header=False)
+        self._server = EmbeddedServer(
+            unexcited(app or application(simulator)), host=host, port=port, date_header=False
+        )
         self._deliver = deliver
         self._happened = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
