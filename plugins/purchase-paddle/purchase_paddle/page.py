@@ -1,6 +1,6 @@
 """The page that carries Paddle's checkout: an ASGI app for the address that `checkout_url` names.
 
-    page = CheckoutPage(provider, attempts=StoreAttempts(store))
+    page = CheckoutPage(billing.connections["paddle-eu"], attempts=StoreAttempts(billing.store))
     app.mount("/pay", page)
 
 Paddle's checkout is a script on a page of yours, which opens the transaction that `_ptxn` names. An open
@@ -26,9 +26,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import attrs
 import jinja2
 
-from purchase_core.errors import ProviderError, ProviderRefused
+from purchase_core.errors import InvalidArgument, ProviderError, ProviderRefused
 from purchase_core.facts.bodies import AttemptMade
 from purchase_core.facts.fact import OWN, object_key
+from purchase_core.ports.provider import Provider
 from purchase_core.ports.store import Question, Store
 
 from . import reference
@@ -91,8 +92,10 @@ class CheckoutPage:
     """The ASGI app. Without `attempts`, no attempt is ever superseded."""
 
     def __init__(
-        self, provider: PaddleProvider, *, attempts: Attempts | None = None, templates: Path | None = None
+        self, provider: Provider, *, attempts: Attempts | None = None, templates: Path | None = None
     ) -> None:
+        if not isinstance(provider, PaddleProvider):
+            raise InvalidArgument(f"{provider.connection.name!r} is no connection to Paddle")
         self._provider = provider
         self._attempts = attempts
         self._templates = templates
