@@ -19,7 +19,7 @@ from .config import PaddleConfig
 PER_PAGE = 30
 SUCCESS_URL, CANCEL_URL = "purchase_success_url", "purchase_cancel_url"
 CLOCK_SKEW = timedelta(hours=1)
-_UUID7 = re.compile(r"[a-z]+_([0-9a-f]{12})7[0-9a-f]{3}[89ab][0-9a-f]{15}")
+_UUID7 = re.compile(r"[a-z]{1,32}_([0-9a-f]{12})7[0-9a-f]{3}[89ab][0-9a-f]{15}")
 
 
 def fields(request: CheckoutRequest, connection: Connection, config: PaddleConfig) -> dict[str, object]:

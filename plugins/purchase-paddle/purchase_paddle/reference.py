@@ -18,7 +18,9 @@ REASONS = {
     RefundReason.DUPLICATE: "A duplicate payment",
     RefundReason.FRAUDULENT: "A fraudulent payment",
 }
-_REASON = re.compile(r".* \[purchase ([^\s\]/]{1,255})/([^\s\]/]{1,255})/([^\s\]]{1,255})\]", re.DOTALL)
+_REASON = re.compile(
+    r".{0,1000} \[purchase ([^\s\]/]{1,255})/([^\s\]/]{1,255})/([^\s\]]{1,255})\]", re.DOTALL
+)
 
 
 def ours(data: Mapping[str, object] | None, connection: Connection) -> OurReference:

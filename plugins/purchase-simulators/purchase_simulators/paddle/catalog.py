@@ -44,7 +44,8 @@ def add_price(book: Book, asked: Price) -> Document:
 
 def price_document(book: Book, asked: PriceFields) -> Document:
     """A price that is not kept yet, with what a request leaves out. Raises Refusal."""
-    assert asked.product_id is not UNSET  # noqa: S101  # the caller has seen to it
+    if asked.product_id is UNSET:
+        raise field("product_id", "must be provided as part of the request")
     _active(book.find("pro", asked.product_id))
     document: Document = {
         "id": book.ids.new("pri"),

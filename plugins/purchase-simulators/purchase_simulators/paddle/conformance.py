@@ -1,6 +1,6 @@
 """Holds whatever is sent and answered against Paddle's own OpenAPI document.
 
-    document = PaddleDocument.load(path)          # jsonschema-rs and PyYAML are needed for this alone
+    document = PaddleDocument(yaml.safe_load(…))  # jsonschema-rs is needed for this alone
     app = Conformance(application(simulator), document)
     ...
     assert app.problems == []
@@ -11,10 +11,8 @@ The document is Paddle's and is not part of this package. What differs on purpos
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -51,17 +49,6 @@ class PaddleDocument:
         self._registry = jsonschema_rs.Registry([(BASE, resource)])
         self._validator_for = jsonschema_rs.validator_for
         self._validators: dict[str, Any] = {}
-        self._paths = {_pattern(path): path for path in document["paths"]}
-
-    @classmethod
-    def load(cls, path: Path) -> PaddleDocument:
-        """Read it from its file."""
-        import yaml  # noqa: PLC0415  # needed for tests alone
-
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        # Dates and times stay texts, as they are on the wire.
-        text = yaml.load(path.read_text(), Loader=_without_dates(loader))  # noqa: S506  # a safe loader's child
-        return cls(json.loads(json.dumps(text)))
 
     def examples(self) -> Iterator[Document]:
         """Paddle's own examples of webhooks."""
@@ -73,7 +60,7 @@ class PaddleDocument:
     def request(self, method: str, path: str, query: str, body: bytes) -> list[Problem]:
         """What is wrong with a request."""
         where = f"{method} {path}"
-        template, operation = self._operation(method, path)
+        template, operation = self.operation(method, path)
         if operation is None:
             return [Problem(where, "", "no such operation")]
         where = f"{method} {template}"
@@ -89,7 +76,7 @@ class PaddleDocument:
 
     def response(self, method: str, path: str, status: int, body: bytes) -> list[Problem]:
         """What is wrong with an answer."""
-        template, operation = self._operation(method, path)
+        template, operation = self.operation(method, path)
         if operation is None:
             return []
         where = f"{method} {template} {status}"
@@ -134,12 +121,12 @@ class PaddleDocument:
             if name.partition("[")[0] not in names
         ]
 
-    def _operation(self, method: str, path: str) -> tuple[str, Document | None]:
-        for pattern, template in self._paths.items():
-            if pattern.fullmatch(path) and method.lower() in self._document["paths"][template]:
-                # A fixed path comes before one with a parameter in its place.
-                fixed = path if path in self._document["paths"] else template
-                return fixed, self._document["paths"][fixed].get(method.lower())
+    def operation(self, method: str, path: str) -> tuple[str, Document | None]:
+        """The template of a path, and what a method does there; fixed paths come before parameters."""
+        fitting = [one for one in self._document["paths"] if _fits(path, one)]
+        for template in sorted(fitting, key=lambda one: one != path):
+            if method.lower() in self._document["paths"][template]:
+                return template, self._document["paths"][template][method.lower()]
         return path, None
 
     def _follow(self, node: Document, pointer: str) -> str:
@@ -187,7 +174,7 @@ class Conformance:
 
         await self._app(scope, receiving, sending)
         method, path = scope["method"], scope["path"]
-        self.seen[f"{method} {self._document._operation(method, path)[0]} {status}"] += 1  # noqa: SLF001
+        self.seen[f"{method} {self._document.operation(method, path)[0]} {status}"] += 1
         if status < 400:  # noqa: PLR2004  # a request that is refused may well be wrong: that is what is refused
             query = scope["query_string"].decode()
             self.problems += self._document.request(method, path, query, bytes(request))
@@ -245,21 +232,15 @@ def _close(node: Any, shared: frozenset[str], *, part: bool = False) -> Any:
     return found
 
 
-def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile("[^/]+".join(re.escape(part) for part in re.split(r"\{[^}]+\}", template)))
+def _fits(path: str, template: str) -> bool:
+    """Whether a path is one of a template's: part by part, `{…}` for whatever is there."""
+    parts, wanted = path.split("/"), template.split("/")
+    pairs = zip(parts, wanted, strict=False)
+    return len(parts) == len(wanted) and all(
+        bool(part) if want.startswith("{") else part == want for part, want in pairs
+    )
 
 
 def _pointer(*parts: str) -> str:
     escaped = (part.replace("~", "~0").replace("/", "~1") for part in parts)
     return "".join(f"/{quote(part, safe='~-._')}" for part in escaped)
-
-
-def _without_dates(loader: Any) -> Any:
-    class Loader(loader):  # type: ignore[misc]
-        """A safe loader that leaves dates alone."""
-
-    Loader.yaml_implicit_resolvers = {
-        letter: [(tag, expression) for tag, expression in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for letter, resolvers in loader.yaml_implicit_resolvers.items()
-    }
-    return Loader

@@ -236,7 +236,8 @@ def _price(book: Book, item: Item) -> Document:
         if found[0]["status"] != "active":
             raise bad("entity_archived", f"cannot use archived entity {item.price_id}")
         return snapshot(found[0])
-    assert not isinstance(item.price, UnsetType)  # noqa: S101  # items_of has seen to it
+    if isinstance(item.price, UnsetType):
+        raise field("items", "must have one of price_id and price")
     price = price_document(book, item.price)
     return price | {"type": "custom", "created_at": book.stamp(), "updated_at": book.stamp()}
 
