@@ -26,6 +26,7 @@ MEMBERS = (
     "plugins/purchase-postgres",
     "plugins/purchase-simulators",
     "plugins/purchase-sandbox",
+    "plugins/purchase-stripe",
     "contract_tests",
 )
 PYTHON_MIN = (3, 11)

@@ -13,6 +13,7 @@ HOLDS = {
     "purchase_postgres": "purchase_postgres",
     "purchase_simulators": "purchase_simulators",
     "purchase_sandbox": "purchase_sandbox",
+    "purchase_stripe": "purchase_stripe",
     "purchase_contract_tests": "purchase_contract_tests",
 }
 
