@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from typing import ClassVar
 
+import attrs
 import psycopg
 import pytest
 
@@ -40,6 +41,10 @@ class TestPostgresStore(StoreContract):
     def reopen(self, store: Store) -> AbstractAsyncContextManager[Store]:
         assert isinstance(store, PostgresStore)
         return opened(store.config)
+
+    def neighbour(self, store: Store) -> AbstractAsyncContextManager[Store]:
+        assert isinstance(store, PostgresStore)
+        return opened(attrs.evolve(store.config, prefix="other_"))
 
     async def age_tables(self, store: Store) -> None:
         assert isinstance(store, PostgresStore)

@@ -17,10 +17,10 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from purchase_core.errors import InvalidArgument, InvalidText, StoreUnavailable
+from purchase_core.errors import StoreUnavailable
 from purchase_sql.shapes import Value
 from purchase_sqlite.binding import written_out
-from purchase_sqlite.troubles import PRIMARY, trouble
+from purchase_sqlite.troubles import FAILURES, PRIMARY, trouble
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -230,13 +230,7 @@ class Writer:
     def _meaning(self, unit: _Unit, error: Exception) -> object:
         if isinstance(error, sqlite3.IntegrityError):
             return unit.work.refused(error, self._execute)
-        if isinstance(error, sqlite3.Error):
-            raise trouble(error)
-        if isinstance(error, UnicodeEncodeError):
-            raise InvalidText("a text holds a lone surrogate")
-        if isinstance(error, OverflowError):
-            raise InvalidArgument("an integer has more than 64 bits")
-        raise error
+        raise trouble(error) if isinstance(error, FAILURES) else error
 
     def _commit(self, written: Sequence[_Unit]) -> None:
         try:
