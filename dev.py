@@ -2,6 +2,8 @@
 
 python dev.py demo [...]    install what the demo needs into .venv, and run `purchase demo ...`
 python dev.py test [...]    install what the tests need, and run pytest
+python dev.py contract [...] run the contracts on every adapter here, and print adapters by promises
+                             (--json, --markdown, --write: into the README, --check: is the README so)
 python dev.py check         install what the checks need, and run lint, types and boundaries
 python dev.py lock          resolve requirements/*.in anew into hashed requirements/*.txt
 """
@@ -12,6 +14,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 import venv
 from pathlib import Path
 
@@ -43,6 +46,9 @@ def main(arguments: list[str]) -> int:
     if command == "test":
         install("test")
         return call(BIN / "python", "-m", "pytest", *rest)
+    if command == "contract":
+        install("test")
+        return contract(rest)
     if command == "check":
         install("ci")
         return check()
@@ -92,6 +98,23 @@ def check() -> int:
         [BIN / "lint-imports"],
     ]
     return max([call(*command) for command in commands], default=0)
+
+
+def contract(rest: list[str]) -> int:
+    """Run every contract test there is: the reference store's, and whatever lies under `plugins/`."""
+    shown = [one for one in rest if one in ("--json", "--markdown", "--write", "--check")]
+    passed_on = [one for one in rest if one not in shown]
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "found.json"
+        tests = ("contract_tests/tests/test_memory_store.py", "plugins")
+        options = ("-q", "-m", "purchase_contract", f"--contract-report={found}")
+        run = [BIN / "python", "-m", "pytest", *tests, *options, *passed_on]
+        # What is printed is the table: how the tests go is for people, who read the other stream.
+        subprocess.run([str(part) for part in run], check=False, cwd=ROOT, stdout=sys.stderr)
+        if not found.exists():
+            return 1
+        page = [ROOT / "README.md"] if shown[:1] in (["--write"], ["--check"]) else []
+        return call(BIN / "python", "-m", "purchase_contract_tests.report", found, *shown[:1], *page)
 
 
 def lock() -> int:

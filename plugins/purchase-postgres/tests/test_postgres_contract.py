@@ -55,4 +55,5 @@ class TestPostgresStore(StoreContract):
 class TestPostgresStoreUnprepared(TestPostgresStore):
     """As behind a pooler that knows of no prepared statements."""
 
+    shown = False
     prepared_statements = False
