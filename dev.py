@@ -4,12 +4,15 @@ python dev.py demo [...]    install what the demo needs into .venv, and run `pur
 python dev.py test [...]    install what the tests need, and run pytest
 python dev.py contract [...] run the contracts on every adapter here, and print adapters by promises
                              (--json, --markdown, --write: into the README, --check: is the README so)
+python dev.py equivalence [--seeds A:B] [--stores memory,sqlite,...] [--resume FILE]
+                             run the same made-up histories on every store, and compare what each tells
 python dev.py check         install what the checks need, and run lint, types and boundaries
 python dev.py lock          resolve requirements/*.in anew into hashed requirements/*.txt
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import subprocess
@@ -31,6 +34,11 @@ MEMBERS = (
     "plugins/purchase-sandbox",
     "contract_tests",
 )
+ENGINES = {  # how each store is opened to be compared with the others
+    "memory": "purchase_contract_tests.equivalence.engine:memory",
+    "sqlite": "tests.equivalence.engines:sqlite",
+    "postgres": "tests.equivalence.engines:postgres",
+}
 PYTHON_MIN = (3, 11)
 
 
@@ -49,6 +57,9 @@ def main(arguments: list[str]) -> int:
     if command == "contract":
         install("test")
         return contract(rest)
+    if command == "equivalence":
+        install("test")
+        return equivalence(rest)
     if command == "check":
         install("ci")
         return check()
@@ -115,6 +126,18 @@ def contract(rest: list[str]) -> int:
             return 1
         page = [ROOT / "README.md"] if shown[:1] in (["--write"], ["--check"]) else []
         return call(BIN / "python", "-m", "purchase_contract_tests.report", found, *shown[:1], *page)
+
+
+def equivalence(rest: list[str]) -> int:
+    """Run the histories of some seeds on the stores; the first is what the others are compared with."""
+    parser = argparse.ArgumentParser(prog="dev.py equivalence")
+    parser.add_argument("--stores", default=",".join(ENGINES))
+    chosen, passed_on = parser.parse_known_args(rest)
+    names = chosen.stores.split(",")
+    again = f"python dev.py equivalence --stores {chosen.stores}"
+    engines = [f"{name}={ENGINES[name]}" for name in names]
+    module = ("-m", "purchase_contract_tests.equivalence")
+    return call(BIN / "python", *module, *engines, *passed_on, "--replay", again)
 
 
 def lock() -> int:

@@ -69,7 +69,9 @@ def _found(terminalreporter: pytest.TerminalReporter) -> Iterable[Found]:
         for one in terminalreporter.getreports(outcome):
             for name, value in getattr(one, "user_properties", ()):
                 if name == MARKER:
-                    yield report.Found(*value, _meaning(outcome, str(getattr(one, "longrepr", ""))))
+                    contract, adapter, place, group, promise = value
+                    meant = _meaning(outcome, str(getattr(one, "longrepr", "")))
+                    yield report.Found(contract, adapter, place, group, promise, meant)
 
 
 def _meaning(outcome: str, why: str) -> str:
