@@ -38,6 +38,7 @@ ENGINES = {  # how each store is opened to be compared with the others
     "memory": "purchase_contract_tests.equivalence.engine:memory",
     "sqlite": "tests.equivalence.engines:sqlite",
     "postgres": "tests.equivalence.engines:postgres",
+    "d1": "tests.equivalence.engines:d1",
 }
 PYTHON_MIN = (3, 11)
 

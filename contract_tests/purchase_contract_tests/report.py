@@ -20,6 +20,7 @@ PASSED, FAILED = "kept", "broken"
 KNOWN, CLOSED = "known gap", "stale gap"
 NOT_DECLARED, NOT_RUN = "not declared", "not run"
 BROKEN = (FAILED, CLOSED)
+SEVERITY = (NOT_RUN, NOT_DECLARED, PASSED, KNOWN, CLOSED, FAILED)
 BEGIN, END = "<!-- contract -->\n", "<!-- /contract -->\n"
 SCHEMA_VERSION = 1
 
@@ -36,11 +37,21 @@ class Found:
     outcome: str
 
 
+def _one_of_each(found: Iterable[Found]) -> tuple[Found, ...]:
+    """One for each promise: tests that run on several servers of one kind find it several times."""
+    worst: dict[tuple[str, str, str], Found] = {}
+    for one in found:
+        key = one.contract, one.adapter, one.promise
+        if key not in worst or SEVERITY.index(one.outcome) > SEVERITY.index(worst[key].outcome):
+            worst[key] = one
+    return tuple(worst.values())
+
+
 @attrs.frozen
 class Report:
     """Everything that one run found."""
 
-    found: tuple[Found, ...]
+    found: tuple[Found, ...] = attrs.field(converter=_one_of_each)
     schema_version: int = SCHEMA_VERSION
 
     @property

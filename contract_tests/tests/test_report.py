@@ -78,6 +78,11 @@ def test_a_run_is_whole_if_nothing_is_broken_or_left_out(report: Report, whole: 
     assert report.whole == whole
 
 
+def test_a_promise_that_ran_on_several_servers_counts_once_by_its_worst() -> None:
+    twice = Report((*found("A", "doors", "kept", "not run"), *found("A", "doors", "broken", "kept")))
+    assert [one.outcome for one in twice.found] == ["broken", "kept"]
+
+
 def test_a_report_is_read_back_as_it_was() -> None:
     assert decode(encode(BROKEN)) == BROKEN
     assert json.loads(encode(KEPT))["found"][0]["outcome"] == "not declared"

@@ -16,6 +16,9 @@ from psycopg.conninfo import make_conninfo
 from purchase_contract_tests.equivalence.engine import MakeDatabase, OpenStore
 from purchase_core.ports.store import Store
 from purchase_core.secret import Secret
+from purchase_d1.local import local_d1
+from purchase_d1.store import D1Store
+from purchase_d1.testing import own_tables
 from purchase_postgres.config import PostgresConfig
 from purchase_postgres.store import PostgresStore
 from purchase_sqlite.config import SqliteConfig
@@ -83,3 +86,22 @@ async def postgres() -> AsyncIterator[MakeDatabase]:
                 connection.execute("ALTER SYSTEM SET fsync = off")
                 connection.execute("SELECT pg_reload_conf()")
             yield database
+
+
+@asynccontextmanager
+async def d1() -> AsyncIterator[MakeDatabase]:
+    """Tables of their own each, in a database of the real engine."""
+    with local_d1() as address:
+
+        @asynccontextmanager
+        async def database() -> AsyncIterator[OpenStore]:
+            async with own_tables(address) as config:
+
+                @asynccontextmanager
+                async def opened() -> AsyncIterator[Store]:
+                    async with await D1Store.open(config) as store:
+                        yield store
+
+                yield opened
+
+        yield database

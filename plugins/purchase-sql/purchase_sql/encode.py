@@ -30,6 +30,7 @@ _json = msgspec.json.Encoder().encode
 _by_lane = attrgetter("lane")
 NO_HEADERS = "[]"
 SURROGATE = "a text holds a lone surrogate"
+NUL = "a text holds NUL"
 
 
 def operations(texts: Texts, clusters: ClusterTexts, batch: Batch) -> list[Operation]:
@@ -105,7 +106,7 @@ def pair_list(values: Sequence[tuple[str, str]]) -> str:
 def _require_whole(values: Iterable[str]) -> None:
     # SQLite ends a text of a JSON list at NUL: who asks for one thing would be told of another.
     if any("\x00" in value for value in values):
-        raise InvalidText("a text holds NUL, which is not asked for")
+        raise InvalidText(NUL)
 
 
 def _delivery(one: Delivery) -> tuple[Value, ...]:
