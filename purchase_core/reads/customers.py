@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from typing import TypeVar
 
 import attrs
 
 from purchase_core.access.evaluate import evaluate
+from purchase_core.access.explain import Explanation, explain
 from purchase_core.access.live import EMPTY, Live, decode_live, exchange
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.access.rights import Rights
-from purchase_core.catalog.versions import OfferVersion
+from purchase_core.catalog.catalog import Catalog
 from purchase_core.errors import LaneConflict
 from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.derive import versions_named
@@ -37,10 +38,27 @@ from purchase_core.projection.tables import rows_of_lane
 from purchase_core.reads.rights_cache import NEVER, Entry, RightsCache
 from purchase_core.records.lane import Lane, customer_lane, customer_of
 from purchase_core.records.reference import Reference
+from purchase_core.text import identifier
 
 R = TypeVar("R", bound=Row)
 
 SNAPSHOT_TRIES_MAX = 10
+
+
+@attrs.frozen
+class ActionRequired:
+    """Something that only the customer can do: `kind` is pay | authenticate | update_card.
+
+    `billing.invoices.links` says where. `amount` is what is missing, in minor units; `since` is when it was
+    first asked for, where the provider tells.
+    """
+
+    kind: str
+    invoice: str
+    subscription: str
+    amount: int
+    currency: str
+    since: Instant | None
 
 
 @attrs.frozen
@@ -64,6 +82,22 @@ class Snapshot:
     cases: tuple[CaseRow, ...]
     hash: str
 
+    @property
+    def action_required(self) -> tuple[ActionRequired, ...]:
+        """What waits for the customer, the oldest first."""
+        waiting = [row for row in self.invoices if row.status == "open" and row.action]
+        return tuple(
+            ActionRequired(
+                row.action,
+                row.key,
+                object_key("subscription", row.connection, row.subscription) if row.subscription else "",
+                row.total - row.paid,
+                row.currency,
+                row.due_at,
+            )
+            for row in sorted(waiting, key=lambda row: (row.due_at or row.seen_at, row.key))
+        )
+
 
 class Customers:
     """Reads about the application's customers, and the link to a provider's."""
@@ -73,7 +107,7 @@ class Customers:
         store: Store,
         recorder: Recorder,
         offers: OfferShelf,
-        defaults: Sequence[OfferVersion],
+        catalog: Catalog,
         policy: AccessPolicy,
         clock: Clock,
         *,
@@ -82,7 +116,8 @@ class Customers:
         self._store = store
         self._recorder = recorder
         self._offers = offers
-        self._defaults = tuple(defaults)
+        self._defaults = catalog.defaults
+        self._catalog = tuple(catalog.offers.values())
         self._policy = policy
         self._clock = clock
         self._stale = Instant(round(max_stale_seconds * SECOND))
@@ -150,6 +185,26 @@ class Customers:
             invoices=_of(rows, InvoiceRow),
             cases=_of(rows, CaseRow),
             hash=canonical_hash(rows),
+        )
+
+    async def explain(self, customer: str, feature: str, *, at: datetime | None = None) -> Explanation:
+        """Why the customer has a feature, or has not: everything that grants it, or could.
+
+        Takes what `snapshot` takes, and raises what it raises.
+        """
+        snapshot = await self.snapshot(customer, at=at)
+        rows: list[Row] = [*snapshot.intents, *snapshot.subscriptions, *snapshot.purchases]
+        rows += [*snapshot.lots, *snapshot.invoices]
+        named = {getattr(row, "version", "") for row in rows} - {""}
+        offers = await self._offers.learn(named)
+        return explain(
+            identifier("feature", feature),
+            rows,
+            self._policy,
+            {version: offers[version] for version in named if version in offers},
+            self._catalog,
+            self._defaults,
+            snapshot.at,
         )
 
     async def link(self, customer: str, connection: str, provider_customer: str) -> None:

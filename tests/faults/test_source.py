@@ -111,6 +111,7 @@ ENVIRONMENT = {
     "purchase_core/opening.py": "secrets, where the configuration says `env:NAME`",
     "purchase_core/cli/app.py": "which application a command is for",
     "purchase_core/cli/output.py": "whether output is coloured",
+    "plugins/purchase-d1/purchase_d1/cli.py": "secrets, where an option says `env:NAME`",
     "plugins/purchase-sandbox/purchase_sandbox/cli.py": "secrets, where an option says `env:NAME`",
 }
 

@@ -330,11 +330,23 @@ def _of_invoice(document: documents.OfInvoice, connection: Connection) -> Refund
     if document.subject.get("object") == "refund":
         refund = _convert(document.subject, documents.Refund, "refund")
         status = refund.status or "pending"
-        return RefundSeen(refund.id, invoice, refund.amount, refund.currency.upper(),
-                          REFUND.get(status, status), _reference(refund.metadata, connection).command)  # fmt: skip
+        ours = _reference(refund.metadata, connection)
+        return RefundSeen(
+            id=refund.id,
+            invoice=invoice,
+            amount=refund.amount,
+            currency=refund.currency.upper(),
+            status=REFUND.get(status, status),
+            command=ours.command,
+        )
     dispute = _convert(document.subject, documents.Dispute, "dispute")
-    return DisputeSeen(dispute.id, invoice, dispute.amount, dispute.currency.upper(),
-                       DISPUTE.get(dispute.status, "open"))  # fmt: skip
+    return DisputeSeen(
+        id=dispute.id,
+        invoice=invoice,
+        amount=dispute.amount,
+        currency=dispute.currency.upper(),
+        status=DISPUTE.get(dispute.status, "open"),
+    )
 
 
 # --- small things ------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ FAKE_KEY = b"not the secret"
 
 
 def signed_headers(body: bytes, *, at: Instant, secrets: Sequence[Secret], fake: bool = False) -> Headers:
-    """The headers of a body: one v1 for each live secret. `fake`: and test mode's v0, which proves nothing."""
+    """The headers of a body: one v1 for each live secret. `fake`: and test mode's v0."""
     time = str(at // SECOND)
     items = [f"v1={_digest(secret.reveal().encode(), time, body)}" for secret in secrets]
     if fake:
