@@ -162,7 +162,21 @@ def make_portal(call: Call) -> Answered:
 
 
 def make_configuration(call: Call) -> Answered:
-    asked, book = call.params(MakeConfiguration), call.book
+    return _save(call.book, call.params(MakeConfiguration))
+
+
+def save_default(book: Book) -> PortalConfiguration:
+    """What somebody saves in the Dashboard: everything is allowed."""
+    features = Features(
+        invoice_history=Enabled(enabled=True),
+        payment_method_update=PaymentFeature(enabled=True),
+        subscription_cancel=CancelFeature(enabled=True),
+        subscription_update=UpdateFeature(enabled=True, default_allowed_updates=["price", "quantity"]),
+    )
+    return _save(book, MakeConfiguration(features=features))
+
+
+def _save(book: Book, asked: MakeConfiguration) -> PortalConfiguration:
     features, now = asked.features, book.now()
     shown: Json = {
         "customer_update": {"allowed_updates": [], "enabled": False},

@@ -7,7 +7,7 @@ import msgspec
 INVALID_REQUEST = "invalid_request_error"
 CARD = "card_error"
 IDEMPOTENCY = "idempotency_error"
-RATE_LIMIT = "rate_limit_error"
+RATE_LIMIT = "invalid_request_error"  # with the code `rate_limit`
 API = "api_error"
 
 

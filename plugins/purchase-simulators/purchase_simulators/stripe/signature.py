@@ -14,11 +14,13 @@ HEADER = "stripe-signature"
 FAKE_KEY = b"not the secret"
 
 
-def signed_headers(body: bytes, *, at: Instant, secrets: Sequence[Secret]) -> Headers:
-    """The headers of a body: one v1 for each live secret, and the v0 of test mode, which proves nothing."""
+def signed_headers(body: bytes, *, at: Instant, secrets: Sequence[Secret], fake: bool = False) -> Headers:
+    """The headers of a body: one v1 for each live secret. `fake`: and test mode's v0."""
     time = str(at // SECOND)
     items = [f"v1={_digest(secret.reveal().encode(), time, body)}" for secret in secrets]
-    return ((HEADER, ",".join([f"t={time}", *items, f"v0={_digest(FAKE_KEY, time, body)}"])),)
+    if fake:
+        items.append(f"v0={_digest(FAKE_KEY, time, body)}")
+    return ((HEADER, ",".join([f"t={time}", *items])),)
 
 
 def _digest(key: bytes, time: str, body: bytes) -> str:

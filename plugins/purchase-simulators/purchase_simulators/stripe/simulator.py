@@ -134,7 +134,7 @@ class StripeSimulator(Simulation):
 
     def sign(self, body: bytes, *, at: Instant, secrets: Sequence[Secret]) -> Headers:
         """The headers that Stripe sends with a body."""
-        return signature.signed_headers(body, at=at, secrets=secrets)
+        return signature.signed_headers(body, at=at, secrets=secrets, fake=True)
 
     def breakage(self) -> Breakage:
         """What broken answers look like now."""

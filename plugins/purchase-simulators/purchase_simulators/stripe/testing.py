@@ -30,7 +30,7 @@ from purchase_core.testing.clocks import ManualClock
 from purchase_simulators.wire.chaos import Chaos
 from purchase_simulators.wire.running import SimulatorServer
 
-from . import paying
+from . import paying, portal
 from .account import Account
 from .cards import GOOD_CARD
 from .objects.checkout import Session
@@ -100,6 +100,10 @@ class StripeHarness:
         with self.account.book.attempt():
             return paying.pay(self.account.book, session, method, authenticated=True)
 
+    def save_portal(self) -> None:
+        """Save the portal's default settings, as in the Dashboard."""
+        portal.save_default(self.account.book)
+
     def advance(self, *, days: int = 0, seconds: int = 0) -> Instant:
         """Let time pass on the shared clock: trials end, subscriptions renew. Returns the new time."""
         self.clock.advance(days=days, seconds=seconds)
@@ -123,7 +127,8 @@ class StripeHarness:
     ) -> Headers:
         """The headers that Stripe would send with a body; by default now, with the harness's secrets."""
         when = self.clock.now() if at is None else at
-        return signed_headers(body, at=when, secrets=self.secrets if secrets is None else secrets)
+        keys = self.secrets if secrets is None else secrets
+        return signed_headers(body, at=when, secrets=keys, fake=True)
 
     def _keep_up(self, stamp: Instant) -> None:
         if stamp > self.clock.now():

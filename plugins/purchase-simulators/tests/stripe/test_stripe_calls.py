@@ -567,7 +567,7 @@ async def test_only_an_open_session_expires(rig: Rig) -> None:
 
 @on_stripe
 async def test_metadata_goes_only_where_it_is_put(rig: Rig) -> None:
-    """docs, metadata: the session's stays there; subscription_data's goes to the subscription and invoices."""
+    """docs, metadata: the session's stays there; subscription_data's to the subscription and invoices."""
     price, customer = await rig.price(), await rig.customer()
     data = {"metadata": {"where": "subscription"}}
     session = await rig.session(price, customer, metadata={"where": "session"}, subscription_data=data)
