@@ -1,10 +1,14 @@
-"""From a batch to the statements that write it, in the order in which every store runs them."""
+"""From a batch to the statements that write it, in the order in which every store runs them.
+
+Each statement locks a row. Tables come in one order, and the rows of each by their key: so two batches that
+want the same rows ask for them in the same order, and neither can hold what the other needs next.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
-from typing import TypeAlias
+from operator import attrgetter, itemgetter
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -26,12 +30,24 @@ Operation: TypeAlias = tuple[str, tuple[Value, ...]]
 """A statement's text and its parameters."""
 
 _json = msgspec.json.Encoder().encode
+T = TypeVar("T")
+
 _by_lane = attrgetter("lane")
+_by_event = attrgetter("connection", "event_id")
+_by_id = attrgetter("id")
+_by_price = attrgetter("connection", "price", "currency")
+_by_object = attrgetter("object")
+_by_hash = attrgetter("hash")
+_by_key = attrgetter("key")
+_by_place = itemgetter(0)
 NO_HEADERS = "[]"
 
 
 def operations(texts: Texts, clusters: ClusterTexts, batch: Batch) -> list[Operation]:
-    """Everything that a batch writes. The batch's own row comes first, then the lanes in order."""
+    """Everything that a batch writes. The batch's own row comes first, then the lanes.
+
+    Raises InvalidArgument for a batch that cannot be.
+    """
     written: list[Operation] = [(texts.batch_insert, (batch.id, batch.at))]
     _add_guarded(texts, batch, written.append)
     _add_unguarded(texts, clusters, batch, written.append)
@@ -39,39 +55,51 @@ def operations(texts: Texts, clusters: ClusterTexts, batch: Batch) -> list[Opera
 
 
 def _add_guarded(texts: Texts, batch: Batch, add: Callable[[Operation], None]) -> None:
-    # Two batches that take the same lanes in the same order cannot wait for each other.
-    for step in sorted(batch.lanes, key=_by_lane) if len(batch.lanes) > 1 else batch.lanes:
+    for step in _sorted(batch.lanes, _by_lane):
         add((texts.lane_step, (step.lane, step.expected_version, step.document, step.linked_to)))
-    for delivery in batch.deliveries:
+    for delivery in _sorted(batch.deliveries, _by_event):
         add((texts.delivery_insert, _delivery(delivery)))
-    for one in batch.settlements:
+    for one in _sorted(batch.settlements, _by_id):
         values = (one.id, one.fence, one.state, one.reason, one.attempts, one.available_at)
         add((texts.settle, values))
     if batch.command is not None:
         add((texts.command_put, _command(batch.command)))
-    for price in batch.prices:
+    for price in _sorted(batch.prices, _by_price):
         add((texts.price_put, values_of_price(price)))
-    for fact in batch.facts:
-        add((texts.fact_insert, _fact(fact)))
+    for position, fact in _sorted(batch.placed_facts(), _fact_key):
+        add((texts.fact_insert, _fact(position, fact)))
 
 
 def _add_unguarded(
     texts: Texts, clusters: ClusterTexts, batch: Batch, add: Callable[[Operation], None]
 ) -> None:
-    for root in batch.dropped_clusters:
-        add((texts.cluster_drop, (root,)))
-    for cluster in batch.clusters:
-        add((texts.cluster_put, (cluster.root, cluster.lane, clusters.write(cluster))))
-    for row_type, key in batch.dropped_rows:
-        add((texts.row_drop[row_type], (key,)))
+    # Drops and puts are sorted together: of one key, what was there is dropped before it is put anew.
+    roots: list[tuple[str, Operation]]
+    roots = [(root, (texts.cluster_drop, (root,))) for root in batch.dropped_clusters]
+    for one in batch.clusters:
+        roots.append((one.root, (texts.cluster_put, (one.root, one.lane, clusters.write(one)))))
+    for _, operation in _sorted(roots, _by_place):
+        add(operation)
+    rows: list[tuple[tuple[str, str], Operation]]
+    rows = [((kind.TABLE, key), (texts.row_drop[kind], (key,))) for kind, key in batch.dropped_rows]
     for row in batch.rows:
-        add((texts.row_put[type(row)], values_of_row[type(row)](row)))
-    for reference in batch.references:
+        rows.append(((row.TABLE, row.key), (texts.row_put[type(row)], values_of_row[type(row)](row))))
+    for _, operation in _sorted(rows, _by_place):
+        add(operation)
+    for reference in _sorted(batch.references, _by_object):
         add((texts.reference_put, values_of_reference(reference)))
-    for offer in batch.offers:
+    for offer in _sorted(batch.offers, _by_hash):
         add((texts.offer_insert, (offer.hash, offer.offer, offer.encode().decode())))
-    for effect in batch.effects:
+    for effect in _sorted(batch.effects, _by_key):
         add((texts.effect_insert, values_of_effect(effect)))
+
+
+def _sorted(values: Sequence[T], key: Callable[[T], str | tuple[str, ...]]) -> Sequence[T]:
+    return sorted(values, key=key) if len(values) > 1 else values
+
+
+def _fact_key(placed: tuple[int, RecordedFact]) -> str:
+    return placed[1].fact.key
 
 
 def text_list(values: Iterable[str]) -> str:
@@ -123,17 +151,18 @@ def _command(one: Command) -> tuple[Value, ...]:
     )
 
 
-def _fact(one: RecordedFact) -> tuple[Value, ...]:
+def _fact(position: int, one: RecordedFact) -> tuple[Value, ...]:
     fact = one.fact
     return (
         fact.key,
+        one.lane,
+        position,
         fact.object,
         fact.kind,
         fact.order,
         fact.digest,
         fact.final,
         encode_body(fact.body).decode(),
-        one.lane,
         one.recorded_at,
         one.cause,
     )

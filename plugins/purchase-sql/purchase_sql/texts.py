@@ -47,6 +47,7 @@ class Texts:
     deliveries_done: str
     deliveries_in: str
     facts: str
+    linked_lanes: str
     facts_about: str
     references_of: str
     commands_open: str

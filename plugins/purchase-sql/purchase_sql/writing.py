@@ -108,7 +108,7 @@ def _lane_step() -> Statement:
 
 def _fact_insert() -> Statement:
     facts = schema.facts
-    names = tuple(name for name in _names(facts) if name != "position")
+    names = _names(facts)
     inserting = _inserting(facts, names)
     clause = inserting.on_conflict_do_update(
         index_elements=["key"],
