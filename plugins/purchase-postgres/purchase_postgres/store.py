@@ -45,9 +45,9 @@ class PostgresStore(Store):
         self._clock = clock
         self._pool = pool
         self._run = Runner(pool, config)
-        self._texts = texts(STATEMENTS, config.prefix)
+        self._texts = texts(STATEMENTS, config.prefix, config.schema)
         self._clusters = ClusterTexts()
-        self._steps = migrations("postgresql", config.prefix)
+        self._steps = migrations("postgresql", config.prefix, config.schema)
 
     @classmethod
     async def open(cls, config: PostgresConfig, *, clock: Clock | None = None) -> PostgresStore:

@@ -114,11 +114,15 @@ class _Postgres(PGDialect):
 
 @attrs.frozen
 class Target:
-    """A database's way of writing things down. `placeholder` is what parameter number {number} looks like."""
+    """A database's way of writing things down. `placeholder` is what parameter number {number} looks like.
+
+    `table` is how a table is named, after its mark of the prefix.
+    """
 
     name: str
     dialect: Dialect
     placeholder: str
+    table: str = '"{prefix}'
 
     def text(self, clause: sa.ClauseElement, parameters: Sequence[str]) -> str:
         """One line of SQL whose parameters are numbered in the order given. Raises ValueError on others."""
@@ -128,17 +132,23 @@ class Target:
         if unused or ":param" in compiled:
             raise ValueError(f"parameters {sorted(unused)} are not in, or others are: {compiled}")
         numbered = _PARAMETER.sub(lambda found: self._number(found.group(1), parameters), compiled)
-        return " ".join(numbered.split())
+        return " ".join(numbered.replace(_TABLE, self.table).split())
+
+    def table_text(self, clause: sa.schema.ExecutableDDLElement) -> str:
+        """The statement that makes a table or an index; names of constraints are never qualified."""
+        return _MAKING.sub(rf"\1{self.table}", str(clause.compile(dialect=self.dialect)))
 
     def _number(self, name: str, parameters: Sequence[str]) -> str:
         return self.placeholder.format(number=parameters.index(name) + 1)
 
 
 _PARAMETER = re.compile(r":p_(\w+)")
+_TABLE = '"{prefix}'
+_MAKING = re.compile(r'(CREATE TABLE IF NOT EXISTS | ON )"\{prefix\}')
 
 TARGETS = (
     # ?1 and not :1 : a number may be used twice, and Python binds a sequence to it without complaint.
     Target("sqlite", SQLiteDialect(paramstyle="named"), "?{number}"),
     # $1 is what the server itself reads: nobody need rewrite a text before it is sent.
-    Target("postgresql", _Postgres(paramstyle="named"), "${number}"),  # type: ignore[no-untyped-call]
+    Target("postgresql", _Postgres(paramstyle="named"), "${number}", '{schema}"{prefix}'),  # type: ignore[no-untyped-call]
 )

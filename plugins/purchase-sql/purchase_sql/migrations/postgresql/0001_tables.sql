@@ -1,20 +1,20 @@
 -- The first tables. Names carry the application's prefix; instants are microseconds since the epoch, UTC.
 -- Every statement may be run again, and none begins or ends a transaction: whoever runs them does.
 
-CREATE TABLE IF NOT EXISTS "{prefix}schema_version" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}schema_version" (
     version BIGINT NOT NULL,
     migrated_at BIGINT NOT NULL,
     CONSTRAINT "{prefix}schema_version_pk" PRIMARY KEY (version)
 );
 
-CREATE TABLE IF NOT EXISTS "{prefix}batches" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}batches" (
     id TEXT COLLATE "C" NOT NULL,
     committed_at BIGINT NOT NULL,
     CONSTRAINT "{prefix}batches_pk" PRIMARY KEY (id),
     CONSTRAINT "{prefix}batches_once" CHECK (id <> '')
 );
 
-CREATE TABLE IF NOT EXISTS "{prefix}lanes" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}lanes" (
     lane TEXT COLLATE "C" NOT NULL,
     version BIGINT NOT NULL,
     document BYTEA NOT NULL,
@@ -23,9 +23,9 @@ CREATE TABLE IF NOT EXISTS "{prefix}lanes" (
     CONSTRAINT "{prefix}lanes_expected" CHECK (version > 0)
 );
 
-CREATE INDEX IF NOT EXISTS "{prefix}lanes_linked_to" ON "{prefix}lanes" (linked_to) WHERE linked_to <> '';
+CREATE INDEX IF NOT EXISTS "{prefix}lanes_linked_to" ON {schema}"{prefix}lanes" (linked_to) WHERE linked_to <> '';
 
-CREATE TABLE IF NOT EXISTS "{prefix}facts" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}facts" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
     position BIGINT NOT NULL,
@@ -41,31 +41,31 @@ CREATE TABLE IF NOT EXISTS "{prefix}facts" (
     CONSTRAINT "{prefix}facts_same" CHECK (digest <> '')
 );
 
-CREATE UNIQUE INDEX IF NOT EXISTS "{prefix}facts_lane" ON "{prefix}facts" (lane, position);
+CREATE UNIQUE INDEX IF NOT EXISTS "{prefix}facts_lane" ON {schema}"{prefix}facts" (lane, position);
 
-CREATE INDEX IF NOT EXISTS "{prefix}facts_object" ON "{prefix}facts" (object);
+CREATE INDEX IF NOT EXISTS "{prefix}facts_object" ON {schema}"{prefix}facts" (object);
 
-CREATE TABLE IF NOT EXISTS "{prefix}clusters" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}clusters" (
     root TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
     registers TEXT COLLATE "C" NOT NULL,
     CONSTRAINT "{prefix}clusters_pk" PRIMARY KEY (root)
 );
 
-CREATE INDEX IF NOT EXISTS "{prefix}clusters_lane" ON "{prefix}clusters" (lane);
+CREATE INDEX IF NOT EXISTS "{prefix}clusters_lane" ON {schema}"{prefix}clusters" (lane);
 
-CREATE TABLE IF NOT EXISTS "{prefix}object_references" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}object_references" (
     object TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
     root TEXT COLLATE "C" NOT NULL,
     CONSTRAINT "{prefix}object_references_pk" PRIMARY KEY (object)
 );
 
-CREATE INDEX IF NOT EXISTS "{prefix}object_references_lane" ON "{prefix}object_references" (lane, object);
+CREATE INDEX IF NOT EXISTS "{prefix}object_references_lane" ON {schema}"{prefix}object_references" (lane, object);
 
-CREATE INDEX IF NOT EXISTS "{prefix}object_references_root" ON "{prefix}object_references" (root);
+CREATE INDEX IF NOT EXISTS "{prefix}object_references_root" ON {schema}"{prefix}object_references" (root);
 
-CREATE TABLE IF NOT EXISTS "{prefix}price_references" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}price_references" (
     connection TEXT COLLATE "C" NOT NULL,
     price TEXT COLLATE "C" NOT NULL,
     offer TEXT COLLATE "C" NOT NULL,
@@ -77,16 +77,16 @@ CREATE TABLE IF NOT EXISTS "{prefix}price_references" (
     CONSTRAINT "{prefix}prices_same" CHECK (version <> '')
 );
 
-CREATE INDEX IF NOT EXISTS "{prefix}prices_on_sale" ON "{prefix}price_references" (connection, version, currency, created_at, price) WHERE ended_at IS NULL;
+CREATE INDEX IF NOT EXISTS "{prefix}prices_on_sale" ON {schema}"{prefix}price_references" (connection, version, currency, created_at, price) WHERE ended_at IS NULL;
 
-CREATE TABLE IF NOT EXISTS "{prefix}offer_versions" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}offer_versions" (
     hash TEXT COLLATE "C" NOT NULL,
     offer TEXT COLLATE "C" NOT NULL,
     body TEXT COLLATE "C" NOT NULL,
     CONSTRAINT "{prefix}offer_versions_pk" PRIMARY KEY (hash)
 );
 
-CREATE TABLE IF NOT EXISTS "{prefix}commands" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}commands" (
     key TEXT COLLATE "C" NOT NULL,
     id TEXT COLLATE "C" NOT NULL,
     kind TEXT COLLATE "C" NOT NULL,
@@ -105,11 +105,11 @@ CREATE TABLE IF NOT EXISTS "{prefix}commands" (
     CONSTRAINT "{prefix}commands_same" CHECK (id <> '')
 );
 
-CREATE UNIQUE INDEX IF NOT EXISTS "{prefix}commands_id" ON "{prefix}commands" (id);
+CREATE UNIQUE INDEX IF NOT EXISTS "{prefix}commands_id" ON {schema}"{prefix}commands" (id);
 
-CREATE INDEX IF NOT EXISTS "{prefix}commands_open" ON "{prefix}commands" (updated_at, key) WHERE state IN ('planned', 'sending', 'unknown');
+CREATE INDEX IF NOT EXISTS "{prefix}commands_open" ON {schema}"{prefix}commands" (updated_at, key) WHERE state IN ('planned', 'sending', 'unknown');
 
-CREATE TABLE IF NOT EXISTS "{prefix}deliveries" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}deliveries" (
     id TEXT COLLATE "C" NOT NULL,
     connection TEXT COLLATE "C" NOT NULL,
     event_id TEXT COLLATE "C" NOT NULL,
@@ -131,13 +131,13 @@ CREATE TABLE IF NOT EXISTS "{prefix}deliveries" (
     CONSTRAINT "{prefix}deliveries_held" CHECK (fence >= 0)
 );
 
-CREATE UNIQUE INDEX IF NOT EXISTS "{prefix}deliveries_event" ON "{prefix}deliveries" (connection, event_id);
+CREATE UNIQUE INDEX IF NOT EXISTS "{prefix}deliveries_event" ON {schema}"{prefix}deliveries" (connection, event_id);
 
-CREATE INDEX IF NOT EXISTS "{prefix}deliveries_pending" ON "{prefix}deliveries" (available_at, id) WHERE state = 'pending';
+CREATE INDEX IF NOT EXISTS "{prefix}deliveries_pending" ON {schema}"{prefix}deliveries" (available_at, id) WHERE state = 'pending';
 
-CREATE INDEX IF NOT EXISTS "{prefix}deliveries_state" ON "{prefix}deliveries" (state, id) WHERE state <> 'done';
+CREATE INDEX IF NOT EXISTS "{prefix}deliveries_state" ON {schema}"{prefix}deliveries" (state, id) WHERE state <> 'done';
 
-CREATE TABLE IF NOT EXISTS "{prefix}effects" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}effects" (
     key TEXT COLLATE "C" NOT NULL,
     name TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
@@ -148,9 +148,9 @@ CREATE TABLE IF NOT EXISTS "{prefix}effects" (
     CONSTRAINT "{prefix}effects_pk" PRIMARY KEY (key)
 );
 
-CREATE INDEX IF NOT EXISTS "{prefix}effects_lane" ON "{prefix}effects" (lane, lane_version, position);
+CREATE INDEX IF NOT EXISTS "{prefix}effects_lane" ON {schema}"{prefix}effects" (lane, lane_version, position);
 
-CREATE TABLE IF NOT EXISTS "{prefix}intents" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}intents" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
     root TEXT COLLATE "C" NOT NULL,
@@ -170,9 +170,9 @@ CREATE TABLE IF NOT EXISTS "{prefix}intents" (
     CONSTRAINT "{prefix}intents_pk" PRIMARY KEY (key)
 );
 
-CREATE INDEX IF NOT EXISTS "{prefix}intents_lane" ON "{prefix}intents" (lane, key);
+CREATE INDEX IF NOT EXISTS "{prefix}intents_lane" ON {schema}"{prefix}intents" (lane, key);
 
-CREATE TABLE IF NOT EXISTS "{prefix}subscriptions" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}subscriptions" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
     root TEXT COLLATE "C" NOT NULL,
@@ -202,9 +202,9 @@ CREATE TABLE IF NOT EXISTS "{prefix}subscriptions" (
     CONSTRAINT "{prefix}subscriptions_pk" PRIMARY KEY (key)
 );
 
-CREATE INDEX IF NOT EXISTS "{prefix}subscriptions_lane" ON "{prefix}subscriptions" (lane, key);
+CREATE INDEX IF NOT EXISTS "{prefix}subscriptions_lane" ON {schema}"{prefix}subscriptions" (lane, key);
 
-CREATE TABLE IF NOT EXISTS "{prefix}invoices" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}invoices" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
     root TEXT COLLATE "C" NOT NULL,
@@ -230,9 +230,9 @@ CREATE TABLE IF NOT EXISTS "{prefix}invoices" (
     CONSTRAINT "{prefix}invoices_pk" PRIMARY KEY (key)
 );
 
-CREATE INDEX IF NOT EXISTS "{prefix}invoices_lane" ON "{prefix}invoices" (lane, key);
+CREATE INDEX IF NOT EXISTS "{prefix}invoices_lane" ON {schema}"{prefix}invoices" (lane, key);
 
-CREATE TABLE IF NOT EXISTS "{prefix}refunds" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}refunds" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
     root TEXT COLLATE "C" NOT NULL,
@@ -247,9 +247,9 @@ CREATE TABLE IF NOT EXISTS "{prefix}refunds" (
     CONSTRAINT "{prefix}refunds_pk" PRIMARY KEY (key)
 );
 
-CREATE INDEX IF NOT EXISTS "{prefix}refunds_lane" ON "{prefix}refunds" (lane, key);
+CREATE INDEX IF NOT EXISTS "{prefix}refunds_lane" ON {schema}"{prefix}refunds" (lane, key);
 
-CREATE TABLE IF NOT EXISTS "{prefix}disputes" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}disputes" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
     root TEXT COLLATE "C" NOT NULL,
@@ -263,9 +263,9 @@ CREATE TABLE IF NOT EXISTS "{prefix}disputes" (
     CONSTRAINT "{prefix}disputes_pk" PRIMARY KEY (key)
 );
 
-CREATE INDEX IF NOT EXISTS "{prefix}disputes_lane" ON "{prefix}disputes" (lane, key);
+CREATE INDEX IF NOT EXISTS "{prefix}disputes_lane" ON {schema}"{prefix}disputes" (lane, key);
 
-CREATE TABLE IF NOT EXISTS "{prefix}purchases" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}purchases" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
     root TEXT COLLATE "C" NOT NULL,
@@ -284,9 +284,9 @@ CREATE TABLE IF NOT EXISTS "{prefix}purchases" (
     CONSTRAINT "{prefix}purchases_pk" PRIMARY KEY (key)
 );
 
-CREATE INDEX IF NOT EXISTS "{prefix}purchases_lane" ON "{prefix}purchases" (lane, key);
+CREATE INDEX IF NOT EXISTS "{prefix}purchases_lane" ON {schema}"{prefix}purchases" (lane, key);
 
-CREATE TABLE IF NOT EXISTS "{prefix}lots" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}lots" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
     root TEXT COLLATE "C" NOT NULL,
@@ -300,9 +300,9 @@ CREATE TABLE IF NOT EXISTS "{prefix}lots" (
     CONSTRAINT "{prefix}lots_pk" PRIMARY KEY (key)
 );
 
-CREATE INDEX IF NOT EXISTS "{prefix}lots_lane" ON "{prefix}lots" (lane, key);
+CREATE INDEX IF NOT EXISTS "{prefix}lots_lane" ON {schema}"{prefix}lots" (lane, key);
 
-CREATE TABLE IF NOT EXISTS "{prefix}cases" (
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}cases" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
     root TEXT COLLATE "C" NOT NULL,
@@ -316,4 +316,4 @@ CREATE TABLE IF NOT EXISTS "{prefix}cases" (
     CONSTRAINT "{prefix}cases_pk" PRIMARY KEY (key)
 );
 
-CREATE INDEX IF NOT EXISTS "{prefix}cases_lane" ON "{prefix}cases" (lane, key);
+CREATE INDEX IF NOT EXISTS "{prefix}cases_lane" ON {schema}"{prefix}cases" (lane, key);
