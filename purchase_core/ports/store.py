@@ -145,6 +145,14 @@ class Store(ABC):
         """
 
     @abstractmethod
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        """Write several batches in order, each on what those before it wrote: all of them or nothing.
+
+        No-op if all of them were committed before. Raises LaneConflict if any of them is refused, for
+        whatever reason, or was committed before: then commit each for itself. Else as `commit`.
+        """
+
+    @abstractmethod
     async def committed(self, batch_id: str) -> bool:
         """Whether a batch of this id was written."""
 

@@ -7,13 +7,22 @@ checks everything first and then applies everything; that is all of its atomicit
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import TypeVar
 
 import attrs
 from msgspec.structs import replace
 
 from purchase_core.catalog.versions import OfferVersion
-from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost, SchemaError, StoreUnavailable
+from purchase_core.errors import (
+    KeyConflict,
+    LaneConflict,
+    LeaseLost,
+    PurchaseError,
+    SchemaError,
+    StoreError,
+    StoreUnavailable,
+)
 from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import Row
@@ -69,6 +78,26 @@ class MemoryStore(Store):
             return
         self._check(batch)
         self._apply(batch)
+
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        """Apply all of them, or bring back what was there."""
+        self._require_open()
+        known = [one.id in self.database.batches for one in batches]
+        if all(known):
+            return
+        before = {one.name: copy(getattr(self.database, one.name)) for one in attrs.fields(MemoryDatabase)}
+        try:
+            if any(known):
+                raise LaneConflict("one of the batches was committed before")
+            for batch in batches:
+                self._check(batch)
+                self._apply(batch)
+        except PurchaseError as error:
+            for name, value in before.items():
+                setattr(self.database, name, value)
+            if not isinstance(error, StoreError):
+                raise
+            raise LaneConflict(f"one of the batches is refused: {error.code}") from error
 
     def _check(self, batch: Batch) -> None:
         self._check_lanes(batch)

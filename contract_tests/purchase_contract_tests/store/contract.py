@@ -18,10 +18,12 @@ from purchase_contract_tests.store.references import References
 from purchase_contract_tests.store.restart import Restart
 from purchase_contract_tests.store.rows import Rows
 from purchase_contract_tests.store.schema import Schema
+from purchase_contract_tests.store.together import Together
 
 
 class StoreContract(
     Batches,
+    Together,
     Lanes,
     Facts,
     References,

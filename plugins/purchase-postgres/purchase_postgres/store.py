@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from purchase_core.catalog.versions import OfferVersion, decode_offer
-from purchase_core.errors import InvalidText, SchemaError
+from purchase_core.errors import InvalidText, LaneConflict, SchemaError
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import Row
 from purchase_core.instants import Clock, Instant, SystemClock
@@ -75,6 +75,25 @@ class PostgresStore(Store):
             meant = refusal(batch, guard, found)
             if meant is not None:
                 raise meant from None
+
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        """Write the batches in order, in one transaction and one round trip."""
+        if len(batches) <= 1:
+            for one in batches:
+                await self.commit(one)
+            return
+        try:
+            written = operations(self._texts, self._clusters, *batches)
+        except UnicodeEncodeError as error:
+            raise trouble(error) from None
+        try:
+            await self._run.write(written, guarded=True)
+        except GuardBroken as broken:
+            guard = broken_constraint(broken.constraint, self._texts.prefix)
+            if guard is None:
+                raise broken.error from None
+            if not all([await self.committed(one.id) for one in batches]):
+                raise LaneConflict(f"one of {len(batches)} batches is refused: {guard}") from None
 
     async def committed(self, batch_id: str) -> bool:
         """Whether a batch of this id was written."""

@@ -6,7 +6,7 @@ want the same rows ask for them in the same order, and neither can hold what the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter, itemgetter
 from typing import TypeAlias, TypeVar
 
@@ -15,7 +15,7 @@ import msgspec
 from purchase_core.facts.fact import RecordedFact, encode_body
 from purchase_core.ports.store import Batch
 from purchase_core.records.command import Command
-from purchase_core.records.delivery import Delivery
+from purchase_core.records.delivery import Delivery, Settlement
 from purchase_sql.clusters import ClusterTexts
 from purchase_sql.shapes import (
     Value,
@@ -43,55 +43,64 @@ _by_place = itemgetter(0)
 NO_HEADERS = "[]"
 
 
-def operations(texts: Texts, clusters: ClusterTexts, batch: Batch) -> list[Operation]:
-    """Everything that a batch writes. The batch's own row comes first, then the lanes.
+def operations(texts: Texts, clusters: ClusterTexts, *batches: Batch) -> list[Operation]:
+    """Everything that these batches write, as one. Their own rows come first, then the lanes.
 
-    Raises InvalidArgument for a batch that cannot be.
+    What concerns one key keeps the order of the batches. Raises InvalidArgument for one that cannot be.
     """
-    written: list[Operation] = [(texts.batch_insert, (batch.id, batch.at))]
-    _add_guarded(texts, batch, written.append)
-    _add_unguarded(texts, clusters, batch, written.append)
+    written: list[Operation] = [(texts.batch_insert, (one.id, one.at)) for one in _sorted(batches, _by_id)]
+    _add_guarded(texts, batches, written.append)
+    _add_unguarded(texts, clusters, batches, written.append)
     return written
 
 
-def _add_guarded(texts: Texts, batch: Batch, add: Callable[[Operation], None]) -> None:
-    for step in _sorted(batch.lanes, _by_lane):
+def _add_guarded(texts: Texts, batches: Sequence[Batch], add: Callable[[Operation], None]) -> None:
+    for step in _sorted([step for one in batches for step in one.lanes], _by_lane):
         add((texts.lane_step, (step.lane, step.expected_version, step.document, step.linked_to)))
-    for delivery in _sorted(batch.deliveries, _by_event):
+    for delivery in _sorted([delivery for one in batches for delivery in one.deliveries], _by_event):
         add((texts.delivery_insert, _delivery(delivery)))
-    for one in _sorted(batch.settlements, _by_id):
-        values = (one.id, one.fence, one.state, one.reason, one.attempts, one.available_at)
-        add((texts.settle, values))
-    if batch.command is not None:
-        add((texts.command_put, _command(batch.command)))
-    for price in _sorted(batch.prices, _by_price):
+    for settled in _sorted([settled for one in batches for settled in one.settlements], _by_id):
+        add((texts.settle, _settlement(settled)))
+    for command in _sorted([one.command for one in batches if one.command is not None], _by_key):
+        add((texts.command_put, _command(command)))
+    for price in _sorted([price for one in batches for price in one.prices], _by_price):
         add((texts.price_put, values_of_price(price)))
-    for position, fact in _sorted(batch.placed_facts(), _fact_key):
+    for position, fact in _sorted([placed for one in batches for placed in one.placed_facts()], _fact_key):
         add((texts.fact_insert, _fact(position, fact)))
 
 
 def _add_unguarded(
-    texts: Texts, clusters: ClusterTexts, batch: Batch, add: Callable[[Operation], None]
+    texts: Texts, clusters: ClusterTexts, batches: Sequence[Batch], add: Callable[[Operation], None]
 ) -> None:
-    # Drops and puts are sorted together: of one key, what was there is dropped before it is put anew.
-    roots: list[tuple[str, Operation]]
-    roots = [(root, (texts.cluster_drop, (root,))) for root in batch.dropped_clusters]
-    for one in batch.clusters:
-        roots.append((one.root, (texts.cluster_put, (one.root, one.lane, clusters.write(one)))))
+    roots = [change for one in batches for change in _clusters(texts, clusters, one)]
     for _, operation in _sorted(roots, _by_place):
         add(operation)
-    rows: list[tuple[tuple[str, str], Operation]]
-    rows = [((kind.TABLE, key), (texts.row_drop[kind], (key,))) for kind, key in batch.dropped_rows]
-    for row in batch.rows:
-        rows.append(((row.TABLE, row.key), (texts.row_put[type(row)], values_of_row[type(row)](row))))
+    rows = [change for one in batches for change in _rows(texts, one)]
     for _, operation in _sorted(rows, _by_place):
         add(operation)
-    for reference in _sorted(batch.references, _by_object):
+    for reference in _sorted([reference for one in batches for reference in one.references], _by_object):
         add((texts.reference_put, values_of_reference(reference)))
-    for offer in _sorted(batch.offers, _by_hash):
+    for offer in _sorted([offer for one in batches for offer in one.offers], _by_hash):
         add((texts.offer_insert, (offer.hash, offer.offer, offer.encode().decode())))
-    for effect in _sorted(batch.effects, _by_key):
+    for effect in _sorted([effect for one in batches for effect in one.effects], _by_key):
         add((texts.effect_insert, values_of_effect(effect)))
+
+
+# Drops and puts are sorted together: of one key, what was there is dropped before it is put anew.
+
+
+def _clusters(texts: Texts, clusters: ClusterTexts, batch: Batch) -> Iterator[tuple[str, Operation]]:
+    for root in batch.dropped_clusters:
+        yield root, (texts.cluster_drop, (root,))
+    for one in batch.clusters:
+        yield one.root, (texts.cluster_put, (one.root, one.lane, clusters.write(one)))
+
+
+def _rows(texts: Texts, batch: Batch) -> Iterator[tuple[tuple[str, str], Operation]]:
+    for kind, key in batch.dropped_rows:
+        yield (kind.TABLE, key), (texts.row_drop[kind], (key,))
+    for row in batch.rows:
+        yield (row.TABLE, row.key), (texts.row_put[type(row)], values_of_row[type(row)](row))
 
 
 def _sorted(values: Sequence[T], key: Callable[[T], str | tuple[str, ...]]) -> Sequence[T]:
@@ -130,6 +139,10 @@ def _delivery(one: Delivery) -> tuple[Value, ...]:
         one.fence,
         one.body,
     )
+
+
+def _settlement(one: Settlement) -> tuple[Value, ...]:
+    return one.id, one.fence, one.state, one.reason, one.attempts, one.available_at
 
 
 def _command(one: Command) -> tuple[Value, ...]:

@@ -37,7 +37,7 @@ from purchase_sqlite.lock import WriterLock
 from purchase_sqlite.long_reads import LongReads
 from purchase_sqlite.looking import look
 from purchase_sqlite.troubles import trouble
-from purchase_sqlite.works import Claim, Commit, Migrate, version_found
+from purchase_sqlite.works import Claim, Commit, CommitAll, Migrate, version_found
 from purchase_sqlite.writer import Recorder, Writer, executing
 
 R = TypeVar("R", bound=Row)
@@ -122,6 +122,12 @@ class SqliteStore(Store):
         """Write the batch, in one transaction with whatever else waits."""
         # Encoded here and not in the writer's thread: the database is locked for as short as can be.
         await self._write().do(Commit(self._texts, batch, operations(self._texts, self._clusters, batch)))
+
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        """Write the batches in order, all of them or nothing, in one transaction with whatever else waits."""
+        if batches:
+            written = operations(self._texts, self._clusters, *batches)
+            await self._write().do(CommitAll(self._texts, batches, written))
 
     async def committed(self, batch_id: str) -> bool:
         """Whether a batch of this id was written."""
