@@ -7,13 +7,15 @@ import asyncio
 import platform
 import sqlite3
 
-from benchmarks import entitlements, history, imports, webhooks
+from benchmarks import concurrency, entitlements, history, imports, postgres, webhooks
 
 ALL = {
     "imports": imports.run,
     "entitlements": entitlements.run,
     "webhooks": webhooks.run,
     "history": history.run,
+    "postgres": postgres.run,
+    "concurrency": concurrency.run,
 }
 
 
