@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import attrs
 import msgspec
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor
@@ -30,7 +31,7 @@ from purchase_postgres.config import PostgresConfig
 from purchase_postgres.connect import STATEMENTS_PREPARED_MAX, WholeDumper
 from purchase_postgres.store import PostgresStore
 from purchase_postgres.testing import from_wheel, schema
-from purchase_sandbox.testing import SandboxHarness, Webhook
+from purchase_sandbox.testing import CONNECTION, SandboxHarness, Webhook
 
 CONCURRENT = 50
 POOL = 8
@@ -227,8 +228,10 @@ def _together(share: Share, count: int) -> float:
 
 
 async def _one_of_several(share: Share) -> None:
+    # An account of its own: prices belong to the account that they were made in.
+    connection = attrs.evolve(CONNECTION, name=f"sandbox-{share.number}")
     async with (
-        SandboxHarness(SystemClock()) as harness,
+        SandboxHarness(SystemClock(), connection=connection) as harness,
         world_on(share.address, share.schema, harness) as one,
     ):
         customers = [f"user_{share.number}_{number}" for number in range(share.sales)]

@@ -77,7 +77,7 @@ def billing_over(store: Store, harness: SandboxHarness, clock: Clock) -> World:
         Parts(
             catalog=CATALOG,
             store=store,
-            connections={"sandbox": harness.provider},
+            connections={harness.connection.name: harness.provider},
             router=FirstCapable(),
             listeners=Listeners(Registry(listed=())),
             clock=clock,

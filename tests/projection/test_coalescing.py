@@ -72,6 +72,25 @@ def test_f90_decisions_that_wait_for_one_lane_share_a_commit() -> None:
     asyncio.run(run())
 
 
+def test_f90_those_that_come_while_others_are_done_share_the_next_commit() -> None:
+    """Also whoever comes between two turns of the lane, when its lock looks free."""
+
+    async def run() -> None:
+        bench = await Bench().open()
+        slow = Slow(bench)
+
+        async def again_and_again(number: int) -> None:
+            for round_ in range(5):
+                await decide(bench, number + MANY * round_)
+
+        await asyncio.gather(*(again_and_again(number) for number in range(MANY)))
+        assert (await bench.store.lane(ANA)).version == 5 * MANY
+        assert sum(slow.groups) == 5 * MANY
+        assert len(slow.groups) <= 8
+
+    asyncio.run(run())
+
+
 def test_a_decision_that_is_refused_takes_no_other_with_it() -> None:
     async def run() -> None:
         bench = await Bench().open()
