@@ -11,6 +11,7 @@ HOLDS = {
     "purchase_sql": "purchase_sql",
     "purchase_sqlite": "purchase_sqlite",
     "purchase_postgres": "purchase_postgres",
+    "purchase_d1": "purchase_d1",
     "purchase_sandbox": "purchase_sandbox",
     "purchase_contract_tests": "purchase_contract_tests",
 }

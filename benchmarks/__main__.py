@@ -7,11 +7,12 @@ import asyncio
 import platform
 import sqlite3
 
-from benchmarks import concurrency, entitlements, history, imports, postgres, webhooks
+from benchmarks import concurrency, entitlements, history, imports, postgres, routing, webhooks
 
 ALL = {
     "imports": imports.run,
     "entitlements": entitlements.run,
+    "routing": routing.run,
     "webhooks": webhooks.run,
     "history": history.run,
     "postgres": postgres.run,

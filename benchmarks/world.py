@@ -25,7 +25,7 @@ from purchase_core.instants import Clock, SystemClock
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
 from purchase_core.ports.store import Store
-from purchase_core.routing.first import FirstCapable
+from purchase_core.routing.router import PolicyRouter
 from purchase_sandbox.testing import SandboxHarness, Webhook
 from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.store import SqliteStore
@@ -78,7 +78,7 @@ def billing_over(store: Store, harness: SandboxHarness, clock: Clock) -> World:
             catalog=CATALOG,
             store=store,
             connections={harness.connection.name: harness.provider},
-            router=FirstCapable(),
+            router=PolicyRouter(),
             listeners=Listeners(Registry(listed=())),
             clock=clock,
             ids=RandomIds(),

@@ -40,10 +40,11 @@ class Outcome:
 
 async def verify(contract: type[Contract[Any]]) -> Sequence[Outcome]:
     """Run every promise of a contract, each on a fresh subject, one after the other."""
-    return [await _outcome(contract(), one) for one in contract.promises().values()]
+    return [await outcome(contract(), one) for one in contract.promises().values()]
 
 
-async def _outcome(contract: Contract[Any], one: Promise[Any]) -> Outcome:
+async def outcome(contract: Contract[Any], one: Promise[Any]) -> Outcome:
+    """Run one promise on a fresh subject."""
     missing = contract.missing(one)
     if missing:
         return Outcome(one.name, one.group, Verdict.NOT_DECLARED, ", ".join(sorted(missing)))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 
 from purchase_core.access.live import Live, LiveSubscription
-from purchase_core.access.policy import AccessPolicy
+from purchase_core.access.policy import AccessPolicy, AccessRules
 from purchase_core.access.rights import Quota, Rights
 from purchase_core.catalog.versions import (
     CreditGrant,
@@ -77,7 +77,7 @@ def evaluate(
     `offers` holds every version that the document names; a version that is missing grants nothing.
     """
     total, groups, ends = _Sum(), set[str](), list[Instant]()
-    for held in _granting(live, policy, at, ends):
+    for held in _granting(live, policy, offers, at, ends):
         offer = offers.get(held.version)
         if offer is not None:
             total.add(offer.grants, held)
@@ -96,30 +96,55 @@ def evaluate(
     )
 
 
-def _granting(live: Live, policy: AccessPolicy, at: Instant, ends: list[Instant]) -> Iterator[_Held]:
-    for subscription in live.subscriptions.values():
-        end = granted_until(subscription, policy)
-        if end is not None and at < end:
-            ends.append(end)
-            yield from (_Held(version, 1, quantity) for version, quantity in subscription.items)
+def _granting(
+    live: Live,
+    policy: AccessPolicy,
+    offers: Mapping[str, OfferVersion],
+    at: Instant,
+    ends: list[Instant],
+) -> Iterator[_Held]:
+    for key, subscription in live.subscriptions.items():
+        since = unpaid_since(live, key)
+        for version, quantity in subscription.items:
+            rules = policy.of(_product(offers, version))
+            end = granted_until(subscription, rules, since)
+            if end is not None and at < end:
+                ends.append(end)
+                yield _Held(version, 1, quantity)
     for version, owned in live.owned.items():
         yield _Held(version, owned.purchases, owned.quantity)
-    if not policy.revoke_on_partial_refund:
-        for purchase in live.partly_refunded.values():
+    for purchase in live.partly_refunded.values():
+        if not policy.of(_product(offers, purchase.version)).revoke_on_partial_refund:
             yield _Held(purchase.version, 1, purchase.quantity)
 
 
-def granted_until(subscription: LiveSubscription, policy: AccessPolicy) -> Instant | None:
-    """When a subscription stops granting if nothing more is heard of it; None: it does not grant."""
-    if not subscription.bound:
+def _product(offers: Mapping[str, OfferVersion], version: str) -> str:
+    offer = offers.get(version)
+    return offer.product_id if offer else ""
+
+
+def unpaid_since(live: Live, subscription: str) -> Instant | None:
+    """When money for a subscription was first asked for in vain, as far as its open bills tell."""
+    mine = (bill.since for bill in live.bills.values() if bill.subscription == subscription)
+    return min((since for since in mine if since is not None), default=None)
+
+
+def granted_until(
+    subscription: LiveSubscription, rules: AccessRules, since: Instant | None = None
+) -> Instant | None:
+    """When a subscription stops granting if nothing more is heard of it; None: it does not grant.
+
+    `since`: when money for it was first asked for in vain, if that is known.
+    """
+    if not subscription.bound or not (subscription.collecting or rules.uncollected_grants):
         return None
-    slack, grace = policy.renewal_slack_seconds * SECOND, policy.past_due_grace_seconds * SECOND
+    slack, grace = rules.renewal_slack_seconds * SECOND, rules.past_due_grace_seconds * SECOND
     match subscription.status:
         case "trialing" | "active":
             end = subscription.period_end + slack
         case "past_due":
-            end = subscription.period_start + grace
-        case "paused" if policy.paused_grants:
+            end = (since or subscription.period_start) + grace
+        case "paused" if rules.paused_grants:
             end = subscription.period_end + slack
         case _:
             return None

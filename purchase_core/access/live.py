@@ -11,8 +11,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from purchase_core.facts.fact import object_key
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
-from purchase_core.facts.rows import LotRow, PurchaseRow, Row, SubscriptionRow
+from purchase_core.facts.rows import InvoiceRow, LotRow, PurchaseRow, Row, SubscriptionRow
 from purchase_core.instants import SECOND, Instant
 from purchase_core.values import Value
 
@@ -30,6 +31,14 @@ class LiveSubscription(Value, frozen=True):
     trial_end: Instant | None
     cancel_at: Instant | None
     ended_at: Instant | None
+    collecting: bool = True
+
+
+class OpenBill(Value, frozen=True):
+    """A bill that waits for its money. `since` is when it was first asked for, where the provider tells."""
+
+    subscription: str
+    since: Instant | None
 
 
 class Owned(Value, frozen=True):
@@ -57,8 +66,8 @@ class LiveLot(Value, frozen=True):
 class Live(Value, frozen=True):
     """Everything of one customer that is live.
 
-    `subscriptions`, `partly_refunded` and `lots` are by row key, `owned` by offer version; `credits`, by
-    unit, are those that never expire, less what refunds ask back.
+    `subscriptions`, `partly_refunded`, `lots` and `bills` are by row key, `owned` by offer version;
+    `credits`, by unit, are those that never expire, less what refunds ask back.
     """
 
     subscriptions: dict[str, LiveSubscription] = msgspec.field(default_factory=dict)
@@ -66,6 +75,7 @@ class Live(Value, frozen=True):
     partly_refunded: dict[str, PartlyRefunded] = msgspec.field(default_factory=dict)
     lots: dict[str, LiveLot] = msgspec.field(default_factory=dict)
     credits: dict[str, int] = msgspec.field(default_factory=dict)
+    bills: dict[str, OpenBill] = msgspec.field(default_factory=dict)
 
 
 EMPTY = Live()
@@ -90,6 +100,7 @@ def exchange(live: Live, gone: Iterable[Row], came: Iterable[Row], *, now: Insta
         dict(live.partly_refunded),
         {key: lot for key, lot in live.lots.items() if not _long_expired(lot.expires_at, now)},
         dict(live.credits),
+        dict(live.bills),
     )
     for row in gone:
         _take_out(after, row)
@@ -110,6 +121,8 @@ def _take_out(live: Live, row: Row) -> None:
             if row.expires_at is None:
                 _add(live, row.unit, row.clawed - row.granted)
             live.lots.pop(row.key, None)
+        case InvoiceRow():
+            live.bills.pop(row.key, None)
         case _:
             pass
 
@@ -129,6 +142,9 @@ def _put_in(live: Live, row: Row, now: Instant) -> None:
                 _add(live, row.unit, row.granted - row.clawed)
             elif not _long_expired(row.expires_at, now):
                 live.lots[row.key] = LiveLot(row.unit, row.granted - row.clawed, row.expires_at)
+        case InvoiceRow(status="open") if row.subscription:
+            subscription = object_key("subscription", row.connection, row.subscription)
+            live.bills[row.key] = OpenBill(subscription, row.due_at)
         case _:
             pass
 
@@ -176,4 +192,5 @@ def _live_subscription(row: SubscriptionRow) -> LiveSubscription:
         row.trial_end,
         row.cancel_at,
         row.ended_at,
+        row.collecting,
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from purchase_core.errors import (
     ConfigurationError,
+    ExceedsBalance,
     NotFound,
     ProviderError,
     PurchaseError,
     SchemaError,
     UsageError,
+    WrongState,
 )
 
 OK = 0
@@ -36,6 +38,6 @@ def exit_code(error: PurchaseError) -> int:
         return TRY_AGAIN
     if isinstance(error, ProviderError):
         return PROVIDER
-    if isinstance(error, NotFound | SchemaError):
+    if isinstance(error, NotFound | WrongState | ExceedsBalance | SchemaError):  # asked well, and not so
         return FAILED
     return USAGE if isinstance(error, UsageError | ConfigurationError) else FAILED

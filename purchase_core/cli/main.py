@@ -22,10 +22,14 @@ COMMANDS = {
     "migrate": "Bring the database's tables up to date.",
     "providers": "What the configured payment providers can do.",
     "receipts": "What a workflow did, and why.",
+    "replay": "Read deliveries again with today's code.",
+    "route": "Where checkouts go, and why; trying a policy before it is live.",
     "webhooks": "What arrived from providers, and how far it got.",
+    "work": "Work off what waits, for as long as it runs.",
 }
 
 OFFERED = {
+    ("d1", "purchase-d1"): "Cloudflare D1: its proxy Worker, and migrations as files",
     ("demo", "purchase-sandbox"): "A first sale, and a shop to try",
     ("sandbox", "purchase-sandbox"): "A payment provider for tests",
 }

@@ -118,7 +118,7 @@ def _with_time(name: str, value: object) -> object:
         return with_times(value)
     if isinstance(value, list | tuple):
         return [_with_time("", one) for one in value]
-    timed = name in ("at", "valid_until") or name.endswith(("_at", "_start", "_end"))
+    timed = name in ("at", "valid_until", "until", "since") or name.endswith(("_at", "_start", "_end"))
     return time_of(Instant(value)) if timed and isinstance(value, int) else value
 
 

@@ -10,7 +10,8 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
-from purchase_core.access.policy import AccessPolicy
+from purchase_core.access.policy import AccessPolicy, AccessRules
+from purchase_core.config.policies import read_policy
 from purchase_core.config.settings import (
     DEFAULT_ENVIRONMENT,
     DEFAULT_PROJECT,
@@ -23,6 +24,8 @@ from purchase_core.config.settings import (
 from purchase_core.config.tables import Table, read_table, refuse_unknown, sub_table, text
 from purchase_core.errors import ConfigurationError
 from purchase_core.inbox.settings import InboxSettings
+from purchase_core.routing.failover import FailoverPolicy
+from purchase_core.routing.policy import Policy
 from purchase_core.secret import Secret
 
 T = TypeVar("T")
@@ -34,10 +37,24 @@ MODES = ("test", "live")
 NUMBER_MAX = 2_147_483_647
 
 _KEYS = (
-    "app", "project", "environment", "connections", "store", "router", "inbox", "access", "reads", "plugins",
+    "app", "project", "environment", "connections", "store", "router", "shadow", "failover", "inbox",
+    "access", "reads", "plugins",
+    "claim_secret",
 )  # fmt: skip
 _CONNECTION_KEYS = ("plugin", "mode", "api_key", "webhook_secrets")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
+
+
+def load_policy(path: str | Path) -> Policy:
+    """The routing policy of a TOML file: the keys of [router], at its top or under that heading.
+
+    Raises ConfigurationError, or PolicyInvalid with every problem.
+    """
+    table = _parse(Path(path))
+    found = table.get("router", table)
+    if not isinstance(found, Mapping):
+        raise ConfigurationError(f"{Path(path).name}: 'router' must be a table")
+    return read_policy(_without_plugin(found), where=Path(path).name)
 
 
 def find_config(folder: Path) -> Path:
@@ -78,11 +95,34 @@ def read_settings(table: Table, *, source: str, folder: Path) -> Settings:
         environment=_namespace(table, "environment", DEFAULT_ENVIRONMENT, source),
         connections={name: _connection(name, connections, source) for name in connections},
         store=_store(table, source),
-        router=_router(table, source),
+        router=_router(table, "router", source),
+        shadow=_router(table, "shadow", source) if "shadow" in table else None,
+        failover=_section(FailoverPolicy, table, "failover", source, least=1),
         inbox=_section(InboxSettings, table, "inbox", source, least=1),
-        access=_section(AccessPolicy, table, "access", source),
+        access=_access(table, source),
         reads=_section(ReadsSettings, table, "reads", source),
         plugins=_plugins(table, source),
+        claim_secret=text(table, "claim_secret", where=source, default=""),
+    )
+
+
+def _access(table: Table, source: str) -> AccessPolicy:
+    """The rules of all products, and of single ones: what those leave out is as for all."""
+    where = f"{source} [access]"
+    access = dict(sub_table(table, "access", where=source))
+    products = sub_table(access, "products", where=where)
+    access.pop("products", None)
+    rules = _checked(AccessRules, access, where)
+    return AccessPolicy(
+        **attrs.asdict(rules),
+        products={
+            name: _checked(
+                AccessRules,
+                {**access, **sub_table(products, name, where=where)},
+                f"{source} [access.products.{name}]",
+            )
+            for name in products
+        },
     )
 
 
@@ -126,9 +166,9 @@ def _store(table: Table, source: str) -> StoreSettings:
     return StoreSettings(text(store, "plugin", where=where), _without_plugin(store))
 
 
-def _router(table: Table, source: str) -> RouterSettings:
-    router = sub_table(table, "router", where=source)
-    plugin = text(router, "plugin", where=f"{source} [router]", default="first")
+def _router(table: Table, key: str, source: str) -> RouterSettings:
+    router = sub_table(table, key, where=source)
+    plugin = text(router, "plugin", where=f"{source} [{key}]", default="policy")
     return RouterSettings(plugin, _without_plugin(router))
 
 
@@ -139,8 +179,12 @@ def _plugins(table: Table, source: str) -> dict[str, str]:
 
 
 def _section(kind: type[T], table: Table, key: str, source: str, *, least: int = 0) -> T:
-    where = f"{source} [{key}]"
-    found = read_table(kind, sub_table(table, key, where=source), where=where, secret=_no_secret)
+    return _checked(kind, sub_table(table, key, where=source), f"{source} [{key}]", least=least)
+
+
+def _checked(kind: type[T], table: Table, where: str, *, least: int = 0) -> T:
+    """A section whose numbers are within bounds."""
+    found = read_table(kind, table, where=where, secret=_no_secret)
     for name, value in attrs.asdict(cast("attrs.AttrsInstance", found)).items():
         if (
             isinstance(value, int | float)

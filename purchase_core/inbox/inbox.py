@@ -15,7 +15,9 @@ from purchase_core.errors import (
     NotFound,
     PurchaseError,
     StoreError,
+    StoreUnavailable,
     UnknownConnection,
+    WrongState,
 )
 from purchase_core.identifiers import IdSource
 from purchase_core.inbox.processing import Processor
@@ -114,7 +116,9 @@ class Inbox:
             if conflict.kind != "delivery":
                 raise
             known = await self._store.delivery(connection, event.id)
-            return _receipt(known or delivery, DUPLICATE)
+            if known is None:
+                raise StoreUnavailable("the delivery that came first was not kept after all") from conflict
+            return _receipt(known, DUPLICATE)
 
     async def _receive_inline(self, provider: Provider, event: Event, delivery: Delivery) -> DeliveryReceipt:
         def keep(batch: Batch, state: str, reason: str) -> Batch:
@@ -189,6 +193,19 @@ class Inbox:
         except StoreError:
             return "retried"  # the lease runs out by itself
         return "quarantined" if state == QUARANTINED else "retried"
+
+    async def retry(self, delivery_id: str) -> Delivery:
+        """Have a quarantined or pending delivery tried again at once, with as many tries as a new one.
+
+        Raises NotFound, WrongState (it is done, or means nothing here), or LeaseLost (a worker is at it).
+        """
+        delivery = await self.show(delivery_id)
+        if delivery.state not in (QUARANTINED, PENDING):
+            raise WrongState(f"delivery {delivery_id!r} is {delivery.state}", hint="Replay reads it again.")
+        now = self._clock.now()
+        again = Settlement(delivery.id, delivery.fence, PENDING, "", 0, now)
+        await self._store.commit(Batch(self._ids.new("batch"), now, settlements=(again,)))
+        return replace(delivery, state=PENDING, reason="", attempts=0, available_at=now)
 
     async def list(self, *, state: str = "", before_id: str = "", limit: int = 100) -> Sequence[Delivery]:
         """Deliveries, newest first, without bodies; `state` "" means any."""

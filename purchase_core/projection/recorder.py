@@ -106,6 +106,11 @@ class Recorder:
             if outcome.batch is not None:
                 self._on_commit(outcome.batch)
 
+    async def consider(self, work: Work, *, cause: str) -> Recorded:
+        """What recording this work would come to, as things are now. Writes nothing."""
+        request = Request(self._ids.new("batch"), work, cause, lambda batch: batch)
+        return await self._decide(request, await self._view([work]))
+
     async def link(self, reference: Reference, *, cause: str) -> Recorded:
         """Tie a provider's customer to a lane of ours, and with it what waited for an owner.
 
@@ -127,7 +132,8 @@ class Recorder:
         return tuple(one.object.split(":", 2)[2] for one in found)
 
     async def _view(self, works: Sequence[Work]) -> View:
-        lanes = [lane for one in works for lane in (*one.lanes, *one.waiting)]
+        lanes = [lane for one in works for lane in (*one.lanes, *one.waiting, one.claimed, one.claimer)]
+        lanes = [lane for lane in lanes if lane]
         owners = [one.owner for one in works if one.owner]
         for owner in owners:
             lanes += [owner.lane, object_lane(owner.object)]
@@ -151,6 +157,9 @@ class Recorder:
             for lane in map(change.places.owner, work.waiting):
                 if not customer_of(lane):
                     change.link(lane, work.owner.lane)
+        if work.claimed and not customer_of(change.places.owner(work.claimed)):
+            change.step(work.claimer)
+            change.link(change.places.owner(work.claimed), work.claimer)
         left = _apply_ours(change, work)
         carried = {fact.object for fact in work.facts}
         for fact in left:

@@ -28,7 +28,7 @@ class Work(Value, frozen=True):
     """Facts to record, with the claims that came with them.
 
     `lanes` are stepped even if no fact belongs to them. `owner` ties a provider's customer to a lane of ours,
-    and with it the lanes `waiting`, which nobody owns yet.
+    and with it the lanes `waiting`, which nobody owns yet. `claimed`, a guest's lane, is tied to `claimer`.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -36,3 +36,5 @@ class Work(Value, frozen=True):
     lanes: tuple[str, ...] = ()
     owner: Reference | None = None
     waiting: tuple[str, ...] = ()
+    claimed: str = ""
+    claimer: str = ""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeVar
 
 import attrs
 
 from purchase_core.access.evaluate import evaluate
+from purchase_core.access.explain import Explanation, explain
 from purchase_core.access.live import EMPTY, Live, decode_live, exchange
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.access.rights import Rights
-from purchase_core.catalog.versions import OfferVersion
+from purchase_core.catalog.catalog import Catalog
 from purchase_core.errors import LaneConflict
 from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.derive import versions_named
@@ -30,17 +31,35 @@ from purchase_core.facts.rows import (
 )
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import SECOND, Clock, Instant, instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Store
+from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
+from purchase_core.projection.tables import rows_of_lane
 from purchase_core.reads.facts import recorded_facts
 from purchase_core.reads.rights_cache import NEVER, Entry, RightsCache
 from purchase_core.records.lane import Lane, customer_lane, customer_of
 from purchase_core.records.reference import Reference
+from purchase_core.text import identifier
 
 R = TypeVar("R", bound=Row)
 
 SNAPSHOT_TRIES_MAX = 10
+
+
+@attrs.frozen
+class ActionRequired:
+    """Something that only the customer can do: `kind` is pay | authenticate | update_card.
+
+    `billing.invoices.links` says where. `amount` is what is missing, in minor units; `since` is when it was
+    first asked for, where the provider tells.
+    """
+
+    kind: str
+    invoice: str
+    subscription: str
+    amount: int
+    currency: str
+    since: Instant | None
 
 
 @attrs.frozen
@@ -64,6 +83,22 @@ class Snapshot:
     cases: tuple[CaseRow, ...]
     hash: str
 
+    @property
+    def action_required(self) -> tuple[ActionRequired, ...]:
+        """What waits for the customer, the oldest first."""
+        waiting = [row for row in self.invoices if row.status == "open" and row.action]
+        return tuple(
+            ActionRequired(
+                row.action,
+                row.key,
+                object_key("subscription", row.connection, row.subscription) if row.subscription else "",
+                row.total - row.paid,
+                row.currency,
+                row.due_at,
+            )
+            for row in sorted(waiting, key=lambda row: (row.due_at or row.seen_at, row.key))
+        )
+
 
 class Customers:
     """Reads about the application's customers, and the link to a provider's."""
@@ -73,7 +108,7 @@ class Customers:
         store: Store,
         recorder: Recorder,
         offers: OfferShelf,
-        defaults: Sequence[OfferVersion],
+        catalog: Catalog,
         policy: AccessPolicy,
         clock: Clock,
         *,
@@ -82,7 +117,8 @@ class Customers:
         self._store = store
         self._recorder = recorder
         self._offers = offers
-        self._defaults = tuple(defaults)
+        self._defaults = catalog.defaults
+        self._catalog = tuple(catalog.offers.values())
         self._policy = policy
         self._clock = clock
         self._stale = Instant(round(max_stale_seconds * SECOND))
@@ -152,6 +188,26 @@ class Customers:
             hash=canonical_hash(rows),
         )
 
+    async def explain(self, customer: str, feature: str, *, at: datetime | None = None) -> Explanation:
+        """Why the customer has a feature, or has not: everything that grants it, or could.
+
+        Takes what `snapshot` takes, and raises what it raises.
+        """
+        snapshot = await self.snapshot(customer, at=at)
+        rows: list[Row] = [*snapshot.intents, *snapshot.subscriptions, *snapshot.purchases]
+        rows += [*snapshot.lots, *snapshot.invoices]
+        named = {getattr(row, "version", "") for row in rows} - {""}
+        offers = await self._offers.learn(named)
+        return explain(
+            identifier("feature", feature),
+            rows,
+            self._policy,
+            {version: offers[version] for version in named if version in offers},
+            self._catalog,
+            self._defaults,
+            snapshot.at,
+        )
+
     async def link(self, customer: str, connection: str, provider_customer: str) -> None:
         """Tie a provider's customer to one of ours; what was waiting for an owner comes with it."""
         reference = Reference(
@@ -186,18 +242,8 @@ class Customers:
     async def _rows(self, lane: Lane) -> list[Row]:
         found: list[Row] = []
         for table in ROW_TYPES:
-            found += await self._all(table, lane.lane)
+            found += await rows_of_lane(self._store, table, lane.lane)
         return found
-
-    async def _all(self, table: type[Row], lane: str) -> list[Row]:
-        found: list[Row] = []
-        after = ""
-        while True:
-            page = await self._store.rows(table, lane=lane, after_key=after)
-            found += page
-            if len(page) < PAGE_ROWS_MAX:
-                return found
-            after = page[-1].key
 
     async def _rows_as_of(self, lane: Lane, at: Instant, known_at: Instant) -> list[Row]:
         found = recorded_facts(self._store, lane.lane, known_at=known_at)

@@ -52,7 +52,8 @@ class Receipts:
             raise NotFound(
                 f"no receipt {receipt_id!r}", hint="`checkout.start` returns the id, as `receipt`."
             )
-        key = intent_key(command.reference)
+        # A checkout's reference is its intent's id; any other command names the object that it is about.
+        key = command.reference if ":" in command.reference else intent_key(command.reference)
         view = await self._store.look(Question(objects=(key,)))
         found = view.references.get(key)
         facts = await self._store.facts_about(found.root) if found else ()

@@ -24,13 +24,24 @@ class CommandLog:
         self._recorder = recorder
         self._locks = LaneLocks()
 
-    async def place(self, command: Command, facts: Sequence[Fact], offers: tuple[OfferVersion, ...]) -> None:
-        """Write a new command. Raises KeyConflict if its key is taken; then nothing was written."""
+    async def place(
+        self,
+        command: Command,
+        facts: Sequence[Fact],
+        offers: tuple[OfferVersion, ...],
+        *,
+        version: int | None = None,
+    ) -> None:
+        """Write a new command. Raises KeyConflict if its key is taken; then nothing was written.
+
+        `version` is that of its lane when the decision was made: LaneConflict if the lane has moved since.
+        """
 
         def addition(batch: Batch) -> Batch:
             return replace(batch, command=command, offers=offers)
 
-        await self._record(command, facts, addition)
+        guarded = addition if version is None else _guarded(command, version, addition)
+        await self._record(command, facts, guarded)
 
     async def change(
         self, command: Command, change: Callable[[Command], Command], facts: Sequence[Fact] = ()
@@ -48,7 +59,7 @@ class CommandLog:
                 if changed is known:
                     return known
                 try:
-                    await self._record(changed, facts, _guarded(changed, lane.version))
+                    await self._record(changed, facts, _guarded(changed, lane.version, _carrying(changed)))
                 except LaneConflict:
                     continue
                 return changed
@@ -62,11 +73,15 @@ class CommandLog:
         await self._recorder.record(work, cause=command.id, addition=addition)
 
 
-def _guarded(command: Command, version: int) -> Callable[[Batch], Batch]:
-    def addition(batch: Batch) -> Batch:
+def _carrying(command: Command) -> Callable[[Batch], Batch]:
+    return lambda batch: replace(batch, command=command)
+
+
+def _guarded(command: Command, version: int, addition: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
+    def guarded(batch: Batch) -> Batch:
         found = next(step.expected_version for step in batch.lanes if step.lane == command.lane)
         if found != version:
             raise LaneConflict(f"lane {command.lane!r} moved on since the command was read")
-        return replace(batch, command=command)
+        return addition(batch)
 
-    return addition
+    return guarded

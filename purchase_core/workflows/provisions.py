@@ -6,11 +6,13 @@ any number of processes, end with one of each.
 
 from __future__ import annotations
 
+from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import AuthenticationFailed, ProviderRefused
 from purchase_core.facts.fact import object_key
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
-from purchase_core.ports.provider import CustomerRequest, PriceRequest, Provider
+from purchase_core.money import Money
+from purchase_core.ports.provider import CustomerRequest, PriceRequest, Provider, TaxBehavior
 from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.recorder import Recorder
 from purchase_core.records.lane import customer_lane
@@ -31,7 +33,9 @@ class Provisions:
         self._ids = ids
 
     async def customer(self, provider: Provider, customer: str, email: str) -> str:
-        """The provider's customer of ours. One link row decides; it is written once."""
+        """The provider's customer of ours; "" for a guest. One link row decides; it is written once."""
+        if not customer:
+            return ""
         known = await self.known_customer(provider, customer)
         if known:
             return known
@@ -50,6 +54,8 @@ class Provisions:
 
     async def known_customer(self, provider: Provider, customer: str) -> str | None:
         """The provider's customer that is linked to ours already."""
+        if not customer:
+            return None
         for reference in await self._store.references_of(customer_lane(customer), "customer"):
             _, connection, identifier = reference.object.split(":", 2)
             if connection == provider.connection.name:
@@ -58,25 +64,54 @@ class Provisions:
 
     async def price(self, provider: Provider, order: Order) -> str:
         """The provider's price of the offer version that is being sold."""
-        known = await self._store.price_for(order.connection, order.version, order.currency)
+        return await self.price_for(provider, order_price(order))
+
+    async def price_for(
+        self, provider: Provider, request: PriceRequest, offers: tuple[OfferVersion, ...] = ()
+    ) -> str:
+        """The provider's price of an offer version in a currency. `offers` are stored with a new one."""
+        connection = provider.connection
+        known = await self._store.price_for(connection.name, request.version, request.currency)
         if known is not None:
             return known.price
-        request = PriceRequest(
-            offer=order.wish.offer,
-            version=order.version,
-            product_name=order.product_name,
-            unit_amount=order.unit_amount,
-            currency=order.currency,
-            interval=order.interval,
-            interval_count=order.interval_count,
-        )
-        connection = provider.connection
-        key = f"price:{connection.project}:{connection.environment}:{order.version}:{order.currency}"
+        key = f"price:{connection.project}:{connection.environment}:{request.version}:{request.currency}"
         price = await provider.ensure_price(request, key=key)
         now = self._clock.now()
-        made = PriceReference(order.connection, price, order.wish.offer, order.version, order.currency, now)
-        await self._store.commit(Batch(self._ids.new("batch"), now, prices=(made,)))
+        made = PriceReference(connection.name, price, request.offer, request.version, request.currency, now)
+        await self._store.commit(Batch(self._ids.new("batch"), now, prices=(made,), offers=offers))
         return price
+
+
+def order_price(order: Order) -> PriceRequest:
+    """The price that an order needs."""
+    return PriceRequest(
+        offer=order.wish.offer,
+        version=order.version,
+        product_name=order.product_name,
+        unit_amount=order.unit_amount,
+        currency=order.currency,
+        interval=order.interval,
+        interval_count=order.interval_count,
+        tax_behavior=TaxBehavior(order.tax),
+        tax_category=order.tax_category,
+        quantity_max=order.quantity_max,
+    )
+
+
+def version_price(version: OfferVersion, price: Money) -> PriceRequest:
+    """One of the prices of an offer version."""
+    return PriceRequest(
+        offer=version.offer,
+        version=version.hash,
+        product_name=version.name,
+        unit_amount=price.minor,
+        currency=price.currency,
+        interval=version.interval,
+        interval_count=version.interval_count,
+        tax_behavior=TaxBehavior(version.tax),
+        tax_category=version.tax_category,
+        quantity_max=version.quantity_max,
+    )
 
 
 def checked_email(email: str) -> str:

@@ -29,6 +29,8 @@ CONFIG: dict[str, object] = {
     },
 }
 
+ENVIRON = {"KEY": "key", "SECRET": "whsec_" + "a" * 32}
+
 
 @attrs.frozen
 class Ended:
@@ -67,7 +69,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
     def factory() -> Any:
         plugin = MemoryPlugin(database)
-        return Billing.open(catalog=catalog, config=CONFIG, plugins=[plugin], environ={})
+        return Billing.open(catalog=catalog, config=CONFIG, plugins=[plugin], environ=ENVIRON)
 
     module = ModuleType(SHOP)
     vars(module)["factory"] = factory

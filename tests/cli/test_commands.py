@@ -38,8 +38,17 @@ def leaves(
 LEAVES = dict(leaves(cli))
 ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("customers", "show"): ("user_1",),
+    ("customers", "explain"): ("user_1", "export"),
+    ("customers", "activity"): ("user_1",),
     ("receipts", "show"): ("receipt_1",),
+    ("replay",): ("delivery_1",),
+    ("webhooks", "retry"): ("delivery_1",),
+    ("route", "backtest"): ("--policy", "policy.toml"),
+    ("route", "explain"): ("--offer", "app:pro", "--customer", "user_1"),
+    ("route", "simulate"): ("--offer", "app:pro", "--minutes", "5"),
+    ("route", "verify"): ("receipt_1",),
     ("webhooks", "show"): ("delivery_1",),
+    ("work",): ("--once",),
 }
 each_leaf = pytest.mark.parametrize("path", LEAVES, ids=" ".join)
 
@@ -61,11 +70,12 @@ def keep(app: Any, one: Delivery) -> None:
 @each_leaf
 def test_every_command_answers_in_one_json_document(app: Any, path: tuple[str, ...]) -> None:
     keep(app, delivery())
+    Path("policy.toml").write_text("share = { shop = 100 }")
     ended = app.run(*path, *ARGUMENTS.get(path, ()), "--json")
     document = json.loads(ended.out)
     assert document["schema_version"] == 1
-    assert ended.code == (1 if "error" in document else 0)
-    assert "error" not in document or path == ("receipts", "show")
+    assert ended.code == (1 if "error" in document or document.get("failed") else 0)
+    assert "error" not in document or path in (("receipts", "show"), ("route", "verify"))
     assert "Using shop_for_this_test:factory (from --app)" in ended.err
 
 
@@ -103,6 +113,8 @@ def test_what_came_from_outside_moves_no_cursor(app: Any, arguments: list[str]) 
     "arguments",
     [
         ["customers", "show", HOSTILE],
+        ["customers", "explain", HOSTILE, "export"],
+        ["customers", "activity", HOSTILE],
         ["receipts", "show", HOSTILE],
         ["--app", f"{HOSTILE}:x", "cases", "list"],
     ],

@@ -77,7 +77,7 @@ def test_a_receipt_shows_its_stages_its_route_and_what_followed(app: Any, sold: 
         "routed",
         "recorded",
         "opened",
-        "router 'first'",
+        "router 'policy'",
         "score 0",
     )
     assert [word for word in words if word not in ended.out] == []
@@ -96,6 +96,33 @@ def test_a_customer_shows_rights_subscriptions_and_checkouts(app: Any, sold: Che
     assert document["customer"] == "user_1"
     assert [one["status"] for one in document["subscriptions"]] == ["active"]
     assert document["subscriptions"][0]["period_end"].endswith("Z")
+
+
+def test_a_feature_is_explained(app: Any, sold: Checkout) -> None:
+    ended = app.run("customers", "explain", "user_1", "export")
+    assert ended.code == 0
+    words = ("no", "app:pro", "the subscription is active, but its first payment is not what was ordered")
+    assert [word for word in words if word not in ended.out] == []
+    assert "Sold in: app:pro." in ended.err
+    document = json.loads(app.run("customers", "explain", "user_1", "export", "--json").out)
+    assert (document["granted"], document["sold_in"]) == (False, ["app:pro"])
+    assert {one["offer"] for one in document["reasons"]} == {"app:pro"}
+    unknown = app.run("customers", "explain", "user_1", "exports")
+    assert "check the spelling" in unknown.err
+
+
+def test_a_timeline_is_read_page_by_page(app: Any, sold: Checkout) -> None:
+    ended = app.run("customers", "activity", "user_1")
+    assert ended.code == 0
+    words = ("set out to buy 1 x app:pro at 9.00 EUR", "subscription is active: 1 x 9.00 EUR", sold.receipt)
+    assert [word for word in words if word not in ended.out] == []
+    first = app.run("customers", "activity", "user_1", "--limit", "1")
+    assert "--after" in first.err
+    document = json.loads(app.run("customers", "activity", "user_1", "--limit", "1", "--json").out)
+    position = document["activity"][0]["position"]
+    rest = json.loads(app.run("customers", "activity", "user_1", "--after", str(position), "--json").out)
+    assert len(rest["activity"]) == 2
+    assert "Nothing is known" in app.run("customers", "activity", "user_2").err
 
 
 def test_a_customer_before_the_sale_had_nothing(app: Any, sold: Checkout) -> None:

@@ -68,7 +68,7 @@ def customers(store: MemoryStore) -> Customers:
     """Reads over a store."""
     clock, offers = ManualClock(NOW), OfferShelf(store, CATALOG.offers.values())
     recorder = Recorder(store, offers, clock, SeededIds(1), lambda _: None)
-    return Customers(store, recorder, offers, (), AccessPolicy(), clock, max_stale_seconds=0)
+    return Customers(store, recorder, offers, Catalog(), AccessPolicy(), clock, max_stale_seconds=0)
 
 
 def test_a_change_between_two_reads_is_noticed() -> None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
 
 
+HEX_BYTES_MAX = 900_000  # D1 has no texts of more than 2,000,000 bytes
+
+
 class TextList(ColumnElement[str]):
     """Every text of a JSON list that is one parameter: some databases take few parameters, or short texts.
 
@@ -100,7 +103,7 @@ def _no_bytes_postgresql(element: NoBytes, compiler: SQLCompiler, **options: obj
     return "''::bytea"
 
 
-class _Whole(sa.BigInteger):
+class _WholePostgres(sa.BigInteger):
     render_bind_cast = True
 
 
@@ -109,28 +112,58 @@ class _Postgres(PGDialect):
 
     bind_typing = BindTyping.RENDER_CASTS
     supports_statement_cache = False
-    colspecs = {**PGDialect.colspecs, sa.BigInteger: _Whole}  # noqa: RUF012  # as SQLAlchemy declares it
+    colspecs = {**PGDialect.colspecs, sa.BigInteger: _WholePostgres}  # noqa: RUF012  # as SQLAlchemy declares it
+
+
+class _WholeD1(sa.Integer):
+    """JavaScript would make a float of an integer, cut at 53 bits. So it travels as text, both ways."""
+
+    def bind_expression(self, bindparam: sa.BindParameter[int]) -> ColumnElement[int]:
+        return sa.cast(bindparam, sa.Integer)
+
+    def column_expression(self, column: ColumnElement[int]) -> ColumnElement[str]:  # type: ignore[override]  # what is read is text
+        return sa.cast(column, sa.Text)
+
+
+class _BytesD1(sa.LargeBinary):
+    """JSON holds no bytes: they are read in hexadecimals. Only those too long for that come as a list."""
+
+    def column_expression(self, column: ColumnElement[bytes]) -> ColumnElement[str]:  # type: ignore[override]  # likewise
+        long = sa.func.length(column) > sa.literal_column(str(HEX_BYTES_MAX))
+        return sa.case((long, column), else_=sa.func.hex(column))
+
+
+class _D1(SQLiteDialect):
+    """SQLite behind JSON."""
+
+    supports_statement_cache = False
+    colspecs = {**SQLiteDialect.colspecs, sa.Integer: _WholeD1, sa.LargeBinary: _BytesD1}  # noqa: RUF012  # as SQLAlchemy declares it
 
 
 @attrs.frozen
 class Target:
     """A database's way of writing things down. `placeholder` is what parameter number {number} looks like.
 
+    `tables` is the database whose tables and migrations it has. `lists_rows`: what writes takes any number
+    of rows as one parameter (`Listed`), and what its values are on the way is told beside the texts.
     `table` is how a table is named, after its mark of the prefix.
     """
 
     name: str
     dialect: Dialect
     placeholder: str
+    tables: str
+    lists_rows: bool = False
     table: str = '"{prefix}'
 
     def text(self, clause: sa.ClauseElement, parameters: Sequence[str]) -> str:
         """One line of SQL whose parameters are numbered in the order given. Raises ValueError on others."""
         # SQLite's compiler adds an offset of zero to every limit, as a parameter.
-        compiled = str(clause.compile(dialect=self.dialect)).replace(" OFFSET :param_1", "")
+        compiled = _NO_OFFSET.sub("", str(clause.compile(dialect=self.dialect)))
         unused = set(parameters) - set(_PARAMETER.findall(compiled))
         if unused or ":param" in compiled:
             raise ValueError(f"parameters {sorted(unused)} are not in, or others are: {compiled}")
+        compiled = _LABEL.sub("", compiled)
         numbered = _PARAMETER.sub(lambda found: self._number(found.group(1), parameters), compiled)
         return " ".join(numbered.replace(_TABLE, self.table).split())
 
@@ -145,10 +178,13 @@ class Target:
 _PARAMETER = re.compile(r":p_(\w+)")
 _TABLE = '"{prefix}'
 _MAKING = re.compile(r'(CREATE TABLE IF NOT EXISTS | ON )"\{prefix\}')
+_LABEL = re.compile(r" AS (anon|unhex)_\d{1,3}")  # of what an insert selects: nobody reads it
+_NO_OFFSET = re.compile(r" OFFSET (:param_1|CAST\(:param_1 AS INTEGER\))")
 
 TARGETS = (
     # ?1 and not :1 : a number may be used twice, and Python binds a sequence to it without complaint.
-    Target("sqlite", SQLiteDialect(paramstyle="named"), "?{number}"),
+    Target("sqlite", SQLiteDialect(paramstyle="named"), "?{number}", "sqlite"),
     # $1 is what the server itself reads: nobody need rewrite a text before it is sent.
-    Target("postgresql", _Postgres(paramstyle="named"), "${number}", '{schema}"{prefix}'),  # type: ignore[no-untyped-call]
+    Target("postgresql", _Postgres(paramstyle="named"), "${number}", "postgresql", table='{schema}"{prefix}'),  # type: ignore[no-untyped-call]
+    Target("d1", _D1(paramstyle="named"), "?{number}", "sqlite", lists_rows=True),
 )

@@ -14,6 +14,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from purchase_sql import reading, schema, writing
 from purchase_sql.dialects import TARGETS, Target
+from purchase_sql.statement import Listed, Single, Statement
 
 _HEAD = '''"""Statements for {name}, as `python -m purchase_sql.generate` writes them. Do not edit."""
 
@@ -29,11 +30,26 @@ STATEMENTS: Final[Mapping[str, str]] = {{
 '''
 
 
+_KINDS = """
+# What the rows of a statement hold, a letter a column: text, integer, bytes.
+KINDS: Final[Mapping[str, str]] = {
+"""
+
+
+def statements(target: Target) -> Sequence[Statement]:
+    """Every statement, as this database is given its values."""
+    return [*writing.statements(Listed if target.lists_rows else Single), *reading.statements()]
+
+
 def module(target: Target) -> str:
     """The text of the generated module."""
-    written = [*writing.statements(), *reading.statements()]
+    written = statements(target)
     lines = [f"    {one.name!r}: {target.text(one.clause, one.parameters)!r},\n" for one in written]
-    return _HEAD.format(name=target.name) + "".join(lines) + "}\n"
+    text = _HEAD.format(name=target.name) + "".join(lines) + "}\n"
+    if target.lists_rows:
+        kinds = [f"    {one.name!r}: {one.kinds!r},\n" for one in written if one.kinds]
+        text += _KINDS + "".join(kinds) + "}\n"
+    return text
 
 
 def tables(target: Target) -> Iterable[str]:

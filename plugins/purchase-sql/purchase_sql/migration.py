@@ -16,7 +16,7 @@ from purchase_core.errors import SchemaError
 from purchase_sql.prefix import with_prefix
 
 _FILE = re.compile(r"(\d{4})_\w+\.sql")
-_TABLE = re.compile(r'CREATE TABLE IF NOT EXISTS (?:"\w+"\.)?"(\w+)"')
+_TABLE = re.compile(r'CREATE TABLE IF NOT EXISTS (?:"\w{1,63}"\.)?"(\w{1,63})"')
 _COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
 
 

@@ -12,7 +12,7 @@ from purchase_core.records.delivery import DONE
 from purchase_sql import schema
 from purchase_sql.dialects import OneOf
 from purchase_sql.shapes import DELIVERY_COLUMNS, ROW_COLUMNS
-from purchase_sql.statement import Statement, in_pairs, in_texts, number, of_column, text, whole, word
+from purchase_sql.statement import Statement, in_pairs, in_texts, number, text, whole, word
 
 LISTED_COLUMNS = DELIVERY_COLUMNS[:-1]
 LANE_COLUMNS = ("lane", "version", "document", "linked_to")
@@ -247,5 +247,5 @@ def _pages(row_type: type[Row]) -> Iterable[Statement]:
     yield Statement(
         f"{row_type.TABLE}_page_of_lane",
         ("lane", "after_key", "limit"),
-        page.where(table.c.lane == of_column(table.c.lane)),
+        page.where(table.c.lane == text("lane")),
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from purchase_sql.dialects import OneOf, PairList, TextList
-from purchase_sql.schema import TEXT, WHOLE
+from purchase_sql.schema import BYTES, TEXT, WHOLE
 
 
 @attrs.frozen
@@ -19,6 +22,18 @@ class Statement:
     parameters: tuple[str, ...]
     clause: sa.ClauseElement
 
+    @property
+    def kinds(self) -> str:
+        """What its rows hold, a letter a column: text, integer, bytes. "" if it returns none."""
+        columns = self.clause.exported_columns if isinstance(self.clause, sa.Select | sa.UpdateBase) else ()
+        return "".join(_kind(column.type) for column in columns)
+
+
+def _kind(type_: sa.types.TypeEngine[Any]) -> str:
+    if isinstance(type_, sa.LargeBinary):
+        return "b"
+    return "i" if isinstance(type_, sa.Integer | sa.Boolean) else "t"
+
 
 def text(name: str) -> sa.BindParameter[str]:
     """A parameter that is text."""
@@ -28,11 +43,6 @@ def text(name: str) -> sa.BindParameter[str]:
 def whole(name: str) -> sa.BindParameter[int]:
     """A parameter that is an integer."""
     return sa.bindparam(f"p_{name}", type_=WHOLE)
-
-
-def of_column(column: sa.Column[Any]) -> sa.BindParameter[Any]:
-    """The parameter that becomes this column's value."""
-    return sa.bindparam(f"p_{column.name}", type_=column.type)
 
 
 def number(value: int) -> sa.ColumnElement[int]:
@@ -56,3 +66,85 @@ def in_pairs(
     """Whether two columns are one of the pairs of a JSON list."""
     both = sa.tuple_(one, other)
     return both.op("IN", is_comparison=True, return_type=sa.Boolean())(PairList(text(parameter)))
+
+
+class Given(ABC):
+    """The values that a statement writes: their names, in the order in which they are passed in."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+
+    @property
+    @abstractmethod
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters of the statement's text."""
+
+    @abstractmethod
+    def value(self, name: str, type_: sa.types.TypeEngine[Any]) -> sa.ColumnElement[Any]:
+        """The value of this name."""
+
+    @abstractmethod
+    def insert(self, table: sa.Table, values: Mapping[str, sa.ColumnElement[Any]]) -> Insert:
+        """Inserts a row of these values by column."""
+
+    @abstractmethod
+    def is_one(self, key: sa.Column[Any]) -> sa.ColumnElement[bool]:
+        """Whether a row is one of those that are given by their key."""
+
+    def of_column(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        """The value that becomes this column's."""
+        return self.value(column.name, column.type)
+
+
+class Single(Given):
+    """One row, a parameter for each of its values."""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Its values."""
+        return self.names
+
+    def value(self, name: str, type_: sa.types.TypeEngine[Any]) -> sa.ColumnElement[Any]:
+        """A parameter."""
+        return sa.bindparam(f"p_{name}", type_=type_)
+
+    def insert(self, table: sa.Table, values: Mapping[str, sa.ColumnElement[Any]]) -> Insert:
+        """Inserts it."""
+        # The insert of the Postgres dialect is the generic one with ON CONFLICT, as SQLite has it too.
+        return insert(table).inline().values(dict(values))
+
+    def is_one(self, key: sa.Column[Any]) -> sa.ColumnElement[bool]:
+        """Whether a row is that of this key."""
+        return key == self.of_column(key)
+
+
+class Listed(Given):
+    """Any number of rows, which are one parameter: a JSON list of lists. Bytes are in hexadecimals there.
+
+    So that a batch is few statements, however much it writes, and integers keep all of their digits.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(names)
+        self._rows = sa.func.json_each(text("rows")).table_valued("value", name="listed")
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The list."""
+        return ("rows",)
+
+    def value(self, name: str, type_: sa.types.TypeEngine[Any]) -> sa.ColumnElement[Any]:
+        """An element of the row."""
+        place = number(self.names.index(name))
+        element = self._rows.c.value.op("->>", return_type=type_)(place)
+        return sa.func.unhex(element) if type_ is BYTES else element
+
+    def insert(self, table: sa.Table, values: Mapping[str, sa.ColumnElement[Any]]) -> Insert:
+        """Inserts them one after the other."""
+        # Without WHERE, SQLite would take the ON of ON CONFLICT for that of a join.
+        rows = sa.select(*values.values()).select_from(self._rows).where(sa.true())
+        return insert(table).from_select(list(values), rows)
+
+    def is_one(self, key: sa.Column[Any]) -> sa.ColumnElement[bool]:
+        """Whether a row is that of one of these keys."""
+        return OneOf(key, sa.select(self.of_column(key)))

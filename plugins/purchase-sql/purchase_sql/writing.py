@@ -8,120 +8,129 @@ even where the insert has looked already, since another transaction may have ins
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-import attrs
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.dialects.postgresql import Insert
 
 from purchase_core.facts.rows import ROW_TYPES
 from purchase_core.records.delivery import PENDING
 from purchase_sql import schema
 from purchase_sql.dialects import NoBytes, OneOf
+from purchase_sql.schema import WHOLE
 from purchase_sql.shapes import DELIVERY_COLUMNS, ROW_COLUMNS
-from purchase_sql.statement import Statement, number, of_column, text, whole, word
+from purchase_sql.statement import Given, Single, Statement, number, whole, word
 
 IMPOSSIBLE = number(-1)
 NOWHERE = word("")
 
 
-def statements() -> Iterable[Statement]:
-    """All of them."""
-    yield _batch_insert()
-    yield _lane_step()
-    yield _fact_insert()
-    yield _put("cluster_put", schema.clusters, ("root", "lane", "registers"))
-    yield _drop("cluster_drop", schema.clusters)
-    yield _put("reference_put", schema.object_references, ("object", "lane", "root"))
-    yield _price_put()
-    yield _insert_or_ignore("offer_insert", schema.offer_versions)
-    yield _command_put()
-    yield _delivery_insert()
-    yield _settle()
+def statements(given: type[Given] = Single) -> Iterable[Statement]:
+    """All of them. `given` says how the rows that they write are passed in."""
+    yield _batch_insert(given)
+    yield _lane_step(given)
+    yield _fact_insert(given)
+    yield _put("cluster_put", schema.clusters, given(("root", "lane", "registers")))
+    yield _drop("cluster_drop", schema.clusters, given)
+    yield _put("reference_put", schema.object_references, given(("object", "lane", "root")))
+    yield _price_put(given)
+    yield _insert_or_ignore("offer_insert", schema.offer_versions, given)
+    yield _command_put(given)
+    yield _delivery_insert(given)
+    yield _settle(given)
     yield _claim()
-    yield _insert_or_ignore("effect_insert", schema.effects)
+    yield _insert_or_ignore("effect_insert", schema.effects, given)
     for row_type in ROW_TYPES:
         table = schema.rows[row_type]
-        yield _put(f"{row_type.TABLE}_put", table, ROW_COLUMNS[row_type])
-        yield _drop(f"{row_type.TABLE}_drop", table)
-    yield _version_insert()
+        yield _put(f"{row_type.TABLE}_put", table, given(ROW_COLUMNS[row_type]))
+        yield _drop(f"{row_type.TABLE}_drop", table, given)
+    yield _insert_or_ignore("version_insert", schema.schema_version, given)
 
 
 def _names(table: sa.Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.columns)
 
 
-def _inserting(table: sa.Table, names: Sequence[str]) -> Insert:
-    # The insert of the Postgres dialect is the generic one with ON CONFLICT, as SQLite has it too.
-    return insert(table).inline().values({name: of_column(table.c[name]) for name in names})
+def _inserting(table: sa.Table, row: Given) -> Insert:
+    return row.insert(table, {name: row.of_column(table.c[name]) for name in row.names})
 
 
-def _put(name: str, table: sa.Table, names: Sequence[str]) -> Statement:
+def _put(name: str, table: sa.Table, row: Given) -> Statement:
     keys = [column.name for column in table.primary_key]
-    inserting = _inserting(table, names)
-    written = {one: inserting.excluded[one] for one in names if one not in keys}
-    return Statement(name, tuple(names), inserting.on_conflict_do_update(index_elements=keys, set_=written))
+    inserting = _inserting(table, row)
+    written = {one: inserting.excluded[one] for one in row.names if one not in keys}
+    clause = inserting.on_conflict_do_update(index_elements=keys, set_=written)
+    return Statement(name, row.parameters, clause)
 
 
-def _drop(name: str, table: sa.Table) -> Statement:
+def _drop(name: str, table: sa.Table, given: type[Given]) -> Statement:
     (key,) = table.primary_key
-    return Statement(name, (key.name,), sa.delete(table).where(key == of_column(key)))
+    row = given((key.name,))
+    return Statement(name, row.parameters, sa.delete(table).where(row.is_one(key)))
 
 
-def _insert_or_ignore(name: str, table: sa.Table) -> Statement:
+def _insert_or_ignore(name: str, table: sa.Table, given: type[Given]) -> Statement:
     keys = [column.name for column in table.primary_key]
-    names = _names(table)
-    return Statement(name, names, _inserting(table, names).on_conflict_do_nothing(index_elements=keys))
+    row = given(_names(table))
+    clause = _inserting(table, row).on_conflict_do_nothing(index_elements=keys)
+    return Statement(name, row.parameters, clause)
 
 
-def _batch_insert() -> Statement:
+def _batch_insert(given: type[Given]) -> Statement:
     # First in every batch: a replay is told from a conflict before any other guard can fail.
-    names = ("id", "committed_at")
-    clause = _inserting(schema.batches, names).on_conflict_do_update(
+    row = given(("id", "committed_at"))
+    clause = _inserting(schema.batches, row).on_conflict_do_update(
         index_elements=["id"], set_={"id": NOWHERE}
     )
-    return Statement("batch_insert", names, clause)
+    return Statement("batch_insert", row.parameters, clause)
 
 
-def _lane_step() -> Statement:
-    lanes, expected = schema.lanes, whole("expected")
+def _lane_step(given: type[Given]) -> Statement:
+    lanes, row = schema.lanes, given(("lane", "expected", "document", "linked_to"))
+    name, expected = row.of_column(lanes.c.lane), row.value("expected", WHOLE)
     # A row to be inserted must pass the CHECKs before a conflict is found, so its version may be impossible
     # only where there is no row yet although one was expected.
-    there = sa.exists(number(1)).where(lanes.c.lane == text("lane"))
-    first = sa.case((sa.or_(expected == number(0), there), expected + number(1)), else_=IMPOSSIBLE)
-    inserting = insert(lanes).values(
-        lane=text("lane"),
-        version=first,
-        document=of_column(lanes.c.document),
-        linked_to=of_column(lanes.c.linked_to),
+    there = sa.exists(number(1)).where(lanes.c.lane == name)
+    stepped = sa.case((sa.or_(expected == number(0), there), expected + number(1)), else_=IMPOSSIBLE)
+    inserting = row.insert(
+        lanes,
+        {
+            "lane": name,
+            "version": stepped,
+            "document": row.of_column(lanes.c.document),
+            "linked_to": row.of_column(lanes.c.linked_to),
+        },
     )
+    fresh = inserting.excluded
     clause = inserting.on_conflict_do_update(
         index_elements=["lane"],
         set_={
-            "version": sa.case((lanes.c.version == expected, lanes.c.version + number(1)), else_=IMPOSSIBLE),
-            "document": inserting.excluded.document,
-            "linked_to": inserting.excluded.linked_to,
+            "version": sa.case(
+                (lanes.c.version + number(1) == fresh.version, fresh.version), else_=IMPOSSIBLE
+            ),
+            "document": fresh.document,
+            "linked_to": fresh.linked_to,
         },
     )
-    return Statement("lane_step", ("lane", "expected", "document", "linked_to"), clause)
+    return Statement("lane_step", row.parameters, clause)
 
 
-def _fact_insert() -> Statement:
+def _fact_insert(given: type[Given]) -> Statement:
     facts = schema.facts
-    names = _names(facts)
-    inserting = _inserting(facts, names)
+    row = given(_names(facts))
+    inserting = _inserting(facts, row)
     clause = inserting.on_conflict_do_update(
         index_elements=["key"],
         set_={"digest": NOWHERE},
         where=facts.c.digest != inserting.excluded.digest,
     )
-    return Statement("fact_insert", names, clause)
+    return Statement("fact_insert", row.parameters, clause)
 
 
-def _price_put() -> Statement:
+def _price_put(given: type[Given]) -> Statement:
     prices = schema.price_references
-    names = _names(prices)
-    inserting = _inserting(prices, names)
+    row = given(_names(prices))
+    inserting = _inserting(prices, row)
     fresh = inserting.excluded
     clause = inserting.on_conflict_do_update(
         index_elements=["connection", "price", "currency"],
@@ -130,59 +139,56 @@ def _price_put() -> Statement:
             "ended_at": sa.func.coalesce(fresh.ended_at, prices.c.ended_at),
         },
     )
-    return Statement("price_put", names, clause)
+    return Statement("price_put", row.parameters, clause)
 
 
-def _command_put() -> Statement:
+def _command_put(given: type[Given]) -> Statement:
     commands = schema.commands
-    names = _names(commands)
-    inserting = _inserting(commands, names)
+    row = given(_names(commands))
+    inserting = _inserting(commands, row)
     fresh = inserting.excluded
-    written = {name: fresh[name] for name in names if name not in ("key", "id")}
+    written = {name: fresh[name] for name in row.names if name not in ("key", "id")}
     same = sa.case((commands.c.id == fresh.id, commands.c.id), else_=NOWHERE)
     clause = inserting.on_conflict_do_update(index_elements=["key"], set_={"id": same, **written})
-    return Statement("command_put", names, clause)
+    return Statement("command_put", row.parameters, clause)
 
 
-def _delivery_insert() -> Statement:
-    clause = _inserting(schema.deliveries, DELIVERY_COLUMNS).on_conflict_do_update(
+def _delivery_insert(given: type[Given]) -> Statement:
+    row = given(DELIVERY_COLUMNS)
+    clause = _inserting(schema.deliveries, row).on_conflict_do_update(
         index_elements=["connection", "event_id"], set_={"attempts": IMPOSSIBLE}
     )
-    return Statement("delivery_insert", DELIVERY_COLUMNS, clause)
+    return Statement("delivery_insert", row.parameters, clause)
 
 
-def _settle() -> Statement:
+def _settle(given: type[Given]) -> Statement:
     # An update cannot end a batch when its row is missing. This insert never inserts: where the row is
     # there, it conflicts with it and becomes the update; where it is not, its fence is impossible.
-    deliveries, fence = schema.deliveries, whole("fence")
-    names = ("id", "fence", "state", "reason", "attempts", "available_at")
-    there = sa.exists(number(1)).where(deliveries.c.id == text("id"))
+    deliveries, row = schema.deliveries, given(("id", "fence", "state", "reason", "attempts", "available_at"))
+    there = sa.exists(number(1)).where(deliveries.c.id == row.of_column(deliveries.c.id))
     blank = {
         column.name: NoBytes() if column.name == "body" else NOWHERE
         for column in deliveries.columns
         if isinstance(column.type, sa.Text | sa.LargeBinary)
     }
-    inserting = insert(deliveries).values({
+    settled = {name: row.of_column(deliveries.c[name]) for name in row.names}
+    inserting = row.insert(deliveries, {
         **blank,
-        "id": text("id"),
         "occurred_at": number(0),
         "received_at": number(0),
-        "attempts": number(0),
-        "available_at": number(0),
-        "fence": sa.case((there, number(0)), else_=IMPOSSIBLE),
+        **settled,
+        "fence": sa.case((there, settled["fence"]), else_=IMPOSSIBLE),
     })  # fmt: skip
+    fresh = inserting.excluded
     clause = inserting.on_conflict_do_update(
         index_elements=["id"],
         set_={
-            "state": text("state"),
-            "reason": text("reason"),
-            "attempts": whole("attempts"),
-            "available_at": whole("available_at"),
+            **{name: fresh[name] for name in ("state", "reason", "attempts", "available_at")},
             "leased_until": sa.null(),
-            "fence": sa.case((deliveries.c.fence == fence, deliveries.c.fence), else_=IMPOSSIBLE),
+            "fence": sa.case((deliveries.c.fence == fresh.fence, fresh.fence), else_=IMPOSSIBLE),
         },
     )
-    return Statement("settle", names, clause)
+    return Statement("settle", row.parameters, clause)
 
 
 def _claim() -> Statement:
@@ -209,9 +215,3 @@ def _claim() -> Statement:
         .returning(*(deliveries.c[name] for name in DELIVERY_COLUMNS))
     )
     return Statement("claim", ("now", "lease_until", "limit"), clause)
-
-
-def _version_insert() -> Statement:
-    return attrs.evolve(
-        _insert_or_ignore("version_insert", schema.schema_version), parameters=("version", "migrated_at")
-    )

@@ -15,7 +15,9 @@ import purchase_sql
 from purchase_core.facts.rows import ROW_TYPES, Row
 from purchase_sql import reading, schema, writing
 from purchase_sql.dialects import TARGETS, Target
-from purchase_sql.generate import module
+from purchase_sql.generate import module, statements
+from purchase_sql.generated.d1 import KINDS
+from purchase_sql.generated.d1 import STATEMENTS as D1
 from purchase_sql.generated.postgresql import STATEMENTS as POSTGRES
 from purchase_sql.generated.sqlite import STATEMENTS
 from purchase_sql.statement import Statement, text
@@ -63,14 +65,31 @@ def test_a_statement_for_postgres_numbers_its_parameters_as_the_server_does(stat
     assert not re.search(r"\$(?!\d)|\?|(?<!:):\w|%", written)
 
 
+@pytest.mark.parametrize("statement", statements(TARGETS[-1]), ids=lambda statement: str(statement.name))
+def test_a_statement_for_d1_takes_and_returns_text(statement: Statement) -> None:
+    written = D1[statement.name]
+    assert len(statement.parameters) <= PARAMETERS_MAX
+    assert len(written.encode()) <= STATEMENT_BYTES_MAX
+    used = {int(number) for number in re.findall(r"\?(\d+)", written)}
+    assert used == set(range(1, len(statement.parameters) + 1))
+    if statement.parameters == ("rows",):
+        assert "json_each(?1) AS listed" in written
+    returned = re.search(r"(?:^SELECT|RETURNING) (.*?)(?: FROM |$)", written)
+    assert (statement.name in KINDS) == bool(returned)
+    if returned:
+        kinds = KINDS[statement.name]
+        assert returned[1].count("AS TEXT)") == kinds.count("i")
+        assert returned[1].count("ELSE hex(") == kinds.count("b")
+        assert len(re.split(r", (?![^(]*\))", returned[1])) == len(kinds)
+
+
 def test_statements_are_the_same_on_every_database() -> None:
-    assert list(POSTGRES) == list(STATEMENTS)
-    assert len(texts(POSTGRES, "").all) == len(ALL)
+    for others in (POSTGRES, D1):
+        assert list(others) == list(STATEMENTS)
+        assert len(texts(others, "").all) == len(ALL)
 
 
-def test_statements_fit_the_narrowest_database() -> None:
-    assert max(len(one.parameters) for one in ALL) <= PARAMETERS_MAX
-    assert max(len(written.encode()) for written in STATEMENTS.values()) <= STATEMENT_BYTES_MAX
+def test_tables_fit_the_narrowest_database() -> None:
     assert max(len(table.columns) for table in schema.metadata.tables.values()) <= COLUMNS_MAX
 
 
@@ -110,7 +129,7 @@ def test_names_leave_room_for_the_prefix_and_are_used_once() -> None:
 def test_running_statements_imports_no_sqlalchemy() -> None:
     code = (
         "import sys, purchase_sql.encode, purchase_sql.decode\n"
-        "import purchase_sql.refusals, purchase_sql.migration\n"
+        "import purchase_sql.refusals, purchase_sql.migration, purchase_sql.wire\n"
         "from purchase_sql.generated.sqlite import STATEMENTS\n"
         "from purchase_sql.texts import texts\n"
         "texts(STATEMENTS, 'app_')\n"

@@ -34,20 +34,31 @@ from purchase_core.ports.store import Batch
 from purchase_core.records.delivery import DONE, Settlement
 from purchase_sql.clusters import ClusterTexts
 from purchase_sql.encode import operations
+from purchase_sql.generated.d1 import STATEMENTS as D1
 from purchase_sql.generated.sqlite import STATEMENTS
 from purchase_sql.migration import migrations
 from purchase_sql.refusals import Guard, broken_constraint, broken_guard, inquiry, refusal
 from purchase_sql.shapes import Value
 from purchase_sql.texts import texts
+from purchase_sql.wire import grouped
 
 PREFIX = "app_"
 TEXTS = texts(STATEMENTS, PREFIX)
+D1_TEXTS = texts(D1, PREFIX)
 CLUSTERS = ClusterTexts()
 
 
-@pytest.fixture
-def database() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+class Database(sqlite3.Connection):
+    """Remembers how it is given its values: one by one, or whole rows as a list."""
+
+    lists_rows = False
+
+
+@pytest.fixture(params=[False, True], ids=["one by one", "as a list"])
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=Database)
+    connection.lists_rows = request.param
+    connection.create_function("unhex", 1, bytes.fromhex)  # of newer versions than some that Pythons bring
     for migration in migrations("sqlite", PREFIX):
         for statement in migration.statements:
             connection.execute(statement)
@@ -61,11 +72,18 @@ def numbered(values: Sequence[Value]) -> dict[str, Value]:
     return {str(number): value for number, value in enumerate(values, 1)}
 
 
-def run(database: sqlite3.Connection, batch: Batch) -> None:
+def written(database: Database, batch: Batch) -> Sequence[tuple[str, Sequence[Value]]]:
+    """The statements of a batch and their values."""
+    if database.lists_rows:
+        return grouped(operations(D1_TEXTS, CLUSTERS, batch))
+    return operations(TEXTS, CLUSTERS, batch)
+
+
+def run(database: Database, batch: Batch) -> None:
     """All statements in one transaction, none of which looks at what another returned."""
     database.execute("BEGIN")
     try:
-        for statement, values in operations(TEXTS, CLUSTERS, batch):
+        for statement, values in written(database, batch):
             database.execute(statement, numbered(values))
     except sqlite3.Error:
         database.execute("ROLLBACK")
@@ -73,7 +91,7 @@ def run(database: sqlite3.Connection, batch: Batch) -> None:
     database.execute("COMMIT")
 
 
-def breach(database: sqlite3.Connection, batch: Batch) -> tuple[Guard | None, object]:
+def breach(database: Database, batch: Batch) -> tuple[Guard | None, object]:
     """The guard that a batch breaks, and the error that this means."""
     before = list(database.iterdump())
     with pytest.raises(sqlite3.IntegrityError) as broken:
@@ -95,7 +113,7 @@ def breach(database: sqlite3.Connection, batch: Batch) -> tuple[Guard | None, ob
     ],
 )
 def test_f99_a_lane_at_another_version_ends_the_batch(
-    database: sqlite3.Connection, lane: str, expected: int, says: str
+    database: Database, lane: str, expected: int, says: str
 ) -> None:
     guard, error = breach(database, Batch("batch_2", NOW, lanes=(step(lane, expected),)))
     assert guard is Guard.LANE
@@ -104,7 +122,7 @@ def test_f99_a_lane_at_another_version_ends_the_batch(
     assert lane in error.message
 
 
-def test_one_stale_lane_of_several_ends_the_batch(database: sqlite3.Connection) -> None:
+def test_one_stale_lane_of_several_ends_the_batch(database: Database) -> None:
     guard, error = breach(database, Batch("batch_2", NOW, lanes=(step(BEN), step(ANA, 5))))
     assert guard is Guard.LANE
     assert ANA in str(error)
@@ -151,7 +169,7 @@ def test_f80_two_batches_ask_for_the_rows_they_share_in_one_order() -> None:
     assert keys == their_keys
 
 
-def test_a_fact_key_with_other_content_ends_the_batch(database: sqlite3.Connection) -> None:
+def test_a_fact_key_with_other_content_ends_the_batch(database: Database) -> None:
     one = replace(refund(), object="refund:acme:x@7#aa", order=NOW, digest="bb")
     other = replace(refund(), object="refund:acme:x", order=Instant(7), digest=f"aa@{NOW}#bb")
     run(database, batch_of_facts("batch_2", recorded(one), version=1))
@@ -165,7 +183,7 @@ def test_a_fact_key_with_other_content_ends_the_batch(database: sqlite3.Connecti
     run(database, twice)
 
 
-def test_a_price_of_another_version_ends_the_batch(database: sqlite3.Connection) -> None:
+def test_a_price_of_another_version_ends_the_batch(database: Database) -> None:
     prices = (price("price_9"), price(currency="EUR", version="v9"), price(version="v2"))
     guard, error = breach(database, Batch("batch_2", NOW, prices=prices))
     assert guard is Guard.PRICE
@@ -174,14 +192,14 @@ def test_a_price_of_another_version_ends_the_batch(database: sqlite3.Connection)
 
 
 @pytest.mark.parametrize("taken", [command(identifier="other"), command(key="other")], ids=["key", "id"])
-def test_a_command_that_is_taken_ends_the_batch(database: sqlite3.Connection, taken: object) -> None:
+def test_a_command_that_is_taken_ends_the_batch(database: Database, taken: object) -> None:
     guard, error = breach(database, Batch("batch_2", NOW, command=taken))  # type: ignore[arg-type]
     assert guard is Guard.COMMAND
     assert isinstance(error, KeyConflict)
     assert error.kind == "command"
 
 
-def test_f06_an_event_that_is_known_ends_the_batch(database: sqlite3.Connection) -> None:
+def test_f06_an_event_that_is_known_ends_the_batch(database: Database) -> None:
     again = replace(delivery(5), event_id=delivery(1).event_id)
     guard, error = breach(database, Batch("batch_2", NOW, deliveries=(delivery(4), again)))
     assert guard is Guard.DELIVERY
@@ -189,7 +207,7 @@ def test_f06_an_event_that_is_known_ends_the_batch(database: sqlite3.Connection)
     assert (error.kind, error.key) == ("delivery", "acme:evt_1")
 
 
-def test_an_event_that_comes_twice_in_one_batch_ends_it(database: sqlite3.Connection) -> None:
+def test_an_event_that_comes_twice_in_one_batch_ends_it(database: Database) -> None:
     twice = (delivery(4), replace(delivery(5), event_id=delivery(4).event_id))
     guard, error = breach(database, Batch("batch_2", NOW, deliveries=twice))
     assert guard is Guard.DELIVERY
@@ -198,9 +216,7 @@ def test_an_event_that_comes_twice_in_one_batch_ends_it(database: sqlite3.Connec
 
 
 @pytest.mark.parametrize("identifier", [delivery(1).id, "delivery_404"])
-def test_f91_a_settlement_under_another_fence_ends_the_batch(
-    database: sqlite3.Connection, identifier: str
-) -> None:
+def test_f91_a_settlement_under_another_fence_ends_the_batch(database: Database, identifier: str) -> None:
     settlement = Settlement(identifier, 3, DONE, "", 1, NOW)
     guard, error = breach(database, Batch("batch_2", NOW, lanes=(step(BEN),), settlements=(settlement,)))
     assert guard is Guard.LEASE
@@ -208,7 +224,7 @@ def test_f91_a_settlement_under_another_fence_ends_the_batch(
     assert identifier in error.message
 
 
-def test_f81_a_batch_that_was_written_is_told_before_any_conflict(database: sqlite3.Connection) -> None:
+def test_f81_a_batch_that_was_written_is_told_before_any_conflict(database: Database) -> None:
     stale = replace(batch_of_everything(), lanes=(step(ANA, 9),), at=later(9))
     assert breach(database, stale) == (Guard.BATCH, None)
 

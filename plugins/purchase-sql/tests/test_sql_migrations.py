@@ -44,9 +44,15 @@ def test_migrations_of_postgresql_are_the_tables_of_the_schema() -> None:
         assert "app_lanes" in step.tables
 
 
+def test_tables_that_two_databases_share_are_the_same_on_both() -> None:
+    made = {target.name: list(tables(target)) for target in TARGETS}
+    for target in TARGETS:
+        assert made[target.name] == made[target.tables]
+
+
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: str(target.name))
 def test_migrations_neither_begin_nor_end_a_transaction(target: Target) -> None:
-    steps = migrations(target.name, "app_")
+    steps = migrations(target.tables, "app_")
     assert [step.version for step in steps] == list(range(1, len(steps) + 1))
     for statement in (one for step in steps for one in step.statements):
         assert not re.search(r"\b(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|PRAGMA)\b", statement, re.IGNORECASE)
@@ -56,7 +62,7 @@ def test_migrations_neither_begin_nor_end_a_transaction(target: Target) -> None:
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: str(target.name))
 def test_migrations_lie_in_the_package(target: Target) -> None:
-    shipped = [one.name for one in (files("purchase_sql") / "migrations" / target.name).iterdir()]
+    shipped = [one.name for one in (files("purchase_sql") / "migrations" / target.tables).iterdir()]
     assert "0001_tables.sql" in shipped
 
 

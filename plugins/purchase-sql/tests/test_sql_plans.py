@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 from purchase_core.facts.rows import ROW_TYPES
-from purchase_sql.generated.sqlite import STATEMENTS
+from purchase_sql.generated import d1, sqlite
 from purchase_sql.migration import migrations
 
 # Pages over a whole table walk its key in order; the version table has a handful of rows.
@@ -20,14 +20,18 @@ IN_ORDER = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def plans() -> dict[str, list[str]]:
+STATEMENTS = sqlite.STATEMENTS
+
+
+@pytest.fixture(scope="module", params=[sqlite, d1], ids=["sqlite", "d1"])
+def plans(request: pytest.FixtureRequest) -> dict[str, list[str]]:
     connection = sqlite3.connect(":memory:")
+    connection.create_function("unhex", 1, bytes.fromhex)  # of newer versions than some that Pythons bring
     for migration in migrations("sqlite", ""):
         for one in migration.statements:
             connection.execute(one)
     found = {}
-    for name, shipped in STATEMENTS.items():
+    for name, shipped in request.param.STATEMENTS.items():
         text = shipped.replace("{prefix}", "")
         count = max([int(number) for number in re.findall(r"\?(\d+)", text)], default=0)
         plan = connection.execute(
@@ -41,7 +45,7 @@ def plans() -> dict[str, list[str]]:
 @pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - WALKS))
 def test_a_statement_reads_no_whole_table(plans: dict[str, list[str]], name: str) -> None:
     scans = [one for one in plans[name] if one.startswith("SCAN")]
-    assert [one for one in scans if not re.match("SCAN (json_each|CONSTANT ROW)", one)] == []
+    assert [one for one in scans if not re.match("SCAN (json_each|listed|CONSTANT ROW)", one)] == []
 
 
 @pytest.mark.parametrize("name", sorted(IN_ORDER | WALKS))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 import msgspec
 
+from purchase_core.access.explain import Explanation
 from purchase_core.access.rights import Rights
 from purchase_core.cli.app import find_app
 from purchase_core.cli.output import (
@@ -24,6 +25,7 @@ from purchase_core.facts.rows import Row
 from purchase_core.instants import to_datetime
 from purchase_core.money import Money
 from purchase_core.opening import Opening
+from purchase_core.reads.activity import Happening
 from purchase_core.reads.customers import Snapshot
 
 
@@ -35,6 +37,8 @@ def customers() -> None:
     Examples:
       purchase customers show user_1
       purchase customers show user_1 --at 2026-01-31T12:00:00Z
+      purchase customers explain user_1 export
+      purchase customers activity user_1
     """
 
 
@@ -69,6 +73,74 @@ def show(
             click.echo()
             click.secho(title, bold=True)
             print_table(*_table(rows), empty="")
+
+
+@customers.command(short_help="Why a customer has a feature, or has not.")
+@click.argument("customer")
+@click.argument("feature")
+@click.option("--at", metavar="TIME", help="What was true at this instant.")
+@json_option
+@click.pass_context
+def explain(context: click.Context, customer: str, feature: str, *, at: str | None, as_json: bool) -> None:
+    """Why a customer has a feature, or has not: everything that grants it, or could.
+
+    FEATURE is a feature, a quota, a licence or a unit of credits, as the catalog names it.
+
+    \b
+    Examples:
+      purchase customers explain user_1 export
+      purchase customers explain user_1 export --at 2026-01-31T12:00:00Z --json
+    """
+    found = asyncio.run(_explanation(find_app(context), customer, feature, at))
+    if as_json:
+        print_json(with_times(msgspec.to_builtins(found)))
+        return
+    verdict = click.style("yes", fg="green") if found.granted else click.style("no", fg="red")
+    print_pairs([(feature, verdict), ("at", time_of(found.at)), ("policy", found.policy)])
+    click.echo()
+    rows = [
+        ["yes" if one.grants else "no", one.offer or "-", one.why, time_of(one.until), one.about or "-"]
+        for one in found.reasons
+    ]
+    print_table(["grants", "offer", "why", "until", "about"], rows, empty="Nothing that could grant it.")
+    if not found.granted:
+        sold = ", ".join(found.sold_in)
+        say(f"Sold in: {sold}." if sold else "No offer of the catalog has it: check the spelling.")
+
+
+async def _explanation(opening: Opening, customer: str, feature: str, at: str | None) -> Explanation:
+    async with opening.reading() as billing:
+        instant = to_datetime(instant_of("--at", at)) if at else None
+        return await billing.customers.explain(customer, feature, at=instant)
+
+
+@customers.command(short_help="What happened to a customer, in order.")
+@click.argument("customer")
+@click.option("--after", default=0, metavar="POSITION", help="Only what was recorded behind this position.")
+@click.option("--limit", default=100, type=click.IntRange(1, 1_000), help="At most so many lines.")
+@json_option
+@click.pass_context
+def activity(context: click.Context, customer: str, *, after: int, limit: int, as_json: bool) -> None:
+    """What happened to a customer, in the order in which it was recorded.
+
+    \b
+    Examples:
+      purchase customers activity user_1
+      purchase customers activity user_1 --after 1200 --limit 50 --json
+    """
+    found = asyncio.run(_activity(find_app(context), customer, after, limit))
+    if as_json:
+        print_json(with_times({"activity": msgspec.to_builtins(found)}))
+        return
+    rows = [[time_of(one.at), one.text, one.about, one.cause] for one in found]
+    print_table(["when", "what", "about", "known from"], rows, empty=f"Nothing is known of {customer!r}.")
+    if len(found) == limit:
+        say(f"There may be more: purchase customers activity {customer} --after {found[-1].position}")
+
+
+async def _activity(opening: Opening, customer: str, after: int, limit: int) -> Sequence[Happening]:
+    async with opening.reading() as billing:
+        return await billing.activity.list(customer, after=after, limit=limit)
 
 
 async def _snapshot(opening: Opening, customer: str, at: str | None, known_at: str | None) -> Snapshot:

@@ -31,6 +31,7 @@ def webhooks() -> None:
     Examples:
       purchase webhooks list --state quarantined
       purchase webhooks show delivery_… --body
+      purchase webhooks retry --all
     """
 
 
@@ -107,6 +108,29 @@ def show(context: click.Context, delivery_id: str, *, body: bool, as_json: bool)
         say(f"{len(found.body):,} bytes; --body shows them.")
 
 
+@webhooks.command(short_help="Have what is quarantined tried again.")
+@click.argument("delivery_id", metavar="ID", required=False, default="")
+@click.option("--all", "all_", is_flag=True, help="Every quarantined delivery.")
+@click.option("--reason", default="", metavar="TEXT", help="With --all: only of this reason.")
+@json_option
+@click.pass_context
+def retry(context: click.Context, delivery_id: str, *, all_: bool, reason: str, as_json: bool) -> None:
+    """Have a quarantined delivery tried again, or all of them; a worker takes them up.
+
+    \b
+    Examples:
+      purchase webhooks retry delivery_…
+      purchase webhooks retry --all --reason malformed_body
+    """
+    if bool(delivery_id) == all_:
+        raise click.UsageError("Name one delivery, or say --all.")
+    tried = asyncio.run(_retry(find_app(context), delivery_id, reason))
+    if as_json:
+        print_json({"deliveries": tried})
+    else:
+        say(f"{len(tried):,} will be tried again. `purchase work` works them off.")
+
+
 async def _list(opening: Opening, state: str, before: str, limit: int) -> Sequence[Delivery]:
     async with opening.reading() as billing:
         return await billing.webhooks.list(state=state, before_id=before, limit=limit)
@@ -115,6 +139,21 @@ async def _list(opening: Opening, state: str, before: str, limit: int) -> Sequen
 async def _show(opening: Opening, delivery_id: str) -> Delivery:
     async with opening.reading() as billing:
         return await billing.webhooks.show(delivery_id)
+
+
+async def _retry(opening: Opening, delivery_id: str, reason: str) -> list[str]:
+    async with opening as billing:
+        if delivery_id:
+            return [(await billing.webhooks.retry(delivery_id)).id]
+        chosen: list[Delivery] = []
+        before = ""
+        while True:
+            page = await billing.webhooks.list(state=QUARANTINED, before_id=before, limit=LIMIT_MAX)
+            chosen += [one for one in page if reason in one.reason]
+            if len(page) < LIMIT_MAX:
+                break
+            before = page[-1].id
+        return [(await billing.webhooks.retry(one.id)).id for one in chosen]
 
 
 def _document(one: Delivery) -> dict[str, object]:

@@ -41,7 +41,7 @@ log_stats = 0
 
 def pgbouncer() -> Path:
     """The program. Raises Unavailable."""
-    found = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
     if not found:
         raise Unavailable("no pgbouncer: install the package pgbouncer")
     return Path(found)

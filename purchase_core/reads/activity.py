@@ -1,0 +1,128 @@
+"""What happened to a customer, in the order in which we learned of it: for people who help them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+import attrs
+
+from purchase_core.errors import InvalidMoney
+from purchase_core.facts.bodies import (
+    AttemptMade,
+    Body,
+    DisputeSeen,
+    IntentPlaced,
+    InvoiceSeen,
+    RefundAsked,
+    RefundSeen,
+    SessionSeen,
+    SubscriptionSeen,
+)
+from purchase_core.facts.fact import RecordedFact
+from purchase_core.identifiers import customer_id
+from purchase_core.instants import Instant
+from purchase_core.money import Money
+from purchase_core.ports.store import PAGE_ROWS_MAX, Store
+from purchase_core.reads.facts import recorded_facts
+from purchase_core.records.lane import customer_lane
+
+
+@attrs.frozen
+class Happening:
+    """One thing that happened. `at` is when, by the clock of whoever saw it.
+
+    `cause` is the delivery or command that brought it; `position` says where the next page begins.
+    """
+
+    position: int
+    at: Instant
+    recorded_at: Instant
+    about: str
+    text: str
+    cause: str
+
+
+class Activity:
+    """Timelines of customers."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def list(self, customer: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Happening]:
+        """What happened to a customer, the earliest recorded first; a page of it behind a position.
+
+        Positions count the timeline as it is now: what waited for its owner takes its place in it when it
+        is linked.
+        """
+        lane = customer_lane(customer_id(customer))
+        found = [one async for one in recorded_facts(self._store, lane)]
+        found.sort(key=lambda one: one.recorded_at)  # of one lane, and one instant, as they were recorded
+        page = found[after : after + limit]
+        return [_happening(position, one) for position, one in enumerate(page, start=after + 1)]
+
+
+def _happening(position: int, recorded: RecordedFact) -> Happening:
+    fact = recorded.fact
+    told = _TOLD[type(fact.body)](fact.body)
+    return Happening(position, fact.order, recorded.recorded_at, fact.object, told, recorded.cause)
+
+
+def _money(amount: int, currency: str) -> str:
+    try:
+        return str(Money.of_minor(amount, currency))
+    except InvalidMoney:  # a provider's word for a currency that this code has never heard of
+        return f"{amount} {currency}"
+
+
+def _intent(body: IntentPlaced) -> str:
+    price = _money(body.unit_amount, body.currency)
+    trial = f", after {body.trial_days} days of trial" if body.trial_days else ""
+    return f"set out to buy {body.quantity} x {body.offer} at {price}{trial}"
+
+
+def _attempt(body: AttemptMade) -> str:
+    return f"checkout on {body.connection}: {body.status}"
+
+
+def _session(body: SessionSeen) -> str:
+    return f"checkout page is {body.status}, {body.payment}"
+
+
+def _subscription(body: SubscriptionSeen) -> str:
+    items = ", ".join(f"{item.quantity} x {_money(item.unit_amount, item.currency)}" for item in body.items)
+    ending = ", about to end" if body.cancel_at and not body.ended_at else ""
+    return f"subscription is {body.status}: {items}{ending}"
+
+
+def _invoice(body: InvoiceSeen) -> str:
+    paid = f"{_money(body.paid, body.currency)} paid of {_money(body.total, body.currency)}"
+    action = f"; the customer must {body.action}" if body.action else ""
+    return f"{body.reason} bill is {body.status}: {paid}{action}"
+
+
+def _refund_asked(body: RefundAsked) -> str:
+    return f"refund of {_money(body.amount, body.currency)} {body.status}"
+
+
+def _refund(body: RefundSeen) -> str:
+    return f"refund of {_money(body.amount, body.currency)} is {body.status}"
+
+
+def _dispute(body: DisputeSeen) -> str:
+    return f"dispute over {_money(body.amount, body.currency)} is {body.status}"
+
+
+_TOLD = cast(
+    "Mapping[type[Body], Callable[[Body], str]]",
+    {
+        IntentPlaced: _intent,
+        AttemptMade: _attempt,
+        SessionSeen: _session,
+        SubscriptionSeen: _subscription,
+        InvoiceSeen: _invoice,
+        RefundAsked: _refund_asked,
+        RefundSeen: _refund,
+        DisputeSeen: _dispute,
+    },
+)

@@ -1,0 +1,296 @@
+"""Commands: written down before they are sent, sent once, and found out about if the answer is lost.
+
+    wish ─► decided under its lane's guard ─► row and facts committed ─► provider ─► facts, and how it ended
+
+A command's row is there before anything is sent, and no transaction is open while the provider is called.
+After a lost answer the outcome is UNKNOWN: it is looked for first, and sent again only where that cannot
+happen twice: under the same key while the provider remembers keys, or because repeating it changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ClassVar, TypeAlias
+
+import attrs
+
+from purchase_core.catalog.versions import OfferVersion
+from purchase_core.errors import (
+    AuthenticationFailed,
+    IdempotencyConflict,
+    KeyConflict,
+    LaneConflict,
+    OutcomeUnknown,
+    ProviderRefused,
+    ProviderUnavailable,
+    StoreError,
+)
+from purchase_core.facts.fact import Fact
+from purchase_core.identifiers import IdSource
+from purchase_core.identifiers import idempotency_key as checked_key
+from purchase_core.instants import SECOND, Clock, Instant
+from purchase_core.ports.provider import Provider
+from purchase_core.ports.store import Store
+from purchase_core.projection.locks import LaneLocks
+from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX, Recorder
+from purchase_core.records.command import (
+    CONFIRMED,
+    OPEN_STATES,
+    PLANNED,
+    REFUSED,
+    SENDING,
+    UNKNOWN,
+    Command,
+    Stage,
+)
+from purchase_core.workflows.command_log import CommandLog
+
+KEY_MARGIN_SECONDS = 3_600  # stop using a provider's idempotency key this long before it forgets it
+ABSENT_SECONDS = 900  # after the last moment at which it may have been sent, no trace of it is proof
+RESOLVE_AFTER_SECONDS = 60
+RESOLVE_ROWS_MAX = 100
+
+log = logging.getLogger("purchase.commands")
+
+
+@attrs.frozen
+class Draft:
+    """What was decided: on which connection, about which object (its key), and what is to be sent.
+
+    `facts` are what deciding it makes true at once; `offers` are versions that they name.
+    """
+
+    connection: str
+    about: str
+    request: bytes
+    facts: tuple[Fact, ...] = ()
+    offers: tuple[OfferVersion, ...] = ()
+
+
+Decide: TypeAlias = Callable[[str, Instant], Awaitable[Draft]]
+"""(command id, now) to a draft. Reads what it decides upon; what it raises ends the command unwritten."""
+
+
+class CommandKind(ABC):
+    """One kind of command, as a provider is asked for it. `repeatable`: to do it twice is to do it once."""
+
+    name: ClassVar[str]
+    repeatable: ClassVar[bool]
+
+    @abstractmethod
+    async def send(self, provider: Provider, command: Command) -> tuple[Fact, ...]:
+        """Ask for it, under the command's id as the key; what the answer witnessed."""
+
+    @abstractmethod
+    async def find(self, provider: Provider, command: Command) -> tuple[Fact, ...] | None:
+        """What shows that it has happened; None where nothing does."""
+
+    @abstractmethod
+    def refused(self, command: Command, at: Instant) -> tuple[Fact, ...]:
+        """What is true now that it was refused."""
+
+
+class Commands:
+    """Runs commands of the kinds that it is given."""
+
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        connections: Mapping[str, Provider],
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
+        self._store = store
+        self._connections = connections
+        self._clock = clock
+        self._ids = ids
+        self._log = CommandLog(store, recorder)
+        self._locks = LaneLocks()
+        self._deciding = LaneLocks()
+        self._kinds: dict[str, CommandKind] = {}
+
+    def register(self, kind: CommandKind) -> None:
+        """Know a kind, so that `resolve` can go on with commands of it."""
+        self._kinds[kind.name] = kind
+
+    def provider(self, connection: str) -> Provider:
+        """The connection of a name. Raises ProviderUnavailable if it is not configured any more."""
+        provider = self._connections.get(connection)
+        if provider is None:
+            raise ProviderUnavailable(
+                f"connection {connection!r} is not configured",
+                hint="Configure the connection again: what was sold on it lives there.",
+            )
+        return provider
+
+    async def run(
+        self, kind: CommandKind, *, lane: str, idempotency_key: str, fingerprint: str, decide: Decide
+    ) -> Command:
+        """Have something done once, however often and from wherever it is asked for with this key.
+
+        `fingerprint` identifies the arguments; `lane` is the customer's, and guards what `decide` read.
+        Raises IdempotencyConflict (same key, other arguments), what `decide` raises, ProviderRefused, and
+        ProviderUnavailable or OutcomeUnknown: then ask again with the same key.
+        """
+        key = f"{kind.name}:{checked_key(idempotency_key)}"
+        async with self._locks.hold([key]):
+            known = await self._store.command(key)
+            if known is None:
+                async with self._deciding.hold([lane]):
+                    command, fresh = await self._place(kind, key, lane, fingerprint, decide)
+            else:
+                command, fresh = known, False
+            if command.fingerprint != fingerprint:
+                message = f"idempotency key {idempotency_key!r} was used for another {kind.name}"
+                raise IdempotencyConflict(message, hint="Use a new key for each new wish.")
+            return await self._carry_on(kind, command, fresh=fresh)
+
+    async def resolve(self) -> int:
+        """Go on with commands whose outcome was left open; how many have ended since. For workers."""
+        before = Instant(self._clock.now() - RESOLVE_AFTER_SECONDS * SECOND)
+        ended = 0
+        for command in await self._store.open_commands(before=before, limit=RESOLVE_ROWS_MAX):
+            kind = self._kinds.get(command.kind)
+            if kind is not None:
+                async with self._locks.hold([command.key]):
+                    ended += await self._resolve(kind, command.key)
+        return ended
+
+    # --- deciding ----------------------------------------------------------------------------
+
+    async def _place(
+        self, kind: CommandKind, key: str, lane: str, fingerprint: str, decide: Decide
+    ) -> tuple[Command, bool]:
+        """The command, and whether it is ours to send: nobody else can have sent it yet."""
+        identifier = self._ids.new("receipt")
+        for _ in range(CONFLICT_RETRIES_MAX):
+            version = (await self._store.lane(lane)).version
+            now = self._clock.now()
+            draft = await decide(identifier, now)
+            command = Command(
+                key=key,
+                id=identifier,
+                kind=kind.name,
+                lane=lane,
+                fingerprint=fingerprint,
+                state=SENDING,
+                connection=draft.connection,
+                reference=draft.about,
+                created_at=now,
+                updated_at=now,
+                stages=(Stage("recorded", now, draft.about),),
+                request=draft.request,
+            )
+            try:
+                await self._log.place(command, draft.facts, draft.offers, version=version)
+            except LaneConflict:
+                continue
+            except KeyConflict:
+                # Another process decided the same key while we did: its decision counts.
+                placed = await self._store.command(key)
+                if placed is None:
+                    raise
+                return placed, False
+            return command, True
+        message = f"lane {lane!r} kept moving for {CONFLICT_RETRIES_MAX} tries"
+        raise LaneConflict(message)
+
+    # --- sending -----------------------------------------------------------------------------
+
+    async def _carry_on(self, kind: CommandKind, command: Command, *, fresh: bool) -> Command:
+        if command.state == CONFIRMED:
+            return command
+        if command.state == REFUSED:
+            raise ProviderRefused(f"{kind.name} {command.id} was refused: {command.stages[-1].detail}")
+        provider = self.provider(command.connection)
+        if command.state == PLANNED:
+            fresh = await self._begin(command)
+        try:
+            facts = await self._outcome(kind, provider, command, fresh=fresh)
+        except AuthenticationFailed:
+            raise  # says nothing of this command: it goes on once the key is right
+        except ProviderUnavailable as error:
+            if fresh:
+                await self._note(command, PLANNED, error.provider_code or error.code)
+            raise
+        except (OutcomeUnknown, ProviderRefused) as error:
+            refused = isinstance(error, ProviderRefused)
+            facts = kind.refused(command, self._clock.now()) if refused else ()
+            state = REFUSED if refused else UNKNOWN
+            known = await self._note(command, state, error.provider_code or error.code, facts)
+            if known.state == CONFIRMED:  # another process has got through with it meanwhile
+                return known
+            raise
+        return await self._note(command, CONFIRMED, "", facts)
+
+    async def _begin(self, command: Command) -> bool:
+        """Take a command that was never sent; False if another process was quicker."""
+        mine = False
+
+        def sending(known: Command) -> Command:
+            nonlocal mine
+            mine = known.state == PLANNED
+            return self._moved(known, SENDING, "") if mine else known
+
+        await self._log.change(command, sending)
+        return mine
+
+    async def _outcome(
+        self, kind: CommandKind, provider: Provider, command: Command, *, fresh: bool
+    ) -> tuple[Fact, ...]:
+        if fresh:
+            return await kind.send(provider, command)
+        found = await kind.find(provider, command)
+        if found is not None:
+            return found
+        age = self._clock.now() - command.created_at
+        resendable = max(0, provider.capabilities.key_lifetime_seconds - KEY_MARGIN_SECONDS)
+        if kind.repeatable or age <= resendable * SECOND:
+            return await kind.send(provider, command)
+        if age <= (resendable + ABSENT_SECONDS) * SECOND:
+            raise OutcomeUnknown(f"{kind.name} {command.id} is not to be found at {command.connection} yet")
+        message = f"{kind.name} {command.id} never reached {command.connection}"
+        raise ProviderRefused(message, provider_code="never arrived")
+
+    async def _note(self, command: Command, state: str, detail: str, facts: Sequence[Fact] = ()) -> Command:
+        """Write down how it stands. What has ended stays so, but a success is one, whoever saw it."""
+
+        def noted(known: Command) -> Command:
+            if known.state == CONFIRMED or (known.state == REFUSED and state != CONFIRMED):
+                return known
+            said_before = known.state == state and known.stages[-1].name == state
+            return known if said_before else self._moved(known, state, detail)
+
+        return await self._log.change(command, noted, facts)
+
+    def _moved(self, known: Command, state: str, detail: str) -> Command:
+        now = self._clock.now()
+        return attrs.evolve(
+            known, state=state, updated_at=now, stages=(*known.stages, Stage(state, now, detail))
+        )
+
+    # --- resolving ---------------------------------------------------------------------------
+
+    async def _resolve(self, kind: CommandKind, key: str) -> bool:
+        """Go on with one; whether it has ended. One that cannot be resolved now must not keep the others."""
+        command = await self._store.command(key)
+        if command is None or command.state not in OPEN_STATES:
+            return False  # it ended while we were on the way to it
+        try:
+            await self._carry_on(kind, command, fresh=False)
+        except StoreError:
+            raise
+        except Exception as error:
+            if isinstance(error, ProviderRefused) and not isinstance(error, AuthenticationFailed):
+                return True
+            log.warning("%s %s cannot be resolved now: %s", kind.name, command.id, type(error).__name__)
+            await self._log.change(command, self._postponed)
+            return False
+        return True
+
+    def _postponed(self, command: Command) -> Command:
+        """Last in the queue: a hundred of one broken connection must not keep those of the others."""
+        return attrs.evolve(command, updated_at=self._clock.now())

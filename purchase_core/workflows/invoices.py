@@ -1,0 +1,64 @@
+"""Bills of a customer: what there are, what is open, where to pay them, and their money back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from purchase_core.errors import NotFound
+from purchase_core.facts.rows import InvoiceRow
+from purchase_core.identifiers import customer_id
+from purchase_core.ports.provider import Capability, InvoiceLinks, RefundReason
+from purchase_core.ports.store import Store
+from purchase_core.projection.tables import rows_of_lane
+from purchase_core.records.lane import customer_lane
+from purchase_core.workflows.commands import Commands
+from purchase_core.workflows.refunds import Refunded, Refunds
+
+
+class Invoices:
+    """What an application does about its customers' bills."""
+
+    def __init__(self, store: Store, commands: Commands, refunds: Refunds) -> None:
+        self._store = store
+        self._commands = commands
+        self._refunds = refunds
+
+    async def list(self, customer: str) -> Sequence[InvoiceRow]:
+        """Every bill of the customer, the newest first."""
+        rows = await rows_of_lane(self._store, InvoiceRow, customer_lane(customer_id(customer)))
+        return sorted(rows, key=lambda row: (row.due_at or row.paid_at or row.seen_at, row.key), reverse=True)
+
+    async def open(self, customer: str) -> Sequence[InvoiceRow]:
+        """Bills that wait for their money, the newest first. `action` says what the customer must do."""
+        return [row for row in await self.list(customer) if row.status == "open"]
+
+    async def links(self, customer: str, invoice: str) -> InvoiceLinks:
+        """Where to pay a bill and where to read it, made by the provider for the moment: not to be kept.
+
+        Raises NotFound, CapabilityMissing, or a ProviderError.
+        """
+        for row in await self.list(customer):
+            if row.key == invoice:
+                provider = self._commands.provider(row.connection)
+                provider.need(Capability.INVOICE_LINKS)
+                return await provider.invoice_links(row.provider_id)
+        raise NotFound(
+            f"customer {customer!r} has no invoice {invoice!r}", hint="`billing.invoices.list` returns them."
+        )
+
+    async def refund(
+        self,
+        customer: str,
+        invoice: str,
+        *,
+        idempotency_key: str,
+        amount: int | None = None,
+        reason: RefundReason = RefundReason.REQUESTED,
+    ) -> Refunded:
+        """Pay back a bill: an amount in minor units, or all that is left (None).
+
+        Raises what `Refunds.refund` raises.
+        """
+        return await self._refunds.refund(
+            customer, invoice, amount=amount, reason=reason, idempotency_key=idempotency_key
+        )

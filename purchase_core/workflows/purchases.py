@@ -1,0 +1,65 @@
+"""One-time purchases of a customer: what there are, and their money back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from purchase_core.errors import NotFound, WrongState
+from purchase_core.facts.fact import intent_key
+from purchase_core.facts.rows import InvoiceRow, PurchaseRow
+from purchase_core.identifiers import customer_id
+from purchase_core.ports.provider import RefundReason
+from purchase_core.ports.store import Store
+from purchase_core.projection.tables import rows_of_lane
+from purchase_core.records.lane import customer_lane
+from purchase_core.workflows.refunds import Refunded, Refunds
+
+
+class Purchases:
+    """What an application does about what its customers have bought once."""
+
+    def __init__(self, store: Store, refunds: Refunds) -> None:
+        self._store = store
+        self._refunds = refunds
+
+    async def list(self, customer: str) -> Sequence[PurchaseRow]:
+        """Every purchase of the customer, the newest first."""
+        rows = await rows_of_lane(self._store, PurchaseRow, customer_lane(customer_id(customer)))
+        return sorted(rows, key=lambda row: (row.purchased_at, row.key), reverse=True)
+
+    async def get(self, customer: str, purchase: str) -> PurchaseRow:
+        """One purchase, by its row's key. Raises NotFound."""
+        for row in await self.list(customer):
+            if row.key == purchase:
+                return row
+        raise NotFound(
+            f"customer {customer!r} has no purchase {purchase!r}",
+            hint="`billing.purchases.list` returns them; a purchase is named by its row's key.",
+        )
+
+    async def refund(
+        self,
+        customer: str,
+        purchase: str,
+        *,
+        idempotency_key: str,
+        amount: int | None = None,
+        reason: RefundReason = RefundReason.REQUESTED,
+    ) -> Refunded:
+        """Pay back a purchase: an amount in minor units, or all that is left of its payment (None).
+
+        What a refund does to the customer's rights is the access policy's business. Raises what
+        `Refunds.refund` raises.
+        """
+        row = await self.get(customer, purchase)
+        invoice = await self._payment(row)
+        return await self._refunds.refund(
+            customer, invoice.key, amount=amount, reason=reason, idempotency_key=idempotency_key
+        )
+
+    async def _payment(self, purchase: PurchaseRow) -> InvoiceRow:
+        """The payment that answered the intent. One too many is a case, and is paid back from there."""
+        for row in await rows_of_lane(self._store, InvoiceRow, purchase.lane):
+            if row.intent == purchase.intent and row.match == "matched":
+                return row
+        raise WrongState(f"no payment of {intent_key(purchase.intent)} is known")

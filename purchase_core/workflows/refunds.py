@@ -1,0 +1,140 @@
+"""Refunds: money that goes back on our wish, never more than is left, whoever else asks at the same time.
+
+What was asked for counts as on its way from the moment of asking, before the provider knows of it. The
+guard is the customer's lane: of two that were decided upon one state, the second is decided again.
+"""
+
+from __future__ import annotations
+
+import attrs
+import msgspec
+
+from purchase_core.canonical import content_hash
+from purchase_core.errors import ExceedsBalance, InvalidArgument, NotFound, WrongState
+from purchase_core.facts.bodies import RefundAsked
+from purchase_core.facts.fact import Fact, decided
+from purchase_core.facts.rows import InvoiceRow, RefundRow
+from purchase_core.identifiers import customer_id
+from purchase_core.instants import Instant
+from purchase_core.ports.provider import Capability, OurReference, Provider, RefundReason, RefundRequest
+from purchase_core.ports.store import Store
+from purchase_core.projection.tables import rows_of_lane
+from purchase_core.records.command import Command
+from purchase_core.records.lane import customer_lane
+from purchase_core.workflows.commands import CommandKind, Commands, Draft
+
+
+@attrs.frozen
+class RefundWish:
+    """An amount of an invoice, in minor units. `whole`: all that was ever paid of it."""
+
+    invoice: str
+    amount: int
+    currency: str
+    whole: bool
+    reason: RefundReason
+
+
+@attrs.frozen
+class Refunded:
+    """A refund as it is known after the command: still pending, perhaps. `receipt` is the receipt's id."""
+
+    refund: RefundRow
+    receipt: str
+
+
+class GiveBack(CommandKind):
+    """The command, as a provider is asked for it."""
+
+    name = "refund"
+    repeatable = False
+
+    async def send(self, provider: Provider, command: Command) -> tuple[Fact, ...]:
+        """Ask for the refund."""
+        wish = _read(command)
+        request = RefundRequest(
+            wish.invoice,
+            # In so many units where that can be said: "all that is left" may be less than was decided.
+            wish.amount if Capability.PARTIAL_REFUND in provider.capabilities else None,
+            OurReference(command=command.id),
+            wish.reason,
+        )
+        return await provider.refund(request, key=command.id)
+
+    async def find(self, provider: Provider, command: Command) -> tuple[Fact, ...] | None:
+        """The refund that carries our command."""
+        return await provider.find_refund(_read(command).invoice, command.id) or None
+
+    def refused(self, command: Command, at: Instant) -> tuple[Fact, ...]:
+        """Nothing is on its way after all."""
+        wish = _read(command)
+        asked = RefundAsked(
+            command.id, command.connection, wish.invoice, wish.amount, wish.currency, "refused"
+        )
+        return (decided(at, asked),)
+
+
+class Refunds:
+    """Decides refunds, and has them done."""
+
+    def __init__(self, store: Store, commands: Commands) -> None:
+        self._store = store
+        self._commands = commands
+        self._kind = GiveBack()
+        commands.register(self._kind)
+
+    async def refund(
+        self, customer: str, invoice: str, *, amount: int | None, reason: RefundReason, idempotency_key: str
+    ) -> Refunded:
+        """Pay back an invoice (its row's key): an amount in minor units, or all that is left (None).
+
+        Raises NotFound, WrongState (nothing was paid), ExceedsBalance, CapabilityMissing, and what
+        `Commands.run` raises. After OutcomeUnknown the money counts as on its way until it is known.
+        """
+        if amount is not None and (type(amount) is not int or amount < 1):
+            raise InvalidArgument("amount must be a whole number of minor units, at least 1")
+        lane = customer_lane(customer_id(customer))
+
+        async def decide(command: str, now: Instant) -> Draft:
+            row = await self._invoice(customer, lane, invoice)
+            wish = _wish(row, amount, reason)
+            needed = Capability.REFUND if wish.whole else Capability.PARTIAL_REFUND
+            self._commands.provider(row.connection).need(needed)
+            asked = RefundAsked(command, row.connection, wish.invoice, wish.amount, wish.currency, "asked")
+            return Draft(row.connection, row.key, msgspec.json.encode(wish), (decided(now, asked),))
+
+        done = await self._commands.run(
+            self._kind,
+            lane=lane,
+            idempotency_key=idempotency_key,
+            fingerprint=content_hash([customer, invoice, amount, reason]),
+            decide=decide,
+        )
+        refunds = await rows_of_lane(self._store, RefundRow, lane)
+        return Refunded(next(row for row in refunds if row.command == done.id), done.id)
+
+    async def _invoice(self, customer: str, lane: str, invoice: str) -> InvoiceRow:
+        for row in await rows_of_lane(self._store, InvoiceRow, lane):
+            if row.key == invoice:
+                return row
+        raise NotFound(
+            f"customer {customer!r} has no invoice {invoice!r}", hint="`billing.invoices.list` returns them."
+        )
+
+
+def _wish(row: InvoiceRow, amount: int | None, reason: RefundReason) -> RefundWish:
+    gone = row.refunded + row.refunding + row.disputed
+    left = row.paid - gone
+    if row.paid == 0:
+        raise WrongState(f"nothing was paid of {row.key}")
+    wanted = left if amount is None else amount
+    if not 0 < wanted <= left:
+        raise ExceedsBalance(
+            f"{wanted if amount else 'nothing'} cannot go back of {row.key}: of {row.paid} {row.currency}, "
+            f"{row.refunded} went back, {row.refunding} are on their way, {row.disputed} are disputed"
+        )
+    return RefundWish(row.provider_id, wanted, row.currency, wanted == row.paid, reason)
+
+
+def _read(command: Command) -> RefundWish:
+    return msgspec.json.decode(command.request, type=RefundWish)

@@ -1,0 +1,124 @@
+"""What a person who helps a customer can read: what happened, what is missing, and why."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+from msgspec.structs import replace
+
+from purchase_core.errors import InvalidArgument
+from purchase_core.facts.bodies import InvoiceSeen
+from purchase_core.facts.fact import seen
+from purchase_core.identifiers import SeededIds
+from purchase_core.instants import to_datetime
+from purchase_core.projection.offers import OfferShelf
+from purchase_core.projection.recorder import Recorder
+from purchase_core.projection.work import Work
+from tests.faults.shop import Shop, run
+
+_seeds = count(1_000)
+
+
+def test_a_timeline_tells_a_sale_in_words_and_whence_it_is_known() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold()
+            told = await shop.billing.activity.list("ana")
+            assert [one.text for one in told] == [
+                "set out to buy 1 x app:pro at 10.00 EUR",
+                "checkout on sandbox: current",
+                "checkout page is open, unpaid",
+                "first bill is paid: 10.00 EUR paid of 10.00 EUR",
+                "subscription is active: 1 x 10.00 EUR",
+                "checkout page is complete, paid",
+            ]
+            deliveries = [one.cause for one in told if one.cause.startswith("delivery_")]
+            shown = await shop.billing.webhooks.show(deliveries[0])
+            assert shown.event_type == "invoice.paid"
+            assert (await shop.billing.receipts.get(told[0].cause)).kind == "checkout.start"
+            assert [one.position for one in told] == sorted({one.position for one in told})
+            page = await shop.billing.activity.list("ana", after=told[1].position, limit=2)
+            assert list(page) == list(told[2:4])
+            assert await shop.billing.activity.list("ben") == []
+            with pytest.raises(InvalidArgument):
+                await shop.billing.activity.list("")
+
+    run(work)
+
+
+def test_a_refund_and_a_currency_that_nobody_knows_are_told() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold(offer="book:full")
+            (row,) = await shop.billing.purchases.list("ana")
+            await shop.billing.purchases.refund("ana", row.key, amount=500, idempotency_key="r")
+            texts = [one.text for one in await shop.billing.activity.list("ana")]
+            assert texts[-2:] == ["refund of 5.00 EUR asked", "refund of 5.00 EUR is succeeded"]
+            (bill,) = await shop.billing.invoices.list("ana")
+            odd = InvoiceSeen("in_odd", "open", "manual", bill.provider_customer, "XXQ", 5, 0, ())
+            await record(shop, odd)
+            assert (await shop.billing.activity.list("ana"))[
+                -1
+            ].text == "manual bill is open: 0 XXQ paid of 5 XXQ"
+
+    run(work)
+
+
+async def record(shop: Shop, body: InvoiceSeen) -> None:
+    """Have a bill seen that the sandbox would not send."""
+    recorder = Recorder(
+        shop.billing.store,
+        OfferShelf(shop.billing.store, ()),
+        shop.clock,
+        SeededIds(next(_seeds)),
+        shop.billing._on_commit,
+    )
+    work = Work((seen("sandbox", shop.clock.now(), body),))
+    await recorder.record(work, cause="test", addition=lambda batch: batch)
+
+
+def test_what_only_the_customer_can_do_is_said_until_it_is_done() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold()
+            (subscription,) = await shop.billing.subscriptions.list("ana")
+            assert (await shop.billing.customers.snapshot("ana")).action_required == ()
+            since = shop.clock.now()
+            bill = InvoiceSeen(
+                "in_9", "open", "renewal", subscription.provider_customer, "EUR", 1_000, 100, (),
+                subscription=subscription.provider_id, due_at=since, action="authenticate",
+            )  # fmt: skip
+            await record(shop, bill)
+            (action,) = (await shop.billing.customers.snapshot("ana")).action_required
+            assert (action.kind, action.invoice, action.subscription) == (
+                "authenticate",
+                "invoice:sandbox:in_9",
+                subscription.key,
+            )
+            assert (action.amount, action.currency, action.since) == (900, "EUR", since)
+            assert [row.key for row in await shop.billing.invoices.open("ana")] == ["invoice:sandbox:in_9"]
+            shop.advance(seconds=60)
+            await record(shop, replace(bill, status="paid", paid=1_000, action=""))
+            assert (await shop.billing.customers.snapshot("ana")).action_required == ()
+
+    run(work)
+
+
+def test_a_feature_is_explained_now_and_then() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            before = to_datetime(shop.clock.now())
+            shop.advance(seconds=60)
+            await shop.sold()
+            customers = shop.billing.customers
+            now = await customers.explain("ana", "export")
+            assert (now.granted, [one.offer for one in now.reasons]) == (True, ["app:pro"])
+            facts = await shop.billing.store.facts_about(now.reasons[0].root)
+            assert {one.fact.kind for one in facts} >= {"intent", "invoice", "subscription"}
+            then = await customers.explain("ana", "export", at=before)
+            assert (then.granted, then.reasons, then.sold_in) == (False, (), ("app:pro",))
+            nobody = await customers.explain("ben", "api")
+            assert [one.why for one in nobody.reasons] == ["default plan: everybody has it"]
+
+    run(work)

@@ -1,0 +1,364 @@
+"""What an application does about subscriptions: once, under its guard, and only as the provider confirms."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from unittest.mock import patch
+
+import attrs
+import pytest
+
+from purchase_core.errors import (
+    CapabilityMissing,
+    IdempotencyConflict,
+    InvalidArgument,
+    NotFound,
+    OfferNotSellable,
+    OutcomeUnknown,
+    ProviderRefused,
+    ProviderUnavailable,
+    UnknownOffer,
+    WrongState,
+)
+from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.instants import Instant
+from purchase_core.ports.provider import Proration
+from purchase_core.records.command import CONFIRMED, PLANNED, REFUSED, UNKNOWN
+from purchase_sandbox.chaos import Fault
+from tests.faults.shop import Shop, Subscription, run
+
+
+async def subscribed(shop: Shop) -> SubscriptionRow:
+    """Ana's subscription to the pro plan."""
+    await shop.sold()
+    row = await shop.billing.subscriptions.current("ana")
+    assert row is not None
+    return row
+
+
+def cancel_path(row: SubscriptionRow) -> str:
+    return f"/v1/subscriptions/{row.provider_id}/cancel"
+
+
+# --- reads ---------------------------------------------------------------------------------------
+
+
+def test_the_current_subscription_is_the_best_of_the_newest() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            subscriptions = shop.billing.subscriptions
+            assert await subscriptions.current("ana") is None
+            assert await subscriptions.list("ana") == []
+            first = await subscribed(shop)
+            await subscriptions.cancel("ana", first.key, idempotency_key="now", at_period_end=False)
+            assert await subscriptions.current("ana") is None
+            shop.advance(days=1)
+            await shop.sold("cart-2", offer="app:team")
+            second = await subscriptions.current("ana")
+            assert second is not None
+            assert [row.key for row in await subscriptions.list("ana")] == [second.key, first.key]
+            assert (await subscriptions.current("ana", "app")) == second
+            assert await subscriptions.current("ana", "book") is None
+
+    run(work)
+
+
+# --- cancelling ----------------------------------------------------------------------------------
+
+
+def test_a_cancellation_keeps_the_period_that_is_paid() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            done = await shop.billing.subscriptions.cancel("ana", row.key, idempotency_key="c")
+            assert (done.subscription.status, done.subscription.cancel_at) == ("active", row.period_end)
+            assert (await shop.rights()).has("export")
+            receipt = await shop.billing.receipts.get(done.receipt)
+            assert (receipt.kind, receipt.state, receipt.customer) == (
+                "subscription.cancel",
+                CONFIRMED,
+                "ana",
+            )
+            assert [stage.name for stage in receipt.stages] == ["recorded", CONFIRMED]
+            assert receipt.facts
+            shop.advance(days=32)
+            await shop.deliver()
+            assert not (await shop.rights()).has("export")
+            await shop.checked_hash()
+
+    run(work)
+
+
+def test_an_answer_and_its_webhook_are_two_witnesses_of_one_fact() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            await shop.billing.subscriptions.cancel("ana", row.key, idempotency_key="c")
+            before = await shop.checked_hash()
+            await shop.deliver()
+            assert await shop.checked_hash() == before
+
+    run(work)
+
+
+def test_a_cancellation_can_be_taken_back_before_it_comes() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            subscriptions = shop.billing.subscriptions
+            with pytest.raises(WrongState):
+                await subscriptions.uncancel("ana", row.key, idempotency_key="u")
+            await subscriptions.cancel("ana", row.key, idempotency_key="c")
+            done = await subscriptions.uncancel("ana", row.key, idempotency_key="u")
+            assert done.subscription.cancel_at is None
+
+    run(work)
+
+
+def test_what_has_ended_cannot_be_changed() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            subscriptions = shop.billing.subscriptions
+            await subscriptions.cancel("ana", row.key, idempotency_key="c", at_period_end=False)
+            with pytest.raises(WrongState):
+                await subscriptions.change("ana", row.key, offer="app:team", idempotency_key="x")
+            with pytest.raises(WrongState):
+                await subscriptions.cancel("ana", row.key, idempotency_key="again")
+
+    run(work)
+
+
+# --- one command a key ---------------------------------------------------------------------------
+
+
+def test_f37_the_same_key_is_one_command() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            subscriptions = shop.billing.subscriptions
+            first = await subscriptions.cancel("ana", row.key, idempotency_key="c")
+            again = await subscriptions.cancel("ana", row.key, idempotency_key="c")
+            assert again.receipt == first.receipt
+            assert len([one for one in shop.memory.commands.values() if one.kind.endswith("cancel")]) == 1
+            with pytest.raises(IdempotencyConflict):
+                await subscriptions.cancel("ana", row.key, idempotency_key="c", at_period_end=False)
+
+    run(work)
+
+
+def test_t10_another_customers_key_is_of_no_use() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            subscriptions = shop.billing.subscriptions
+            with pytest.raises(NotFound):
+                await subscriptions.cancel("ben", row.key, idempotency_key="c")
+            with pytest.raises(NotFound):
+                await subscriptions.change("ben", row.key, offer="app:team", idempotency_key="x")
+            assert shop.made(Subscription)[0].cancel_at is None
+
+    run(work)
+
+
+# --- lost answers --------------------------------------------------------------------------------
+
+
+def test_f35_a_lost_answer_is_found_in_the_subscription() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            subscriptions = shop.billing.subscriptions
+            with shop.trouble(cancel_path(row), Fault.LOST_ANSWER), pytest.raises(OutcomeUnknown):
+                await subscriptions.cancel("ana", row.key, idempotency_key="c")
+            assert shop.memory.commands["subscription.cancel:c"].state == UNKNOWN
+            cancelled = shop.made(Subscription)[0]
+            assert await shop.billing.commands.resolve() == 0, "it may still be under way"
+            shop.advance(seconds=120)
+            assert await shop.billing.commands.resolve() == 1
+            assert shop.memory.commands["subscription.cancel:c"].state == CONFIRMED
+            assert shop.made(Subscription)[0] == cancelled, "it was not asked for again"
+            found = await subscriptions.current("ana")
+            assert found is not None
+            assert found.cancel_at == row.period_end
+            await shop.checked_hash()
+
+    run(work)
+
+
+def test_f36_what_happened_is_found_when_its_key_is_forgotten() -> None:
+    """Asked again, the provider would refuse: it has ended already."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            with shop.trouble(cancel_path(row), Fault.LOST_ANSWER), pytest.raises(OutcomeUnknown):
+                await shop.billing.subscriptions.cancel(
+                    "ana", row.key, idempotency_key="c", at_period_end=False
+                )
+            shop.advance(days=3)
+            assert await shop.billing.commands.resolve() == 1
+            assert shop.memory.commands["subscription.cancel:c"].state == CONFIRMED
+            assert await shop.billing.subscriptions.current("ana") is None
+
+    run(work)
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown("?"), ProviderRefused("no")])
+def test_i08_a_success_is_one_whoever_saw_it(error: Exception) -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            other = await shop.another()
+
+            async def overtaken(*arguments: object, **options: object) -> object:
+                await other.subscriptions.cancel("ana", row.key, idempotency_key="c")
+                raise error
+
+            with patch.object(shop.provider, "cancel_subscription", overtaken):
+                done = await shop.billing.subscriptions.cancel("ana", row.key, idempotency_key="c")
+            assert done.subscription.cancel_at == row.period_end
+            assert shop.memory.commands["subscription.cancel:c"].state == CONFIRMED
+
+    run(work)
+
+
+def test_f35_a_request_that_was_lost_is_sent_again() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            with shop.trouble(cancel_path(row), Fault.BROKEN), suppress(OutcomeUnknown):
+                await shop.billing.subscriptions.cancel("ana", row.key, idempotency_key="c")
+            assert shop.made(Subscription)[0].cancel_at is None
+            done = await shop.billing.subscriptions.cancel("ana", row.key, idempotency_key="c")
+            assert done.subscription.cancel_at == row.period_end
+
+    run(work)
+
+
+def test_a_command_that_was_never_sent_waits_for_its_provider() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            nobody = ProviderUnavailable("nobody answers")
+            with (
+                patch.object(shop.provider, "cancel_subscription", side_effect=nobody),
+                pytest.raises(ProviderUnavailable),
+            ):
+                await shop.billing.subscriptions.cancel("ana", row.key, idempotency_key="c")
+            assert shop.memory.commands["subscription.cancel:c"].state == PLANNED
+            shop.advance(seconds=120)
+            assert await shop.billing.commands.resolve() == 1
+            assert shop.memory.commands["subscription.cancel:c"].state == CONFIRMED
+
+    run(work)
+
+
+def test_a_refusal_is_remembered() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            no = ProviderRefused("no", provider_code="because")
+            with (
+                patch.object(shop.provider, "cancel_subscription", side_effect=no),
+                pytest.raises(ProviderRefused),
+            ):
+                await shop.billing.subscriptions.cancel("ana", row.key, idempotency_key="c")
+            assert shop.memory.commands["subscription.cancel:c"].state == REFUSED
+            with pytest.raises(ProviderRefused, match="because"):
+                await shop.billing.subscriptions.cancel("ana", row.key, idempotency_key="c")
+            assert shop.made(Subscription)[0].cancel_at is None
+
+    run(work)
+
+
+# --- changing ------------------------------------------------------------------------------------
+
+
+def test_a_change_puts_the_customer_on_another_offer() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            shop.advance(days=3)
+            done = await shop.billing.subscriptions.change(
+                "ana", row.key, offer="app:team", quantity=2, idempotency_key="up"
+            )
+            assert (done.subscription.unit_amount, done.subscription.quantity) == (3_000, 2)
+            assert done.subscription.version == shop.catalog.version("app:team").hash
+            rights = await shop.rights()
+            assert rights.has("audit")
+            assert not rights.has("export")
+            await shop.deliver()
+            await shop.checked_hash()
+
+    run(work)
+
+
+def test_what_cannot_be_changed_to_is_refused_before_anything_is_sent() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            subscriptions = shop.billing.subscriptions
+            made = len(shop.memory.commands)
+            with pytest.raises(UnknownOffer):
+                await subscriptions.change("ana", row.key, offer="app:gold", idempotency_key="x")
+            with pytest.raises(OfferNotSellable):
+                await subscriptions.change("ana", row.key, offer="app:free", idempotency_key="x")
+            with pytest.raises(OfferNotSellable):
+                await subscriptions.change("ana", row.key, offer="book:full", idempotency_key="x")
+            with pytest.raises(InvalidArgument):
+                await subscriptions.change("ana", row.key, offer="app:team", quantity=11, idempotency_key="x")
+            assert len(shop.memory.commands) == made
+
+    run(work)
+
+
+def test_what_the_provider_cannot_do_is_refused_with_a_way_out() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            subscriptions = shop.billing.subscriptions
+            declared = shop.provider.capabilities.declared
+            made = len(shop.memory.commands)
+            with patch.object(type(shop.provider), "capabilities", no_more(shop, "cancel_now")):
+                with pytest.raises(CapabilityMissing) as missing:
+                    await subscriptions.cancel("ana", row.key, idempotency_key="c", at_period_end=False)
+                assert "end of its period" in missing.value.hint
+            with (
+                patch.object(type(shop.provider), "capabilities", no_more(shop, "change_at_period_end")),
+                pytest.raises(CapabilityMissing),
+            ):
+                await subscriptions.change(
+                    "ana", row.key, offer="app:team", idempotency_key="x", at_period_end=True
+                )
+            with (
+                patch.object(type(shop.provider), "capabilities", no_more(shop, "change_on_next_invoice")),
+                pytest.raises(CapabilityMissing),
+            ):
+                await subscriptions.preview_change(
+                    "ana", row.key, offer="app:team", proration=Proration.NEXT_INVOICE
+                )
+            assert shop.provider.capabilities.declared == declared
+            assert len(shop.memory.commands) == made
+
+    run(work)
+
+
+def test_a_pause_needs_an_end_in_the_future_and_something_to_pause() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            with pytest.raises(InvalidArgument):
+                await shop.billing.subscriptions.pause(
+                    "ana", row.key, idempotency_key="p", resumes_at=Instant(1)
+                )
+            with pytest.raises(WrongState):
+                await shop.billing.subscriptions.resume("ana", row.key, idempotency_key="r")
+
+    run(work)
+
+
+def no_more(shop: Shop, capability: str) -> object:
+    """What the provider declares, without one thing."""
+    known = shop.provider.capabilities
+    return attrs.evolve(known, declared=frozenset(one for one in known.declared if one != capability))
