@@ -77,10 +77,8 @@ def main(arguments: list[str]) -> int:
     if command == "install":
         install(rest[0] if rest else "ci")
         return 0
-    if command == "clients":
-        return clients()
-    if command == "lock":
-        return lock()
+    if command in ("clients", "lock"):  # neither needs .venv
+        return clients() if command == "clients" else lock()
     print(__doc__)
     return 0 if command in ("help", "-h", "--help") else 2
 
