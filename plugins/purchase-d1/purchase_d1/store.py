@@ -19,7 +19,7 @@ from purchase_sql.decode import Record
 from purchase_sql.encode import Operation, operations
 from purchase_sql.generated.d1 import KINDS, STATEMENTS
 from purchase_sql.migration import migrations
-from purchase_sql.refusals import inquiry, refusal
+from purchase_sql.refusals import Guard, inquiry, refusal
 from purchase_sql.shapes import Value
 from purchase_sql.store import SqlStore
 from purchase_sql.texts import texts
@@ -62,6 +62,8 @@ class D1Store(SqlStore):
         try:
             await self._run.write(written)
         except GuardBroken as broken:
+            if broken.guard is Guard.BATCH:
+                return
             found = await self._run.rows(*inquiry(self._texts, batch, broken.guard))
             meant = refusal(batch, broken.guard, found)
             if meant is not None:

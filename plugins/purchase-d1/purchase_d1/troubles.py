@@ -28,6 +28,7 @@ ENDED = re.compile(
     r"|too many SQL variables|statement too long|too big|malformed JSON|bad JSON path|maximum DB size"
     r"|BEGIN TRANSACTION or SAVEPOINT|not authorized"
 )
+CODE = re.compile(r"SQLITE_[A-Z]{2,30}")
 FULL = re.compile(r"maximum DB size|disk is full|SQLITE_FULL")
 MISSING = re.compile(r"no such (?:table|column)|has no column named")
 LONG = re.compile(r"SQLITE_TOOBIG|statement too long|too big|too many SQL variables")
@@ -58,7 +59,7 @@ def trouble(text: str) -> PurchaseError:
         return InvalidArgument("a value or a batch is larger than D1 takes")
     if misfit := MISFIT.search(text):
         return InvalidArgument(f"a value does not fit its column: {misfit[0]}")
-    code = ENDED.search(text)
+    code = CODE.search(text)
     return StoreUnavailable(f"D1 refuses a statement ({code[0] if code else 'no code'})")
 
 
