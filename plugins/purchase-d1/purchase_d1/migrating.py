@@ -18,10 +18,10 @@ TAKEN = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (SELECT
 async def version(run: Runner, texts: Texts) -> int:
     """The version that the tables are at; 0 where there are none."""
     try:
-        ((found,),) = await run.rows(texts.schema_version, ())
+        found = await run.rows(texts.schema_version, ())
     except SchemaError:
         return 0
-    return int(found)
+    return int(found[0][0]) if found else 0
 
 
 async def migrate(run: Runner, texts: Texts, steps: Sequence[Migration], clock: Clock) -> None:

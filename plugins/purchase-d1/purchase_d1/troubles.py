@@ -26,7 +26,7 @@ MAYBE_RUN = re.compile(
 ENDED = re.compile(
     r"SQLITE_[A-Z]{2,30}|constraint failed|no such (?:table|column)|has no column|syntax error|cannot store"
     r"|too many SQL variables|statement too long|too big|malformed JSON|bad JSON path|maximum DB size"
-    r"|BEGIN TRANSACTION or SAVEPOINT|not authorized"
+    r"|nothing was run|BEGIN TRANSACTION or SAVEPOINT|not authorized"
 )
 CODE = re.compile(r"SQLITE_[A-Z]{2,30}")
 FULL = re.compile(r"maximum DB size|disk is full|SQLITE_FULL")
@@ -60,7 +60,7 @@ def trouble(text: str) -> PurchaseError:
     if misfit := MISFIT.search(text):
         return InvalidArgument(f"a value does not fit its column: {misfit[0]}")
     code = CODE.search(text)
-    return StoreUnavailable(f"D1 refuses a statement ({code[0] if code else 'no code'})")
+    return StoreUnavailable(f"D1 refuses a statement ({code[0] if code else 'and does not say why'})")
 
 
 def unavailable(lost: Unanswered) -> StoreUnavailable:

@@ -279,6 +279,7 @@ REFUSALS: Sequence[tuple[str, type[PurchaseError], str]] = (
         InvalidArgument,
         "lots.granted",
     ),
+    ("nothing was run: more than 500 statements", StoreUnavailable, "refuses a statement"),
     ("Exceeded maximum DB size", StoreUnavailable, "full"),
     ('near "hunter2": syntax error at offset 0: SQLITE_ERROR', StoreUnavailable, "SQLITE_ERROR"),
 )
@@ -299,6 +300,18 @@ def test_what_d1_refuses_has_a_type_and_quotes_no_sql(
             assert not refused.value.outcome_unknown
             assert refused.value.__suppress_context__
             assert len(line.requests) == 1
+
+    asyncio.run(run())
+
+
+def test_a_request_that_is_larger_than_the_proxy_reads_is_refused_before_it_is_sent() -> None:
+    async def run() -> None:
+        line = Line()
+        async with await migrated(line) as store:
+            rows = tuple(case(f"case_{number}", detail="x" * 1_000_000) for number in range(30))
+            with pytest.raises(InvalidArgument, match="larger than D1 takes"):
+                await store.commit(Batch("batch_1", NOW, rows=rows))
+            assert not line.requests
 
     asyncio.run(run())
 

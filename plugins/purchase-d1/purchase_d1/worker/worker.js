@@ -30,7 +30,7 @@ export default {
     const body = await boundedBody(request);
     if (body === undefined) return refusal(413, "the request is too large");
     const statements = read(body);
-    if (typeof statements === "string") return refusal(400, statements);
+    if (typeof statements === "string") return refusal(400, `nothing was run: ${statements}`);
     let results;
     try {
       results = await env.DB.batch(statements.map(({ sql, params }) => env.DB.prepare(sql).bind(...params)));
