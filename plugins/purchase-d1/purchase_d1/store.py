@@ -97,7 +97,7 @@ class D1Store(SqlStore):
 
     async def schema(self) -> SchemaState:
         """Which version the tables are at, and which one this code wants."""
-        return SchemaState(await version(self._run, self._texts), len(self._steps))
+        return SchemaState(await version(self._run, self._texts) or 0, len(self._steps))
 
     async def migrate(self) -> SchemaState:
         """Take the steps that are missing. Raises SchemaError where the tables are newer, or not ours."""

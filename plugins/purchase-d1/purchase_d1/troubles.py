@@ -31,7 +31,7 @@ ENDED = re.compile(
 CODE = re.compile(r"SQLITE_[A-Z]{2,30}")
 FULL = re.compile(r"maximum DB size|disk is full|SQLITE_FULL")
 MISSING = re.compile(r"no such (?:table|column)|has no column named")
-LONG = re.compile(r"SQLITE_TOOBIG|statement too long|too big|too many SQL variables")
+LONG = re.compile(r"SQLITE_TOOBIG|statement too long|too big|too many SQL variables|variable number must be")
 MISFIT = re.compile(
     r"(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: [\w.]{1,200})?"
     r"|cannot store \w{1,10} value in \w{1,10} column [\w.]{1,200}"

@@ -19,6 +19,7 @@ const SAYABLE = [
   /overloaded|too many requests queued|requests queued for too long|too many api requests/i,
   /network connection lost|to be reset|was reset|code was updated|internal error|exceeded timeout/i,
   /transient issue|memory limit|cpu time limit/i,
+  /BEGIN TRANSACTION or SAVEPOINT/,
   /SQLITE_[A-Z]{2,30}/,
 ];
 
