@@ -68,8 +68,7 @@ class SqlStore(Store):
         if question.whole_lanes:
             asked.append((names.look_whole_lanes, (self._listed(question.whole_lanes),)))
         if question.prices:
-            self._listed([value for pair in question.prices for value in pair])
-            asked.append((names.look_prices, (pair_list(question.prices),)))
+            asked.append((names.look_prices, (self._paired(question.prices),)))
         lanes, references, *others = await self._snapshot(asked)
         prices = others.pop() if question.prices else ()
         return View(
@@ -171,3 +170,8 @@ class SqlStore(Store):
             return text_list(values)
         except UnicodeEncodeError:
             raise InvalidText("a text holds a lone surrogate") from None
+
+    def _paired(self, values: Sequence[tuple[str, str]]) -> str:
+        """Many pairs of texts as one parameter. Raises InvalidText."""
+        self._listed([value for pair in values for value in pair])
+        return pair_list(values)
