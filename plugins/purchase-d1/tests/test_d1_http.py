@@ -28,7 +28,8 @@ from purchase_d1.http import HttpTransport
 from purchase_d1.running import WAIT_SECONDS_MAX, Pace
 from purchase_d1.store import D1Store
 from purchase_d1.testing import D1Error, FakeD1
-from purchase_d1.transport import Answer
+from purchase_d1.transport import Answer, Unanswered
+from purchase_d1.troubles import failure
 
 TOKEN = "d1_token_0123456789abcdefghijkl"
 URL = "https://d1.example/base"
@@ -348,6 +349,26 @@ def test_f29_a_lone_surrogate_is_refused_before_anything_is_sent() -> None:
 
 def delivery_with_header(value: str) -> Delivery:
     return replace(delivery(), headers=(("name", value),))
+
+
+@pytest.mark.parametrize(
+    "text", ["D1 DB storage caused object to be reset: SQLITE_BUSY", "Network connection lost; syntax error"]
+)
+def test_f81_what_may_have_been_run_is_never_taken_for_a_refusal(text: str) -> None:
+    found = failure(text)
+    assert isinstance(found, Unanswered)
+    assert found.maybe_written
+
+
+def test_t15_neither_redirects_nor_proxies_of_the_environment_lead_a_token_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://evil.example:3128")
+    line = HttpTransport(URL, Secret(TOKEN))
+    assert not line._client.follow_redirects
+    assert not line._client.trust_env
+    assert not [one for one in line._client._mounts.values() if one is not None]
+    asyncio.run(line.aclose())
 
 
 def test_a_closed_store_says_so_at_once() -> None:

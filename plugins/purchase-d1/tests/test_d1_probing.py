@@ -117,9 +117,10 @@ def test_nobody_there_is_told_as_such() -> None:
 
 def test_a_process_probes_once_however_much_is_written_at_first() -> None:
     async def run() -> None:
-        line = FakeTransport(FakeD1())
+        database = FakeD1()
+        await D1Store(FakeTransport(database)).migrate()
+        line = FakeTransport(database)
         async with D1Store(line) as store:
-            await store.migrate()
             batches = [
                 Batch(f"batch_{number}", NOW, lanes=(step(f"customer:{number}"),)) for number in range(9)
             ]

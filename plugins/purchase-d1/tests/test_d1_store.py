@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -33,8 +33,9 @@ from purchase_d1.local import Address
 from purchase_d1.running import Pace
 from purchase_d1.store import D1Store
 from purchase_d1.testing import FakeD1, FakeTransport, own_tables
+from purchase_d1.transport import Answer
 from purchase_sql.migration import migrations
-from purchase_sql.wire import WHOLE_MAX, WHOLE_MIN
+from purchase_sql.wire import WHOLE_MAX, WHOLE_MIN, Sent
 
 LEASE = Instant(NOW + 1)
 PROCESSES = 8
@@ -201,6 +202,22 @@ def test_f88_several_processes_migrate_at_once(database: Address) -> None:
     asyncio.run(run())
 
 
+def test_f88_tables_that_another_process_makes_meanwhile_are_ours() -> None:
+    class Meanwhile(FakeTransport):
+        """Lets another process migrate between two questions of this one."""
+
+        async def batch(self, statements: Sequence[Sent]) -> Answer:
+            if "json_each" in statements[0][0] and statements[0][0].startswith("SELECT name"):
+                await D1Store(FakeTransport(self.database)).migrate()
+            return await super().batch(statements)
+
+    async def run() -> None:
+        async with D1Store(Meanwhile(FakeD1())) as store:
+            assert (await store.migrate()).current
+
+    asyncio.run(run())
+
+
 def test_f88_what_another_began_to_migrate_is_brought_to_its_end() -> None:
     """As wrangler may leave it, whose migrations are no transactions: some tables, and no version."""
     steps = migrations("sqlite", "")
@@ -241,7 +258,7 @@ def test_f82_f93_a_batch_that_fails_at_any_of_its_statements_leaves_nothing() ->
 
         at = -1
 
-        async def batch(self, statements):  # type: ignore[no-untyped-def]
+        async def batch(self, statements: Sequence[Sent]) -> Answer:
             if self.at >= 0 and not statements[0][0].startswith("SELECT"):
                 broken = [*statements[: self.at], ("SELECT * FROM nowhere", ()), *statements[self.at :]]
                 return await super().batch(broken)
