@@ -7,11 +7,12 @@ import asyncio
 import platform
 import sqlite3
 
-from benchmarks import entitlements, history, imports, webhooks
+from benchmarks import entitlements, history, imports, routing, webhooks
 
 ALL = {
     "imports": imports.run,
     "entitlements": entitlements.run,
+    "routing": routing.run,
     "webhooks": webhooks.run,
     "history": history.run,
 }

@@ -24,7 +24,7 @@ from purchase_core.identifiers import RandomIds
 from purchase_core.instants import Clock, SystemClock
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
-from purchase_core.routing.first import FirstCapable
+from purchase_core.routing.router import PolicyRouter
 from purchase_sandbox.testing import SandboxHarness, Webhook
 from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.store import SqliteStore
@@ -73,7 +73,7 @@ async def world(
                 catalog=CATALOG,
                 store=store,
                 connections={"sandbox": harness.provider},
-                router=FirstCapable(),
+                router=PolicyRouter(),
                 listeners=Listeners(Registry(listed=())),
                 clock=clock,
                 ids=ids,

@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from purchase_core.catalog.products import credit_pack, one_time, plan, subscription
     from purchase_core.errors import PurchaseError
     from purchase_core.money import Money
+    from purchase_core.ports.provider import PortalFlow, Proration, RefundReason
+    from purchase_core.workflows.order import CheckoutOptions
 
 __all__ = [
     "Billing",
     "Catalog",
+    "CheckoutOptions",
     "Money",
+    "PortalFlow",
+    "Proration",
     "PurchaseError",
+    "RefundReason",
     "Rights",
     "credit_pack",
     "credit_unit",
@@ -37,8 +43,12 @@ __all__ = [
 _HOMES = {
     "Billing": "billing",
     "Catalog": "catalog.catalog",
+    "CheckoutOptions": "workflows.order",
     "Money": "money",
+    "PortalFlow": "ports.provider",
+    "Proration": "ports.provider",
     "PurchaseError": "errors",
+    "RefundReason": "ports.provider",
     "Rights": "access.rights",
     "credit_pack": "catalog.products",
     "credit_unit": "catalog.features",

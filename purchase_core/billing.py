@@ -27,14 +27,21 @@ from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.reads.activity import Activity
 from purchase_core.reads.customers import Customers
+from purchase_core.reads.evidence import EvidenceBook
 from purchase_core.reads.receipts import Receipts
+from purchase_core.routing.breaker import HealthBook
+from purchase_core.routing.failover import FailoverPolicy
+from purchase_core.secret import Secret
 from purchase_core.workflows.checkout import Checkouts
+from purchase_core.workflows.claims import Claims
 from purchase_core.workflows.commands import Commands
 from purchase_core.workflows.invoices import Invoices
+from purchase_core.workflows.planning import Planner, Routable
 from purchase_core.workflows.portal import Portal
 from purchase_core.workflows.provisions import Provisions
 from purchase_core.workflows.purchases import Purchases
 from purchase_core.workflows.refunds import Refunds
+from purchase_core.workflows.routing import Routing
 from purchase_core.workflows.subscriptions import Subscriptions
 
 DRAIN_ROWS = 200  # then a worker looks whether it is to stop
@@ -55,6 +62,10 @@ class Parts:
     policy: AccessPolicy = AccessPolicy()  # noqa: RUF009  # frozen
     inbox: InboxSettings = InboxSettings()  # noqa: RUF009  # frozen
     max_stale_seconds: float = 0.0
+    routable: Mapping[str, Routable] = attrs.Factory(dict)
+    shadow: Router | None = None
+    failover: FailoverPolicy = FailoverPolicy()  # noqa: RUF009  # frozen
+    claim_secret: Secret | None = None
 
 
 class Billing:
@@ -63,10 +74,10 @@ class Billing:
         async with Billing.open(catalog=catalog, config="purchase.toml") as billing:
             checkout = await billing.checkout.start(customer="user_1", offer="app:pro", ...)
 
-    `checkout` starts checkouts, `webhooks` takes deliveries, `customers` answers what a customer may do,
-    `receipts` says what a workflow did. `subscriptions`, `purchases`, `invoices` and `portal` are what can be
-    done about what was bought; `commands` goes on with what was left open. One instance serves any number of
-    requests of one event loop.
+    `checkout` starts checkouts, `routing` explains where they go, `webhooks` takes deliveries, `customers`
+    answers what a customer may do, `receipts` says what a workflow did. `subscriptions`, `purchases`,
+    `invoices` and `portal` are what can be done about what was bought; `commands` goes on with what was left
+    open. One instance serves any number of requests of one event loop.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -85,16 +96,30 @@ class Billing:
             parts.clock,
             max_stale_seconds=parts.max_stale_seconds,
         )
+        health, evidence = HealthBook(), EvidenceBook(parts.store)
+        planner = Planner(
+            parts.store,
+            parts.catalog,
+            parts.routable or routable(parts.connections),
+            parts.router,
+            parts.shadow,
+            parts.listeners,
+            evidence,
+            health,
+            parts.clock,
+        )
         self.checkout = Checkouts(
             parts.store,
             recorder,
-            parts.catalog,
             parts.connections,
-            parts.router,
+            planner,
+            parts.failover,
+            health,
             parts.clock,
             parts.ids,
-            parts.listeners,
+            Claims(parts.store, recorder, parts.clock, parts.claim_secret),
         )
+        self.routing = Routing(parts.store, planner, evidence, parts.clock, parts.ids)
         processor = Processor(
             parts.store, recorder, parts.clock, parts.ids, lookups_max=parts.inbox.lookups_max
         )
@@ -161,3 +186,11 @@ class Billing:
     def _on_commit(self, batch: Batch) -> None:
         self.customers.on_commit(batch)
         self._listeners.on_commit(batch)
+
+
+def routable(connections: Mapping[str, Provider]) -> dict[str, Routable]:
+    """Open connections as far as routing looks at them."""
+    return {
+        name: Routable(provider.plugin, provider.connection.mode, provider.capabilities)
+        for name, provider in connections.items()
+    }

@@ -13,9 +13,11 @@
     │   ├── ExceedsBalance            more than is left of a payment or a balance
     │   ├── IdempotencyConflict       same idempotency key, other arguments
     │   ├── CapabilityMissing         this provider or store cannot do it; says what to do instead
-    │   └── CheckoutVetoed            a plugin refused the checkout
+    │   ├── CheckoutVetoed            a plugin refused the checkout
+    │   └── NotSwitchable             a checkout that is paid, or may be, stays where it is
     ├── ConfigurationError            the configuration cannot be used
     │   ├── SecretMissing             a secret is absent, empty, or too short
+    │   ├── PolicyInvalid             every problem of a routing policy at once
     │   └── PluginError
     │       ├── PluginMissing         not installed
     │       ├── PluginCollision       two distributions offer the same name
@@ -56,7 +58,7 @@ class PurchaseError(Exception):
     """Root of the tree. `hint` says what to do; it is shown after the message."""
 
     code: ClassVar[str] = "purchase_error"
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
     outcome_unknown: bool = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
@@ -155,6 +157,12 @@ class CheckoutVetoed(UsageError):
     code = "checkout_vetoed"
 
 
+class NotSwitchable(UsageError):
+    """The checkout stays on its connection: it is paid, may be, or its page cannot be closed."""
+
+    code = "not_switchable"
+
+
 # --- configuration ---------------------------------------------------------------------------
 
 
@@ -168,6 +176,18 @@ class SecretMissing(ConfigurationError):
     """A secret is absent, empty or too short. Names the reference, never the value."""
 
     code = "secret_missing"
+
+
+class PolicyInvalid(ConfigurationError):
+    """Every problem of a routing policy at once; `problems` holds one line each."""
+
+    code = "policy_invalid"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f"the routing policy has {count} problem{'s' if count != 1 else ''}:\n{lines}")
 
 
 class PluginError(ConfigurationError):
@@ -246,14 +266,19 @@ class WrongAccount(DeliveryRefused):
 
 
 class NoRoute(PurchaseError):
-    """No connection can take this checkout; `reasons` says why, one line a candidate."""
+    """No connection can take this checkout; `reasons` says why, one line a candidate.
+
+    `kind`: no_candidate | none_fits | all_unhealthy (worth trying again) | policy_changed.
+    """
 
     code = "no_route"
 
-    def __init__(self, reasons: Sequence[str]) -> None:
+    def __init__(self, reasons: Sequence[str], *, kind: str = "", hint: str = "") -> None:
         self.reasons = tuple(reasons)
+        self.kind = kind
+        self.retryable = kind == "all_unhealthy"
         super().__init__(
-            "no connection can take this checkout: " + ("; ".join(reasons) or "none is configured")
+            "no connection can take this checkout: " + ("; ".join(reasons) or "none is configured"), hint=hint
         )
 
 

@@ -14,7 +14,8 @@ import attrs
 
 from purchase_core.catalog.catalog import Catalog
 from purchase_core.config.load import find_config, load_settings
-from purchase_core.config.settings import ConnectionSettings, Settings
+from purchase_core.config.policies import read_policy
+from purchase_core.config.settings import ConnectionSettings, RouterSettings, Settings
 from purchase_core.config.tables import ResolveSecret, read_table
 from purchase_core.errors import ConfigurationError, PluginFailed, SchemaError, UsageError
 from purchase_core.identifiers import IdSource
@@ -26,8 +27,10 @@ from purchase_core.plugins.registry import Registry, reraise_own
 from purchase_core.ports.provider import Connection, Provider
 from purchase_core.ports.router import Router
 from purchase_core.ports.store import Store
-from purchase_core.routing.first import FirstCapable
-from purchase_core.secret import Secret, checked_webhook_secret, resolve_secret
+from purchase_core.routing.problems import check_against
+from purchase_core.routing.router import PolicyRouter
+from purchase_core.secret import Secret, checked_secret, checked_webhook_secret, resolve_secret
+from purchase_core.workflows.planning import Routable
 
 if TYPE_CHECKING:
     from purchase_core.billing import Billing
@@ -84,8 +87,8 @@ class Opening(AbstractAsyncContextManager["Billing"]):
             registry.register(plugin)
         named = [*settings.plugins, settings.store.plugin]
         named += [one.plugin for one in settings.connections.values()]
-        if settings.router.plugin != FirstCapable.name:
-            named.append(settings.router.plugin)
+        routers = (one.plugin for one in (settings.router, settings.shadow) if one)
+        named += [name for name in routers if name != PolicyRouter.name]
         for name in dict.fromkeys(named):
             registry.require(name)
         return registry
@@ -137,6 +140,7 @@ class Opening(AbstractAsyncContextManager["Billing"]):
             await _ready(store, may_create=connected)
             listeners = Listeners(registry)
             stack.push_async_callback(listeners.aclose)
+            routers = self._routers(settings, registry)
             connections: dict[str, Provider] = {}
             for one in settings.connections.values() if connected else ():
                 provider = await self._open_connection(settings, registry, one)
@@ -149,13 +153,17 @@ class Opening(AbstractAsyncContextManager["Billing"]):
                     catalog=self.catalog,
                     store=store,
                     connections=connections,
-                    router=_router(settings, registry),
+                    router=routers[0],
                     listeners=listeners,
                     clock=self._clock,
                     ids=self._ids,
                     policy=settings.access,
                     inbox=settings.inbox,
                     max_stale_seconds=settings.reads.max_stale_seconds,
+                    routable=_routable(settings, registry),
+                    shadow=routers[1],
+                    failover=settings.failover,
+                    claim_secret=self._claim_secret(settings) if connected else None,
                 )
             )
 
@@ -200,6 +208,29 @@ class Opening(AbstractAsyncContextManager["Billing"]):
             raise PluginFailed(f"{where}: {plugin.name} opened a {what}, which is no Provider")
         return provider
 
+    def _routers(self, settings: Settings, registry: Registry) -> tuple[Router, Router | None]:
+        """The router, and the one that decides beside it without effect."""
+        shadow = settings.shadow
+        return (
+            self._router(settings, registry, settings.router, "router"),
+            self._router(settings, registry, shadow, "shadow") if shadow else None,
+        )
+
+    def _router(self, settings: Settings, registry: Registry, one: RouterSettings, key: str) -> Router:
+        where = f"{settings.source} [{key}]"
+        if one.plugin != PolicyRouter.name:
+            return _plugged_router(one, registry, where)
+        policy = read_policy(one.options, where=where)
+        capabilities = {name: known.capabilities for name, known in _routable(settings, registry).items()}
+        check_against(policy, self.catalog.offers, capabilities)
+        return PolicyRouter(policy)
+
+    def _claim_secret(self, settings: Settings) -> Secret | None:
+        if not settings.claim_secret:
+            return None
+        name = f"{settings.source} claim_secret"
+        return checked_secret(name, self._secret(settings)(name, settings.claim_secret))
+
     def _secret(self, settings: Settings) -> ResolveSecret:
         environ = os.environ if self._environ is None else self._environ
 
@@ -237,18 +268,21 @@ async def _ready(store: Store, *, may_create: bool) -> None:
     raise SchemaError(f"the tables {what}; this code needs {state.wanted}", hint="Run `purchase migrate`.")
 
 
-def _router(settings: Settings, registry: Registry) -> Router:
-    if settings.router.plugin == FirstCapable.name:
-        if settings.router.options:
-            raise ConfigurationError(f"{settings.source} [router]: {FirstCapable.name!r} has no options")
-        return FirstCapable()
-    plugin = registry.router(settings.router.plugin)
-    where = f"{settings.source} [router]"
+def _routable(settings: Settings, registry: Registry) -> dict[str, Routable]:
+    """What routing may look at of every configured connection, whether it is open or not."""
+    return {
+        one.name: Routable(one.plugin, one.mode, registry.provider(one.plugin).capabilities)
+        for one in settings.connections.values()
+    }
+
+
+def _plugged_router(settings: RouterSettings, registry: Registry, where: str) -> Router:
+    plugin = registry.router(settings.plugin)
 
     def no_secret(_where: str, _reference: str) -> Secret:
         raise ConfigurationError(f"{where} holds no secrets")
 
-    config = read_table(plugin.config, settings.router.options, where=where, secret=no_secret)
+    config = read_table(plugin.config, settings.options, where=where, secret=no_secret)
     try:
         made = plugin.make(config)
     except BaseException as error:

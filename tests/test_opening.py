@@ -10,12 +10,14 @@ from typing import Any
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_core import Billing, Catalog
 from purchase_core.errors import (
     ConfigurationError,
     PluginFailed,
     PluginMissing,
+    PolicyInvalid,
     ProviderUnavailable,
     PurchaseError,
     SchemaError,
@@ -30,7 +32,7 @@ from purchase_core.plugins.descriptors import (
 )
 from purchase_core.plugins.hookspecs import hookimpl
 from purchase_core.ports.router import Candidate, Router, RouteRequest, RoutingDecision
-from purchase_core.routing.first import FirstCapable
+from purchase_core.routing.router import PolicyRouter
 from purchase_core.secret import Secret
 from purchase_core.testing.memory_store import SCHEMA_VERSION, MemoryDatabase, MemoryStore
 from purchase_core.testing.plugins import MemoryPlugin
@@ -417,7 +419,8 @@ class Backwards(Router):
     name = "backwards"
 
     def decide(self, request: RouteRequest, candidates: tuple[Candidate, ...]) -> RoutingDecision:
-        return FirstCapable().decide(request, candidates[::-1])
+        decision = PolicyRouter().decide(request, candidates)
+        return replace(decision, order=decision.order[::-1])
 
 
 @attrs.frozen
@@ -468,9 +471,9 @@ def test_a_router_that_cannot_be_made_is_a_configuration_error(
         opened(with_router(make, **options))
 
 
-def test_the_first_router_has_no_options_and_a_missing_one_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="'first' has no options"):
-        opened(opening(config(router={"plugin": "first", "weight": 1})))
+def test_the_built_in_router_knows_its_options_and_a_missing_one_is_named() -> None:
+    with pytest.raises(PolicyInvalid, match="unknown key 'weight'"):
+        opened(opening(config(router={"plugin": "policy", "weight": 1})))
     with pytest.raises(PluginMissing, match="'nowhere' is not installed"):
         opened(opening(config(router={"plugin": "nowhere"})))
 

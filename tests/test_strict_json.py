@@ -82,7 +82,7 @@ documents = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(documents)
 def test_f27_what_is_allowed_reads_as_the_standard_library_reads_it_and_the_rest_is_refused(
     document: Document,
@@ -95,7 +95,7 @@ def test_f27_what_is_allowed_reads_as_the_standard_library_reads_it_and_the_rest
             decode(body)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(documents, st.data())
 def test_f27_damaged_bytes_are_refused_with_one_error_or_read_alike(
     document: Document, data: st.DataObject

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import pytest
 
 # Before anything imports them: else an adapter's author sees "assert False" and no values.
-pytest.register_assert_rewrite("purchase_contract_tests.store", "purchase_contract_tests.provider")
+pytest.register_assert_rewrite(
+    "purchase_contract_tests.store", "purchase_contract_tests.provider", "purchase_contract_tests.router"
+)
 
 MARKER = "purchase_contract"
 

@@ -13,6 +13,7 @@ from purchase_core.errors import InvalidArgument
 from purchase_core.money import Money
 
 ProductKind: TypeAlias = Literal["subscription", "one_time", "credit_pack"]
+Tax: TypeAlias = Literal["", "inclusive", "exclusive"]
 Every: TypeAlias = Unit | tuple[int, Unit]
 
 QUANTITY_MAX = 1_000_000
@@ -34,6 +35,9 @@ class Plan:
     includes: tuple[Grant, ...]
     metadata: Mapping[str, str]
     provider_ids: Mapping[str, str]
+    trial_card: bool
+    tax: Tax
+    tax_category: str
 
 
 @attrs.frozen
@@ -60,13 +64,18 @@ def plan(
     includes: Sequence[Grant] = (),
     metadata: Mapping[str, str] | None = None,
     provider_ids: Mapping[str, str] | None = None,
+    trial_card: bool = True,
+    tax: Tax = "",
+    tax_category: str = "",
 ) -> Plan:
     """A plan of a product.
 
     `price` or `prices` (one a currency; none: free); `every`: "month", or (3, "month"); `quantity`: least
     and most that one checkout may buy; `group`: plans of which a customer has one at a time ("" = those of
     the product); `default`: everyone has it who has nothing else of its group; `provider_ids`: prices that
-    exist already, by connection.
+    exist already, by connection; `trial_card`: whether a trial asks for a card; `tax`: whether prices hold
+    the tax already ("" = as each provider account is set up); `tax_category`: a provider's word for what is
+    sold, where it needs one.
     """
     if price is not None and prices:
         raise InvalidArgument(f"plan {plan_id!r}: give price or prices, not both")
@@ -83,6 +92,9 @@ def plan(
         includes=tuple(includes),
         metadata=dict(metadata or {}),
         provider_ids=dict(provider_ids or {}),
+        trial_card=trial_card,
+        tax=tax,
+        tax_category=tax_category,
     )
 
 

@@ -14,6 +14,7 @@ from purchase_core.text import storable
 
 IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 TRIAL_DAYS_MAX = 730
+TAXES = ("", "inclusive", "exclusive")
 LIMIT_MAX = 2**53 - 1
 NAME_CHARACTERS_MAX = 200
 METADATA_MAX = 20
@@ -47,6 +48,7 @@ def _plan(product: Product, plan: Plan) -> Iterator[str]:
         yield from _identifier("group", plan.group)
     yield from _prices(product, plan)
     yield from _rhythm(product, plan)
+    yield from _taxes(plan)
     yield from _quantity(plan)
     yield from _grants(product, plan.includes)
     yield from _metadata(plan)
@@ -84,6 +86,17 @@ def _rhythm(product: Product, plan: Plan) -> Iterator[str]:
         yield f"trial_days is from 0 to {TRIAL_DAYS_MAX}, not {plan.trial_days!r}"
     elif plan.trial_days and not recurring:
         yield "a trial belongs to a subscription with a price"
+    elif not plan.trial_card and not plan.trial_days:
+        yield "trial_card=False belongs to a plan with a trial"
+
+
+def _taxes(plan: Plan) -> Iterator[str]:
+    if plan.tax not in TAXES:
+        yield f"tax={plan.tax!r} is none of {', '.join(TAXES[1:])}"
+    if plan.tax_category:
+        yield from _identifier("tax_category", plan.tax_category)
+    if (plan.tax or plan.tax_category) and not plan.prices:
+        yield "tax belongs to a plan with a price"
 
 
 def _quantity(plan: Plan) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 import attrs
@@ -9,7 +10,7 @@ import msgspec
 
 from purchase_core.canonical import content_hash
 from purchase_core.catalog.grants import CreditGrant, FlagGrant, Grant, LicenceGrant, QuotaGrant
-from purchase_core.catalog.products import Plan, Product, ProductKind
+from purchase_core.catalog.products import Plan, Product, ProductKind, Tax
 from purchase_core.money import Money
 
 __all__ = [
@@ -22,6 +23,10 @@ __all__ = [
     "decode_offer",
     "offer_version",
 ]
+
+
+ADDED: Mapping[str, object] = {"trial_card": True, "tax": "", "tax_category": ""}
+"""Fields that the first release had not, with what it would have meant: a version's hash is for ever."""
 
 
 @attrs.frozen(slots=False)
@@ -43,11 +48,15 @@ class OfferVersion:
     quantity_min: int
     quantity_max: int
     grants: tuple[Grant, ...]
+    trial_card: bool = True
+    tax: Tax = ""
+    tax_category: str = ""
 
     @cached_property
     def hash(self) -> str:
-        """Identifies what a holder bought."""
-        return content_hash(attrs.evolve(self, name=""))
+        """Identifies what a holder bought. What later releases have added counts only where it is used."""
+        said = attrs.asdict(self, recurse=False) | {"name": ""}
+        return content_hash({name: value for name, value in said.items() if ADDED.get(name) != value})
 
     @property
     def product_id(self) -> str:
@@ -78,4 +87,7 @@ def offer_version(product: Product, plan: Plan) -> OfferVersion:
         quantity_min=plan.quantity_min,
         quantity_max=plan.quantity_max,
         grants=plan.includes,
+        trial_card=plan.trial_card,
+        tax=plan.tax,
+        tax_category=plan.tax_category,
     )

@@ -23,6 +23,7 @@ COMMANDS = {
     "providers": "What the configured payment providers can do.",
     "receipts": "What a workflow did, and why.",
     "replay": "Read deliveries again with today's code.",
+    "route": "Where checkouts go, and why; trying a policy before it is live.",
     "webhooks": "What arrived from providers, and how far it got.",
     "work": "Work off what waits, for as long as it runs.",
 }

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from purchase_core.access.policy import AccessPolicy, AccessRules
+from purchase_core.config.policies import read_policy
 from purchase_core.config.settings import (
     DEFAULT_ENVIRONMENT,
     DEFAULT_PROJECT,
@@ -23,6 +24,8 @@ from purchase_core.config.settings import (
 from purchase_core.config.tables import Table, read_table, refuse_unknown, sub_table, text
 from purchase_core.errors import ConfigurationError
 from purchase_core.inbox.settings import InboxSettings
+from purchase_core.routing.failover import FailoverPolicy
+from purchase_core.routing.policy import Policy
 from purchase_core.secret import Secret
 
 T = TypeVar("T")
@@ -34,10 +37,24 @@ MODES = ("test", "live")
 NUMBER_MAX = 2_147_483_647
 
 _KEYS = (
-    "app", "project", "environment", "connections", "store", "router", "inbox", "access", "reads", "plugins",
+    "app", "project", "environment", "connections", "store", "router", "shadow", "failover", "inbox",
+    "access", "reads", "plugins",
+    "claim_secret",
 )  # fmt: skip
 _CONNECTION_KEYS = ("plugin", "mode", "api_key", "webhook_secrets")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
+
+
+def load_policy(path: str | Path) -> Policy:
+    """The routing policy of a TOML file: the keys of [router], at its top or under that heading.
+
+    Raises ConfigurationError, or PolicyInvalid with every problem.
+    """
+    table = _parse(Path(path))
+    found = table.get("router", table)
+    if not isinstance(found, Mapping):
+        raise ConfigurationError(f"{Path(path).name}: 'router' must be a table")
+    return read_policy(_without_plugin(found), where=Path(path).name)
 
 
 def find_config(folder: Path) -> Path:
@@ -78,11 +95,14 @@ def read_settings(table: Table, *, source: str, folder: Path) -> Settings:
         environment=_namespace(table, "environment", DEFAULT_ENVIRONMENT, source),
         connections={name: _connection(name, connections, source) for name in connections},
         store=_store(table, source),
-        router=_router(table, source),
+        router=_router(table, "router", source),
+        shadow=_router(table, "shadow", source) if "shadow" in table else None,
+        failover=_section(FailoverPolicy, table, "failover", source, least=1),
         inbox=_section(InboxSettings, table, "inbox", source, least=1),
         access=_access(table, source),
         reads=_section(ReadsSettings, table, "reads", source),
         plugins=_plugins(table, source),
+        claim_secret=text(table, "claim_secret", where=source, default=""),
     )
 
 
@@ -146,9 +166,9 @@ def _store(table: Table, source: str) -> StoreSettings:
     return StoreSettings(text(store, "plugin", where=where), _without_plugin(store))
 
 
-def _router(table: Table, source: str) -> RouterSettings:
-    router = sub_table(table, "router", where=source)
-    plugin = text(router, "plugin", where=f"{source} [router]", default="first")
+def _router(table: Table, key: str, source: str) -> RouterSettings:
+    router = sub_table(table, key, where=source)
+    plugin = text(router, "plugin", where=f"{source} [{key}]", default="policy")
     return RouterSettings(plugin, _without_plugin(router))
 
 

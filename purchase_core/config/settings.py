@@ -9,6 +9,7 @@ import attrs
 
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.inbox.settings import InboxSettings
+from purchase_core.routing.failover import FailoverPolicy
 
 DEFAULT_PROJECT = "default"
 DEFAULT_ENVIRONMENT = "development"
@@ -36,9 +37,9 @@ class StoreSettings:
 
 @attrs.frozen
 class RouterSettings:
-    """Which router, and its plugin's own options. "first" comes with the core."""
+    """Which router, and its plugin's own options. "policy" comes with the core."""
 
-    plugin: str = "first"
+    plugin: str = "policy"
     options: Mapping[str, object] = attrs.Factory(dict)
 
 
@@ -54,7 +55,8 @@ class Settings:
     """Everything that is configured. `source` names the file for errors; relative paths begin at `folder`.
 
     `project` and `environment` are the namespace under which we write to provider accounts that others may
-    use too. `plugins` maps further plugins to the distributions they must come from.
+    use too. `plugins` maps further plugins to the distributions they must come from. `claim_secret` is a
+    reference to what signs guests' claims ("" = no guests).
     """
 
     source: str
@@ -65,7 +67,10 @@ class Settings:
     connections: Mapping[str, ConnectionSettings]
     store: StoreSettings
     router: RouterSettings
+    shadow: RouterSettings | None
+    failover: FailoverPolicy
     inbox: InboxSettings
     access: AccessPolicy
     reads: ReadsSettings
     plugins: Mapping[str, str]
+    claim_secret: str

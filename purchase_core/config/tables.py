@@ -40,7 +40,7 @@ def read_table(kind: type[T], table: Table, *, where: str, secret: ResolveSecret
     try:
         return msgspec.convert(dict(table), type=kind, dec_hook=hook)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{where}: {_without_values(error)}") from None
+        raise ConfigurationError(f"{where}: {without_values(error)}") from None
     except ConfigurationError:
         raise
     except Exception as error:  # a plugin's class may check its values in its own way
@@ -78,7 +78,8 @@ def text(table: Table, key: str, *, where: str, default: str | None = None) -> s
     return found
 
 
-def _without_values(error: msgspec.ValidationError) -> str:
+def without_values(error: msgspec.ValidationError) -> str:
+    """What msgspec says is wrong, without the value that is."""
     # msgspec names the types and the path, and quotes a value only where it is none of an enumeration.
     message = str(error)
     if "Invalid enum value" not in message:

@@ -4,35 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
-import attrs
+from msgspec.structs import replace
 
 from purchase_core.errors import CheckoutVetoed
-from purchase_core.plugins.hookspecs import ProviderCall, RouteScore
+from purchase_core.plugins.hookspecs import ProviderCall
 from purchase_core.plugins.registry import Listener, Registry
-from purchase_core.ports.router import Candidate, RouteRequest, RoutingDecision
+from purchase_core.plugins.scores import Failure, Scores, read_scores
+from purchase_core.plugins.stepwise import Stepwise, Stopwatch
+from purchase_core.ports.router import Advice, Candidate, RouteRequest, RoutingDecision, Said, Trouble
 from purchase_core.ports.store import Batch
 from purchase_core.records.effect import Effect
-from purchase_core.text import storable
 
 HOOK_SECONDS_MAX = 2.0
 EVENTS_WAITING_MAX = 10_000
 CLOSING_SECONDS_MAX = 5.0
-EXCLUDED_CHARACTERS_MAX = 500
-SCORES_MAX = 1_000
+BLOCKED_SECONDS = 0.1  # an event loop that stands still for as long is noticed by everybody
 
 log = logging.getLogger("purchase.plugins")
 
 
-@attrs.frozen
-class Failure:
-    """What a plugin raised. Kept as a value, so that it cannot be taken for something of ours."""
-
-    error: BaseException
+class Late(TimeoutError):
+    """A plugin did not answer in time; what it raises itself is never this."""
 
 
 class Listeners:
@@ -48,6 +44,7 @@ class Listeners:
         *,
         seconds_max: float = HOOK_SECONDS_MAX,
         closing_seconds_max: float = CLOSING_SECONDS_MAX,
+        timer: Callable[[], float] = monotonic,
     ) -> None:
         self._score = registry.listeners("purchase_score_routes")
         self._before = registry.listeners("purchase_before_checkout")
@@ -55,23 +52,51 @@ class Listeners:
         self._calls = registry.listeners("purchase_on_provider_call")
         self._seconds_max = seconds_max
         self._closing_seconds_max = closing_seconds_max
+        self._timer = timer
         self._waiting: asyncio.Queue[Effect] = asyncio.Queue(EVENTS_WAITING_MAX)
         self._worker: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[Any]] = set()
 
     # --- before a checkout -------------------------------------------------------------------
 
-    async def score(self, request: RouteRequest, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-        """The candidates with what the plugins say of them. A plugin that fails has said nothing."""
-        for listener in self._score:
-            said = await self._ask(listener, request=request, candidates=candidates)
-            if not isinstance(said, Failure):
-                said = _scored(candidates, said)
-            if isinstance(said, Failure):
-                _log(listener, "purchase_score_routes", said)
-            else:
-                candidates = said
-        return candidates
+    async def score(self, request: RouteRequest, candidates: tuple[Candidate, ...]) -> Advice:
+        """The candidates with what the plugins say of them, all asked at once.
+
+        A plugin that fails, is late, or says what cannot be recorded has said nothing, and is a trouble of
+        the decision; so is one that kept the event loop to itself, which cannot be interrupted.
+        """
+        if not self._score:
+            return Advice(candidates)
+        read = await asyncio.gather(*(self._scores(one, request, candidates) for one in self._score))
+        said: dict[str, list[Said]] = {}
+        for scores in read:
+            for connection, one in scores.said:
+                said.setdefault(connection, []).append(one)
+        scored = tuple(
+            replace(one, said=(*one.said, *said[one.connection])) if one.connection in said else one
+            for one in candidates
+        )
+        return Advice(scored, tuple(trouble for scores in read for trouble in scores.troubles))
+
+    async def _scores(
+        self, listener: Listener, request: RouteRequest, candidates: tuple[Candidate, ...]
+    ) -> Scores:
+        """What one plugin says; nothing, and why, where that cannot be had."""
+        watch = Stopwatch(self._timer)
+        answer = await self._ask(listener, watch, request=request, candidates=candidates)
+        kind = "invalid"
+        if isinstance(answer, Failure):
+            read: Scores | Failure = answer
+            kind = "late" if isinstance(answer.error, Late) else "raised"
+        else:
+            read = read_scores(listener.plugin, candidates, answer)
+        blocked = watch.longest_seconds > BLOCKED_SECONDS
+        troubles = (Trouble(listener.plugin, "blocked"),) if blocked else ()
+        if isinstance(read, Failure):
+            _log(listener, "purchase_score_routes", read)
+            failed = Trouble(listener.plugin, kind, type(read.error).__name__)
+            return Scores(troubles=(failed, *troubles))
+        return Scores(read.said, (*read.troubles, *troubles))
 
     async def before_checkout(self, request: RouteRequest, decision: RoutingDecision) -> None:
         """Ask every plugin. Raises CheckoutVetoed if one objects, fails, or takes too long."""
@@ -87,9 +112,9 @@ class Listeners:
                 "so the checkout was stopped"
             )
 
-    async def _ask(self, listener: Listener, **arguments: object) -> Any:
+    async def _ask(self, listener: Listener, watch: Stopwatch | None = None, **arguments: object) -> Any:
         """What one plugin answers in time, or its Failure. Only our own cancellation is raised."""
-        task = asyncio.get_running_loop().create_task(_call(listener, arguments))
+        task = asyncio.get_running_loop().create_task(_call(listener, arguments, watch))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         try:
@@ -100,7 +125,7 @@ class Listeners:
         if done:
             return Failure(asyncio.CancelledError()) if task.cancelled() else task.result()
         task.cancel()
-        return Failure(TimeoutError())
+        return Failure(Late())
 
     # --- after a commit ----------------------------------------------------------------------
 
@@ -155,39 +180,16 @@ class Listeners:
                 _log(listener, "purchase_on_provider_call", Failure(error))
 
 
-async def _call(listener: Listener, arguments: dict[str, object]) -> Any:
+async def _call(listener: Listener, arguments: dict[str, object], watch: Stopwatch | None) -> Any:
     """The answer, or a Failure: what a plugin raises must reach neither its task nor the loop."""
     try:
-        return await listener.call(**arguments)
+        if watch is None:
+            return await listener.call(**arguments)
+        return await Stepwise(listener.call(**arguments), watch)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         return Failure(error)
-
-
-def _scored(
-    candidates: tuple[Candidate, ...], scores: Iterable[RouteScore]
-) -> tuple[Candidate, ...] | Failure:
-    try:
-        listed = list(islice(scores, SCORES_MAX + 1))
-        if len(listed) > SCORES_MAX:
-            return Failure(ValueError("too many scores"))
-        said = {one.connection: one for one in reversed(listed)}  # of two about one, the first counts
-        return tuple(_with(one, said.get(one.connection)) for one in candidates)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a plugin may return anything, and anything may raise when it is read
-        return Failure(error)
-
-
-def _with(candidate: Candidate, said: RouteScore | None) -> Candidate:
-    if said is None:
-        return candidate
-    score = candidate.score + float(said.score)
-    if not math.isfinite(score):
-        raise ValueError("a score is a finite number")
-    excluded = storable("excluded", said.excluded, characters_max=EXCLUDED_CHARACTERS_MAX)
-    return attrs.evolve(candidate, score=score, excluded=candidate.excluded or excluded)
 
 
 def _log(listener: Listener, hook: str, failure: Failure) -> None:

@@ -2,22 +2,80 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
 import msgspec
 
 from purchase_core.canonical import content_hash
-from purchase_core.catalog.products import QUANTITY_MAX
+from purchase_core.catalog.products import QUANTITY_MAX, Tax
 from purchase_core.errors import InvalidArgument
+from purchase_core.facts.bodies import AttemptMade, IntentPlaced
+from purchase_core.facts.fact import intent_key
 from purchase_core.identifiers import customer_id
+from purchase_core.instants import SECOND, Instant
+from purchase_core.ports.provider import Capability, CheckoutRequest, OurReference
+from purchase_core.records.lane import customer_lane, guest_lane
 from purchase_core.text import identifier, storable
 from purchase_core.workflows.urls import return_url
 
 CURRENCY_CHARACTERS_MAX = 3
+GUEST = ""  # instead of a customer's id
+
+
+@attrs.frozen
+class CheckoutOptions:
+    """What a checkout page is asked to do besides. Each needs the provider's capability of its name.
+
+    `promotion_codes`: the buyer may type one. `discount`: the provider's id of one that the application
+    gives. `collect_tax`: the provider works out tax. `locale`: the page's language, as in "de" or "pt-BR".
+    `expires_in_seconds`: when the page ends (0: the provider's own term).
+    """
+
+    promotion_codes: bool = False
+    discount: str = ""
+    collect_tax: bool = False
+    locale: str = ""
+    expires_in_seconds: int = 0
+
+    def needed(self) -> tuple[Capability, ...]:
+        """What a provider must be capable of."""
+        asked = {
+            Capability.PROMOTION_CODES: self.promotion_codes,
+            Capability.DISCOUNT: bool(self.discount),
+            Capability.TAX_COLLECTION: self.collect_tax,
+            Capability.LOCALE: bool(self.locale),
+            Capability.CHECKOUT_EXPIRY: bool(self.expires_in_seconds),
+        }
+        return tuple(capability for capability, wanted in asked.items() if wanted)
+
+
+NO_OPTIONS = CheckoutOptions()
+LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}", re.ASCII)
+EXPIRY_SECONDS_MIN, EXPIRY_SECONDS_MAX = 1_800, 86_400
+
+
+def checked_options(options: CheckoutOptions) -> CheckoutOptions:
+    """The options, if they make sense. Raises InvalidArgument, naming the option."""
+    if options.discount:
+        identifier("discount", options.discount)
+    if options.discount and options.promotion_codes:
+        raise InvalidArgument("a checkout takes a discount or promotion codes, not both")
+    if options.locale and not LOCALE.fullmatch(options.locale):
+        raise InvalidArgument("locale must be a language tag, as in 'de' or 'pt-BR'")
+    seconds = options.expires_in_seconds
+    if seconds and not (type(seconds) is int and EXPIRY_SECONDS_MIN <= seconds <= EXPIRY_SECONDS_MAX):
+        bounds = f"{EXPIRY_SECONDS_MIN} to {EXPIRY_SECONDS_MAX}"
+        raise InvalidArgument(f"expires_in_seconds must be a whole number from {bounds}, or 0")
+    return options
 
 
 @attrs.frozen
 class Wish:
-    """What the caller asked for. Its hash is the fingerprint: the same key must mean the same wish."""
+    """What the caller asked for. Its hash is the fingerprint: the same key must mean the same wish.
+
+    `customer` is GUEST for somebody whom the application does not know yet.
+    """
 
     customer: str
     offer: str
@@ -25,6 +83,12 @@ class Wish:
     currency: str
     success_url: str
     cancel_url: str
+    options: CheckoutOptions = NO_OPTIONS
+
+    def needed(self) -> tuple[Capability, ...]:
+        """What a provider must be capable of, beside selling the offer."""
+        guest = () if self.customer else (Capability.GUEST_CHECKOUT,)
+        return (*guest, *self.options.needed())
 
     @property
     def fingerprint(self) -> str:
@@ -33,7 +97,13 @@ class Wish:
 
 
 def checked_wish(
-    customer: str, offer: str, quantity: int, currency: str, success_url: str, cancel_url: str
+    customer: str | None,
+    offer: str,
+    quantity: int,
+    currency: str,
+    success_url: str,
+    cancel_url: str,
+    options: CheckoutOptions = NO_OPTIONS,
 ) -> Wish:
     """The wish, if it can be stored and compared. Whether it can be met is another question.
 
@@ -42,12 +112,13 @@ def checked_wish(
     if type(quantity) is not int or not 1 <= quantity <= QUANTITY_MAX:
         raise InvalidArgument(f"quantity must be a whole number from 1 to {QUANTITY_MAX}")
     return Wish(
-        customer_id(customer),
+        GUEST if customer is None else customer_id(customer),
         identifier("offer", offer),
         quantity,
         storable("currency", currency, characters_max=CURRENCY_CHARACTERS_MAX),
         return_url("success_url", success_url),
         return_url("cancel_url", cancel_url),
+        checked_options(options),
     )
 
 
@@ -67,10 +138,71 @@ class Order:
     interval: str
     interval_count: int
     trial_days: int
+    placed_at: Instant
+    trial_card: bool = True
+    tax: Tax = ""
+    tax_category: str = ""
+    quantity_max: int = 1
+    tried: tuple[str, ...] = ()  # connections of earlier attempts
+
+    @property
+    def lane(self) -> str:
+        """The customer's lane; a guest's checkout has one of its own."""
+        customer = self.wish.customer
+        return customer_lane(customer) if customer else guest_lane(intent_key(self.intent))
 
     def encode(self) -> bytes:
         """JSON, as it is kept with the command."""
         return msgspec.json.encode(self)
+
+
+def moved_on(order: Order, connection: str, attempt: str, at: Instant) -> Order:
+    """The same order as another attempt on another connection, whose page ends as late as the first would."""
+    tried = (*order.tried, order.connection)
+    return attrs.evolve(order, connection=connection, attempt=attempt, tried=tried, placed_at=at)
+
+
+def intent_of(order: Order) -> IntentPlaced:
+    """What the customer set out to buy."""
+    return IntentPlaced(
+        id=order.intent,
+        customer=order.wish.customer,
+        offer=order.wish.offer,
+        version=order.version,
+        product=order.product,
+        quantity=order.wish.quantity,
+        unit_amount=order.unit_amount,
+        currency=order.currency,
+        trial_days=order.trial_days,
+        discounts=bool(order.wish.options.promotion_codes or order.wish.options.discount),
+    )
+
+
+def attempt_of(order: Order, status: str, price: str, customer: str, session: str) -> AttemptMade:
+    """The order's attempt, with the provider's ids of price, customer and session."""
+    return AttemptMade(order.attempt, order.intent, status, order.connection, price, customer, session)
+
+
+def checkout_request(order: Order, customer: str, price: str) -> CheckoutRequest:
+    """What the provider is asked for."""
+    options = order.wish.options
+    ends = options.expires_in_seconds * SECOND
+    return CheckoutRequest(
+        mode="subscription" if order.product == "subscription" else "payment",
+        price=price,
+        quantity=order.wish.quantity,
+        customer=customer,
+        success_url=order.wish.success_url,
+        cancel_url=order.wish.cancel_url,
+        reference=OurReference(order.intent, order.attempt, order.wish.customer, order.version),
+        trial_days=order.trial_days,
+        trial_without_card=bool(order.trial_days) and not order.trial_card,
+        discount=options.discount,
+        promotion_codes=options.promotion_codes,
+        collect_tax=options.collect_tax,
+        locale=options.locale,
+        expires_at=Instant(order.placed_at + ends) if ends else None,
+    )
 
 
 def decode_order(data: bytes) -> Order:

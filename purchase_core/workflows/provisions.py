@@ -12,7 +12,7 @@ from purchase_core.facts.fact import object_key
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
 from purchase_core.money import Money
-from purchase_core.ports.provider import CustomerRequest, PriceRequest, Provider
+from purchase_core.ports.provider import CustomerRequest, PriceRequest, Provider, TaxBehavior
 from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.recorder import Recorder
 from purchase_core.records.lane import customer_lane
@@ -33,7 +33,9 @@ class Provisions:
         self._ids = ids
 
     async def customer(self, provider: Provider, customer: str, email: str) -> str:
-        """The provider's customer of ours. One link row decides; it is written once."""
+        """The provider's customer of ours; "" for a guest. One link row decides; it is written once."""
+        if not customer:
+            return ""
         known = await self.known_customer(provider, customer)
         if known:
             return known
@@ -52,6 +54,8 @@ class Provisions:
 
     async def known_customer(self, provider: Provider, customer: str) -> str | None:
         """The provider's customer that is linked to ours already."""
+        if not customer:
+            return None
         for reference in await self._store.references_of(customer_lane(customer), "customer"):
             _, connection, identifier = reference.object.split(":", 2)
             if connection == provider.connection.name:
@@ -88,6 +92,9 @@ def order_price(order: Order) -> PriceRequest:
         currency=order.currency,
         interval=order.interval,
         interval_count=order.interval_count,
+        tax_behavior=TaxBehavior(order.tax),
+        tax_category=order.tax_category,
+        quantity_max=order.quantity_max,
     )
 
 
@@ -101,6 +108,9 @@ def version_price(version: OfferVersion, price: Money) -> PriceRequest:
         currency=price.currency,
         interval=version.interval,
         interval_count=version.interval_count,
+        tax_behavior=TaxBehavior(version.tax),
+        tax_category=version.tax_category,
+        quantity_max=version.quantity_max,
     )
 
 

@@ -27,6 +27,9 @@ def test_a_plan_with_nothing_said_is_free_and_gives_nothing() -> None:
         includes=(),
         metadata={},
         provider_ids={},
+        trial_card=True,
+        tax="",
+        tax_category="",
     )
 
 
@@ -43,6 +46,9 @@ def test_a_plan_keeps_all_that_is_said() -> None:
         includes=[FlagGrant("export")],
         metadata={"color": "red"},
         provider_ids={"stripe-eu": "price_1"},
+        trial_card=False,
+        tax="inclusive",
+        tax_category="saas",
     ) == Plan(
         id="pro",
         name="Pro",
@@ -56,6 +62,9 @@ def test_a_plan_keeps_all_that_is_said() -> None:
         includes=(FlagGrant("export"),),
         metadata={"color": "red"},
         provider_ids={"stripe-eu": "price_1"},
+        trial_card=False,
+        tax="inclusive",
+        tax_category="saas",
     )
 
 

@@ -49,6 +49,9 @@ RIGHT = {
             pro("c", includes=[api(limit=2**53 - 1, reset="day"), seats(count=2**53 - 1)]),
         )
     ],
+    "taxes, and a trial without a card": [
+        app(pro(tax="exclusive", tax_category="saas", trial_days=7, trial_card=False))
+    ],
     "several currencies": [app(pro(price=None, prices=[USD, EUR]))],
     "several default groups": [app(plan("free", default=True), plan("none", default=True, group="support"))],
     "one plan id in two products": [app(pro("x")), one_time("life", plans=[plan("x", price=USD)])],
@@ -96,6 +99,10 @@ WRONG = {
     "app:pro: trial_days is from 0 to 730, not 14.0": app(pro(trial_days=14.0)),
     "app:pro: trial_days is from 0 to 730, not '14'": app(pro(trial_days="14")),
     "app:free: a trial belongs to a subscription with a price": app(plan("free", trial_days=14)),
+    "app:pro: trial_card=False belongs to a plan with a trial": app(pro(trial_card=False)),
+    "app:pro: tax='both' is none of inclusive, exclusive": app(pro(tax="both")),
+    f"app:pro: tax_category {ID_RULE}": app(pro(tax_category="SaaS")),
+    "app:free: tax belongs to a plan with a price": app(plan("free", tax="inclusive")),
     "life:life: a trial belongs to a subscription with a price": bought(trial_days=14),
     "app:pro: quantity=(0, 1) is not a range within 1 to 1000000": app(pro(quantity=(0, 1))),
     "app:pro: quantity=(5, 4) is not a range within 1 to 1000000": app(pro(quantity=(5, 4))),

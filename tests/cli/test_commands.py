@@ -43,6 +43,10 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("receipts", "show"): ("receipt_1",),
     ("replay",): ("delivery_1",),
     ("webhooks", "retry"): ("delivery_1",),
+    ("route", "backtest"): ("--policy", "policy.toml"),
+    ("route", "explain"): ("--offer", "app:pro", "--customer", "user_1"),
+    ("route", "simulate"): ("--offer", "app:pro", "--minutes", "5"),
+    ("route", "verify"): ("receipt_1",),
     ("webhooks", "show"): ("delivery_1",),
     ("work",): ("--once",),
 }
@@ -66,11 +70,12 @@ def keep(app: Any, one: Delivery) -> None:
 @each_leaf
 def test_every_command_answers_in_one_json_document(app: Any, path: tuple[str, ...]) -> None:
     keep(app, delivery())
+    Path("policy.toml").write_text("share = { shop = 100 }")
     ended = app.run(*path, *ARGUMENTS.get(path, ()), "--json")
     document = json.loads(ended.out)
     assert document["schema_version"] == 1
     assert ended.code == (1 if "error" in document or document.get("failed") else 0)
-    assert "error" not in document or path == ("receipts", "show")
+    assert "error" not in document or path in (("receipts", "show"), ("route", "verify"))
     assert "Using shop_for_this_test:factory (from --app)" in ended.err
 
 

@@ -77,7 +77,7 @@ def test_a_receipt_shows_its_stages_its_route_and_what_followed(app: Any, sold: 
         "routed",
         "recorded",
         "opened",
-        "router 'first'",
+        "router 'policy'",
         "score 0",
     )
     assert [word for word in words if word not in ended.out] == []

@@ -15,6 +15,7 @@ from purchase_core.config import load
 from purchase_core.config.load import load_settings
 from purchase_core.config.settings import ReadsSettings, RouterSettings, Settings
 from purchase_core.inbox.settings import InboxSettings
+from purchase_core.routing.failover import FailoverPolicy
 from purchase_core.secret import WEBHOOK_SECRET_BYTES_MIN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
@@ -33,7 +34,13 @@ def written(default: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("heading", "kind"), [("[inbox]", InboxSettings), ("[access]", AccessRules), ("[reads]", ReadsSettings)]
+    ("heading", "kind"),
+    [
+        ("[failover]", FailoverPolicy),
+        ("[inbox]", InboxSettings),
+        ("[access]", AccessRules),
+        ("[reads]", ReadsSettings),
+    ],
 )
 def test_a_section_names_every_key_with_its_default(heading: str, kind: type[Any]) -> None:
     assert rows(heading) == {field.name: written(field.default) for field in attrs.fields(kind)}

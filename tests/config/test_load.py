@@ -52,7 +52,7 @@ def refused(table: Any) -> ConfigurationError:
 def test_the_shortest_configuration_is_a_store() -> None:
     found = read({"store": {"plugin": "memory"}})
     assert (found.project, found.environment, found.app) == ("default", "development", "")
-    assert (found.store.plugin, found.router.plugin, found.connections) == ("memory", "first", {})
+    assert (found.store.plugin, found.router.plugin, found.connections) == ("memory", "policy", {})
     assert found.reads == ReadsSettings(0.0)
 
 

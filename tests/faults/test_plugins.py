@@ -14,17 +14,19 @@ from unittest.mock import patch
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_core import opening
 from purchase_core.errors import NoRoute, PluginFailed
 from purchase_core.facts.rows import CaseRow
+from purchase_core.instants import Instant
 from purchase_core.plugins.descriptors import NoConfig, RouterPlugin
 from purchase_core.plugins.hookspecs import ProviderCall, RouteScore, hookimpl
 from purchase_core.plugins.listeners import Listeners
-from purchase_core.ports.router import Candidate, Router, RouteRequest, RoutingDecision
+from purchase_core.ports.router import Candidate, Router, RouteRequest, RoutingDecision, routed
 from purchase_core.records.delivery import DONE
 from purchase_core.records.effect import Effect
-from purchase_core.routing.first import FirstCapable
+from purchase_core.routing.router import PolicyRouter
 from purchase_core.values import Value
 from tests.faults.shop import Session, Shop, run
 
@@ -247,12 +249,12 @@ class Deciding(Router):
         self._decide = decide
 
     def decide(self, request: RouteRequest, candidates: tuple[Candidate, ...]) -> RoutingDecision:
-        made: RoutingDecision = self._decide(FirstCapable().decide(request, candidates))
+        made: RoutingDecision = self._decide(PolicyRouter().decide(request, candidates))
         return made
 
 
 def order(connections: Any) -> Callable[[RoutingDecision], RoutingDecision]:
-    return lambda decision: attrs.evolve(decision, order=connections)
+    return lambda decision: replace(decision, order=connections)
 
 
 def failing(fail: Callable[[], Any]) -> Callable[[RoutingDecision], Any]:
@@ -267,6 +269,8 @@ DECIDES: dict[str, Callable[[RoutingDecision], Any]] = {
     "a stranger": order(("elsewhere",)),
     "a stranger besides": order(("sandbox", "elsewhere")),
     "what was excluded": order(("sandbox",)),
+    "another question": lambda decision: replace(decision, request=replace(decision.request, country="US")),
+    "other candidates": lambda decision: replace(decision, candidates=()),
 }
 
 
@@ -284,9 +288,17 @@ def test_f102_a_router_that_fails_or_adds_a_candidate_sends_nobody_anywhere(deci
     run(work)
 
 
+def test_f102_a_router_that_chooses_twice_sends_nobody_anywhere() -> None:
+    one = Candidate("one", "acme", "test", (), None)
+    request = RouteRequest("ana", "app:pro", "subscription", "EUR", 1, 1, (), (), Instant(0), "key")
+    with pytest.raises(PluginFailed, match="router Deciding chose a connection twice"):
+        routed(Deciding(order(("one", "one"))), request, (one,))
+    assert routed(Deciding(order(("one",))), request, (one,)).order == ("one",)
+
+
 def test_t12_the_built_in_router_is_not_replaced_by_a_plugin_of_its_name() -> None:
     async def work() -> None:
-        async with Shop(plugins=[Impostor("first", order(("sandbox",)))]) as shop:
+        async with Shop(plugins=[Impostor("policy", order(("sandbox",)))]) as shop:
             with pytest.raises(NoRoute, match="closed"):
                 await shop.start()
 

@@ -11,7 +11,7 @@ import pytest
 
 from purchase_core import errors
 from purchase_core.facts import effects
-from purchase_core.plugins import hookspecs, listeners
+from purchase_core.plugins import hookspecs, listeners, scores
 from purchase_core.plugins.installed import EXTRAS
 
 TESTS = Path(__file__).parent
@@ -67,7 +67,7 @@ def test_the_page_says_the_limits_that_hold() -> None:
     assert f"{listeners.EVENTS_WAITING_MAX:,} are waiting" in PAGE
     assert listeners.CLOSING_SECONDS_MAX == 5.0
     assert "five seconds of closing" in PAGE
-    assert f"more than {listeners.EXCLUDED_CHARACTERS_MAX} characters" in PAGE
+    assert f"more than {scores.EXCLUDED_CHARACTERS_MAX} characters" in PAGE
     assert ", ".join(f"`{extra}`" for extra in EXTRAS) in PAGE
 
 

@@ -19,13 +19,14 @@ from purchase_core.facts.bodies import SubscriptionSeen
 from purchase_core.facts.fact import seen
 from purchase_core.instants import DAY, SECOND, Instant
 from purchase_core.plugins.hookspecs import ProviderCall, RouteScore, hookimpl
-from purchase_core.plugins.listeners import EVENTS_WAITING_MAX, SCORES_MAX, Listeners
+from purchase_core.plugins.listeners import BLOCKED_SECONDS, EVENTS_WAITING_MAX, Listeners
 from purchase_core.plugins.registry import Registry
+from purchase_core.plugins.scores import SCORES_MAX
 from purchase_core.ports.provider import CustomerClaim, Normalised
-from purchase_core.ports.router import Candidate, RouteRequest, decode_decision
+from purchase_core.ports.router import Advice, Candidate, RouteRequest, Said, Trouble, decode_decision
 from purchase_core.ports.store import Batch
 from purchase_core.records.effect import Effect
-from purchase_core.routing.first import FirstCapable
+from purchase_core.routing.router import PolicyRouter
 from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.plugins import MemoryPlugin
 
@@ -39,7 +40,7 @@ REQUEST = RouteRequest(
     needs=(), links=(), at=NOW, key="checkout.start:1",
 )  # fmt: skip
 CANDIDATES = tuple(Candidate(name, "acme", "test", (), None) for name in ("one", "two"))
-DECISION = FirstCapable().decide(REQUEST, CANDIDATES)
+DECISION = PolicyRouter().decide(REQUEST, CANDIDATES)
 CALL = ProviderCall("one", "acme", "refund", "ok", 5)
 
 
@@ -195,27 +196,36 @@ def test_a_person_who_interrupts_is_heard() -> None:
 # --- scores: what fails has said nothing -----------------------------------------------------------
 
 
-def score(*answers: object) -> tuple[Candidate, ...]:
+def advice(*answers: object) -> Advice:
     plugins = [Asked(lambda answer=answer: content(answer)) for answer in answers]  # type: ignore[misc]
     return asyncio.run(listeners(*plugins).score(REQUEST, CANDIDATES))
 
 
-def test_scores_add_up_and_the_first_reason_to_exclude_counts() -> None:
+def score(*answers: object) -> tuple[Candidate, ...]:
+    return advice(*answers).candidates
+
+
+def test_what_each_plugin_said_is_kept_under_its_name() -> None:
     found = score(
         [RouteScore("one", 1.5), RouteScore("two", excluded="too dear")],
         [RouteScore("two", 2, excluded="too slow"), RouteScore("one", -0.25)],
     )
-    assert [(one.score, one.excluded) for one in found] == [(1.25, ""), (2.0, "too dear")]
+    assert [one.said for one in found] == [
+        (Said("plugin-0", 1.5), Said("plugin-1", -0.25)),
+        (Said("plugin-0", 0.0, "too dear"), Said("plugin-1", 2.0, "too slow")),
+    ]
 
 
 def test_of_two_scores_of_one_connection_the_first_counts() -> None:
     found = score([RouteScore("one", 1), RouteScore("one", 7, excluded="what?")])
-    assert (found[0].score, found[0].excluded) == (1.0, "")
+    assert found[0].said == (Said("plugin-0", 1.0),)
 
 
-def test_a_score_of_something_that_is_no_candidate_adds_none() -> None:
-    assert score([RouteScore("three", 100), RouteScore("", 1)]) == CANDIDATES
-    assert score([]) == score(()) == CANDIDATES
+def test_a_score_of_something_that_is_no_candidate_adds_none_and_is_told() -> None:
+    found = advice([RouteScore("three", 100), RouteScore("", 1), RouteScore("two", 2)])
+    assert [one.said for one in found.candidates] == [(), (Said("plugin-0", 2.0),)]
+    assert found.troubles == (Trouble("plugin-0", "foreign", "2 of no candidate"),)
+    assert advice([]) == advice(()) == Advice(CANDIDATES)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +244,9 @@ def test_a_score_of_something_that_is_no_candidate_adds_none() -> None:
 def test_what_cannot_be_recorded_was_not_said_at_all(
     answer: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert score(answer) == CANDIDATES
+    found = advice(answer)
+    assert found.candidates == CANDIDATES
+    assert [(one.plugin, one.kind) for one in found.troubles] == [("plugin-0", "invalid")]
     assert "plugin-0 failed in purchase_score_routes" in caplog.text
 
 
@@ -242,8 +254,30 @@ def test_what_cannot_be_recorded_was_not_said_at_all(
 def test_f102_f103_a_plugin_that_fails_to_score_leaves_the_others_word(failure: str) -> None:
     bad, good = Asked(FAILURES[failure]), Asked(lambda: content([RouteScore("two", 3.0)]))
     found = asyncio.run(listeners(bad, good).score(REQUEST, CANDIDATES))
-    assert [one.score for one in found] == [0.0, 3.0]
+    assert [one.said for one in found.candidates] == [(), (Said("plugin-1", 3.0),)]
+    kind = "late" if failure in ("hangs", "clings") else "raised"
+    assert [(one.plugin, one.kind) for one in found.troubles] == [("plugin-0", kind)]
     assert bad.heard == good.heard == ["score"]
+
+
+@pytest.mark.parametrize(("part", "told"), [(0.75, False), (1.5, True)])
+def test_a_plugin_that_keeps_the_event_loop_to_itself_is_told_of_and_heard(
+    part: float, *, told: bool
+) -> None:
+    passed = 0.0
+
+    async def busy() -> Any:
+        nonlocal passed
+        for _ in range(3):
+            passed += part * BLOCKED_SECONDS  # as if it had computed for so long
+            await asyncio.sleep(0)
+        return [RouteScore("one", 1.0)]
+
+    asked = listeners(Asked(busy))
+    asked._timer = lambda: passed
+    found = asyncio.run(asked.score(REQUEST, CANDIDATES))
+    assert found.candidates[0].said == (Said("plugin-0", 1.0),)
+    assert found.troubles == ((Trouble("plugin-0", "blocked"),) if told else ())
 
 
 def lazily(error: BaseException) -> Iterator[RouteScore]:
@@ -266,7 +300,7 @@ def test_f102_scores_that_fail_while_they_are_read_are_contained(
 
 
 def test_f102_scores_that_never_end_are_read_up_to_their_limit() -> None:
-    assert score(repeat(RouteScore("one", 1.0), SCORES_MAX))[0].score == 1.0
+    assert score(repeat(RouteScore("one", 1.0), SCORES_MAX))[0].said == (Said("plugin-0", 1.0),)
     assert score(repeat(RouteScore("one", 1.0), SCORES_MAX + 1)) == CANDIDATES
     assert score(repeat(RouteScore("one", 1.0))) == CANDIDATES
 
@@ -424,7 +458,7 @@ def test_scores_route_the_checkout_and_are_recorded_in_the_decision() -> None:
     assert checkout.connection == "two"
     (command,) = memory.database.commands.values()
     decision = decode_decision(command.decision)
-    assert [(one.connection, one.score, one.excluded) for one in decision.candidates] == [
+    assert [(one.connection, one.score, one.excluded) for one in decision.verdicts] == [
         ("one", 0.0, "closed for the day"),
         ("two", 2.5, ""),
     ]
@@ -453,8 +487,7 @@ def test_provider_calls_are_told_with_their_outcome_and_without_payloads() -> No
     async def act(billing: Billing) -> None:
         await start(billing, "1")
         memory.providers["one"].errors["create_checkout"] = ProviderUnavailable(f"busy with {CANARY}")
-        with pytest.raises(ProviderUnavailable):
-            await start(billing, "2")
+        assert (await start(billing, "2")).connection == "two"
 
     memory = MemoryPlugin()
     with_billing(act, memory, Counts())

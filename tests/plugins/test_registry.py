@@ -31,7 +31,7 @@ from purchase_core.plugins.descriptors import (
 from purchase_core.plugins.hookspecs import LISTENING, hookimpl
 from purchase_core.plugins.registry import Registry
 from purchase_core.ports.provider import Capabilities, Provider
-from purchase_core.routing.first import FirstCapable
+from purchase_core.routing.router import PolicyRouter
 from purchase_core.testing.plugins import MemoryPlugin
 
 Install = Callable[[str, Mapping[str, str], Mapping[str, str]], None]
@@ -88,7 +88,7 @@ def test_each_kind_is_found_under_its_name_and_kind() -> None:
 
         @hookimpl
         def purchase_register_routers(self) -> list[RouterPlugin[Any]]:
-            return [RouterPlugin("cheapest", NoConfig, lambda _config: FirstCapable())]
+            return [RouterPlugin("cheapest", NoConfig, lambda _config: PolicyRouter())]
 
     registry = Registry()
     registry.register(Three(provider("acme")))
@@ -373,7 +373,7 @@ def test_f102_a_list_that_never_ends_is_read_up_to_its_limit() -> None:
     class Endless(Brings):
         @hookimpl
         def purchase_register_routers(self) -> Any:
-            return repeat(RouterPlugin("acme", NoConfig, lambda _config: FirstCapable()))
+            return repeat(RouterPlugin("acme", NoConfig, lambda _config: PolicyRouter()))
 
     with pytest.raises(PluginError, match="more than 100 routers"):
         Registry().register(Endless())

@@ -20,8 +20,11 @@ from purchase_core.errors import (
 from purchase_core.ports.provider import Capabilities, Capability
 from purchase_core.ports.store import Batch
 from purchase_core.records.command import CONFIRMED, OPEN_STATES, REFUSED, SENDING, UNKNOWN, Command
+from purchase_core.routing.policy import HealthPolicy, Policy
+from purchase_core.routing.router import PolicyRouter
 from purchase_core.testing.memory_store import MemoryStore
-from purchase_core.workflows.checkout import ABSENT_SECONDS, KEY_MARGIN_SECONDS, KIND, RESOLVE_ROWS_MAX
+from purchase_core.workflows.checkout import KIND, RESOLVE_ROWS_MAX
+from purchase_core.workflows.sessions import ABSENT_SECONDS, KEY_MARGIN_SECONDS
 from purchase_sandbox.chaos import Fault
 from purchase_sandbox.config import KEY_LIFETIME_SECONDS
 from tests.faults.shop import CUSTOMERS, PRICES, SESSIONS, Customer, Price, Session, Shop, run
@@ -344,6 +347,8 @@ def test_what_cannot_be_resolved_keeps_nothing_else() -> None:
 
     async def work() -> None:
         async with Shop() as shop:
+            stubborn = Policy(health=HealthPolicy(when_all_unhealthy="try"))
+            shop.billing.checkout._planner.router = PolicyRouter(stubborn)
             with shop.trouble(SESSIONS, Fault.BUSY):
                 for number in range(RESOLVE_ROWS_MAX + 1):
                     with suppress(ProviderUnavailable):

@@ -13,17 +13,22 @@ from hypothesis import HealthCheck, Phase, settings
 
 from purchase_contract_tests.contract import Contract
 from purchase_contract_tests.provider import ProviderBench, ProviderContract
+from purchase_contract_tests.router import RouterContract
 from purchase_contract_tests.store import StoreCapability, StoreContract
 from purchase_contract_tests.verify import Outcome, verify
+from purchase_core.ports.router import Router
 from purchase_core.ports.store import Store
+from purchase_core.routing.router import PolicyRouter
 from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
 
 from .providers import planted_providers
+from .routers import planted_routers
 from .stores import planted_stores
 from .tiny.adapter import TinyProvider
 from .tiny.bench import TinyBench
 
 TABLE = Path(__file__).parents[3] / "docs" / "contract-bugs.md"
+Planted = type[MemoryStore] | type[TinyProvider] | type[PolicyRouter]
 MADE_UP = "any_history_agrees_with_the_model"
 
 PAGE = """# Planted bugs
@@ -38,7 +43,10 @@ tested to be current.
 {stores}
 ## {providers_count} providers
 
-{providers}"""
+{providers}
+## {routers_count} routers
+
+{routers}"""
 
 
 class MemoryContract(StoreContract):
@@ -89,25 +97,40 @@ def provider_outcomes(kind: type[TinyProvider]) -> Sequence[Outcome]:
     return asyncio.run(verify(TinyContract))
 
 
+def router_outcomes(kind: type[PolicyRouter]) -> Sequence[Outcome]:
+    """How a kind of router fares."""
+
+    class PlantedContract(RouterContract):
+        def router(self) -> Router:
+            return kind()
+
+    return asyncio.run(verify(PlantedContract))
+
+
 @cache
-def caught_by(kind: type[MemoryStore] | type[TinyProvider]) -> frozenset[str]:
+def caught_by(kind: Planted) -> frozenset[str]:
     """The promises that a planted adapter breaks."""
-    outcomes = store_outcomes(kind) if issubclass(kind, MemoryStore) else provider_outcomes(kind)
+    if issubclass(kind, MemoryStore):
+        outcomes = store_outcomes(kind)
+    else:
+        outcomes = router_outcomes(kind) if issubclass(kind, PolicyRouter) else provider_outcomes(kind)
     return frozenset(one.promise for one in outcomes if not one.acceptable)
 
 
 def page() -> str:
     """The page of both tables, in Markdown."""
-    stores, providers = planted_stores(), planted_providers()
+    stores, providers, routers = planted_stores(), planted_providers(), planted_routers()
     return PAGE.format(
         stores_count=len(stores),
         stores=_table(StoreContract, stores),
         providers_count=len(providers),
         providers=_table(ProviderContract, providers),
+        routers_count=len(routers),
+        routers=_table(RouterContract, routers),
     )
 
 
-def _table(contract: type[Contract[Any]], kinds: Iterable[type[MemoryStore] | type[TinyProvider]]) -> str:
+def _table(contract: type[Contract[Any]], kinds: Iterable[Planted]) -> str:
     lines = ["| the bug | what is wrong | caught by |\n|---|---|---|\n"]
     for kind in kinds:
         promises = [f"`{name}`" for name in contract.promises() if name in caught_by(kind) - {MADE_UP}]

@@ -5,13 +5,25 @@ from __future__ import annotations
 import pytest
 
 from purchase_contract_tests.provider import ProviderContract
+from purchase_contract_tests.router import RouterContract
 from purchase_contract_tests.store import StoreContract
 from purchase_contract_tests.verify import Verdict
+from purchase_core.routing.router import PolicyRouter
 from purchase_core.testing.memory_store import MemoryStore
 
 from .providers import planted_providers
+from .routers import planted_routers
 from .stores import planted_stores
-from .table import MADE_UP, TABLE, caught_by, page, provider_outcomes, store_outcomes
+from .table import (
+    MADE_UP,
+    TABLE,
+    Planted,
+    caught_by,
+    page,
+    provider_outcomes,
+    router_outcomes,
+    store_outcomes,
+)
 from .tiny.adapter import TinyProvider
 
 # Hypothesis decides what a made-up history finds; there are many bugs that it can find.
@@ -21,10 +33,11 @@ MADE_UP_CATCHES_MIN = 15
 def test_the_references_keep_every_promise() -> None:
     assert {one.verdict for one in store_outcomes(MemoryStore)} == {Verdict.KEPT}
     assert {one.verdict for one in provider_outcomes(TinyProvider)} == {Verdict.KEPT}
+    assert {one.verdict for one in router_outcomes(PolicyRouter)} == {Verdict.KEPT}
 
 
-@pytest.mark.parametrize("planted", [*planted_stores(), *planted_providers()])
-def test_a_planted_bug_is_caught(planted: type[MemoryStore] | type[TinyProvider]) -> None:
+@pytest.mark.parametrize("planted", [*planted_stores(), *planted_providers(), *planted_routers()])
+def test_a_planted_bug_is_caught(planted: Planted) -> None:
     assert planted.__doc__
     assert caught_by(planted) - {MADE_UP}
 
@@ -37,6 +50,11 @@ def test_every_promise_of_stores_catches_a_planted_bug() -> None:
 def test_every_promise_of_providers_catches_a_planted_bug() -> None:
     caught = frozenset[str]().union(*map(caught_by, planted_providers()))
     assert set(ProviderContract.promises()) - caught == set()
+
+
+def test_every_promise_of_routers_catches_a_planted_bug() -> None:
+    caught = frozenset[str]().union(*map(caught_by, planted_routers()))
+    assert set(RouterContract.promises()) - caught == set()
 
 
 def test_made_up_histories_catch_many_bugs() -> None:

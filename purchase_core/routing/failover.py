@@ -1,0 +1,89 @@
+"""Fail-over: when the next connection of a decision may be tried. Only at the creation of a session.
+
+Nothing may have come of the first one: it was refused, or provably never sent, or its session has ended and
+that is confirmed. A lost answer is none of these: then the second connection waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Literal
+
+import attrs
+
+from purchase_core.errors import (
+    AuthenticationFailed,
+    OutcomeUnknown,
+    ProviderError,
+    ProviderRefused,
+)
+from purchase_core.ports.router import RoutingDecision
+
+
+@attrs.frozen
+class FailoverPolicy:
+    """What may be tried after what. The defaults never risk two payments for one checkout.
+
+    `attempts_max`: connections tried for one checkout. `on_refusal`, `on_unavailable`: the "next" connection,
+    or not. `on_unknown`: "wait", or "tell" the customer that it is not known whether a page was opened.
+    `on_policy_change`: whether to "follow" a decision of a policy that is no longer in force, or "stop".
+    `unexpirable`: whether a page that the provider cannot close is "withdrawn", or switching "refused".
+    """
+
+    attempts_max: int = 3
+    on_refusal: Literal["next", "stop"] = "next"
+    on_unavailable: Literal["next", "stop"] = "next"
+    on_unknown: Literal["wait", "tell"] = "wait"
+    on_policy_change: Literal["stop", "follow"] = "stop"
+    unexpirable: Literal["withdraw", "refuse"] = "withdraw"
+
+
+@attrs.frozen
+class Next:
+    """The connection to try, or (where it is "") why none is."""
+
+    connection: str = ""
+    why_none: str = ""
+
+
+def proves_nothing_happened(error: ProviderError, *, fresh: bool, sent: bool) -> bool:
+    """Whether no session can have come of the attempt.
+
+    `fresh`: nobody has tried this attempt before, in any process. `sent`: the request that opens a session
+    has gone out; what came before it opens none.
+    """
+    if isinstance(error, AuthenticationFailed):
+        return fresh  # says nothing of what an earlier try has done
+    if isinstance(error, ProviderRefused):
+        return True
+    if isinstance(error, OutcomeUnknown):
+        return fresh and not sent
+    return fresh
+
+
+def next_connection(
+    decision: RoutingDecision,
+    tried: tuple[str, ...],
+    *,
+    configured: Container[str],
+    policy_now: str,
+    failover: FailoverPolicy,
+) -> Next:
+    """The next connection in the decision's order that was not tried."""
+    if len(tried) >= failover.attempts_max:
+        return Next(why_none=f"{len(tried)} connections were tried")
+    if decision.policy != policy_now and failover.on_policy_change == "stop":
+        return Next(why_none="the policy has changed since it was routed")
+    left = [one for one in decision.order if one not in tried]
+    there = next((one for one in left if one in configured), "")
+    if there:
+        return Next(there)
+    return Next(
+        why_none="the others are not configured any more" if left else "no other connection can take it"
+    )
+
+
+def allowed(error: ProviderError, failover: FailoverPolicy) -> bool:
+    """Whether the policy wants the next connection after this error."""
+    refused = isinstance(error, ProviderRefused) and not isinstance(error, AuthenticationFailed)
+    return (failover.on_refusal if refused else failover.on_unavailable) == "next"

@@ -1,0 +1,216 @@
+"""Planning: from a wish to a decision where it goes. Reads, and asks plugins; writes and sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import attrs
+from msgspec.structs import replace
+
+from purchase_core.catalog.catalog import Catalog
+from purchase_core.catalog.versions import OfferVersion
+from purchase_core.errors import InvalidArgument, NoRoute, OfferNotSellable
+from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
+from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.instants import Clock, Instant
+from purchase_core.money import Money
+from purchase_core.ports.provider import Capabilities
+from purchase_core.ports.router import (
+    AGREEMENTS,
+    EVIDENCE,
+    PRICES,
+    Advice,
+    Agreement,
+    Candidate,
+    Evidence,
+    Router,
+    RouteRequest,
+    RoutingDecision,
+    routed,
+)
+from purchase_core.ports.store import Store
+from purchase_core.records.lane import customer_lane
+from purchase_core.routing.breaker import HealthBook
+from purchase_core.routing.problems import needs_of
+from purchase_core.workflows.context import RouteContext, checked_context
+from purchase_core.workflows.order import Wish
+
+
+class Advisers(Protocol):
+    """Who is asked before anything is written."""
+
+    async def score(self, request: RouteRequest, candidates: tuple[Candidate, ...]) -> Advice:
+        """The candidates with what is said of them."""
+        ...
+
+    async def before_checkout(self, request: RouteRequest, decision: RoutingDecision) -> None:
+        """Raises CheckoutVetoed to stop the checkout."""
+        ...
+
+
+class Witnesses(Protocol):
+    """What past checkouts have come to."""
+
+    async def evidence(
+        self, router: Router, request: RouteRequest, connection: str, *, now: Instant
+    ) -> Evidence:
+        """Outcomes on a connection of checkouts like this one."""
+        ...
+
+
+@attrs.frozen
+class Routable:
+    """A connection as far as routing looks at it: it need not be open."""
+
+    plugin: str
+    mode: str
+    capabilities: Capabilities
+
+
+@attrs.frozen
+class Plan:
+    """What is sold, for how much, and where it goes. `shadow` is what a second policy would have done."""
+
+    version: OfferVersion
+    price: Money
+    decision: RoutingDecision
+    shadow: str = ""
+
+
+class Planner:
+    """Plans checkouts: prices them, gathers what routers want to know, and lets the router decide."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalog: Catalog,
+        connections: Mapping[str, Routable],
+        router: Router,
+        shadow: Router | None,
+        advisers: Advisers,
+        witnesses: Witnesses,
+        health: HealthBook,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._connections = connections
+        self.router = router
+        self.shadow = shadow
+        self._advisers = advisers
+        self._witnesses = witnesses
+        self._health = health
+        self._clock = clock
+
+    async def plan(self, wish: Wish, context: RouteContext, key: str) -> Plan:
+        """The plan of a checkout. Its decision may have no order. Raises what `checkout.start` raises."""
+        context = checked_context(context, self.router.attributes)
+        version = self._catalog.version(wish.offer)
+        price = price_of(version, wish)
+        request = await self._request(key, wish, version, price, context)
+        candidates = tuple([await self._candidate(name, version, request) for name in self._connections])
+        advice = await self._advisers.score(request, candidates)
+        decision = routed(self.router, request, advice.candidates)
+        if advice.troubles:
+            decision = replace(decision, troubles=advice.troubles)
+        return Plan(version, price, decision, self._shadowed(decision))
+
+    async def agreed(self, plan: Plan) -> None:
+        """Raise NoRoute where nobody can take it, and CheckoutVetoed where a plugin objects."""
+        decision = plan.decision
+        if not decision.order:
+            hint = "Ask again later." if decision.refused == "all_unhealthy" else ""
+            raise NoRoute(decision.reasons(), kind=decision.refused, hint=hint)
+        await self._advisers.before_checkout(decision.request, decision)
+
+    def _shadowed(self, decision: RoutingDecision) -> str:
+        """What the second policy would have done: it decides for real, and has no effect."""
+        if self.shadow is None:
+            return ""
+        try:
+            other = routed(self.shadow, decision.request, decision.candidates)
+        except Exception as error:  # whatever is wrong with it must not matter
+            return f"failed: {type(error).__name__}"
+        first = other.order[0] if other.order else "none"
+        agrees = other.order[:1] == decision.order[:1]
+        return f"{'agrees' if agrees else 'differs'}: {first} by {other.policy}"
+
+    # --- what the router is told -------------------------------------------------------------
+
+    async def _request(
+        self, key: str, wish: Wish, version: OfferVersion, price: Money, context: RouteContext
+    ) -> RouteRequest:
+        lane = customer_lane(wish.customer)
+        known = await self._store.references_of(lane, "customer") if wish.customer else ()
+        asked = (*needs_of(version, wish.quantity), *wish.needed(), *context.needs)
+        needs = dict.fromkeys(asked)
+        return RouteRequest(
+            customer=wish.customer,
+            offer=wish.offer,
+            product=version.product,
+            currency=price.currency,
+            unit_amount=price.minor,
+            quantity=wish.quantity,
+            needs=tuple(need.value for need in needs),
+            links=tuple(one.object.split(":", 2)[1] for one in known),
+            at=self._clock.now(),
+            key=key,
+            trial_days=version.trial_days,
+            country=context.country,
+            channel=context.channel,
+            attributes=tuple(sorted(context.attributes.items())),
+            agreements=await self._agreements(lane) if wish.customer else (),
+        )
+
+    async def _agreements(self, lane: str) -> tuple[Agreement, ...]:
+        if AGREEMENTS not in self._wanted:
+            return ()
+        rows = await self._store.rows(SubscriptionRow, lane=lane)
+        live = {
+            Agreement(row.connection, row.currency)
+            for row in rows
+            if row.bound and row.status not in ENDED_SUBSCRIPTIONS
+        }
+        return tuple(sorted(live, key=lambda one: (one.connection, one.currency)))
+
+    async def _candidate(self, name: str, version: OfferVersion, request: RouteRequest) -> Candidate:
+        connection = self._connections[name]
+        priced, evidence = False, Evidence()
+        if PRICES in self._wanted:
+            priced = await self._store.price_for(name, version.hash, request.currency) is not None
+        if EVIDENCE in self._wanted:
+            evidence = await self._witnesses.evidence(self.router, request, name, now=request.at)
+        capabilities = connection.capabilities
+        return Candidate(
+            connection=name,
+            plugin=connection.plugin,
+            mode=connection.mode,
+            capabilities=tuple(sorted(one.value for one in capabilities.declared)),
+            currencies=None if capabilities.currencies is None else tuple(sorted(capabilities.currencies)),
+            priced=priced,
+            health=self._health.health(name, request.at),
+            evidence=evidence,
+        )
+
+    @property
+    def _wanted(self) -> frozenset[str]:
+        shadow = self.shadow.wants if self.shadow else ()
+        return frozenset(self.router.wants).union(shadow)
+
+
+def price_of(version: OfferVersion, wish: Wish) -> Money:
+    """The price of an offer in the wished currency. Raises OfferNotSellable or InvalidArgument."""
+    if not version.prices:
+        message = f"offer {wish.offer!r} is free: there is nothing to pay"
+        raise OfferNotSellable(message, hint="Customers have it by default; no checkout is needed.")
+    if not version.quantity_min <= wish.quantity <= version.quantity_max:
+        bounds = f"{version.quantity_min} to {version.quantity_max}"
+        message = f"quantity {wish.quantity!r} of {wish.offer!r} is not within {bounds}"
+        raise InvalidArgument(message)
+    for price in version.prices:
+        if wish.currency in ("", price.currency):
+            return price
+    sold = ", ".join(price.currency for price in version.prices)
+    message = f"offer {wish.offer!r} is not sold in {wish.currency!r}, but in {sold}"
+    raise InvalidArgument(message)

@@ -1,0 +1,322 @@
+"""Sessions: open the current attempt of a checkout at its provider; where nothing came of it, the next one.
+
+One attempt is current. The answer to another one, which a slower process may still get, is written down as
+withdrawn, made unpayable where that can be done, and shown to nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+import msgspec
+
+from purchase_core.errors import (
+    AuthenticationFailed,
+    OutcomeUnknown,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from purchase_core.facts.fact import Fact, decided
+from purchase_core.identifiers import IdSource
+from purchase_core.instants import MILLISECOND, SECOND, Clock, Instant
+from purchase_core.ports.provider import Capability, Provider, ProviderCheckout
+from purchase_core.ports.router import Router, decode_decision
+from purchase_core.ports.store import Store
+from purchase_core.records.command import (
+    CONFIRMED,
+    OPEN_STATES,
+    REFUSED,
+    SENDING,
+    UNKNOWN,
+    Command,
+    Stage,
+)
+from purchase_core.routing.breaker import HealthBook
+from purchase_core.routing.failover import (
+    FailoverPolicy,
+    allowed,
+    next_connection,
+    proves_nothing_happened,
+)
+from purchase_core.workflows.command_log import CommandLog
+from purchase_core.workflows.order import Order, attempt_of, checkout_request, decode_order, moved_on
+from purchase_core.workflows.provisions import Provisions
+
+KEY_MARGIN_SECONDS = 3_600  # stop using a provider's idempotency key this long before it forgets it
+ABSENT_SECONDS = 900  # after the last moment at which it may have been sent, no trace of it is proof
+UNCLEAR = "Tell the customer that it is not known whether a payment page was opened, and ask again later."
+
+
+@attrs.frozen
+class Checkout:
+    """A checkout that the customer can be sent to. `id` is the intent; `receipt` names the receipt.
+
+    `claim` is a guest's token, by which they can claim later what they buy; it is shown to nobody else.
+    """
+
+    id: str
+    receipt: str
+    offer: str
+    connection: str
+    session: str
+    url: str
+    expires_at: Instant | None
+    claim: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen
+class Opened:
+    """What the provider opened, and with which of its ids for price and customer."""
+
+    checkout: ProviderCheckout
+    price: str
+    customer: str
+
+
+@attrs.define
+class _Try:
+    """One try at an attempt. `sent`: the request that opens a session has gone out."""
+
+    fresh: bool
+    sent: bool = False
+
+
+class Sessions:
+    """Opens sessions, one current attempt a checkout."""
+
+    def __init__(
+        self,
+        store: Store,
+        log: CommandLog,
+        provisions: Provisions,
+        connections: Mapping[str, Provider],
+        router: Router,
+        failover: FailoverPolicy,
+        health: HealthBook,
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._provisions = provisions
+        self._connections = connections
+        self._router = router
+        self._failover = failover
+        self._health = health
+        self._clock = clock
+        self._ids = ids
+
+    async def carry_on(self, command: Command, email: str, *, fresh: bool) -> Checkout:
+        """The checkout, opened if it is not yet. `fresh`: nobody has tried the current attempt before.
+
+        Tries at most as many connections as the fail-over policy allows.
+        """
+        while True:
+            if command.state == CONFIRMED:
+                return checkout_of(command)
+            if command.state == REFUSED:
+                detail = command.stages[-1].detail
+                raise ProviderRefused(f"checkout {command.reference} was refused: {detail}")
+            order = decode_order(command.request)
+            this = _Try(fresh)
+            try:
+                opened = await self._open(command, order, this, email)
+            except ProviderError as error:
+                command, fresh = await self._after(command, order, error, this), True
+                continue
+            command, fresh = await self._confirm(command, order, opened), False
+
+    # --- the call ----------------------------------------------------------------------------
+
+    async def _open(self, command: Command, order: Order, this: _Try, email: str) -> Opened:
+        provider = self._connections.get(order.connection)
+        if provider is None:
+            raise ProviderUnavailable(
+                f"checkout {order.intent} was opened on connection {order.connection!r}, which is gone",
+                hint="Configure the connection again, so that it can be resolved.",
+            )
+        started = self._clock.now()
+        try:
+            if not this.fresh and self._key_forgotten(command, provider):
+                opened = await self._look_only(command, order, provider)
+            else:
+                opened = await self._create(order, provider, this, email)
+        except ProviderError as error:
+            self._judge(order.connection, error)
+            raise
+        now = self._clock.now()
+        self._health.succeeded(order.connection, now, milliseconds=(now - started) // MILLISECOND)
+        return opened
+
+    async def _create(self, order: Order, provider: Provider, this: _Try, email: str) -> Opened:
+        customer = await self._provisions.customer(provider, order.wish.customer, email)
+        price = await self._provisions.price(provider, order)
+        this.sent = True
+        checkout = await provider.create_checkout(checkout_request(order, customer, price), key=order.attempt)
+        return Opened(checkout, price, customer)
+
+    async def _look_only(self, command: Command, order: Order, provider: Provider) -> Opened:
+        checkout = await provider.find_checkout(order.attempt)
+        if checkout is None:
+            age = self._clock.now() - sent_at(command)
+            if age <= (_resendable_seconds(provider) + ABSENT_SECONDS) * SECOND:
+                raise OutcomeUnknown(f"checkout {order.intent} is not to be found at {order.connection} yet")
+            message = f"checkout {order.intent} never reached {order.connection}"
+            raise ProviderRefused(message, provider_code="never arrived")
+        customer = await self._provisions.known_customer(provider, order.wish.customer) or ""
+        price = await self._store.price_for(order.connection, order.version, order.currency)
+        return Opened(checkout, price.price if price else "", customer)
+
+    def _key_forgotten(self, command: Command, provider: Provider) -> bool:
+        """Where there are no keys, nothing is ever sent again."""
+        return self._clock.now() - sent_at(command) >= _resendable_seconds(provider) * SECOND
+
+    def _judge(self, connection: str, error: ProviderError) -> None:
+        """A refusal is an answer; everything else speaks against the connection."""
+        now = self._clock.now()
+        if isinstance(error, ProviderRefused) and not isinstance(error, AuthenticationFailed):
+            self._health.succeeded(connection, now)
+        else:
+            self._health.failed(connection, now)
+
+    # --- what came of it ---------------------------------------------------------------------
+
+    async def _confirm(self, command: Command, order: Order, opened: Opened) -> Command:
+        now = self._clock.now()
+        checkout = Checkout(
+            order.intent,
+            command.id,
+            order.wish.offer,
+            order.connection,
+            opened.checkout.id,
+            opened.checkout.url,
+            opened.checkout.expires_at,
+        )
+        made = attempt_of(order, "current", opened.price, opened.customer, opened.checkout.id)
+
+        def confirmed(known: Command) -> Command:
+            """What was opened is open, whatever another process believes, if the attempt is still current."""
+            if known.state == CONFIRMED or decode_order(known.request).attempt != order.attempt:
+                return known
+            stages = (*known.stages, Stage("opened", now, opened.checkout.id))
+            result = msgspec.json.encode(checkout)
+            return attrs.evolve(known, state=CONFIRMED, updated_at=now, stages=stages, result=result)
+
+        facts = (decided(sent_at(command), made), *opened.checkout.facts)
+        known = await self._log.change(command, confirmed, facts)
+        if decode_order(known.request).attempt == order.attempt:
+            return known
+        return await self._withdraw(known, order, opened)
+
+    async def _withdraw(self, command: Command, order: Order, opened: Opened) -> Command:
+        """Another attempt has become current meanwhile: nobody is shown this session."""
+        now, session = self._clock.now(), opened.checkout.id
+        made = attempt_of(order, "withdrawn", opened.price, opened.customer, session)
+        facts: list[Fact] = [decided(after(command, now), made), *opened.checkout.facts]
+        facts += await self._closed(order, session)
+
+        def noted(known: Command) -> Command:
+            stages = (*known.stages, Stage("withdrawn", now, session))
+            return attrs.evolve(known, stages=stages, updated_at=now)
+
+        return await self._log.change(command, noted, facts)
+
+    async def _closed(self, order: Order, session: str) -> Sequence[Fact]:
+        """Facts of a session that was made unpayable; none where that cannot be done now: it is watched."""
+        provider = self._connections[order.connection]
+        if Capability.EXPIRE_CHECKOUT not in provider.capabilities:
+            return ()
+        try:
+            return await provider.expire_checkout(session, key=f"expire:{order.attempt}")
+        except ProviderError:
+            return ()
+
+    async def _after(self, command: Command, order: Order, error: ProviderError, this: _Try) -> Command:
+        """The command on its next connection, or as another process has left it; else raises the error."""
+        proof = proves_nothing_happened(error, fresh=this.fresh, sent=this.sent)
+        if proof and allowed(error, self._failover):
+            tried = (*order.tried, order.connection)
+            following = next_connection(
+                decode_decision(command.decision),
+                tried,
+                configured=self._connections,
+                policy_now=self._router.policy,
+                failover=self._failover,
+            )
+            if following.connection:
+                moved = await self._move_on(command, order, following.connection, error)
+                if moved is not None:
+                    return moved
+        if isinstance(error, AuthenticationFailed | ProviderUnavailable):
+            raise error  # says nothing of this checkout: it goes on once the provider does
+        known = await self._note(command, order, error)
+        if known.state == CONFIRMED:  # another process has got through with it meanwhile
+            return known
+        if isinstance(error, OutcomeUnknown) and self._failover.on_unknown == "tell":
+            error.hint = error.hint or UNCLEAR
+        raise error
+
+    async def _move_on(
+        self, command: Command, order: Order, connection: str, error: ProviderError
+    ) -> Command | None:
+        """The command with a new attempt on the next connection; None if another process was faster."""
+        now = self._clock.now()
+        following = moved_on(order, connection, self._ids.new("attempt"), now)
+        reason = error.provider_code or error.code
+        stage = Stage("failed_over", now, f"{order.connection} to {connection}: {reason}")
+
+        def moved(known: Command) -> Command:
+            if known.state not in OPEN_STATES or decode_order(known.request).attempt != order.attempt:
+                return known
+            return attrs.evolve(
+                known,
+                state=SENDING,
+                connection=connection,
+                request=following.encode(),
+                updated_at=now,
+                stages=(*known.stages, stage),
+            )
+
+        refused = decided(now, attempt_of(order, "refused", "", "", ""))
+        known = await self._log.change(command, moved, (refused,))
+        return known if decode_order(known.request).attempt == following.attempt else None
+
+    async def _note(self, command: Command, order: Order, error: ProviderError) -> Command:
+        now = self._clock.now()
+        state = UNKNOWN if isinstance(error, OutcomeUnknown) else REFUSED
+        stage = Stage(state, now, error.provider_code or error.code)
+
+        def noted(known: Command) -> Command:
+            if known.state not in OPEN_STATES or decode_order(known.request).attempt != order.attempt:
+                return known
+            said_before = known.stages[-1].name == stage.name  # unknown again: one stage, however often
+            stages = known.stages[:-1] if said_before else known.stages
+            return attrs.evolve(known, state=state, updated_at=now, stages=(*stages, stage))
+
+        return await self._log.change(command, noted)
+
+
+MOVES = ("failed_over", "switched")
+
+
+def sent_at(command: Command) -> Instant:
+    """When the current attempt may first have been sent."""
+    moves = [stage.at for stage in command.stages if stage.name in MOVES]
+    return moves[-1] if moves else command.created_at
+
+
+def after(command: Command, now: Instant) -> Instant:
+    """An instant for what becomes of an attempt, behind all that was said of it, whatever the clock does."""
+    return Instant(max(now, sent_at(command) + 1))
+
+
+def checkout_of(command: Command) -> Checkout:
+    """What the caller was told."""
+    return msgspec.json.decode(command.result, type=Checkout)
+
+
+def _resendable_seconds(provider: Provider) -> int:
+    """How long a request may be sent again under its key."""
+    return max(0, provider.capabilities.key_lifetime_seconds - KEY_MARGIN_SECONDS)

@@ -1,0 +1,169 @@
+"""Switching: an open checkout goes on elsewhere, once its session is proved to be over, or is withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from purchase_core.errors import NoRoute, NotSwitchable, ProviderRefused, ProviderUnavailable
+from purchase_core.facts.bodies import SessionSeen
+from purchase_core.facts.cluster import Cluster
+from purchase_core.facts.fact import Fact, decided, intent_key, object_key
+from purchase_core.facts.reading import Reading
+from purchase_core.identifiers import IdSource
+from purchase_core.instants import Clock
+from purchase_core.ports.provider import Capability, Provider
+from purchase_core.ports.router import Router, decode_decision
+from purchase_core.ports.store import Question, Store
+from purchase_core.records.command import CONFIRMED, SENDING, Command, Stage
+from purchase_core.routing.failover import FailoverPolicy, next_connection
+from purchase_core.workflows.command_log import CommandLog
+from purchase_core.workflows.order import Order, attempt_of, decode_order, moved_on
+from purchase_core.workflows.sessions import Checkout, after, checkout_of
+
+EXPIRED, WITHDRAWN = "expired", "withdrawn"
+
+
+class Switching:
+    """Puts a checkout's next attempt in the place of its current one."""
+
+    def __init__(
+        self,
+        store: Store,
+        log: CommandLog,
+        connections: Mapping[str, Provider],
+        router: Router,
+        failover: FailoverPolicy,
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._connections = connections
+        self._router = router
+        self._failover = failover
+        self._clock = clock
+        self._ids = ids
+
+    async def move(self, command: Command, to: str) -> Command:
+        """The command, ready to be sent to another connection. Its old session can be paid no more, or is
+        withdrawn. Raises NotSwitchable, NoRoute, or a ProviderError: then nothing has changed."""
+        order = decode_order(command.request)
+        if command.state != CONFIRMED:
+            raise NotSwitchable(f"checkout {order.intent} is {command.state}: no session is open")
+        cluster = await self._cluster(order.intent)
+        if cluster and Reading(cluster).settled_by:
+            raise NotSwitchable(f"checkout {order.intent} is paid")
+        connection = to or self._next(command, order)
+        if connection not in self._connections or connection not in decode_decision(command.decision).order:
+            raise NoRoute([f"{connection}: was not a choice for this checkout"], kind="none_fits")
+        checkout = checkout_of(command)
+        how, facts = await self._close(order, checkout, cluster)
+        return await self._moved(command, order, connection, how, facts)
+
+    async def is_current(self, intent: str, session: str) -> bool:
+        """Whether a session is that of the intent's current attempt, and the intent is not settled yet."""
+        cluster = await self._cluster(intent)
+        reading = Reading(cluster) if cluster else None
+        if reading is None or reading.settled_by:
+            return False
+        return any(one.status == "current" and one.session == session for one in reading.attempts)
+
+    def _next(self, command: Command, order: Order) -> str:
+        found = next_connection(
+            decode_decision(command.decision),
+            (*order.tried, order.connection),
+            configured=self._connections,
+            policy_now=self._router.policy,
+            failover=self._failover,
+        )
+        if not found.connection:
+            changed = "policy_changed" if "policy" in found.why_none else "none_fits"
+            raise NoRoute([found.why_none], kind=changed)
+        return found.connection
+
+    async def _cluster(self, intent: str) -> Cluster | None:
+        key = intent_key(intent)
+        view = await self._store.look(Question(objects=(key,)))
+        found = view.references.get(key)
+        return view.clusters.get(found.root) if found else None
+
+    # --- the old session ---------------------------------------------------------------------
+
+    async def _close(
+        self, order: Order, checkout: Checkout, cluster: Cluster | None
+    ) -> tuple[str, Sequence[Fact]]:
+        """How the old session ended, and the facts that say so."""
+        known = (
+            cluster.registers.get(object_key("session", order.connection, checkout.session))
+            if cluster
+            else None
+        )
+        if known is not None and isinstance(known.newest.body, SessionSeen):
+            if known.newest.body.status == EXPIRED:
+                return EXPIRED, ()
+            if known.newest.body.status == "complete":
+                raise NotSwitchable(f"checkout {order.intent} was completed; its payment may be on its way")
+        provider = self._connections.get(order.connection)
+        if provider is None:
+            raise ProviderUnavailable(
+                f"connection {order.connection!r} is gone: its session cannot be closed"
+            )
+        if Capability.EXPIRE_CHECKOUT in provider.capabilities:
+            return EXPIRED, await self._expire(provider, order, checkout)
+        if self._failover.unexpirable == "refuse":
+            raise NotSwitchable(f"{provider.plugin} cannot close the page of checkout {order.intent}")
+        return WITHDRAWN, ()
+
+    async def _expire(self, provider: Provider, order: Order, checkout: Checkout) -> Sequence[Fact]:
+        """Facts of the expiry, confirmed. Whoever is refused looks: it may be expired already, or paid."""
+        try:
+            return await provider.expire_checkout(checkout.session, key=f"expire:{order.attempt}")
+        except ProviderRefused:
+            fetched = await provider.fetch("session", checkout.session)
+            facts = provider.normalise(provider.parse_fetched(fetched)).facts
+            if any(isinstance(one.body, SessionSeen) and one.body.status == EXPIRED for one in facts):
+                return facts
+            raise NotSwitchable(
+                f"the session of checkout {order.intent} cannot be closed; it may be paid",
+                hint="Wait for its webhook, or look at its receipt.",
+            ) from None
+
+    # --- the new attempt -----------------------------------------------------------------------
+
+    async def _moved(
+        self, command: Command, order: Order, connection: str, how: str, facts: Sequence[Fact]
+    ) -> Command:
+        now = self._clock.now()
+        following = moved_on(order, connection, self._ids.new("attempt"), now)
+        over = decided(
+            after(command, now),
+            attempt_of(order, WITHDRAWN, *await self._sold_with(order), checkout_of(command).session),
+        )
+        stages = (
+            Stage(how, now, checkout_of(command).session),
+            Stage("switched", now, f"{order.connection} to {connection}"),
+        )
+
+        def moved(known: Command) -> Command:
+            if decode_order(known.request).attempt != order.attempt:
+                return known
+            return attrs.evolve(
+                known,
+                state=SENDING,
+                connection=connection,
+                request=following.encode(),
+                result=b"",
+                updated_at=now,
+                stages=(*known.stages, *stages),
+            )
+
+        return await self._log.change(command, moved, (over, *facts))
+
+    async def _sold_with(self, order: Order) -> tuple[str, str]:
+        """The provider's price and customer that the old attempt was opened with."""
+        cluster = await self._cluster(order.intent)
+        attempts = Reading(cluster).attempts if cluster else ()
+        old = next((one for one in attempts if one.id == order.attempt), None)
+        return (old.price, old.customer) if old else ("", "")
