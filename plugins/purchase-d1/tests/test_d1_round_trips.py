@@ -16,7 +16,7 @@ from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import Instant
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
-from purchase_core.routing.first import FirstCapable
+from purchase_core.routing.router import PolicyRouter
 from purchase_core.testing.clocks import ManualClock
 from purchase_d1.local import Address
 from purchase_d1.store import D1Store
@@ -119,7 +119,7 @@ async def opened(line: Line, inbox: InboxSettings) -> AsyncIterator[Shop]:
                 catalog=CATALOG,
                 store=store,
                 connections={"sandbox": harness.provider},
-                router=FirstCapable(),
+                router=PolicyRouter(),
                 listeners=Listeners(Registry(listed=())),
                 clock=clock,
                 ids=SeededIds(1),
