@@ -10,6 +10,7 @@ from contextlib import (
     contextmanager,
 )
 
+import attrs
 import psycopg
 import pytest
 
@@ -48,6 +49,10 @@ class TestPostgresStore(StoreContract):
         assert isinstance(store, PostgresStore)
         return opened(store.config)
 
+    def neighbour(self, store: Store) -> AbstractAsyncContextManager[Store]:
+        assert isinstance(store, PostgresStore)
+        return opened(attrs.evolve(store.config, prefix="other_"))
+
     async def age_tables(self, store: Store) -> None:
         assert isinstance(store, PostgresStore)
         table = f"{store.config.schema}.schema_version".lstrip(".")
@@ -59,6 +64,7 @@ class TestPostgresStore(StoreContract):
 class TestPostgresStorePooled(TestPostgresStore):
     """F83: behind a pgbouncer that shares connections between transactions, and knows of no prepared ones."""
 
+    shown = False
     pooler: str
 
     @contextmanager

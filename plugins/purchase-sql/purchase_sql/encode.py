@@ -12,6 +12,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
+from purchase_core.errors import InvalidText
 from purchase_core.facts.fact import RecordedFact, encode_body
 from purchase_core.ports.store import Batch
 from purchase_core.records.command import Command
@@ -41,16 +42,22 @@ _by_hash = attrgetter("hash")
 _by_key = attrgetter("key")
 _by_place = itemgetter(0)
 NO_HEADERS = "[]"
+SURROGATE = "a text holds a lone surrogate"
+NUL = "a text holds NUL"
 
 
 def operations(texts: Texts, clusters: ClusterTexts, *batches: Batch) -> list[Operation]:
     """Everything that these batches write, as one. Their own rows come first, then the lanes.
 
-    What concerns one key keeps the order of the batches. Raises InvalidArgument for one that cannot be.
+    What concerns one key keeps the order of the batches. Raises InvalidArgument for one that cannot be, and
+    InvalidText where a lone surrogate would have to be written within JSON; others meet the driver.
     """
     written: list[Operation] = [(texts.batch_insert, (one.id, one.at)) for one in _sorted(batches, _by_id)]
-    _add_guarded(texts, batches, written.append)
-    _add_unguarded(texts, clusters, batches, written.append)
+    try:
+        _add_guarded(texts, batches, written.append)
+        _add_unguarded(texts, clusters, batches, written.append)
+    except UnicodeEncodeError:
+        raise InvalidText(SURROGATE) from None
     return written
 
 
@@ -112,13 +119,29 @@ def _fact_key(placed: tuple[int, RecordedFact]) -> str:
 
 
 def text_list(values: Iterable[str]) -> str:
-    """Many texts as one parameter."""
-    return _json(list(values)).decode()
+    """Many texts as one parameter. Raises InvalidText."""
+    listed = list(values)
+    _require_whole(listed)
+    try:
+        return _json(listed).decode()
+    except UnicodeEncodeError:
+        raise InvalidText(SURROGATE) from None
 
 
 def pair_list(values: Sequence[tuple[str, str]]) -> str:
-    """Many pairs of texts as one parameter."""
-    return _json(values).decode()
+    """Many pairs of texts as one parameter. Raises InvalidText."""
+    for pair in values:
+        _require_whole(pair)
+    try:
+        return _json(values).decode()
+    except UnicodeEncodeError:
+        raise InvalidText(SURROGATE) from None
+
+
+def _require_whole(values: Iterable[str]) -> None:
+    # SQLite ends a text of a JSON list at NUL: who asks for one thing would be told of another.
+    if any("\x00" in value for value in values):
+        raise InvalidText(NUL)
 
 
 def _delivery(one: Delivery) -> tuple[Value, ...]:
