@@ -13,7 +13,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from purchase_core.errors import InvalidArgument, InvalidText, PurchaseError, SchemaError, StoreUnavailable
+from purchase_core.errors import (
+    InvalidArgument,
+    InvalidText,
+    LaneConflict,
+    PurchaseError,
+    SchemaError,
+    StoreUnavailable,
+)
 from purchase_core.instants import Clock, Instant, SystemClock
 from purchase_core.ports.store import Batch, SchemaState
 from purchase_core.records.delivery import Delivery
@@ -91,6 +98,18 @@ class SmallStore(SqlStore):
             meant = refusal(batch, guard, await self._rows(*inquiry(self._texts, batch, guard)))
             if meant is not None:  # none: the batch was written before
                 raise meant from error
+
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        """Several batches as one: if one of them is refused, nothing of any is written."""
+        try:
+            with self._transaction("IMMEDIATE"):
+                for text, values in operations(self._texts, self._clusters, *batches):
+                    self._execute(text, values)
+        except InvalidArgument as error:
+            if broken_guard(str(error.__cause__), self._texts.prefix) is None:
+                raise
+            if not all([await self.committed(one.id) for one in batches]):
+                raise LaneConflict(f"one of {len(batches)} batches is refused") from error
 
     async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
         """Take pending rows that are due and free, oldest first."""
