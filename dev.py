@@ -2,6 +2,7 @@
 
 python dev.py demo [...]    install what the demo needs into .venv, and run `purchase demo ...`
 python dev.py test [...]    install what the tests need, and run pytest
+python dev.py crash-points  kill and starve the stores at every point (--help says how to choose)
 python dev.py check         install what the checks need, and run lint, types and boundaries
 python dev.py lock          resolve requirements/*.in anew into hashed requirements/*.txt
 """
@@ -43,6 +44,9 @@ def main(arguments: list[str]) -> int:
     if command == "test":
         install("test")
         return call(BIN / "python", "-m", "pytest", *rest)
+    if command == "crash-points":
+        install("test")
+        return call(BIN / "python", "-m", "tests.crash_points", *rest)
     if command == "check":
         install("ci")
         return check()

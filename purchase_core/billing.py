@@ -31,7 +31,9 @@ from purchase_core.reads.evidence import EvidenceBook
 from purchase_core.reads.receipts import Receipts
 from purchase_core.routing.breaker import HealthBook
 from purchase_core.routing.failover import FailoverPolicy
+from purchase_core.secret import Secret
 from purchase_core.workflows.checkout import Checkouts
+from purchase_core.workflows.claims import Claims
 from purchase_core.workflows.commands import Commands
 from purchase_core.workflows.invoices import Invoices
 from purchase_core.workflows.planning import Planner, Routable
@@ -63,6 +65,7 @@ class Parts:
     routable: Mapping[str, Routable] = attrs.Factory(dict)
     shadow: Router | None = None
     failover: FailoverPolicy = FailoverPolicy()  # noqa: RUF009  # frozen
+    claim_secret: Secret | None = None
 
 
 class Billing:
@@ -114,6 +117,7 @@ class Billing:
             health,
             parts.clock,
             parts.ids,
+            Claims(parts.store, recorder, parts.clock, parts.claim_secret),
         )
         self.routing = Routing(parts.store, planner, evidence, parts.clock, parts.ids)
         processor = Processor(

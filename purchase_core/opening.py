@@ -29,7 +29,7 @@ from purchase_core.ports.router import Router
 from purchase_core.ports.store import Store
 from purchase_core.routing.problems import check_against
 from purchase_core.routing.router import PolicyRouter
-from purchase_core.secret import Secret, checked_webhook_secret, resolve_secret
+from purchase_core.secret import Secret, checked_secret, checked_webhook_secret, resolve_secret
 from purchase_core.workflows.planning import Routable
 
 if TYPE_CHECKING:
@@ -163,6 +163,7 @@ class Opening(AbstractAsyncContextManager["Billing"]):
                     routable=_routable(settings, registry),
                     shadow=routers[1],
                     failover=settings.failover,
+                    claim_secret=self._claim_secret(settings) if connected else None,
                 )
             )
 
@@ -223,6 +224,12 @@ class Opening(AbstractAsyncContextManager["Billing"]):
         capabilities = {name: known.capabilities for name, known in _routable(settings, registry).items()}
         check_against(policy, self.catalog.offers, capabilities)
         return PolicyRouter(policy)
+
+    def _claim_secret(self, settings: Settings) -> Secret | None:
+        if not settings.claim_secret:
+            return None
+        name = f"{settings.source} claim_secret"
+        return checked_secret(name, self._secret(settings)(name, settings.claim_secret))
 
     def _secret(self, settings: Settings) -> ResolveSecret:
         environ = os.environ if self._environ is None else self._environ

@@ -91,6 +91,13 @@ def _bytes(value: str) -> bytes:
 
 
 def checked_webhook_secret(name: str, secret: Secret | None) -> Secret:
+    """The secret of a webhook endpoint, if it can authenticate anything. Raises SecretMissing."""
+    return checked_secret(name, secret, hint="Copy the whole signing secret from the provider.")
+
+
+def checked_secret(
+    name: str, secret: Secret | None, *, hint: str = "Make one: `openssl rand -hex 32`."
+) -> Secret:
     """The secret, if it can authenticate anything: a short or blank key is as good as a public one.
 
     Raises SecretMissing.
@@ -99,8 +106,5 @@ def checked_webhook_secret(name: str, secret: Secret | None) -> Secret:
     for prefix in WEBHOOK_PREFIXES:
         value = value.removeprefix(prefix)
     if len(_text(value).strip().encode()) < WEBHOOK_SECRET_BYTES_MIN:
-        raise SecretMissing(
-            f"{name} is empty or shorter than {WEBHOOK_SECRET_BYTES_MIN} bytes",
-            hint="Copy the whole signing secret from the provider.",
-        )
+        raise SecretMissing(f"{name} is empty or shorter than {WEBHOOK_SECRET_BYTES_MIN} bytes", hint=hint)
     return Secret(secret.reveal()) if secret else Secret("")

@@ -39,6 +39,7 @@ NUMBER_MAX = 2_147_483_647
 _KEYS = (
     "app", "project", "environment", "connections", "store", "router", "shadow", "failover", "inbox",
     "access", "reads", "plugins",
+    "claim_secret",
 )  # fmt: skip
 _CONNECTION_KEYS = ("plugin", "mode", "api_key", "webhook_secrets")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
@@ -101,6 +102,7 @@ def read_settings(table: Table, *, source: str, folder: Path) -> Settings:
         access=_access(table, source),
         reads=_section(ReadsSettings, table, "reads", source),
         plugins=_plugins(table, source),
+        claim_secret=text(table, "claim_secret", where=source, default=""),
     )
 
 

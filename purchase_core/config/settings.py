@@ -55,7 +55,8 @@ class Settings:
     """Everything that is configured. `source` names the file for errors; relative paths begin at `folder`.
 
     `project` and `environment` are the namespace under which we write to provider accounts that others may
-    use too. `plugins` maps further plugins to the distributions they must come from.
+    use too. `plugins` maps further plugins to the distributions they must come from. `claim_secret` is a
+    reference to what signs guests' claims ("" = no guests).
     """
 
     source: str
@@ -72,3 +73,4 @@ class Settings:
     access: AccessPolicy
     reads: ReadsSettings
     plugins: Mapping[str, str]
+    claim_secret: str

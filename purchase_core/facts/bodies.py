@@ -44,7 +44,10 @@ class InvoiceLine(Seen, frozen=True):
 
 
 class IntentPlaced(Seen, frozen=True):
-    """A customer set out to buy `quantity` of an offer at this price. Ours; never changes."""
+    """A customer set out to buy `quantity` of an offer at this price. Ours; never changes.
+
+    `customer` is "" for a guest.
+    """
 
     id: str
     customer: str

@@ -70,19 +70,19 @@ def _contested(reading: Reading) -> Iterator[CaseRow]:
 
 
 def _unmatched(reading: Reading) -> Iterator[CaseRow]:
-    """Money or a subscription of ours that no customer is known for."""
+    """Money or a subscription of ours that no customer is known for; a guest may still claim it."""
+    guest = reading.intent is not None and not reading.intent.customer
+    kind, whose = ("unclaimed", "a guest") if guest else ("unmatched", "nobody we know")
     for one, invoice in reading.of(InvoiceSeen):
         kept = reading.kept(one.object)
         if kept > 0:
-            yield _case(
-                reading, "unmatched", one, "paid by nobody we know", invoice.customer, kept, invoice.currency
-            )
+            yield _case(reading, kind, one, f"paid by {whose}", invoice.customer, kept, invoice.currency)
     for one, subscription in reading.of(SubscriptionSeen):
         if subscription.status not in ENDED_SUBSCRIPTIONS:
             amount = sum(item.unit_amount * item.quantity for item in subscription.items)
             currency = subscription.items[0].currency if subscription.items else ""
-            detail = "subscribed by nobody we know"
-            yield _case(reading, "unmatched", one, detail, subscription.customer, amount, currency)
+            detail = f"subscribed by {whose}"
+            yield _case(reading, kind, one, detail, subscription.customer, amount, currency)
 
 
 def _case(

@@ -182,8 +182,8 @@ class LotRow(Value, frozen=True):
 class CaseRow(Value, frozen=True):
     """Something a person should look at.
 
-    `kind`: mismatch | excess | unmapped | unmatched | contested. `about` is an object key; `detail` says
-    what is wrong, in ids and amounts; `amount` is the money at stake.
+    `kind`: mismatch | excess | unmapped | unmatched | unclaimed | contested. `about` is an object key;
+    `detail` says what is wrong, in ids and amounts; `amount` is the money at stake.
     """
 
     TABLE: ClassVar[str] = "cases"

@@ -24,7 +24,7 @@ from purchase_core.ports.store import Batch, View
 from purchase_core.projection.derived import DerivedRows
 from purchase_core.projection.placing import Places, place, provider_customer, waiting_key
 from purchase_core.records.effect import Effect
-from purchase_core.records.lane import Lane, LaneStep, customer_of, object_lane
+from purchase_core.records.lane import Lane, LaneStep, customer_of, is_guests, object_lane
 from purchase_core.records.reference import Reference
 
 
@@ -94,7 +94,7 @@ class Change:
         for member in cluster.members():
             self._place_member(member, cluster)
         customer = provider_customer(fact)
-        if customer and not customer_of(cluster.lane):
+        if customer and not customer_of(cluster.lane) and not is_guests(cluster.lane):
             # A link of this customer must find what waits, even if it arrives at the same time.
             guard = object_lane(customer)
             self.step(guard)

@@ -32,7 +32,7 @@ from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.fact import OWN, Fact, names, object_key
 from purchase_core.ports.provider import CustomerClaim
 from purchase_core.ports.store import Question, View
-from purchase_core.records.lane import Lane, customer_lane, customer_of, object_lane
+from purchase_core.records.lane import Lane, customer_lane, customer_of, guest_lane, is_guests, object_lane
 from purchase_core.values import Value
 
 GUARDS = object_lane("customer:")  # lanes that only guard the link of a provider's customer
@@ -136,7 +136,7 @@ def home(fact: Fact) -> str:
     """
     body, connection = fact.body, fact.connection
     if isinstance(body, IntentPlaced):
-        return customer_lane(body.customer)
+        return customer_lane(body.customer) if body.customer else guest_lane(fact.object)
     if isinstance(body, AttemptMade):
         return object_lane(
             object_key("session", body.connection, body.session) if body.session else fact.object
@@ -154,11 +154,13 @@ def place(fact: Fact, places: Places, claims: Sequence[CustomerClaim]) -> Placem
     lanes = [lane for key in (fact.object, *names(fact)) if (lane := places.of(key))]
     lanes.append(places.owner(home(fact)))
     if isinstance(fact.body, IntentPlaced):
-        lane = customer_lane(fact.body.customer)
+        lane = places.owner(home(fact))
     else:
-        # The object's own customer; where it has none, the first one named.
+        # The object's own customer; where it has none, the first one named. What a guest bought stays the
+        # guest's, whoever the provider's customer is linked to.
         owned = next((one for one in lanes if customer_of(one)), "")
-        lane = owned or _linked(fact, places) or _claimed(fact, places.view, claims) or lanes[0]
+        guests = next((one for one in lanes if is_guests(one)), "")
+        lane = owned or guests or _linked(fact, places) or _claimed(fact, places.view, claims) or lanes[0]
     unowned = dict.fromkeys(one for one in lanes if not customer_of(one) and one != lane)
     return Placement(lane, tuple(unowned))
 

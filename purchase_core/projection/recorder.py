@@ -45,7 +45,7 @@ class Work(Value, frozen=True):
     """Facts to record, with the claims that came with them.
 
     `lanes` are stepped even if no fact belongs to them. `owner` ties a provider's customer to a lane of ours,
-    and with it the lanes `waiting`, which nobody owns yet.
+    and with it the lanes `waiting`, which nobody owns yet. `claimed`, a guest's lane, is tied to `claimer`.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -53,6 +53,8 @@ class Work(Value, frozen=True):
     lanes: tuple[str, ...] = ()
     owner: Reference | None = None
     waiting: tuple[str, ...] = ()
+    claimed: str = ""
+    claimer: str = ""
 
 
 class Recorder:
@@ -125,7 +127,7 @@ class Recorder:
         return tuple(one.object.split(":", 2)[2] for one in found)
 
     async def _view(self, work: Work) -> View:
-        lanes = [*work.lanes, *work.waiting]
+        lanes = [*work.lanes, *work.waiting, *filter(None, (work.claimed, work.claimer))]
         if work.owner:
             lanes += [work.owner.lane, object_lane(work.owner.object)]
         asked = question(work.facts, work.claims, lanes)
@@ -146,6 +148,9 @@ class Recorder:
             for lane in map(change.places.owner, work.waiting):
                 if not customer_of(lane):
                     change.link(lane, work.owner.lane)
+        if work.claimed and not customer_of(change.places.owner(work.claimed)):
+            change.step(work.claimer)
+            change.link(change.places.owner(work.claimed), work.claimer)
         left = _apply_ours(change, work)
         carried = {fact.object for fact in work.facts}
         for fact in left:

@@ -22,6 +22,16 @@ def customer_of(lane: str) -> str:
     return lane.removeprefix(CUSTOMER) if lane.startswith(CUSTOMER) else ""
 
 
+def guest_lane(intent_key: str) -> str:
+    """The lane of a checkout that nobody has claimed yet."""
+    return object_lane(intent_key)
+
+
+def is_guests(lane: str) -> bool:
+    """Whether it is the lane of a guest's checkout."""
+    return lane.startswith("object:intent:")
+
+
 class Lane(Value, frozen=True):
     """A lane as it was read. Version 0: it does not exist yet.
 

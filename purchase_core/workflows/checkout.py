@@ -33,10 +33,10 @@ from purchase_core.ports.store import Store
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.recorder import Recorder
 from purchase_core.records.command import OPEN_STATES, SENDING, Command, Stage
-from purchase_core.records.lane import customer_lane
 from purchase_core.routing.breaker import HealthBook
 from purchase_core.routing.failover import FailoverPolicy
 from purchase_core.workflows.adoption import Adoptions
+from purchase_core.workflows.claims import Claims
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.context import NO_CONTEXT, RouteContext
 from purchase_core.workflows.order import NO_OPTIONS, CheckoutOptions, Order, Wish, checked_wish, intent_of
@@ -67,8 +67,10 @@ class Checkouts:
         health: HealthBook,
         clock: Clock,
         ids: IdSource,
+        claims: Claims,
     ) -> None:
         self._store = store
+        self._claims = claims
         self._planner = planner
         self._clock = clock
         self._ids = ids
@@ -84,7 +86,7 @@ class Checkouts:
     async def start(
         self,
         *,
-        customer: str,
+        customer: str | None,
         offer: str,
         success_url: str,
         cancel_url: str,
@@ -95,8 +97,9 @@ class Checkouts:
         options: CheckoutOptions = NO_OPTIONS,
         context: RouteContext = NO_CONTEXT,
     ) -> Checkout:
-        """A hosted checkout of one offer for one of the application's customers.
+        """A hosted checkout of one offer for one of the application's customers; None: for a guest.
 
+        What a guest buys is nobody's until it is claimed, with the token that comes with the checkout.
         The same `idempotency_key` gives the same checkout, however often and from wherever it is asked.
         `currency` chooses among the offer's prices ("" = the first). `email` goes to the provider only.
         `options` is what the page is asked to do besides. `context` is what routing may look at besides.
@@ -104,6 +107,8 @@ class Checkouts:
         arguments), CheckoutVetoed, NoRoute, or a ProviderError; after OutcomeUnknown and
         ProviderUnavailable, ask again with the same key.
         """
+        if customer is None:
+            self._claims.must_be_possible()
         wish = checked_wish(customer, offer, quantity, currency, success_url, cancel_url, options)
         email = checked_email(email)
         key = f"{KIND}:{checked_key(idempotency_key)}"
@@ -113,7 +118,16 @@ class Checkouts:
             if command.fingerprint != wish.fingerprint:
                 message = f"idempotency key {idempotency_key!r} was used for another checkout"
                 raise IdempotencyConflict(message, hint="Use a new key for each new cart.")
-            return await self._sessions.carry_on(command, email, fresh=fresh)
+            checkout = await self._sessions.carry_on(command, email, fresh=fresh)
+            return checkout if customer else attrs.evolve(checkout, claim=self._claims.token(checkout.id))
+
+    async def claim(self, token: str, *, customer: str) -> None:
+        """Tie what a guest bought to one of the application's customers, who can prove that it is theirs.
+
+        Doing so again changes nothing. Raises InvalidArgument (no token of ours, or too old), NotFound, and
+        WrongState where somebody else has claimed it.
+        """
+        await self._claims.claim(token, customer)
 
     async def switch(self, *, idempotency_key: str, to: str = "") -> Checkout:
         """The same checkout on another connection: `to`, or the next one of the decision.
@@ -219,7 +233,7 @@ class Checkouts:
             key=key,
             id=self._ids.new("receipt"),
             kind=KIND,
-            lane=customer_lane(wish.customer),
+            lane=order.lane,
             fingerprint=wish.fingerprint,
             state=SENDING,
             connection=order.connection,

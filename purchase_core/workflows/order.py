@@ -11,13 +11,16 @@ from purchase_core.canonical import content_hash
 from purchase_core.catalog.products import QUANTITY_MAX, Tax
 from purchase_core.errors import InvalidArgument
 from purchase_core.facts.bodies import AttemptMade, IntentPlaced
+from purchase_core.facts.fact import intent_key
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.provider import Capability, CheckoutRequest, OurReference
+from purchase_core.records.lane import customer_lane, guest_lane
 from purchase_core.text import identifier, storable
 from purchase_core.workflows.urls import return_url
 
 CURRENCY_CHARACTERS_MAX = 3
+GUEST = ""  # instead of a customer's id
 
 
 @attrs.frozen
@@ -69,7 +72,10 @@ def checked_options(options: CheckoutOptions) -> CheckoutOptions:
 
 @attrs.frozen
 class Wish:
-    """What the caller asked for. Its hash is the fingerprint: the same key must mean the same wish."""
+    """What the caller asked for. Its hash is the fingerprint: the same key must mean the same wish.
+
+    `customer` is GUEST for somebody whom the application does not know yet.
+    """
 
     customer: str
     offer: str
@@ -79,6 +85,11 @@ class Wish:
     cancel_url: str
     options: CheckoutOptions = NO_OPTIONS
 
+    def needed(self) -> tuple[Capability, ...]:
+        """What a provider must be capable of, beside selling the offer."""
+        guest = () if self.customer else (Capability.GUEST_CHECKOUT,)
+        return (*guest, *self.options.needed())
+
     @property
     def fingerprint(self) -> str:
         """Identifies the arguments."""
@@ -86,7 +97,7 @@ class Wish:
 
 
 def checked_wish(
-    customer: str,
+    customer: str | None,
     offer: str,
     quantity: int,
     currency: str,
@@ -101,7 +112,7 @@ def checked_wish(
     if type(quantity) is not int or not 1 <= quantity <= QUANTITY_MAX:
         raise InvalidArgument(f"quantity must be a whole number from 1 to {QUANTITY_MAX}")
     return Wish(
-        customer_id(customer),
+        GUEST if customer is None else customer_id(customer),
         identifier("offer", offer),
         quantity,
         storable("currency", currency, characters_max=CURRENCY_CHARACTERS_MAX),
@@ -133,6 +144,12 @@ class Order:
     tax_category: str = ""
     quantity_max: int = 1
     tried: tuple[str, ...] = ()  # connections of earlier attempts
+
+    @property
+    def lane(self) -> str:
+        """The customer's lane; a guest's checkout has one of its own."""
+        customer = self.wish.customer
+        return customer_lane(customer) if customer else guest_lane(intent_key(self.intent))
 
     def encode(self) -> bytes:
         """JSON, as it is kept with the command."""

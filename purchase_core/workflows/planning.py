@@ -142,8 +142,8 @@ class Planner:
         self, key: str, wish: Wish, version: OfferVersion, price: Money, context: RouteContext
     ) -> RouteRequest:
         lane = customer_lane(wish.customer)
-        known = await self._store.references_of(lane, "customer")
-        asked = (*needs_of(version, wish.quantity), *wish.options.needed(), *context.needs)
+        known = await self._store.references_of(lane, "customer") if wish.customer else ()
+        asked = (*needs_of(version, wish.quantity), *wish.needed(), *context.needs)
         needs = dict.fromkeys(asked)
         return RouteRequest(
             customer=wish.customer,
@@ -160,7 +160,7 @@ class Planner:
             country=context.country,
             channel=context.channel,
             attributes=tuple(sorted(context.attributes.items())),
-            agreements=await self._agreements(lane),
+            agreements=await self._agreements(lane) if wish.customer else (),
         )
 
     async def _agreements(self, lane: str) -> tuple[Agreement, ...]:

@@ -33,7 +33,9 @@ class Provisions:
         self._ids = ids
 
     async def customer(self, provider: Provider, customer: str, email: str) -> str:
-        """The provider's customer of ours. One link row decides; it is written once."""
+        """The provider's customer of ours; "" for a guest. One link row decides; it is written once."""
+        if not customer:
+            return ""
         known = await self.known_customer(provider, customer)
         if known:
             return known
@@ -52,6 +54,8 @@ class Provisions:
 
     async def known_customer(self, provider: Provider, customer: str) -> str | None:
         """The provider's customer that is linked to ours already."""
+        if not customer:
+            return None
         for reference in await self._store.references_of(customer_lane(customer), "customer"):
             _, connection, identifier = reference.object.split(":", 2)
             if connection == provider.connection.name:

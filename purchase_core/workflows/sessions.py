@@ -51,7 +51,10 @@ UNCLEAR = "Tell the customer that it is not known whether a payment page was ope
 
 @attrs.frozen
 class Checkout:
-    """A checkout that the customer can be sent to. `id` is the intent; `receipt` names the receipt."""
+    """A checkout that the customer can be sent to. `id` is the intent; `receipt` names the receipt.
+
+    `claim` is a guest's token, by which they can claim later what they buy; it is shown to nobody else.
+    """
 
     id: str
     receipt: str
@@ -60,6 +63,7 @@ class Checkout:
     session: str
     url: str
     expires_at: Instant | None
+    claim: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen

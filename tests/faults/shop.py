@@ -127,12 +127,12 @@ class Shop:
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()
 
-    async def another(self, **settings: Mapping[str, object]) -> Billing:
+    async def another(self, **settings: object) -> Billing:
         """One more process over the same database and account."""
         return await self._stack.enter_async_context(self.opening(**settings))
 
     @asynccontextmanager
-    async def opening(self, **settings: Mapping[str, object]) -> AsyncIterator[Billing]:
+    async def opening(self, **settings: object) -> AsyncIterator[Billing]:
         """A process that lives as long as the block."""
         config: dict[str, object] = {
             "project": self.connection.project,

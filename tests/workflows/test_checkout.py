@@ -49,7 +49,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], type[PurchaseError]]] = {
     "a customer with a NUL": ({"customer": "an\x00a"}, InvalidText),
     "a customer with a lone surrogate": ({"customer": "\ud83d"}, InvalidText),
     "a customer with a line break": ({"customer": "ana\nbob"}, InvalidArgument),
-    "a customer that is no text": ({"customer": None}, InvalidText),
+    "a customer that is no text": ({"customer": 7}, InvalidText),
     "no key": ({"key": ""}, InvalidArgument),
     "a key of 10,000 characters": ({"key": "k" * 10_000}, InvalidText),
     "a key with a NUL": ({"key": "k\x00"}, InvalidText),
