@@ -29,7 +29,7 @@ from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
 from purchase_core.ports.provider import Connection, Provider
 from purchase_core.ports.store import Store
-from purchase_core.routing.first import FirstCapable
+from purchase_core.routing.router import PolicyRouter
 from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.sales import CATALOG, VERSIONS
 from purchase_sandbox.adapter import SandboxProvider
@@ -91,7 +91,7 @@ class Worker:
                 catalog=CATALOG,
                 store=self.store,
                 connections={CONNECTION.name: self.provider},
-                router=FirstCapable(),
+                router=PolicyRouter(),
                 listeners=Listeners(Registry()),
                 clock=self.clock,
                 ids=self.ids,
