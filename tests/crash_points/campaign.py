@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -25,6 +25,7 @@ from tests.crash_points.messages import Start
 from tests.crash_points.points import Point, Site
 from tests.crash_points.world import Ending, Finding, World
 
+ROOT = Path(__file__).parents[2]
 MEMORY = Path("/dev/shm")  # noqa: S108  # it is processes that die here, so a disk would only be slower
 
 _OURS = re.compile(r"(intent|attempt|receipt|batch|delivery)_[0-9a-f]{32}")
@@ -56,7 +57,7 @@ class Nursery:
         # Every world has clients that speak no TLS: to read a machine's certificates for each is slow.
         self._patch = patch("httpx._transports.default.create_ssl_context", _plain_context)
         self._patch.start()
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603  # our own code
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT)  # noqa: S603  # our own code
         return self
 
     def __exit__(
@@ -125,7 +126,7 @@ class Campaign:
 
     async def verdicts(
         self, points: Sequence[Point], baseline: Baseline, *, jobs: int
-    ) -> AsyncIterator[Verdict]:
+    ) -> AsyncGenerator[Verdict, None]:
         """All of these, as they end; so many at a time."""
         waiting = iter(points)
         running: set[asyncio.Task[Verdict]] = set()

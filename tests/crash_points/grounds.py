@@ -75,8 +75,10 @@ class Sqlite(Ground):
         else:
             tracer = Tracer(database, folder / "strace")
             scene = Scene(str(database), str(database), _at_call(tracer, part, point))
-            yield scene
-            await tracer.detach()
+            try:
+                yield scene
+            finally:
+                await tracer.detach()
             scene.reached = tracer.injected()
             calls = tracer.counted()
             scene.counts.update(

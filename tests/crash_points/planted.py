@@ -32,6 +32,7 @@ from purchase_sqlite.writer import Writer
 from tests.crash_points.points import Point
 
 KILLS = ("sqlite/writer/kill/fdatasync",)
+EVERYWHERE = range(1, 1_000_000)
 _tasks: set[asyncio.Task[Any]] = set()
 
 
@@ -42,10 +43,11 @@ class Bug:
     wrong: str
     sites: tuple[str, ...]
     plant: Callable[[], None]
+    numbers: range = EVERYWHERE
 
     def looks_at(self, point: Point) -> bool:
         """Whether this point may find it."""
-        return str(point.site) in self.sites
+        return str(point.site) in self.sites and point.number in self.numbers
 
     @property
     def store(self) -> str:
@@ -56,11 +58,11 @@ class Bug:
 BUGS: dict[str, Bug] = {}
 
 
-def bug(*sites: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+def bug(*sites: str, numbers: range = EVERYWHERE) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """List a bug under the name of the function that plants it."""
 
     def listed(plant: Callable[[], None]) -> Callable[[], None]:
-        BUGS[plant.__name__.replace("_", "-")] = Bug((plant.__doc__ or "").strip(), sites, plant)
+        BUGS[plant.__name__.replace("_", "-")] = Bug((plant.__doc__ or "").strip(), sites, plant, numbers)
         return plant
 
     return listed
@@ -129,7 +131,7 @@ def swallows_a_failed_sync() -> None:
     _put(Writer, "_commit", swallowing)
 
 
-@bug("sqlite/writer/full/pwrite64")
+@bug("sqlite/statement/full/COMMIT", numbers=range(30, 60))  # about where events come twice
 def tells_a_refusal_of_a_failed_commit() -> None:
     """Who was refused because of another one of the group is told so, although that one has failed."""
     commit = Writer._commit
@@ -166,7 +168,7 @@ def keeps_claims_for_ever() -> None:
     _put(SqliteStore, "claim", for_ever)
 
 
-@bug(*KILLS)
+@bug("sqlite/statement/kill/INSERT")
 def queues_in_memory() -> None:
     """A delivery is answered first and kept later."""
     keep = Inbox._keep

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import aclosing
 from functools import cache
 
 import pytest
@@ -16,7 +17,7 @@ from tests.crash_points.planted import BUGS
 from tests.crash_points.points import Point, Site, enumerated, sampled
 from tests.crash_points.tracing import STRACE
 
-SAMPLE_POINTS = {"sqlite": 36, "postgres": 12}
+SAMPLE_POINTS = {"sqlite": 24, "postgres": 9}
 SEED = 20
 TRIES_MAX = 40
 JOBS = 2
@@ -49,10 +50,11 @@ def tried(store: str, points: Sequence[Point], *, bug: str = "") -> list[Verdict
 
     async def work(campaign: Campaign) -> list[Verdict]:
         verdicts = []
-        async for verdict in campaign.verdicts(points, undisturbed, jobs=JOBS):
-            verdicts.append(verdict)
-            if bug and verdict.finding:
-                break
+        async with aclosing(campaign.verdicts(points, undisturbed, jobs=JOBS)) as ending:
+            async for verdict in ending:
+                verdicts.append(verdict)
+                if bug and verdict.finding:
+                    break
         return verdicts
 
     with ground(store) as place, Nursery() as nursery:
@@ -66,7 +68,7 @@ def test_f78_f79_f81_f82_f92_f93_a_process_may_die_or_be_failed_anywhere(store: 
     verdicts = tried(store, points)
     assert [one for one in verdicts if one.finding] == []
     assert len(verdicts) == SAMPLE_POINTS[store]
-    assert sum(one.deaths for one in verdicts) > 3, "nobody died: the harm does not reach them"
+    assert sum(one.deaths for one in verdicts) > 1, "nobody died: the harm does not reach them"
     assert sum(not one.reached for one in verdicts) * 4 < len(verdicts)
 
 

@@ -228,7 +228,8 @@ def nursery() -> None:
         if os.fork() == 0:
             code = 1
             try:
-                os.close(0)
+                os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+                os.dup2(0, 2)  # what its death makes it say is nobody's business
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 _allow_tracing()
                 asyncio.run(serve(msgspec.json.decode(line, type=Start)))

@@ -89,6 +89,7 @@ class Worker:
     writer: asyncio.StreamWriter
     process: int
     writing_thread: int = 0
+    ended: bool = False
 
     async def tell(self, told: Told, receipts: Callable[[Answer], None] | None = None) -> Answer:
         """One step. Raises Died or Finding."""
@@ -113,8 +114,9 @@ class Worker:
 
     def kill(self) -> None:
         """End it by force."""
-        with suppress(ProcessLookupError):
-            os.kill(self.process, signal.SIGKILL)
+        if not self.ended:  # later its number may be another's
+            with suppress(ProcessLookupError):
+                os.kill(self.process, signal.SIGKILL)
 
     async def gone(self) -> None:
         """Wait until it has ended."""
@@ -123,6 +125,7 @@ class Worker:
             try:
                 os.kill(self.process, 0)
             except ProcessLookupError:
+                self.ended = True
                 return
             await asyncio.sleep(0.01)
         raise Finding("a process does not end")
@@ -143,6 +146,7 @@ class World:
     deaths: int = 0
     refusals: list[str] = attrs.field(factory=list)
     _lives: int = 0
+    _met_ones: list[Worker] = attrs.field(factory=list)
     _worker: Worker | None = None
     _hello: asyncio.Queue[Worker] = attrs.field(factory=asyncio.Queue)
     _events: dict[str, str] = attrs.field(factory=dict)
@@ -165,8 +169,9 @@ class World:
                 return Ending(picture, self._made(Session), self._made(Refund))
         finally:
             server.close()
-            if self._worker is not None:
-                self._worker.kill()
+            for worker in self._met_ones:
+                worker.kill()
+                worker.writer.close()
 
     async def _story(self) -> None:
         await self._step(Told("open"))
@@ -322,8 +327,11 @@ class World:
             start = Start(self.socket, self.store, self.place if harmed else self.safe_place,
                           self.harness.url, self._now, self._lives, COMMANDS, self.bug)  # fmt: skip
             self.fork(self.harm.start(start) if harmed else start)
-            async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                worker = await self._hello.get()
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                    worker = await self._hello.get()
+            except TimeoutError:
+                raise Finding("a process does not start") from None
             try:
                 await self._open(worker, harmed=harmed)
             except Died:
@@ -385,4 +393,6 @@ class World:
 
     async def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         hello = msgspec.json.decode(await reader.readline(), type=Answer)
-        self._hello.put_nowait(Worker(reader, writer, int(hello.said)))
+        worker = Worker(reader, writer, int(hello.said))
+        self._met_ones.append(worker)
+        self._hello.put_nowait(worker)
