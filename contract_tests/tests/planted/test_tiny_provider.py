@@ -12,6 +12,7 @@ from .tiny.bench import TinyBench
 
 
 class TestTinyProvider(ProviderContract):
+    shown = False
     provider_type = TinyProvider
 
     @asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from purchase_core.errors import InvalidText, SchemaError
+from purchase_core.errors import InvalidText, LaneConflict, SchemaError
 from purchase_core.instants import Clock, Instant, SystemClock
 from purchase_core.ports.store import Batch, SchemaState
 from purchase_core.records.delivery import Delivery
@@ -28,12 +28,12 @@ class PostgresStore(SqlStore):
     """Made by `open`."""
 
     def __init__(self, config: PostgresConfig, clock: Clock, pool: Pool) -> None:
-        super().__init__(texts(STATEMENTS, config.prefix))
+        super().__init__(texts(STATEMENTS, config.prefix, config.schema))
         self.config = config
         self._clock = clock
         self._pool = pool
         self._run = Runner(pool, config)
-        self._steps = migrations("postgresql", config.prefix)
+        self._steps = migrations("postgresql", config.prefix, config.schema)
 
     @classmethod
     async def open(cls, config: PostgresConfig, *, clock: Clock | None = None) -> PostgresStore:
@@ -63,6 +63,25 @@ class PostgresStore(SqlStore):
             meant = refusal(batch, guard, found)
             if meant is not None:
                 raise meant from None
+
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        """Write the batches in order, in one transaction and one round trip."""
+        if len(batches) <= 1:
+            for one in batches:
+                await self.commit(one)
+            return
+        try:
+            written = operations(self._texts, self._clusters, *batches)
+        except UnicodeEncodeError as error:
+            raise trouble(error) from None
+        try:
+            await self._run.write(written, guarded=True)
+        except GuardBroken as broken:
+            guard = broken_constraint(broken.constraint, self._texts.prefix)
+            if guard is None:
+                raise broken.error from None
+            if not all([await self.committed(one.id) for one in batches]):
+                raise LaneConflict(f"one of {len(batches)} batches is refused: {guard}") from None
 
     async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
         """Take pending rows that are due and free, oldest first; what others are taking is passed by."""

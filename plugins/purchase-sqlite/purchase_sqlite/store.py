@@ -28,8 +28,8 @@ from purchase_sqlite.connect import open_reader, open_writer
 from purchase_sqlite.lock import WriterLock
 from purchase_sqlite.long_reads import LongReads
 from purchase_sqlite.snapshot import snapshot
-from purchase_sqlite.troubles import trouble
-from purchase_sqlite.works import Claim, Commit, Migrate, version_found
+from purchase_sqlite.troubles import FAILURES, trouble
+from purchase_sqlite.works import Claim, Commit, CommitAll, Migrate, version_found
 from purchase_sqlite.writer import Recorder, Writer, executing
 
 
@@ -108,6 +108,12 @@ class SqliteStore(SqlStore):
         # Encoded here and not in the writer's thread: the database is locked for as short as can be.
         await self._write().do(Commit(self._texts, batch, operations(self._texts, self._clusters, batch)))
 
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        """Write the batches in order, all of them or nothing, in one transaction with whatever else waits."""
+        if batches:
+            written = operations(self._texts, self._clusters, *batches)
+            await self._write().do(CommitAll(self._texts, batches, written))
+
     async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
         """Take pending rows that are due and free, oldest first."""
         return await self._write().do(Claim(self._texts, now, lease_until, limit))
@@ -125,7 +131,7 @@ class SqliteStore(SqlStore):
         try:
             # All of them: a statement that is not read to its end keeps its snapshot open.
             return self._read(text, values).fetchall()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise trouble(error) from error
 
     async def _page(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
@@ -134,7 +140,7 @@ class SqliteStore(SqlStore):
     async def _snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Record]]:
         try:
             return snapshot(self._read, asked)
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise trouble(error) from error
 
     # --- life cycle --------------------------------------------------------------------------

@@ -17,10 +17,10 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from purchase_core.errors import InvalidArgument, InvalidText, PurchaseError, StoreUnavailable
+from purchase_core.errors import PurchaseError, StoreUnavailable
 from purchase_sql.shapes import Value
 from purchase_sqlite.binding import written_out
-from purchase_sqlite.troubles import PRIMARY, trouble
+from purchase_sqlite.troubles import FAILURES, PRIMARY, trouble
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -242,13 +242,7 @@ class Writer:
     def _meaning(self, unit: _Unit, error: Exception) -> object:
         if isinstance(error, sqlite3.IntegrityError):
             return unit.work.refused(error, self._execute)
-        if isinstance(error, sqlite3.Error):
-            raise self._trouble(error)
-        if isinstance(error, UnicodeEncodeError):
-            raise InvalidText("a text holds a lone surrogate")
-        if isinstance(error, OverflowError):
-            raise InvalidArgument("an integer has more than 64 bits")
-        raise error
+        raise self._trouble(error) if isinstance(error, FAILURES) else error
 
     def _commit(self, group: Sequence[_Unit]) -> None:
         try:
@@ -261,7 +255,7 @@ class Writer:
                 # Those that were refused too: perhaps because of another one, which has not come to be.
                 unit.error = self._trouble(error, outcome_unknown=unknown)
 
-    def _trouble(self, error: sqlite3.Error, *, outcome_unknown: bool = False) -> PurchaseError:
+    def _trouble(self, error: Exception, *, outcome_unknown: bool = False) -> PurchaseError:
         # After a failed sync the system may drop what it did not write, and call the next sync a success.
         if getattr(error, "sqlite_errorcode", 0) in LOST_WRITES:
             self._lost_writes = True

@@ -36,11 +36,52 @@ class OrdersFactsByTheirOwnTime(MemoryStore):
 class ForgetsLinkedLanes(MemoryStore):
     """What was recorded before the link is not the customer's."""
 
+    async def linked_lanes(self, lane: str) -> Sequence[str]:
+        return ()
+
+
+class CountsFactsOfAllLanes(MemoryStore):
+    """One counter for all lanes, and facts of linked lanes come along: a reader may be past them already."""
+
     async def facts(
         self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
     ) -> Sequence[tuple[int, RecordedFact]]:
-        found = await super().facts(lane, known_at=known_at, after=after, limit=limit)
-        return [one for one in found if one[1].lane == lane]
+        lanes = {lane, *(one.lane for one in self.database.lanes.values() if one.linked_to == lane)}
+        found = [
+            (position, one)
+            for position, one in enumerate(self.database.facts.values(), start=1)
+            if one.lane in lanes and (known_at is None or one.recorded_at <= known_at)
+        ]
+        return [one for one in found if one[0] > after][:limit]
+
+    async def linked_lanes(self, lane: str) -> Sequence[str]:
+        return ()
+
+
+class TakesFactsOfLanesThatStandStill(MemoryStore):
+    """A fact is recorded in a lane that the batch does not guard."""
+
+    async def commit(self, batch: Batch) -> None:
+        stepped = {one.lane for one in batch.lanes}
+        facts = tuple(one for one in batch.facts if one.lane in stepped)
+        await super().commit(replace(batch, facts=facts))
+
+
+class LinksForEver(MemoryStore):
+    """A lane that was linked elsewhere since is still listed, and in the order of linking."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        super().__init__(database)
+        self._links: dict[str, list[str]] = {}
+
+    async def linked_lanes(self, lane: str) -> Sequence[str]:
+        return self._links.get(lane, [])
+
+    def _apply(self, batch: Batch) -> None:
+        super()._apply(batch)
+        for one in batch.lanes:
+            if one.linked_to and one.lane not in self._links.setdefault(one.linked_to, []):
+                self._links[one.linked_to].append(one.lane)
 
 
 class ConfusesTheTwoTimes(MemoryStore):
@@ -70,6 +111,38 @@ class CountsInsteadOfPositions(MemoryStore):
         self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
     ) -> Sequence[tuple[int, RecordedFact]]:
         return (await super().facts(lane))[after : after + limit]
+
+
+class PagesByTheTimeOfRecording(MemoryStore):
+    """The next page begins behind the instant of the last row: what was recorded with it is skipped."""
+
+    async def facts(
+        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[tuple[int, RecordedFact]]:
+        found = await super().facts(lane, known_at=known_at)
+        last = max((one.recorded_at for position, one in found if position <= after), default=None)
+        return [one for one in found if last is None or one[1].recorded_at > last][:limit]
+
+
+class StartsThePastAnew(MemoryStore):
+    """The statement for the past lacks `after`."""
+
+    async def facts(
+        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[tuple[int, RecordedFact]]:
+        after = after if known_at is None else 0
+        return await super().facts(lane, known_at=known_at, after=after, limit=limit)
+
+
+class LimitsBeforeItFilters(MemoryStore):
+    """A page of everything, and of that what was known then: the page can be empty before the end."""
+
+    async def facts(
+        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[tuple[int, RecordedFact]]:
+        page = await super().facts(lane, after=after, limit=limit)
+        page = page or await super().facts(lane, after=after)
+        return [one for one in page if known_at is None or one[1].recorded_at < known_at]
 
 
 class ForgetsWhereClustersWent(MemoryStore):
@@ -143,6 +216,13 @@ class OrdersEffectsByWriting(MemoryStore):
         return [one for one in self.database.effects.values() if one.lane == lane][:limit]
 
 
+class OrdersEffectsByKey(MemoryStore):
+    """The outbox comes in the order of its primary key."""
+
+    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+        return sorted(await super().effects(lane), key=lambda one: one.key)[:limit]
+
+
 class OrdersEffectsByText(MemoryStore):
     """Version 10 comes before version 9."""
 
@@ -201,6 +281,13 @@ class ReadsHalfALane(MemoryStore):
 
     async def look(self, question: Question) -> View:
         return await super().look(replace(question, whole_lanes=()))
+
+
+class JoinsListsWithCommas(MemoryStore):
+    """Many keys become one parameter, and are taken apart again at every comma."""
+
+    async def look(self, question: Question) -> View:
+        return await super().look(replace(question, objects=tuple(",".join(question.objects).split(","))))
 
 
 class AnswersTheFirstHundred(MemoryStore):
