@@ -2,16 +2,23 @@
 
 python dev.py demo [...]    install what the demo needs into .venv, and run `purchase demo ...`
 python dev.py test [...]    install what the tests need, and run pytest
+python dev.py crash-points  kill and starve the stores at every point (--help says how to choose)
+python dev.py contract [...] run the contracts on every adapter here, and print adapters by promises
+                             (--json, --markdown, --write: into the README, --check: is the README so)
+python dev.py equivalence [--seeds A:B] [--stores memory,sqlite,...] [--resume FILE]
+                             run the same made-up histories on every store, and compare what each tells
 python dev.py check         install what the checks need, and run lint, types and boundaries
 python dev.py lock          resolve requirements/*.in anew into hashed requirements/*.txt
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 import venv
 from pathlib import Path
 
@@ -29,6 +36,12 @@ MEMBERS = (
     "plugins/purchase-sandbox",
     "contract_tests",
 )
+ENGINES = {  # how each store is opened to be compared with the others
+    "memory": "purchase_contract_tests.equivalence.engine:memory",
+    "sqlite": "tests.equivalence.engines:sqlite",
+    "postgres": "tests.equivalence.engines:postgres",
+    "d1": "tests.equivalence.engines:d1",
+}
 PYTHON_MIN = (3, 11)
 
 
@@ -44,6 +57,15 @@ def main(arguments: list[str]) -> int:
     if command == "test":
         install("test")
         return call(BIN / "python", "-m", "pytest", *rest)
+    if command == "crash-points":
+        install("test")
+        return call(BIN / "python", "-m", "tests.crash_points", *rest)
+    if command == "contract":
+        install("test")
+        return contract(rest)
+    if command == "equivalence":
+        install("test")
+        return equivalence(rest)
     if command == "check":
         install("ci")
         return check()
@@ -93,6 +115,35 @@ def check() -> int:
         [BIN / "lint-imports"],
     ]
     return max([call(*command) for command in commands], default=0)
+
+
+def contract(rest: list[str]) -> int:
+    """Run every contract test there is: the reference store's, and whatever lies under `plugins/`."""
+    shown = [one for one in rest if one in ("--json", "--markdown", "--write", "--check")]
+    passed_on = [one for one in rest if one not in shown]
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "found.json"
+        tests = ("contract_tests/tests/test_memory_store.py", "plugins")
+        options = ("-q", "-m", "purchase_contract", f"--contract-report={found}")
+        run = [BIN / "python", "-m", "pytest", *tests, *options, *passed_on]
+        # What is printed is the table: how the tests go is for people, who read the other stream.
+        subprocess.run([str(part) for part in run], check=False, cwd=ROOT, stdout=sys.stderr)
+        if not found.exists():
+            return 1
+        page = [ROOT / "README.md"] if shown[:1] in (["--write"], ["--check"]) else []
+        return call(BIN / "python", "-m", "purchase_contract_tests.report", found, *shown[:1], *page)
+
+
+def equivalence(rest: list[str]) -> int:
+    """Run the histories of some seeds on the stores; the first is what the others are compared with."""
+    parser = argparse.ArgumentParser(prog="dev.py equivalence")
+    parser.add_argument("--stores", default=",".join(ENGINES))
+    chosen, passed_on = parser.parse_known_args(rest)
+    names = chosen.stores.split(",")
+    again = f"python dev.py equivalence --stores {chosen.stores}"
+    engines = [f"{name}={ENGINES[name]}" for name in names]
+    module = ("-m", "purchase_contract_tests.equivalence")
+    return call(BIN / "python", *module, *engines, *passed_on, "--replay", again)
 
 
 def lock() -> int:

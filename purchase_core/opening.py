@@ -26,7 +26,7 @@ from purchase_core.plugins.observed import observe
 from purchase_core.plugins.registry import Registry, reraise_own
 from purchase_core.ports.provider import Connection, Provider
 from purchase_core.ports.router import Router
-from purchase_core.ports.store import Store
+from purchase_core.ports.store import SchemaState, Store
 from purchase_core.routing.problems import check_against
 from purchase_core.routing.router import PolicyRouter
 from purchase_core.secret import Secret, checked_secret, checked_webhook_secret, resolve_secret
@@ -167,6 +167,19 @@ class Opening(AbstractAsyncContextManager["Billing"]):
                 )
             )
 
+    def store_sql(self) -> str:
+        """The migrations of the configured store as SQL, without connecting to anything.
+
+        Raises ConfigurationError for a store that has no such text.
+        """
+        settings = self.settings()
+        plugin = self.registry(settings).store(settings.store.plugin)
+        where = f"{settings.source} [store]"
+        if plugin.sql is None:
+            raise ConfigurationError(f"{where}: {plugin.name} has no migrations in SQL")
+        config = read_table(plugin.config, settings.store.options, where=where, secret=_no_secret_yet)
+        return plugin.sql(config)
+
     async def _open_store(self, settings: Settings, registry: Registry, *, read_only: bool) -> Store:
         plugin = registry.store(settings.store.plugin)
         where = f"{settings.source} [store]"
@@ -240,6 +253,11 @@ class Opening(AbstractAsyncContextManager["Billing"]):
         return resolve
 
 
+def _no_secret_yet(_where: str, _reference: str) -> Secret:
+    """What stands for a secret where nobody is going to be called."""
+    return Secret("not resolved: nothing is opened")
+
+
 async def _opened(factory: Callable[[A], Awaitable[object]], opening: A, *, where: str) -> object:
     """What a plugin's factory makes; whatever else it raises is a PluginFailed, but our own cancellation."""
     try:
@@ -252,18 +270,23 @@ async def _opened(factory: Callable[[A], Awaitable[object]], opening: A, *, wher
         raise PluginFailed(f"{where} failed to open: {type(error).__name__}") from error
 
 
-async def _ready(store: Store, *, may_create: bool) -> None:
-    """Make sure that the tables are those of this code. Raises SchemaError."""
-    state = await store.schema()
-    if state.found == 0 and may_create:
-        state = await store.migrate()
-    if state.current:
-        return
+def require_known(state: SchemaState) -> None:
+    """Make sure that the tables are not of newer code. Raises SchemaError."""
     if state.found > state.wanted:
         raise SchemaError(
             f"the tables are at version {state.found}, newer than this code's {state.wanted}",
             hint="Upgrade Purchase here as well.",
         )
+
+
+async def _ready(store: Store, *, may_create: bool) -> None:
+    """Make sure that the tables are those of this code. Raises SchemaError."""
+    state = await store.schema()
+    if state.found == 0 and may_create:
+        state = await store.migrate()
+    require_known(state)
+    if state.current:
+        return
     what = f"are at version {state.found}" if state.found else "are missing"
     raise SchemaError(f"the tables {what}; this code needs {state.wanted}", hint="Run `purchase migrate`.")
 

@@ -47,6 +47,9 @@ class Contract(Generic[S]):
     capabilities: ClassVar[Set[str]] = frozenset()
     """What the adapter declares; promises that require anything else are skipped."""
 
+    shown: ClassVar[bool] = True
+    """Whether reports show it: not an adapter that only tests have, nor another setting of one."""
+
     promise_seconds_max: ClassVar[float] = PROMISE_SECONDS_MAX
     """After this long a promise counts as broken: better than a run that never ends."""
 

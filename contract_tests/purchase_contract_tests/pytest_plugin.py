@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from purchase_contract_tests.report import Found
 
 # Before anything imports them: else an adapter's author sees "assert False" and no values.
 pytest.register_assert_rewrite(
@@ -14,7 +18,11 @@ pytest.register_assert_rewrite(
 
 MARKER = "purchase_contract"
 
-Cell = tuple[str, int, str, str]  # contract, place of the group, group of promises, adapter
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--contract-report FILE`: what every promise found, as JSON."""
+    group = parser.getgroup("purchase", "contracts of Purchase")
+    group.addoption("--contract-report", type=Path, metavar="FILE", help="write what every promise found")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,54 +39,50 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     owner = getattr(item, "cls", None)
     if one is not None and isinstance(owner, type) and issubclass(owner, Contract):
         item.add_marker(MARKER)
+        if not owner.shown:
+            return
         groups = list(dict.fromkeys(promise.group for promise in owner.promises().values()))
-        cell = (owner.title, owner.adapter(), groups.index(one.group), one.group)
-        item.user_properties.append((MARKER, cell))
+        whose = (owner.title, owner.adapter(), groups.index(one.group), one.group, one.name)
+        item.user_properties.append((MARKER, whose))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print one matrix a contract: groups of promises down, adapters across."""
-    counts: dict[Cell, Counter[str]] = {}
+    """Print one matrix a contract, groups of promises down and adapters across; or write the report."""
+    from purchase_contract_tests import report  # noqa: PLC0415  # likewise
+
+    found = report.Report(tuple(_found(terminalreporter)))
+    if not found.found:
+        return
+    path = terminalreporter.config.getoption("contract_report")
+    if path is not None:
+        path.write_bytes(report.encode(found))
+        return
+    terminalreporter.section("contracts")
+    for line in report.for_terminal(found).splitlines():
+        terminalreporter.write_line(line)
+
+
+def _found(terminalreporter: pytest.TerminalReporter) -> Iterable[Found]:
+    from purchase_contract_tests import report  # noqa: PLC0415  # likewise
+
     for outcome in ("passed", "failed", "error", "skipped", "xfailed", "xpassed"):
-        for report in terminalreporter.getreports(outcome):
-            for cell in _cells(report):
-                counts.setdefault(cell, Counter())[outcome] += 1
-    for contract in sorted({cell[0] for cell in counts}):
-        table = {cell[2:]: counts[cell] for cell in sorted(counts) if cell[0] == contract}
-        terminalreporter.section(contract)
-        for line in matrix(table):
-            terminalreporter.write_line(line)
+        for one in terminalreporter.getreports(outcome):
+            for name, value in getattr(one, "user_properties", ()):
+                if name == MARKER:
+                    contract, adapter, place, group, promise = value
+                    meant = _meaning(outcome, str(getattr(one, "longrepr", "")))
+                    yield report.Found(contract, adapter, place, group, promise, meant)
 
 
-def matrix(counts: Mapping[tuple[str, str], Counter[str]]) -> Sequence[str]:
-    """Lines of a table from the outcomes of each (group of promises, adapter).
+def _meaning(outcome: str, why: str) -> str:
+    from purchase_contract_tests import report  # noqa: PLC0415  # likewise
 
-    A cell says how many promises are kept, of how many; then what is broken, and which are known gaps or
-    not declared.
-    """
-    groups = list(dict.fromkeys(group for group, _ in counts))
-    adapters = list(dict.fromkeys(adapter for _, adapter in counts))
-    cells = {key: _cell(count) for key, count in counts.items()}
-    rows = [[group, *(cells.get((group, adapter), "-") for adapter in adapters)] for group in groups]
-    rows.insert(0, ["", *adapters])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(adapters) + 1)]
-    return [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
-
-
-def _cell(count: Counter[str]) -> str:
-    asked = count.total() - count["skipped"]
-    broken = count["failed"] + count["error"] + count["xpassed"]
-    words = [f"{count['passed']}/{asked}"] if asked else []
-    words += [f"{broken} broken"] if broken else []
-    words += [f"{count['xfailed']} known"] if count["xfailed"] else []
-    words += [f"{count['skipped']} not declared"] if count["skipped"] else []
-    return ", ".join(words)
-
-
-def _cells(report: object) -> Iterable[Cell]:
-    for name, value in getattr(report, "user_properties", ()):
-        if name == MARKER:
-            contract, adapter, place, group = value
-            yield contract, place, group, adapter
+    match outcome:
+        case "passed":
+            return report.PASSED
+        case "xfailed":
+            return report.KNOWN
+        case "skipped":  # by the contract, or by a fixture that found no server
+            return report.NOT_DECLARED if "does not declare" in why else report.NOT_RUN
+        case _:
+            return report.CLOSED if "XPASS" in why or outcome == "xpassed" else report.FAILED

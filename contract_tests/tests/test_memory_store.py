@@ -24,6 +24,9 @@ class TestMemoryStore(StoreContract):
         assert isinstance(store, MemoryStore)
         return MemoryStore(store.database)
 
+    def neighbour(self, store: Store) -> AbstractAsyncContextManager[Store]:
+        return MemoryStore(MemoryDatabase())
+
     async def age_tables(self, store: Store) -> None:
         assert isinstance(store, MemoryStore)
         store.database.schema_version += 1

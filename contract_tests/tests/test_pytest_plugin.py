@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from purchase_contract_tests.report import decode
+
 pytest_plugins = ["pytester"]
 
 ADAPTERS = """
@@ -62,6 +64,33 @@ def test_the_summary_is_a_matrix_of_promises_and_adapters(adapters: pytest.Pytes
     assert rows["prices"] == ["5/5", "1/5, 3 broken, 1 known"]
     assert rows["lanes"] == ["4/4", "3/4, 1 broken"]
     assert list(rows).index("lanes") < list(rows).index("prices") < list(rows).index("restart")
+
+
+def test_the_report_holds_every_promise(adapters: pytest.Pytester) -> None:
+    adapters.runpytest_subprocess("-k", "lane_of_a_batch or restart", "--contract-report", "found.json")
+    found = decode((adapters.path / "found.json").read_bytes())
+    outcomes = {(one.adapter, one.promise): one.outcome for one in found.found}
+    assert outcomes["Memory", "every_lane_of_a_batch_is_a_guard"] == "kept"
+    assert outcomes["Shallow", "every_lane_of_a_batch_is_a_guard"] == "stale gap"
+    assert outcomes["Shallow", "positions_go_on_after_a_restart"] == "not declared"
+    assert not found.whole
+
+
+def test_what_could_not_be_run_is_not_taken_for_undeclared(adapters: pytest.Pytester) -> None:
+    adapters.makeconftest(
+        "import pytest\n@pytest.fixture(autouse=True)\ndef server():\n    pytest.skip('no server')\n"
+    )
+    adapters.runpytest_subprocess("-k", "restart", "--contract-report", "found.json")
+    found = decode((adapters.path / "found.json").read_bytes())
+    assert {one.outcome for one in found.found} == {"not run"}
+
+
+def test_an_adapter_that_is_not_shown_is_tested_all_the_same(adapters: pytest.Pytester) -> None:
+    source = adapters.path / "test_adapters.py"
+    source.write_text(source.read_text().replace("known_gaps =", "shown = False\n    known_gaps ="))
+    result = adapters.runpytest_subprocess("-k", "TestShallow and the_newest_price")
+    result.assert_outcomes(xfailed=1)
+    assert not any("Shallow" in line for line in result.outlines)
 
 
 def test_a_stale_gap_turns_the_run_red(adapters: pytest.Pytester) -> None:

@@ -15,6 +15,7 @@ from purchase_core.errors import (
     NotFound,
     PurchaseError,
     StoreError,
+    StoreUnavailable,
     UnknownConnection,
     WrongState,
 )
@@ -115,7 +116,9 @@ class Inbox:
             if conflict.kind != "delivery":
                 raise
             known = await self._store.delivery(connection, event.id)
-            return _receipt(known or delivery, DUPLICATE)
+            if known is None:
+                raise StoreUnavailable("the delivery that came first was not kept after all") from conflict
+            return _receipt(known, DUPLICATE)
 
     async def _receive_inline(self, provider: Provider, event: Event, delivery: Delivery) -> DeliveryReceipt:
         def keep(batch: Batch, state: str, reason: str) -> Batch:

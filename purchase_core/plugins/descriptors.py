@@ -69,12 +69,17 @@ class ProviderPlugin(Generic[C]):
 
 @attrs.frozen
 class StorePlugin(Generic[C]):
-    """A kind of database."""
+    """A kind of database.
+
+    `sql`: the text of all migrations under a configuration, for people who run it themselves; it is asked for
+    without connecting, and with a secret that is none. None: this store has no such text.
+    """
 
     name: str
     config: type[C]
     open: Callable[[StoreOpening[C]], Awaitable[Store]]
     api_version: int = API_VERSION
+    sql: Callable[[C], str] | None = None
 
 
 @attrs.frozen

@@ -41,10 +41,13 @@ class Batch(Value, frozen=True):
     | prices | inserted by (connection, price, currency); known: only `ended_at` may be set; |
     | | other version: KeyConflict("price", key) |
     | offers | inserted by hash, or ignored |
-    | command | written by key, except that a new id under a taken key is KeyConflict("command", key) |
-    | deliveries | inserted; a known (connection, event_id) is KeyConflict("delivery", key) |
+    | command | written by key; a key or an id that another holds is KeyConflict("command", key) |
+    | deliveries | inserted; a known (connection, event_id) or id is KeyConflict("delivery", key) |
     | settlements | applied to the claimed row; other fence: LeaseLost |
     | effects | inserted by key, or ignored |
+
+    What it names twice counts as written twice, in order; what it drops and writes is written. Text that the
+    database cannot keep as it is raises InvalidText, an integer InvalidArgument: nothing is ever changed.
     """
 
     id: str

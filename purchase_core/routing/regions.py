@@ -29,6 +29,12 @@ class Texts:
         """Whether no text is in it."""
         return not self.but and not self.values
 
+    def meets(self, other: Texts) -> bool:
+        """Whether something is in both."""
+        if self.but or other.but:
+            return not self.common(other).empty
+        return not self.values.isdisjoint(other.values)
+
     def common(self, other: Texts) -> Texts:
         """What is in both."""
         if self.but and other.but:
@@ -54,6 +60,10 @@ class Numbers:
     def empty(self) -> bool:
         """Whether no number is in it."""
         return self.least > self.most
+
+    def meets(self, other: Numbers) -> bool:
+        """Whether something is in both."""
+        return max(self.least, other.least) <= min(self.most, other.most)
 
     def common(self, other: Numbers) -> Numbers:
         """What is in both."""
@@ -87,10 +97,18 @@ def is_empty(one: Region) -> bool:
     return any(part.empty for part in one.values())
 
 
+def meet(one: Region, other: Region) -> bool:
+    """Whether a request is in both. Cheap, and most rules are told apart by it."""
+    return all(
+        name not in one or one[name].meets(part)  # type: ignore[arg-type]  # of one kind
+        for name, part in other.items()
+    )
+
+
 def left_over(one: Region, others: Sequence[Region], known: Mapping[str, Attribute]) -> bool:
     """Whether a request is in `one` and in none of `others`. True, too, where that takes too long to see."""
     pieces = [one]
-    for other in others:
+    for other in [other for other in others if meet(one, other)]:
         pieces = [left for piece in pieces for left in _minus(piece, other, known)]
         if not pieces:
             return False
@@ -112,7 +130,7 @@ def _minus(piece: Region, other: Region, known: Mapping[str, Attribute]) -> list
     rest = dict(piece)
     for name, common in shared.items():
         mine = rest.get(name) or everything(name, known[name])
-        outside = mine.without(common)  # type: ignore[arg-type]  # both are of the attribute's kind
+        outside = mine.without(common)  # type: ignore[arg-type]  # of one kind
         pieces += [{**rest, name: part} for part in outside if not part.empty]
         rest[name] = common
     return pieces

@@ -92,22 +92,23 @@ class MemoryStore(Store):
                 raise KeyConflict("fact", key)
 
     def _check_prices(self, batch: Batch) -> None:
+        fresh: dict[tuple[str, str, str], PriceReference] = {}
         for price in batch.prices:
-            known = self.database.prices.get(_price_key(price))
-            if known is not None and known.version != price.version:
+            known = self.database.prices.get(_price_key(price)) or fresh.setdefault(_price_key(price), price)
+            if known.version != price.version:
                 raise KeyConflict("price", ":".join(_price_key(price)))
 
     def _check_command(self, batch: Batch) -> None:
         if batch.command is not None:
-            known = self.database.commands.get(batch.command.key)
-            if known is not None and known.id != batch.command.id:
-                raise KeyConflict("command", known.key)
+            key, identifier = batch.command.key, batch.command.id
+            if any((one.key == key) != (one.id == identifier) for one in self.database.commands.values()):
+                raise KeyConflict("command", key)
 
     def _check_deliveries(self, batch: Batch) -> None:
         fresh: set[tuple[str, str]] = set()
         for one in batch.deliveries:
             event = (one.connection, one.event_id)
-            if event in self.database.events or event in fresh:
+            if event in self.database.events or event in fresh or one.id in self.database.deliveries:
                 raise KeyConflict("delivery", ":".join(event))
             fresh.add(event)
 

@@ -38,6 +38,7 @@ SELLING = frozenset(
         Capability.ONE_TIME_CHECKOUT,
         Capability.TRIAL,
         Capability.QUANTITY,
+        Capability.CHECKOUT_EXPIRY,
     }
 )
 

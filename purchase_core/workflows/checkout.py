@@ -149,6 +149,10 @@ class Checkouts:
             moved = await self._switching.move(command, to)
             return await self._sessions.carry_on(moved, "", fresh=True)
 
+    async def is_current(self, checkout: str, *, session: str) -> bool:
+        """Whether this session is the one to be paid. A page of our own asks this before it takes money."""
+        return await self._switching.is_current(checkout, session)
+
     async def resolve(self) -> int:
         """Go on with checkouts whose outcome was left open; how many have ended since. For workers."""
         before = Instant(self._clock.now() - RESOLVE_AFTER_SECONDS * SECOND)

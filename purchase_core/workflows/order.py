@@ -156,10 +156,10 @@ class Order:
         return msgspec.json.encode(self)
 
 
-def moved_on(order: Order, connection: str, attempt: str) -> Order:
-    """The same order as another attempt on another connection."""
+def moved_on(order: Order, connection: str, attempt: str, at: Instant) -> Order:
+    """The same order as another attempt on another connection, whose page ends as late as the first would."""
     tried = (*order.tried, order.connection)
-    return attrs.evolve(order, connection=connection, attempt=attempt, tried=tried)
+    return attrs.evolve(order, connection=connection, attempt=attempt, tried=tried, placed_at=at)
 
 
 def intent_of(order: Order) -> IntentPlaced:

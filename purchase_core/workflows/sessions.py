@@ -263,7 +263,7 @@ class Sessions:
     ) -> Command | None:
         """The command with a new attempt on the next connection; None if another process was faster."""
         now = self._clock.now()
-        following = moved_on(order, connection, self._ids.new("attempt"))
+        following = moved_on(order, connection, self._ids.new("attempt"), now)
         reason = error.provider_code or error.code
         stage = Stage("failed_over", now, f"{order.connection} to {connection}: {reason}")
 

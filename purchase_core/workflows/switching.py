@@ -52,7 +52,7 @@ class Switching:
         order = decode_order(command.request)
         if command.state != CONFIRMED:
             raise NotSwitchable(f"checkout {order.intent} is {command.state}: no session is open")
-        cluster = await self._cluster(order)
+        cluster = await self._cluster(order.intent)
         if cluster and Reading(cluster).settled_by:
             raise NotSwitchable(f"checkout {order.intent} is paid")
         connection = to or self._next(command, order)
@@ -61,6 +61,14 @@ class Switching:
         checkout = checkout_of(command)
         how, facts = await self._close(order, checkout, cluster)
         return await self._moved(command, order, connection, how, facts)
+
+    async def is_current(self, intent: str, session: str) -> bool:
+        """Whether a session is that of the intent's current attempt, and the intent is not settled yet."""
+        cluster = await self._cluster(intent)
+        reading = Reading(cluster) if cluster else None
+        if reading is None or reading.settled_by:
+            return False
+        return any(one.status == "current" and one.session == session for one in reading.attempts)
 
     def _next(self, command: Command, order: Order) -> str:
         found = next_connection(
@@ -75,8 +83,8 @@ class Switching:
             raise NoRoute([found.why_none], kind=changed)
         return found.connection
 
-    async def _cluster(self, order: Order) -> Cluster | None:
-        key = intent_key(order.intent)
+    async def _cluster(self, intent: str) -> Cluster | None:
+        key = intent_key(intent)
         view = await self._store.look(Question(objects=(key,)))
         found = view.references.get(key)
         return view.clusters.get(found.root) if found else None
@@ -128,7 +136,7 @@ class Switching:
         self, command: Command, order: Order, connection: str, how: str, facts: Sequence[Fact]
     ) -> Command:
         now = self._clock.now()
-        following = moved_on(order, connection, self._ids.new("attempt"))
+        following = moved_on(order, connection, self._ids.new("attempt"), now)
         over = decided(
             after(command, now),
             attempt_of(order, WITHDRAWN, *await self._sold_with(order), checkout_of(command).session),
@@ -155,7 +163,7 @@ class Switching:
 
     async def _sold_with(self, order: Order) -> tuple[str, str]:
         """The provider's price and customer that the old attempt was opened with."""
-        cluster = await self._cluster(order)
+        cluster = await self._cluster(order.intent)
         attempts = Reading(cluster).attempts if cluster else ()
         old = next((one for one in attempts if one.id == order.attempt), None)
         return (old.price, old.customer) if old else ("", "")

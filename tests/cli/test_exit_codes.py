@@ -138,12 +138,29 @@ def test_pending_migrations_end_with_3_only_when_asked_to_check(app: Any) -> Non
     ended = app.run("migrate", "--check", "--json")
     assert (ended.code, json.loads(ended.out)) == (
         3,
-        {"schema_version": 1, "found": 0, "now": 0, "wanted": 1},
+        {"schema_version": 1, "state": "pending", "found": 0, "now": 0, "wanted": 1},
     )
     assert app.database.schema_version == 0
     assert app.run("migrate").code == 0
     assert app.database.schema_version == 1
     assert app.run("migrate", "--check").code == 0
+
+
+@pytest.mark.parametrize("option", [(), ("--check",)])
+def test_f98_tables_of_newer_code_end_with_1_and_what_to_do(app: Any, option: tuple[str, ...]) -> None:
+    app.database.schema_version = 9
+    ended = app.run("migrate", *option, "--json")
+    error = json.loads(ended.out)["error"]
+    assert (ended.code, error["code"]) == (1, "schema_error")
+    assert "version 9, newer than this code's 1" in error["message"]
+    assert error["hint"] == "Upgrade Purchase here as well."
+    assert app.database.schema_version == 9
+
+
+def test_a_store_without_sql_says_so(app: Any) -> None:
+    ended = app.run("migrate", "--sql", "--json")
+    assert (ended.code, json.loads(ended.out)["error"]["code"]) == (2, "configuration_error")
+    assert app.run("migrate", "--sql", "--check").code == 2
 
 
 def test_reading_commands_say_to_migrate_first(app: Any) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from purchase_core.errors import (
     BodyTooLarge,
+    KeyConflict,
     LaneConflict,
     MalformedBody,
     SignatureInvalid,
@@ -377,5 +378,23 @@ def test_f03_deliveries_of_one_event_at_once_are_one_row() -> None:
                 assert statuses == [DONE, *["duplicate"] * 19]
                 assert len({receipt.id for receipt in taken}) == 1
             await shop.checked_hash()
+
+    run(work)
+
+
+def test_f03_f78_a_duplicate_of_what_is_not_kept_is_none() -> None:
+    """Whoever was first has failed after all: only the provider can send it again."""
+
+    async def work() -> None:
+        async with Shop(inbox=QUEUE) as shop:
+            await shop.buy()
+            webhook, *_ = shop.webhooks()
+
+            async def refused(store: MemoryStore, batch: Batch) -> None:
+                raise KeyConflict("delivery", "evt")
+
+            with patch.object(MemoryStore, "commit", refused), pytest.raises(StoreUnavailable):
+                await shop.take(webhook.body, webhook.headers)
+            assert (await shop.take(webhook.body, webhook.headers)).status == PENDING
 
     run(work)

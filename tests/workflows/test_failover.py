@@ -18,9 +18,11 @@ from purchase_core.errors import (
     ProviderUnavailable,
 )
 from purchase_core.facts.bodies import SessionSeen
+from purchase_core.instants import SECOND
 from purchase_core.ports.provider import CheckoutRequest, ProviderCheckout
 from purchase_core.records.command import CONFIRMED, OPEN_STATES, REFUSED, SENDING, UNKNOWN
 from purchase_core.testing.shaped import Trouble
+from purchase_core.workflows.order import CheckoutOptions
 from tests.workflows.market import Market, another, run
 
 
@@ -433,6 +435,22 @@ def test_f44_a_page_that_cannot_be_closed_is_withdrawn_and_a_second_payment_is_s
     run(work, router=PADDLE_FIRST)
 
 
+def test_f44_a_page_of_our_own_can_refuse_what_is_not_current() -> None:
+    async def work(market: Market) -> None:
+        checkouts = market.billing.checkout
+        old = await market.start()
+        assert await checkouts.is_current(old.id, session=old.session)
+        market.clock.advance(seconds=60)
+        new = await checkouts.switch(idempotency_key="cart-1")
+        assert not await checkouts.is_current(old.id, session=old.session)
+        assert await checkouts.is_current(new.id, session=new.session)
+        await market.pay(market.stripe, new.session)
+        assert not await checkouts.is_current(new.id, session=new.session), "it is paid"
+        assert not await checkouts.is_current("intent_unknown", session=new.session)
+
+    run(work, router=PADDLE_FIRST)
+
+
 def test_f44_the_withdrawn_page_is_paid_first_and_counts() -> None:
     async def work(market: Market) -> None:
         old = await market.start()
@@ -547,6 +565,17 @@ def test_switching_goes_where_it_is_told_within_the_decision() -> None:
         await market.billing.checkout.switch(idempotency_key="cart-1", to="paddle")
         with pytest.raises(NoRoute, match="3 connections were tried"):
             await market.billing.checkout.switch(idempotency_key="cart-1")
+
+    run(work)
+
+
+def test_a_page_that_was_switched_to_ends_as_late_as_the_first_would_have() -> None:
+    async def work(market: Market) -> None:
+        await market.start(options=CheckoutOptions(expires_in_seconds=1_800))
+        market.clock.advance(seconds=7_200)
+        await market.billing.checkout.switch(idempotency_key="cart-1")
+        (session,) = market.paddle.sessions.values()
+        assert session.request.expires_at == market.clock.now() + 1_800 * SECOND
 
     run(work)
 

@@ -15,6 +15,7 @@ class StoreCapability(StrEnum):
 
     DURABLE = "durable"  # what was committed outlives the instance: `reopen` works after `aclose`
     SHARED = "shared"  # several instances may write one database at once: `reopen` works before `aclose`
+    PREFIXED = "prefixed"  # one database holds the tables of several applications: `neighbour` works
     VERSIONED = "versioned"  # the tables carry a version: `age_tables` can make them newer than the code
 
 
@@ -29,6 +30,10 @@ class StorePromises(Contract[Store]):
 
     def reopen(self, store: Store) -> AbstractAsyncContextManager[Store]:
         """Another instance over the same database. Needed by `durable` and `shared`."""
+        raise NotImplementedError
+
+    def neighbour(self, store: Store) -> AbstractAsyncContextManager[Store]:
+        """Another application's store in the same database, without tables yet. Needed by `prefixed`."""
         raise NotImplementedError
 
     async def age_tables(self, store: Store) -> None:

@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
+from purchase_contract_tests.store.as_of import AsOf
 from purchase_contract_tests.store.batches import Batches
+from purchase_contract_tests.store.canonical import CanonicalHash
 from purchase_contract_tests.store.commands import Commands
 from purchase_contract_tests.store.concurrency import Concurrency
 from purchase_contract_tests.store.facts import Facts
 from purchase_contract_tests.store.histories import Histories
 from purchase_contract_tests.store.hostile_values import HostileValues
 from purchase_contract_tests.store.inbox import Inbox
+from purchase_contract_tests.store.isolation import Isolation
+from purchase_contract_tests.store.keys import Keys
 from purchase_contract_tests.store.lanes import Lanes
 from purchase_contract_tests.store.limits import Limits
 from purchase_contract_tests.store.outbox import Outbox
 from purchase_contract_tests.store.prices import Prices
+from purchase_contract_tests.store.processes import Processes
 from purchase_contract_tests.store.reads import Reads
 from purchase_contract_tests.store.references import References
 from purchase_contract_tests.store.restart import Restart
 from purchase_contract_tests.store.rows import Rows
 from purchase_contract_tests.store.schema import Schema
+from purchase_contract_tests.store.unstorable import Unstorable
 
 
 class StoreContract(
     Batches,
+    Keys,
     Lanes,
     Facts,
+    AsOf,
     References,
     Prices,
     Inbox,
     Commands,
     Outbox,
     Rows,
+    CanonicalHash,
     Reads,
+    Isolation,
     HostileValues,
+    Unstorable,
     Restart,
     Schema,
     Limits,
     Concurrency,
+    Processes,
     Histories,
 ):
     """What every store promises. Subclass it in a test module, and say how to open one:

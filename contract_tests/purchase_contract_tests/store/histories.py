@@ -78,6 +78,7 @@ class History(RuleBasedStateMachine):
         super().__init__()
         self.contract = contract
         self.durable = StoreCapability.DURABLE in contract.capabilities
+        self.shared = StoreCapability.SHARED in contract.capabilities
         self.runner = asyncio.Runner()
         self.stack = AsyncExitStack()
         self.model = Model()
@@ -204,6 +205,38 @@ class History(RuleBasedStateMachine):
         """Close the store and open it again."""
         old = self.store
         self.run(old.aclose)
+        self.store = self.run(lambda: self.stack.enter_async_context(self.contract.reopen(old)))
+
+    @precondition(lambda self: self.durable)
+    @rule(lane=st.sampled_from((ANA, BEN)), turns=st.integers(0, 4))
+    def die(self, lane: str, turns: int) -> None:
+        """The process ends while it commits: all of it is there, or nothing. The next one sends it again."""
+        batch = Batch(
+            self.next_id(),
+            self.now,
+            lanes=(step(lane, self.model.versions.get(lane, 0), b"%d" % self.tried),),
+            rows=(case(f"case_{self.tried % 4}", lane, detail=f"{self.tried}"),),
+            effects=(effect(f"died_{self.tried}", version=self.tried),),
+        )
+        self.run(lambda: self._cut_short(batch, turns))
+        self.restart()
+        if not self.run(lambda: self.store.committed(batch.id)):
+            self.agrees()
+            self.run(lambda: self.store.commit(batch))
+        self.model.write(batch)
+
+    async def _cut_short(self, batch: Batch, turns: int) -> None:
+        committing = asyncio.create_task(self.store.commit(batch))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        committing.cancel()
+        await asyncio.wait([committing])
+
+    @precondition(lambda self: self.durable and self.shared)
+    @rule()
+    def stop_answering(self) -> None:
+        """Another instance goes on, and the old one is not closed until the end."""
+        old = self.store
         self.store = self.run(lambda: self.stack.enter_async_context(self.contract.reopen(old)))
 
     @invariant()

@@ -74,6 +74,13 @@ class Inbox(StorePromises):
         assert [row.fence for row in await claim(store, later(LEASE_SECONDS + 1))] == [2]
 
     @promise
+    async def f92_a_lease_holds_to_its_last_instant(self, store: Store) -> None:
+        await keep(store, delivery(1), delivery(2, due=later(LEASE_SECONDS)))
+        await claim(store, limit=1)
+        assert [row.id for row in await claim(store, later(LEASE_SECONDS))] == [delivery(2).id]
+        assert [row.id for row in await claim(store, Instant(later(LEASE_SECONDS) + 1))] == [delivery(1).id]
+
+    @promise
     async def a_claim_counts_itself_and_returns_the_whole_row(self, store: Store) -> None:
         await keep(store, delivery())
         for count in (1, 2):

@@ -24,6 +24,7 @@ from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
 from .providers import planted_providers
 from .routers import planted_routers
 from .stores import planted_stores
+from .stores.isolation import NextDatabase
 from .tiny.adapter import TinyProvider
 from .tiny.bench import TinyBench
 
@@ -72,6 +73,10 @@ class MemoryContract(StoreContract):
     def reopen(self, store: Store) -> AbstractAsyncContextManager[Store]:
         assert isinstance(store, MemoryStore)
         return type(store)(store.database)
+
+    def neighbour(self, store: Store) -> AbstractAsyncContextManager[Store]:
+        assert isinstance(store, MemoryStore)
+        return type(store)(NextDatabase(first=store.database))
 
     async def age_tables(self, store: Store) -> None:
         assert isinstance(store, MemoryStore)

@@ -14,6 +14,7 @@ from .tiny.bench import TinyBench
 
 
 class TestTinyProvider(ProviderContract):
+    shown = False
     provider_type: ClassVar[type[TinyProvider]] = TinyProvider
 
     @asynccontextmanager

@@ -16,14 +16,14 @@ from purchase_d1.running import GuardBroken, Pace, Runner
 from purchase_d1.transport import Transport
 from purchase_sql import decode
 from purchase_sql.decode import Record
-from purchase_sql.encode import Operation, operations
+from purchase_sql.encode import SURROGATE, Operation, operations
 from purchase_sql.generated.d1 import KINDS, STATEMENTS
 from purchase_sql.migration import migrations
 from purchase_sql.refusals import inquiry, refusal
 from purchase_sql.shapes import Value
 from purchase_sql.store import SqlStore
 from purchase_sql.texts import texts
-from purchase_sql.wire import SURROGATE, Reader, grouped
+from purchase_sql.wire import Reader, grouped
 
 DEFAULT_PACE = Pace(tries_max=4, first_seconds=0.2)
 

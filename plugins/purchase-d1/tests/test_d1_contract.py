@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import ClassVar
 
+import attrs
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -52,6 +53,10 @@ class TestD1Store(StoreContract):
         assert isinstance(store, OpenedD1Store)
         return opened(store.config)
 
+    def neighbour(self, store: Store) -> AbstractAsyncContextManager[Store]:
+        assert isinstance(store, OpenedD1Store)
+        return opened(attrs.evolve(store.config, prefix=f"{store.config.prefix}other_"))
+
     async def age_tables(self, store: Store) -> None:
         assert isinstance(store, OpenedD1Store)
         newer = f'INSERT INTO "{store.config.prefix}schema_version" (version, migrated_at) VALUES (999, 0)'  # noqa: S608
@@ -78,6 +83,7 @@ class Losing(FakeTransport):
 class TestFakeD1Store(StoreContract):
     """SQLite behind D1's façade."""
 
+    shown = False
     capabilities = frozenset(StoreCapability)
     lost: ClassVar[float] = 0.0
 
@@ -91,13 +97,16 @@ class TestFakeD1Store(StoreContract):
             database.close()
 
     @asynccontextmanager
-    async def opened(self, database: FakeD1) -> AsyncIterator[Store]:
+    async def opened(self, database: FakeD1, prefix: str = "") -> AsyncIterator[Store]:
         transport = Losing(database, lost=self.lost, seed=7)
-        async with D1Store(transport, pace=Pace(50, 0.001, at_once)) as store:
+        async with D1Store(transport, prefix=prefix, pace=Pace(50, 0.001, at_once)) as store:
             yield store
 
     def reopen(self, store: Store) -> AbstractAsyncContextManager[Store]:
         return self.opened(_transport(store).database)
+
+    def neighbour(self, store: Store) -> AbstractAsyncContextManager[Store]:
+        return self.opened(_transport(store).database, "other_")
 
     async def age_tables(self, store: Store) -> None:
         newer = "INSERT INTO schema_version (version, migrated_at) VALUES (999, 0)"

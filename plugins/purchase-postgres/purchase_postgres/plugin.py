@@ -6,6 +6,7 @@ from purchase_core.plugins.descriptors import StoreOpening, StorePlugin
 from purchase_core.plugins.hookspecs import hookimpl
 from purchase_core.ports.store import Store
 from purchase_postgres.config import PostgresConfig
+from purchase_sql.script import script
 
 
 async def open_store(opening: StoreOpening[PostgresConfig]) -> Store:
@@ -15,7 +16,12 @@ async def open_store(opening: StoreOpening[PostgresConfig]) -> Store:
     return await PostgresStore.open(opening.config, clock=opening.clock)
 
 
+def migrations_sql(config: PostgresConfig) -> str:
+    """The migrations as text."""
+    return script("postgresql", config.prefix)
+
+
 @hookimpl
 def purchase_register_stores() -> tuple[StorePlugin[PostgresConfig], ...]:
     """The store `postgres`."""
-    return (StorePlugin("postgres", PostgresConfig, open_store),)
+    return (StorePlugin("postgres", PostgresConfig, open_store, sql=migrations_sql),)

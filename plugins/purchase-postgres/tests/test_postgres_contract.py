@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from typing import ClassVar
 
+import attrs
 import psycopg
 import pytest
 
@@ -41,6 +42,10 @@ class TestPostgresStore(StoreContract):
         assert isinstance(store, PostgresStore)
         return opened(store.config)
 
+    def neighbour(self, store: Store) -> AbstractAsyncContextManager[Store]:
+        assert isinstance(store, PostgresStore)
+        return opened(attrs.evolve(store.config, prefix="other_"))
+
     async def age_tables(self, store: Store) -> None:
         assert isinstance(store, PostgresStore)
         with psycopg.connect(store.config.url.reveal()) as other:
@@ -50,4 +55,5 @@ class TestPostgresStore(StoreContract):
 class TestPostgresStoreUnprepared(TestPostgresStore):
     """As behind a pooler that knows of no prepared statements."""
 
+    shown = False
     prepared_statements = False

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from purchase_core.errors import InvalidText
 from purchase_core.facts.fact import RecordedFact, encode_body
 from purchase_core.ports.store import Batch
 from purchase_core.records.command import Command
@@ -28,13 +29,21 @@ Operation: TypeAlias = tuple[str, tuple[Value, ...]]
 _json = msgspec.json.Encoder().encode
 _by_lane = attrgetter("lane")
 NO_HEADERS = "[]"
+SURROGATE = "a text holds a lone surrogate"
+NUL = "a text holds NUL"
 
 
 def operations(texts: Texts, clusters: ClusterTexts, batch: Batch) -> list[Operation]:
-    """Everything that a batch writes. The batch's own row comes first, then the lanes in order."""
+    """Everything that a batch writes. The batch's own row comes first, then the lanes in order.
+
+    Raises InvalidText where a lone surrogate would have to be written within JSON; others meet the driver.
+    """
     written: list[Operation] = [(texts.batch_insert, (batch.id, batch.at))]
-    _add_guarded(texts, batch, written.append)
-    _add_unguarded(texts, clusters, batch, written.append)
+    try:
+        _add_guarded(texts, batch, written.append)
+        _add_unguarded(texts, clusters, batch, written.append)
+    except UnicodeEncodeError:
+        raise InvalidText(SURROGATE) from None
     return written
 
 
@@ -75,13 +84,29 @@ def _add_unguarded(
 
 
 def text_list(values: Iterable[str]) -> str:
-    """Many texts as one parameter."""
-    return _json(list(values)).decode()
+    """Many texts as one parameter. Raises InvalidText."""
+    listed = list(values)
+    _require_whole(listed)
+    try:
+        return _json(listed).decode()
+    except UnicodeEncodeError:
+        raise InvalidText(SURROGATE) from None
 
 
 def pair_list(values: Sequence[tuple[str, str]]) -> str:
-    """Many pairs of texts as one parameter."""
-    return _json(values).decode()
+    """Many pairs of texts as one parameter. Raises InvalidText."""
+    for pair in values:
+        _require_whole(pair)
+    try:
+        return _json(values).decode()
+    except UnicodeEncodeError:
+        raise InvalidText(SURROGATE) from None
+
+
+def _require_whole(values: Iterable[str]) -> None:
+    # SQLite ends a text of a JSON list at NUL: who asks for one thing would be told of another.
+    if any("\x00" in value for value in values):
+        raise InvalidText(NUL)
 
 
 def _delivery(one: Delivery) -> tuple[Value, ...]:

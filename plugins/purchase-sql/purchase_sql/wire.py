@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from purchase_core.errors import InvalidArgument, InvalidText
-from purchase_sql.encode import Operation
+from purchase_sql.encode import NUL, SURROGATE, Operation
 from purchase_sql.prefix import with_prefix
 from purchase_sql.shapes import Value
 
@@ -25,7 +25,6 @@ Cells: TypeAlias = Sequence[Any]
 """A row as it arrives."""
 
 ROWS_BYTES_MAX = 1_000_000  # of one parameter; D1 takes 2,000,000, also where a row alone is longer
-SURROGATE = "a text holds a lone surrogate"
 WHOLE_MIN, WHOLE_MAX = -(2**63), 2**63 - 1
 
 _json = msgspec.json.Encoder().encode
@@ -62,6 +61,8 @@ def _parts(rows: Sequence[list[object]]) -> Iterable[str]:
 
 
 def _whole_text(value: str) -> str:
+    if "\x00" in value:
+        raise InvalidText(NUL)
     try:
         value.encode()
     except UnicodeEncodeError:  # JavaScript would put another character in its place, and say nothing
@@ -72,6 +73,8 @@ def _whole_text(value: str) -> str:
 def _plain(value: Value) -> object:
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, str) and "\x00" in value:
+        raise InvalidText(NUL)  # the database would end the text there
     if isinstance(value, int) and not WHOLE_MIN <= value <= WHOLE_MAX:
         raise InvalidArgument("an integer has more than 64 bits")
     return value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from purchase_sql.shapes import Value
 from purchase_sqlite.binding import bound
 from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.connect import STATEMENTS_CACHED_MAX, read_only_address
-from purchase_sqlite.troubles import trouble
+from purchase_sqlite.troubles import FAILURES, trouble
 from purchase_sqlite.writer import Recorder
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class LongReads:
             if self._recorder is not None:
                 self._recorder(plain, ordered)
             return list(await connection.execute_fetchall(plain, ordered))
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise trouble(error) from error
         except ValueError as error:  # what aiosqlite raises after close
             if self._closed:

@@ -36,7 +36,7 @@ from purchase_sqlite.connect import open_reader, open_writer
 from purchase_sqlite.lock import WriterLock
 from purchase_sqlite.long_reads import LongReads
 from purchase_sqlite.looking import look
-from purchase_sqlite.troubles import trouble
+from purchase_sqlite.troubles import FAILURES, trouble
 from purchase_sqlite.works import Claim, Commit, Migrate, version_found
 from purchase_sqlite.writer import Recorder, Writer, executing
 
@@ -262,7 +262,7 @@ class SqliteStore(Store):
         try:
             # All of them: a statement that is not read to its end keeps its snapshot open.
             return self._read(text, values).fetchall()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise trouble(error) from error
 
     def _one(self, decoded: Callable[[Any], T], text: str, values: tuple[Value, ...]) -> T | None:

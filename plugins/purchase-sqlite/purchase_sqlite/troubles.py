@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 
-from purchase_core.errors import InvalidArgument, PurchaseError, SchemaError, StoreUnavailable
+from purchase_core.errors import InvalidArgument, InvalidText, PurchaseError, SchemaError, StoreUnavailable
+from purchase_sql.encode import SURROGATE
+
+FAILURES = (sqlite3.Error, UnicodeEncodeError, OverflowError)
+"""What the driver raises: SQLite's errors, and its own for values that SQLite cannot be given."""
 
 PRIMARY = 0xFF  # SQLite's extended codes carry the primary one in their low byte
 
@@ -23,8 +27,12 @@ _WHAT: dict[int, tuple[str, str]] = {
 }
 
 
-def trouble(error: sqlite3.Error, *, outcome_unknown: bool = False) -> PurchaseError:
-    """What an error means to the caller. Carries no values: those of a statement are never in its error."""
+def trouble(error: Exception, *, outcome_unknown: bool = False) -> PurchaseError:
+    """What one of FAILURES means to the caller. Carries no values: a statement's are never in its error."""
+    if isinstance(error, UnicodeEncodeError):
+        return InvalidText(SURROGATE)
+    if isinstance(error, OverflowError):
+        return InvalidArgument("an integer has more than 64 bits")
     code = getattr(error, "sqlite_errorcode", 0) & PRIMARY
     if code in _WHAT:
         what, hint = _WHAT[code]

@@ -17,10 +17,10 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from purchase_core.errors import InvalidArgument, InvalidText, StoreUnavailable
+from purchase_core.errors import PurchaseError, StoreUnavailable
 from purchase_sql.shapes import Value
 from purchase_sqlite.binding import written_out
-from purchase_sqlite.troubles import PRIMARY, trouble
+from purchase_sqlite.troubles import FAILURES, PRIMARY, trouble
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -141,7 +141,7 @@ class Writer:
                     unit.error = unit.error or StoreUnavailable(
                         f"the writer failed: {type(error).__name__}", outcome_unknown=True
                     )
-                self._roll_back()
+                self._rolled_back()
             self._answer(group)
         self.connection.close()
 
@@ -183,10 +183,11 @@ class Writer:
                 )
             return
         try:
+            self._roll_back()  # what could not be rolled back at its time
             self._execute("BEGIN IMMEDIATE", ())
         except sqlite3.Error as error:
             for unit in group:
-                unit.error = trouble(error)
+                unit.error = self._trouble(error)
             return
         if len(group) == 1:
             self._alone(group[0])
@@ -197,32 +198,43 @@ class Writer:
         try:
             unit.value = unit.work.run(self._execute)
         except Exception as error:  # whatever it is, it is the caller's
-            self._roll_back()
-            self._explain(unit, error)
+            failed = self._rolled_back()
+            if failed is None:
+                self._explain(unit, error)
+            else:  # asking now would show what the transaction has written, and is not to stay
+                unit.error = self._trouble(failed)
         else:
             self._commit([unit])
 
     def _together(self, group: Sequence[_Unit]) -> None:
+        try:
+            for unit in group:
+                self._within(unit)
+        except sqlite3.Error:
+            # A full disk and the like end the whole transaction: then each gets one of its own.
+            self._rolled_back()
+            for unit in group:
+                unit.value = unit.error = None
+                self._write([unit])
+        else:
+            self._commit(group)
+
+    def _within(self, unit: _Unit) -> None:
+        """One of a group, behind its savepoint. Raises sqlite3.Error if the transaction cannot go on."""
         execute = self._execute
-        for unit in group:
-            execute("SAVEPOINT batch", ())
-            try:
-                unit.value = unit.work.run(execute)
-            except Exception as error:  # the others of the group are not to suffer from it
-                if not self.connection.in_transaction:
-                    # A full disk and the like end the whole transaction: then each gets one of its own.
-                    for again in group:
-                        again.error = None
-                        self._write([again])
-                    return
-                execute("ROLLBACK TO batch", ())
-                self._explain(unit, error)
-            execute("RELEASE batch", ())
-        self._commit([unit for unit in group if unit.error is None])
+        execute("SAVEPOINT batch", ())
+        try:
+            unit.value = unit.work.run(execute)
+        except Exception as error:  # the others of the group are not to suffer from it
+            execute("ROLLBACK TO batch", ())
+            self._explain(unit, error)
+        execute("RELEASE batch", ())
 
     def _explain(self, unit: _Unit, error: Exception) -> None:
         try:
             unit.value = self._meaning(unit, error)
+        except sqlite3.Error as failed:  # asking what it means went wrong by itself
+            unit.error = self._trouble(failed)
         except Exception as meant:
             meant.__cause__ = error if meant is not error else None
             unit.error = meant
@@ -230,26 +242,32 @@ class Writer:
     def _meaning(self, unit: _Unit, error: Exception) -> object:
         if isinstance(error, sqlite3.IntegrityError):
             return unit.work.refused(error, self._execute)
-        if isinstance(error, sqlite3.Error):
-            raise trouble(error)
-        if isinstance(error, UnicodeEncodeError):
-            raise InvalidText("a text holds a lone surrogate")
-        if isinstance(error, OverflowError):
-            raise InvalidArgument("an integer has more than 64 bits")
-        raise error
+        raise self._trouble(error) if isinstance(error, FAILURES) else error
 
-    def _commit(self, written: Sequence[_Unit]) -> None:
+    def _commit(self, group: Sequence[_Unit]) -> None:
         try:
             self._execute("COMMIT", ())
         except sqlite3.Error as error:
-            self._roll_back()
-            code = getattr(error, "sqlite_errorcode", 0)
-            # After a failed sync the system may drop what it did not write, and call the next sync a success.
-            self._lost_writes = code in LOST_WRITES
+            self._rolled_back()
             # What reached the log may come to life when the next process recovers it.
-            unknown = code & PRIMARY != sqlite3.SQLITE_BUSY
-            for unit in written:
-                unit.error = trouble(error, outcome_unknown=unknown)
+            unknown = getattr(error, "sqlite_errorcode", 0) & PRIMARY != sqlite3.SQLITE_BUSY
+            for unit in group:
+                # Those that were refused too: perhaps because of another one, which has not come to be.
+                unit.error = self._trouble(error, outcome_unknown=unknown)
+
+    def _trouble(self, error: Exception, *, outcome_unknown: bool = False) -> PurchaseError:
+        # After a failed sync the system may drop what it did not write, and call the next sync a success.
+        if getattr(error, "sqlite_errorcode", 0) in LOST_WRITES:
+            self._lost_writes = True
+        return trouble(error, outcome_unknown=outcome_unknown)
+
+    def _rolled_back(self) -> sqlite3.Error | None:
+        """Roll back, and return what went wrong; the next transaction makes up for it."""
+        try:
+            self._roll_back()
+        except sqlite3.Error as error:
+            return error
+        return None
 
     def _roll_back(self) -> None:
         if self.connection.in_transaction:

@@ -15,8 +15,8 @@ from purchase_sqlite.store import SqliteStore
 
 
 @asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[SqliteStore]:
-    async with await SqliteStore.open(SqliteConfig(str(path), several_writers=True)) as store:
+async def opened(path: Path, prefix: str = "") -> AsyncIterator[SqliteStore]:
+    async with await SqliteStore.open(SqliteConfig(str(path), prefix, several_writers=True)) as store:
         yield store
 
 
@@ -34,6 +34,10 @@ class TestSqliteStore(StoreContract):
     def reopen(self, store: Store) -> AbstractAsyncContextManager[Store]:
         assert isinstance(store, SqliteStore)
         return opened(store.path)
+
+    def neighbour(self, store: Store) -> AbstractAsyncContextManager[Store]:
+        assert isinstance(store, SqliteStore)
+        return opened(store.path, prefix="other_")
 
     async def age_tables(self, store: Store) -> None:
         assert isinstance(store, SqliteStore)

@@ -270,3 +270,117 @@ def test_a_refusal_keeps_the_errors_of_the_database_as_its_cause(tmp_path: Path)
             assert taken.value.key == "acme:evt_1"
 
     asyncio.run(run())
+
+
+def failing(gate: Gate, at: str, code: int) -> None:
+    """From now on such a statement fails."""
+    error = sqlite3.OperationalError("planted")
+    error.sqlite_errorcode = code
+    gate.hold_at, gate.error = at, error
+
+
+def healed(gate: Gate) -> None:
+    gate.hold_at, gate.error = "", None
+
+
+def test_f03_f78_nobody_is_refused_for_a_batch_whose_commit_then_fails(tmp_path: Path) -> None:
+    """Else the second of two deliveries of one event would be called a duplicate of what is not there."""
+
+    async def run() -> None:
+        gate = Gate()
+        async with migrated(tmp_path, gate) as store:
+            gate.close("COMMIT")
+            first = asyncio.create_task(store.commit(Batch("first", NOW)))
+            await gate.until_reached()
+            twice = [Batch(f"batch_{one}", NOW, deliveries=(delivery(1),)) for one in range(2)]
+            waiting = [asyncio.create_task(store.commit(batch)) for batch in twice]
+            await asyncio.sleep(0)
+            failing(gate, "COMMIT", sqlite3.SQLITE_FULL)
+            gate.opened.set()
+            await first
+            errors = await asyncio.gather(*waiting, return_exceptions=True)
+            assert [type(one) for one in errors] == [StoreUnavailable] * 2
+            healed(gate)
+            assert await store.delivery("acme", "evt_1") is None
+            assert await outcome(store, twice[1]) == "committed"
+            assert await outcome(store, twice[0]) == "KeyConflict"
+
+    asyncio.run(run())
+
+
+def test_f93_a_rollback_that_fails_is_made_up_for_before_anything_else_is_written(tmp_path: Path) -> None:
+    async def run() -> None:
+        gate = Gate()
+        async with migrated(tmp_path, gate) as store:
+            await store.commit(numbered(1))
+            failing(gate, "ROLLBACK", sqlite3.SQLITE_IOERR_READ)
+            again = Batch("batch_again", NOW, rows=(case("half"),), lanes=(step("customer:1", 7),))
+            assert await outcome(store, again) == "StoreUnavailable"
+            assert await outcome(store, numbered(2)) == "StoreUnavailable"
+            healed(gate)
+            assert await outcome(store, again) == "LaneConflict"
+            assert await outcome(store, numbered(2)) == "committed"
+            assert {row.key for row in await store.rows(CaseRow)} == {"case_1", "case_2"}
+            assert not await store.committed("batch_again")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("control", ["SAVEPOINT batch", "RELEASE batch", "ROLLBACK TO batch"])
+def test_f93_a_group_that_cannot_go_on_is_written_one_by_one(tmp_path: Path, control: str) -> None:
+    async def run() -> None:
+        gate = Gate()
+        async with migrated(tmp_path, gate) as store:
+            gate.close("COMMIT")
+            first = asyncio.create_task(store.commit(Batch("first", NOW)))
+            await gate.until_reached()
+            batches = [numbered(1), numbered(2, version=4), numbered(3)]
+            waiting = [asyncio.create_task(outcome(store, batch)) for batch in batches]
+            await asyncio.sleep(0)
+            failing(gate, control, sqlite3.SQLITE_IOERR_WRITE)
+            gate.opened.set()
+            await first
+            assert await asyncio.gather(*waiting) == ["committed", "LaneConflict", "committed"]
+            assert [await store.committed(batch.id) for batch in batches] == [True, False, True]
+
+    asyncio.run(run())
+
+
+def test_f79_a_sync_that_fails_before_the_commit_ends_the_writing_too(tmp_path: Path) -> None:
+    async def run() -> None:
+        gate = Gate()
+        async with migrated(tmp_path, gate) as store:
+            failing(gate, "BEGIN IMMEDIATE", sqlite3.SQLITE_IOERR_FSYNC)
+            assert await outcome(store, numbered(1)) == "StoreUnavailable"
+            healed(gate)
+            with pytest.raises(StoreUnavailable, match="writes no more"):
+                await store.commit(numbered(1))
+
+    asyncio.run(run())
+
+
+def test_f93_a_question_that_fails_after_a_refusal_is_an_error_of_ours(tmp_path: Path) -> None:
+    async def run() -> None:
+        gate = Gate()
+        async with migrated(tmp_path, gate) as store:
+            await store.commit(numbered(1))
+            asked = [text for text in gate.statements if text.startswith("SELECT")]
+            await outcome(store, numbered(1))
+            (inquiry,) = [text for text in gate.statements if text.startswith("SELECT")][len(asked) :]
+            failing(gate, inquiry, sqlite3.SQLITE_IOERR_READ)
+            assert await outcome(store, numbered(1)) == "StoreUnavailable"
+            healed(gate)
+            assert await outcome(store, numbered(1)) == "committed"
+
+    asyncio.run(run())
+
+
+def test_every_commit_is_synced(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with migrated(tmp_path) as store:
+            assert store._writer is not None
+            execute = store._writer.connection.execute
+            assert execute("PRAGMA synchronous").fetchone() == (2,), "FULL"
+            assert execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+    asyncio.run(run())

@@ -6,9 +6,19 @@ from types import ModuleType
 
 from purchase_core.testing.memory_store import MemoryStore
 
-from . import concurrency, inbox, reading, restart, values, writing
+from . import concurrency, inbox, isolation, keys, processes, reading, restart, values, writing
 
-MODULES: tuple[ModuleType, ...] = (writing, inbox, reading, values, restart, concurrency)
+MODULES: tuple[ModuleType, ...] = (
+    writing,
+    keys,
+    inbox,
+    reading,
+    isolation,
+    values,
+    restart,
+    concurrency,
+    processes,
+)
 
 
 def planted_stores() -> list[type[MemoryStore]]:

@@ -68,6 +68,16 @@ class NeverEndsALease(MemoryStore):
         return await super().claim(now=now, lease_until=Instant(2**62), limit=limit)
 
 
+class ClaimsAtTheLeasesEnd(MemoryStore):
+    """`<=` where `<` was meant: at its last instant two workers hold a row."""
+
+    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
+        for row, until in self.database.leases.items():
+            if until == now:
+                self.database.leases[row] = NOT_LEASED
+        return await super().claim(now=now, lease_until=lease_until, limit=limit)
+
+
 class IgnoresLeases(MemoryStore):
     """A row that is being worked on is handed out again."""
 

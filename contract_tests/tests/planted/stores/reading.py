@@ -72,6 +72,38 @@ class CountsInsteadOfPositions(MemoryStore):
         return (await super().facts(lane))[after : after + limit]
 
 
+class PagesByTheTimeOfRecording(MemoryStore):
+    """The next page begins behind the instant of the last row: what was recorded with it is skipped."""
+
+    async def facts(
+        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[tuple[int, RecordedFact]]:
+        found = await super().facts(lane, known_at=known_at)
+        last = max((one.recorded_at for position, one in found if position <= after), default=None)
+        return [one for one in found if last is None or one[1].recorded_at > last][:limit]
+
+
+class StartsThePastAnew(MemoryStore):
+    """The statement for the past lacks `after`."""
+
+    async def facts(
+        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[tuple[int, RecordedFact]]:
+        after = after if known_at is None else 0
+        return await super().facts(lane, known_at=known_at, after=after, limit=limit)
+
+
+class LimitsBeforeItFilters(MemoryStore):
+    """A page of everything, and of that what was known then: the page can be empty before the end."""
+
+    async def facts(
+        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[tuple[int, RecordedFact]]:
+        page = await super().facts(lane, after=after, limit=limit)
+        page = page or await super().facts(lane, after=after)
+        return [one for one in page if known_at is None or one[1].recorded_at < known_at]
+
+
 class ForgetsWhereClustersWent(MemoryStore):
     """A fact is looked for under the root that it was recorded under."""
 
@@ -143,6 +175,13 @@ class OrdersEffectsByWriting(MemoryStore):
         return [one for one in self.database.effects.values() if one.lane == lane][:limit]
 
 
+class OrdersEffectsByKey(MemoryStore):
+    """The outbox comes in the order of its primary key."""
+
+    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+        return sorted(await super().effects(lane), key=lambda one: one.key)[:limit]
+
+
 class OrdersEffectsByText(MemoryStore):
     """Version 10 comes before version 9."""
 
@@ -201,6 +240,13 @@ class ReadsHalfALane(MemoryStore):
 
     async def look(self, question: Question) -> View:
         return await super().look(replace(question, whole_lanes=()))
+
+
+class JoinsListsWithCommas(MemoryStore):
+    """Many keys become one parameter, and are taken apart again at every comma."""
+
+    async def look(self, question: Question) -> View:
+        return await super().look(replace(question, objects=tuple(",".join(question.objects).split(","))))
 
 
 class AnswersTheFirstHundred(MemoryStore):

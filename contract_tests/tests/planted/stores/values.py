@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from purchase_core.facts.rows import Row
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch
+from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, View
 from purchase_core.testing.memory_store import MemoryStore
 
 R = TypeVar("R", bound=Row)
@@ -66,6 +66,53 @@ class WrapsNumbers(_ChangesRows):
         return (value + 2**31) % 2**32 - 2**31
 
 
+class RoundsNumbers(_ChangesRows):
+    """Numbers pass through a language that knows only doubles."""
+
+    def column(self, value: object) -> object:
+        return int(float(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class WrapsAtSixtyFourBits(_ChangesRows):
+    """What does not fit into a column is cut to what does."""
+
+    def column(self, value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, int):
+            return value
+        return (value + 2**63) % 2**64 - 2**63
+
+
+class EndsTextAtNul(_ChangesRows):
+    """Text is a string of C."""
+
+    def column(self, value: object) -> object:
+        return value.partition("\x00")[0] if isinstance(value, str) else value
+
+
+class ReplacesWhatItCannotEncode(_ChangesRows):
+    """A lone surrogate becomes a question mark."""
+
+    def column(self, value: object) -> object:
+        return value.encode(errors="replace").decode() if isinstance(value, str) else value
+
+
+class KeepsOnePlane(_ChangesRows):
+    """`utf8` of three bytes: what lies beyond the first plane becomes a question mark."""
+
+    def column(self, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return "".join(one if one <= "\uffff" else "?" for one in value)
+
+
+class CutsAtNulWhenAsked(MemoryStore):
+    """A list of keys ends each of them at NUL: who asks for one thing is told of another."""
+
+    async def look(self, question: Question) -> View:
+        objects = tuple(one.partition("\x00")[0] for one in question.objects)
+        return await super().look(replace(question, objects=objects))
+
+
 class GuessesTypes(_ChangesRows):
     """Text that looks like a number becomes one, and text again."""
 
@@ -81,6 +128,17 @@ class FoldsCase(MemoryStore):
         if command is not None:
             command = attrs.evolve(command, key=command.key.casefold())
         await super().commit(replace(batch, command=command))
+
+
+class SortsByUtf16(MemoryStore):
+    """Keys come in the order of their UTF-16 units, as in JavaScript."""
+
+    async def rows(
+        self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[R]:
+        found = [row for row in self._table(row_type) if lane in ("", row.lane)]
+        found.sort(key=lambda row: _units(row.key))
+        return [row for row in found if _units(row.key) > _units(after_key)][:limit]
 
 
 class SortsLikeADictionary(MemoryStore):
@@ -110,3 +168,7 @@ class CutsLargeBodies(MemoryStore):
     async def commit(self, batch: Batch) -> None:
         rows = tuple(replace(one, body=one.body[:BLOB_BYTES]) for one in batch.deliveries)
         await super().commit(replace(batch, deliveries=rows))
+
+
+def _units(text: str) -> bytes:
+    return text.encode("utf-16-be", "surrogatepass")

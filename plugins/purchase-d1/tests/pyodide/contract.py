@@ -7,7 +7,8 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from itertools import count
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
@@ -25,6 +26,7 @@ DB: Any = globals()["DB"]
 DIRECT: Any = globals()["DIRECT"]
 TABLES = [name for step in migrations("sqlite", "") for name in step.tables if name != "schema_version"]
 EMPTY = [f"DELETE FROM {name}" for name in TABLES] + ["DELETE FROM schema_version WHERE version = 999"]  # noqa: S608
+numbers = count()
 UNWANTED = ("sqlalchemy", "greenlet", "httpx", "aiosqlite", "psycopg")
 
 
@@ -32,15 +34,25 @@ class TestBoundD1Store(StoreContract):
     """Tables are made by the first promise, and emptied after each."""
 
     capabilities = frozenset(StoreCapability)
+    prefixes: ClassVar[list[str]] = []  # of the stores that are open: one within another has others
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:
-        async with D1Store(BindingTransport(DB)) as store:
-            yield store
-        await BindingTransport(DB).batch([(text, ()) for text in EMPTY])
+        prefix = f"within{next(numbers)}_" if self.prefixes else ""
+        self.prefixes.append(prefix)
+        try:
+            async with D1Store(BindingTransport(DB), prefix=prefix) as store:
+                yield store
+        finally:
+            self.prefixes.remove(prefix)
+        if not prefix:
+            await BindingTransport(DB).batch([(text, ()) for text in EMPTY])
 
     def reopen(self, store: Store) -> AbstractAsyncContextManager[Store]:
-        return D1Store(BindingTransport(DB))
+        return D1Store(BindingTransport(DB), prefix=self.prefixes[-1])
+
+    def neighbour(self, store: Store) -> AbstractAsyncContextManager[Store]:
+        return D1Store(BindingTransport(DB), prefix=f"other{next(numbers)}_")
 
     async def age_tables(self, store: Store) -> None:
         newer = "INSERT INTO schema_version (version, migrated_at) VALUES (999, 0)"
