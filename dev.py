@@ -32,6 +32,7 @@ MEMBERS = (
     "plugins/purchase-sqlite",
     "plugins/purchase-postgres",
     "plugins/purchase-d1",
+    "plugins/purchase-simulators",
     "plugins/purchase-sandbox",
     "contract_tests",
 )

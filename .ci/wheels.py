@@ -12,6 +12,7 @@ HOLDS = {
     "purchase_sqlite": "purchase_sqlite",
     "purchase_postgres": "purchase_postgres",
     "purchase_d1": "purchase_d1",
+    "purchase_simulators": "purchase_simulators",
     "purchase_sandbox": "purchase_sandbox",
     "purchase_contract_tests": "purchase_contract_tests",
 }

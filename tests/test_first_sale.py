@@ -30,11 +30,11 @@ from purchase_core.workflows.checkout import Checkout
 from purchase_sandbox.account import refunds, subscriptions
 from purchase_sandbox.account.account import Account
 from purchase_sandbox.account.objects import Invoice, Subscription
-from purchase_sandbox.chaos import Chaos, Fault
-from purchase_sandbox.deliveries import Attempt, Delivery, Endpoint
 from purchase_sandbox.sandbox import Sandbox
-from purchase_sandbox.server.embedded import EmbeddedServer
 from purchase_sandbox.server.running import SandboxServer
+from purchase_simulators.wire.chaos import Chaos, Fault
+from purchase_simulators.wire.deliveries import Attempt, Delivery, Endpoint
+from purchase_simulators.wire.embedded import EmbeddedServer
 from tests.faults.shop import START, rows_in
 
 API_KEY = Secret("sk_sandbox_first_sale_0123456789")

@@ -20,8 +20,8 @@ import msgspec
 from purchase_core.instants import HOUR, MINUTE, SECOND, Instant
 from purchase_core.testing.clocks import ManualClock
 from purchase_sandbox.account.objects import Refund, Session, Thing
-from purchase_sandbox.chaos import CERTAIN_PPM, Fault
 from purchase_sandbox.testing import SandboxHarness
+from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
 from tests.crash_points.messages import Answer, Picture, Start, Told, Webhook
 
 START = Instant(1_790_000_000 * SECOND)

@@ -37,11 +37,11 @@ from purchase_core.testing.sales import CATALOG
 from purchase_core.workflows.checkout import Checkout
 from purchase_sandbox.account.objects import Customer, Price, Session, Subscription, Thing
 from purchase_sandbox.adapter import SandboxProvider
-from purchase_sandbox.chaos import CERTAIN_PPM, Chaos, Fault
 from purchase_sandbox.config import CAPABILITIES
 from purchase_sandbox.sandbox import DEFAULT_ACCOUNT
 from purchase_sandbox.signature import signed_headers
 from purchase_sandbox.testing import WEBHOOK_SECRET, SandboxHarness, Webhook
+from purchase_simulators.wire.chaos import CERTAIN_PPM, Chaos, Fault
 from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.store import SqliteStore
 from purchase_sqlite.writer import Recorder

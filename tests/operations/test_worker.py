@@ -17,7 +17,7 @@ from purchase_core.operations.worker import (
     Worker,
 )
 from purchase_core.records.command import CONFIRMED
-from purchase_sandbox.chaos import Fault
+from purchase_simulators.wire.chaos import Fault
 from tests.faults.shop import SESSIONS, Shop, run
 
 

@@ -25,7 +25,7 @@ from purchase_core.plugins.hookspecs import hookimpl
 from purchase_core.ports.router import RouteRequest, RoutingDecision
 from purchase_core.records.command import CONFIRMED, REFUSED, SENDING
 from purchase_core.workflows.checkout import KIND
-from purchase_sandbox.chaos import Fault
+from purchase_simulators.wire.chaos import Fault
 from tests.faults.shop import CUSTOMERS, SESSIONS, Customer, Price, Session, Shop, run
 
 HOSTILE: dict[str, tuple[dict[str, Any], type[PurchaseError]]] = {

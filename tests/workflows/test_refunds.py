@@ -32,8 +32,8 @@ from purchase_core.testing.memory_store import MemoryStore
 from purchase_core.workflows.commands import ABSENT_SECONDS, KEY_MARGIN_SECONDS
 from purchase_sandbox.account import refunds
 from purchase_sandbox.account.objects import Invoice, Refund
-from purchase_sandbox.chaos import Fault
 from purchase_sandbox.config import KEY_LIFETIME_SECONDS
+from purchase_simulators.wire.chaos import Fault
 from tests.faults.shop import Shop, run
 
 REFUNDS = "/v1/refunds"

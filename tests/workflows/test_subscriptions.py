@@ -24,7 +24,7 @@ from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Proration
 from purchase_core.records.command import CONFIRMED, PLANNED, REFUSED, UNKNOWN
-from purchase_sandbox.chaos import Fault
+from purchase_simulators.wire.chaos import Fault
 from tests.faults.shop import Shop, Subscription, run
 
 

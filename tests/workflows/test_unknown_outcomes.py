@@ -25,8 +25,8 @@ from purchase_core.routing.router import PolicyRouter
 from purchase_core.testing.memory_store import MemoryStore
 from purchase_core.workflows.checkout import KIND, RESOLVE_ROWS_MAX
 from purchase_core.workflows.sessions import ABSENT_SECONDS, KEY_MARGIN_SECONDS
-from purchase_sandbox.chaos import Fault
 from purchase_sandbox.config import KEY_LIFETIME_SECONDS
+from purchase_simulators.wire.chaos import Fault
 from tests.faults.shop import CUSTOMERS, PRICES, SESSIONS, Customer, Price, Session, Shop, run
 
 PATHS = (CUSTOMERS, PRICES, SESSIONS)

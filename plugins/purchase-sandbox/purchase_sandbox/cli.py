@@ -73,6 +73,7 @@ def sandbox() -> None:
     metavar="REFERENCE",
     help="env:NAME or file:PATH; else one is made, and shown this once.",
 )
+@click.option("--approve-refunds", is_flag=True, help="Refunds stay pending until somebody agrees to them.")
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="The same seed breaks the same things again."
 )
@@ -93,6 +94,7 @@ def serve(
     api_key: str | None,
     webhook_url: str | None,
     webhook_secret: str | None,
+    approve_refunds: bool,
     seed: int,
     odds: str,
     as_json: bool,
@@ -120,6 +122,7 @@ def serve(
             api_key=_secret("--api-key", api_key),
             webhook_url=webhook_url or "",
             webhook_secret=_secret("--webhook-secret", webhook_secret),
+            approve_refunds=approve_refunds,
             seed=seed,
             odds=odds,
             as_json=as_json,
@@ -273,9 +276,9 @@ def chaos(*, odds: str, url: str, api_key: str, as_json: bool) -> None:
       unreachable     cut off before anything has happened
       busy            429, before anything has happened
       broken          500, before anything has happened
-      broken_after    500, although it has happened
+      broken_after    500, although a change has happened
       garbled         200 and a page of HTML, before anything has happened
-      lost_answer     it has happened, and then the connection is cut
+      lost_answer     a change has happened, and then the connection is cut
     """
     with _client(url, api_key) as client:
         found = client.post("/sandbox/chaos", {"odds": odds}) if odds else client.get("/sandbox/chaos")

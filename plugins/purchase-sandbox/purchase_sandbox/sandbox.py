@@ -5,24 +5,26 @@ from __future__ import annotations
 import hmac
 import os
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
 
 import attrs
 
 from purchase_core.errors import InvalidArgument, SecretMissing
 from purchase_core.identifiers import IdSource, RandomIds
 from purchase_core.instants import Clock, Instant, SystemClock
+from purchase_core.ports.provider import Headers
 from purchase_core.secret import Secret
+from purchase_simulators.wire.chaos import Chaos
+from purchase_simulators.wire.clock import ProviderClock
+from purchase_simulators.wire.deliveries import Deliveries
+from purchase_simulators.wire.simulation import Listener, Simulation
 
+from . import signature
 from .account.account import Account
 from .account.book import Event
-from .chaos import Chaos
-from .clock import ProviderClock
+from .account.objects import Thing
 
 API_KEY_BYTES_MIN = 8
 PAGE_TOKEN_BYTES = 32
-Listener: TypeAlias = Callable[[Event], None]
-"""Hears of everything that happens, in whichever account."""
 
 DEFAULT_ACCOUNT = "acct_sandbox"
 DEFAULT_URL = "http://127.0.0.1:4242"
@@ -34,13 +36,15 @@ class _Key:
     account: Account
 
 
-class Sandbox:
+class Sandbox(Simulation):
     """The whole provider, without a server. Synchronous; between two calls nothing is half done.
 
     `base_url` is where its pages can be reached: checkout URLs begin with it. `signing_clock` is what
     webhooks are timed by: the given clock, which receivers in other processes share, whatever the sandbox's
     own clock was advanced to. A receiver that lives on the sandbox's clock sets it to `clock`.
     """
+
+    user_agent = "purchase-sandbox"
 
     def __init__(
         self,
@@ -52,7 +56,7 @@ class Sandbox:
         on_stamp: Callable[[Instant], None] | None = None,
     ) -> None:
         self.signing_clock: Clock = clock or SystemClock()
-        self.clock = ProviderClock(self.signing_clock, on_stamp=on_stamp)
+        self._clock = ProviderClock(self.signing_clock, on_stamp=on_stamp)
         self.chaos = chaos or Chaos()
         self.base_url = base_url
         self.accounts: dict[str, Account] = {}
@@ -60,6 +64,19 @@ class Sandbox:
         self.listeners: list[Listener] = []
         self._ids = ids or RandomIds()
         self._keys: list[_Key] = []
+
+    @property
+    def clock(self) -> ProviderClock:
+        """The provider's own time."""
+        return self._clock
+
+    def outgoing(self) -> list[Deliveries]:
+        """The deliveries of each account."""
+        return [account.deliveries for account in self.accounts.values()]
+
+    def sign(self, body: bytes, *, at: Instant, secrets: Sequence[Secret]) -> Headers:
+        """The headers that the sandbox sends with a body."""
+        return signature.signed_headers(body, at=at, secrets=secrets)
 
     def open_account(self, identifier: str = DEFAULT_ACCOUNT, api_keys: Sequence[Secret] = ()) -> Account:
         """A new account, empty, and the API keys that open it."""
@@ -111,3 +128,15 @@ class Sandbox:
     def checkout_page(self) -> str:
         """What the address of every checkout page begins with."""
         return f"{self.base_url}/checkout/"
+
+    def portal_page(self) -> str:
+        """What the address of every page for a customer begins with."""
+        return f"{self.base_url}/portal/"
+
+    def invoice_page(self) -> str:
+        """What the address of every page of an invoice begins with."""
+        return f"{self.base_url}/invoices/"
+
+    def account_with(self, kind: type[Thing], identifier: str) -> Account | None:
+        """The account that holds an object."""
+        return next((one for one in self.accounts.values() if one.book.has(kind, identifier)), None)

@@ -13,10 +13,9 @@ import msgspec
 from purchase_core.cli.output import SCHEMA_VERSION, say, time_of
 from purchase_core.cli.serving import run_until_stopped
 from purchase_core.secret import Secret
+from purchase_simulators.wire.chaos import Chaos, parse_odds
+from purchase_simulators.wire.deliveries import Attempt, Delivery, Endpoint, JournalEvent
 
-from .account.book import Event
-from .chaos import Chaos, parse_odds
-from .deliveries import Attempt, Delivery, Endpoint
 from .sandbox import Sandbox
 from .server.running import SandboxServer
 
@@ -34,6 +33,7 @@ class Serving:
     api_key: Secret | None
     webhook_url: str
     webhook_secret: Secret | None
+    approve_refunds: bool
     seed: int
     odds: str
     as_json: bool
@@ -50,6 +50,7 @@ async def _serve(asked: Serving) -> None:
     sandbox = Sandbox(chaos=Chaos(asked.seed, parse_odds(asked.odds)))
     key, made_key = _or_made(asked.api_key, "sk_sandbox_")
     account = sandbox.open_account(asked.account, (key,))
+    account.book.refund_approval = asked.approve_refunds
     shown = [("API key", key.reveal())] if made_key else []
     if asked.webhook_url:
         secret, made_secret = _or_made(asked.webhook_secret, "whsec_")
@@ -85,7 +86,7 @@ class _Telling:
             say("The other commands of `purchase sandbox` want the key in PURCHASE_SANDBOX_KEY.")
         say("No money moves here. Everything is forgotten at the end. Stop with ^C.")
 
-    def event(self, event: Event) -> None:
+    def event(self, event: JournalEvent) -> None:
         """Something happened."""
         if self._as_json:
             self._line(

@@ -29,16 +29,16 @@ from purchase_core.instants import Instant
 from purchase_core.ports.provider import Connection, Headers
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
+from purchase_simulators.wire.breaking import AnswerCut
+from purchase_simulators.wire.chaos import CERTAIN_PPM, Chaos, Fault
 
 from .account.account import Account
 from .account.cards import GOOD_CARD
 from .adapter import SandboxProvider
-from .chaos import CERTAIN_PPM, Chaos, Fault
 from .client import SandboxClient
 from .config import SandboxConfig
 from .sandbox import DEFAULT_ACCOUNT, Sandbox
 from .server.app import application
-from .server.breaking import AnswerCut
 from .server.running import SandboxServer
 from .signature import signed_headers
 

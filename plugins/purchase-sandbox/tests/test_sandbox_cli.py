@@ -132,7 +132,8 @@ def test_a_sandbox_that_is_not_there_is_not_there() -> None:
 def asked(**changes: Any) -> Serving:
     fields: dict[str, Any] = {
         "host": "127.0.0.1", "port": 0, "expose": False, "account": "acct_1", "api_key": None,
-        "webhook_url": "", "webhook_secret": None, "seed": 0, "odds": "", "as_json": True,
+        "webhook_url": "", "webhook_secret": None, "approve_refunds": False, "seed": 0, "odds": "",
+        "as_json": True,
     }  # fmt: skip
     return Serving(**{**fields, **changes})
 

@@ -34,10 +34,10 @@ from purchase_core.testing.clocks import ManualClock
 from purchase_sandbox import client as client_module
 from purchase_sandbox import testing
 from purchase_sandbox.adapter import SandboxProvider
-from purchase_sandbox.chaos import CERTAIN_PPM, Fault
 from purchase_sandbox.client import SandboxClient
 from purchase_sandbox.config import SandboxConfig
 from purchase_sandbox.testing import SandboxHarness, no_pause
+from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
 
 R = TypeVar("R")
 START = Instant(1_790_000_000_000_000)
@@ -374,6 +374,17 @@ def test_f35_f39_the_same_key_resolves_what_is_unknown(fault: Fault, *, loopback
             return len(page.objects), [len(same.facts)]
 
     assert run(again()) == (1, [1])
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST_ANSWER, Fault.BROKEN_AFTER])
+def test_a_read_has_no_answer_that_could_be_lost(fault: Fault) -> None:
+    async def read() -> int:
+        async with SandboxHarness(ManualClock(START)) as sandbox:
+            await sandbox.provider.create_checkout(await a_checkout(sandbox), key="k")
+            sandbox.sandbox.chaos.set(fault, CERTAIN_PPM)
+            return len((await sandbox.provider.objects("session", cursor="")).objects)
+
+    assert run(read()) == 1
 
 
 async def a_checkout(sandbox: SandboxHarness) -> CheckoutRequest:

@@ -9,16 +9,16 @@ import pytest
 
 import purchase_sandbox
 from purchase_core.instants import Instant
+from purchase_sandbox.account.account import RETRY_SECONDS
 from purchase_sandbox.account.billing import RETRY_DAYS
 from purchase_sandbox.account.cards import CARDS
-from purchase_sandbox.chaos import DELAY_SECONDS, OVERTAKEN_SECONDS, Fault
-from purchase_sandbox.clock import ADVANCE_DAYS_MAX
-from purchase_sandbox.deliveries import RETRY_SECONDS
 from purchase_sandbox.sandbox import Sandbox
-from purchase_sandbox.sender import ANSWER_SECONDS_MAX
 from purchase_sandbox.server.api import api_routes
 from purchase_sandbox.server.control import Control
-from purchase_sandbox.spans import after
+from purchase_simulators.wire.chaos import DELAY_SECONDS, OVERTAKEN_SECONDS, Fault
+from purchase_simulators.wire.clock import ADVANCE_DAYS_MAX
+from purchase_simulators.wire.sender import ANSWER_SECONDS_MAX
+from purchase_simulators.wire.spans import after
 
 README = (Path(purchase_sandbox.__file__).parents[1] / "README.md").read_text()
 WORDS = {"insufficient_funds": "insufficient funds", "expired_card": "has expired"}

@@ -16,13 +16,13 @@ from purchase_core.identifiers import SeededIds
 from purchase_core.instants import Instant
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
-from purchase_sandbox.chaos import CERTAIN_PPM, Fault
-from purchase_sandbox.deliveries import Attempt, Delivery, Endpoint, State
 from purchase_sandbox.sandbox import Sandbox
 from purchase_sandbox.server.app import application
 from purchase_sandbox.server.running import SandboxServer
 from purchase_sandbox.signature import verify
-from purchase_sandbox.spans import after
+from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
+from purchase_simulators.wire.deliveries import Attempt, Delivery, Endpoint, State
+from purchase_simulators.wire.spans import after
 
 START = Instant(1_790_000_000_000_000)
 KEY, OTHER_KEY = Secret("sk_sandbox_one_1234"), Secret("sk_sandbox_two_1234")

@@ -15,22 +15,20 @@ from purchase_core.instants import DAY, SECOND, Instant
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
 from purchase_sandbox.account import making
-from purchase_sandbox.account.account import Account
+from purchase_sandbox.account.account import RETRY_SECONDS, Account
 from purchase_sandbox.account.refusal import Refusal
 from purchase_sandbox.account.requests import MakeCustomer
-from purchase_sandbox.chaos import API_FAULTS, CERTAIN_PPM, Chaos, Fault, parse_odds
-from purchase_sandbox.deliveries import (
-    RETRY_SECONDS,
-    TRIES_MAX,
+from purchase_sandbox.sandbox import Sandbox
+from purchase_sandbox.signature import HEADER, verify
+from purchase_simulators.wire.chaos import API_FAULTS, CERTAIN_PPM, Chaos, Fault, parse_odds
+from purchase_simulators.wire.deliveries import (
     Attempt,
     Deliveries,
     Delivery,
     Endpoint,
     State,
 )
-from purchase_sandbox.sandbox import Sandbox
-from purchase_sandbox.sender import WebhookSender
-from purchase_sandbox.signature import HEADER, verify
+from purchase_simulators.wire.sender import WebhookSender
 
 START = Instant(1_790_000_000_000_000)
 NEW, OLD = Secret("whsec_new_0123456789abcdefghijklmn"), Secret("whsec_old_0123456789abcdefghijklmn")
@@ -148,7 +146,7 @@ def test_what_is_not_accepted_is_tried_again_a_bounded_number_of_times(status: i
         assert rig.wait(seconds - 1) == 0
         assert rig.wait(1) == 1
     assert rig.wait(30 * 86_400) == 0
-    assert len(receiver.requests) == TRIES_MAX == 8
+    assert len(receiver.requests) == 8
     assert {str(request.url) for request in receiver.requests} == {HOOK}
     (delivery,) = rig.deliveries.newest(10)
     assert (delivery.state, len(delivery.attempts)) == (State.FAILED, 8)
@@ -262,7 +260,7 @@ def test_signatures_are_timed_by_the_receivers_clock_not_by_the_advanced_one() -
     "url", ["", "ftp://127.0.0.1/", "javascript:alert(1)", "/hook", "http://a b/", "http://a/\n"]
 )
 def test_an_endpoint_is_the_address_of_a_page(url: str) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(InvalidArgument):
         Rig(Receiver(), url=url)
 
 

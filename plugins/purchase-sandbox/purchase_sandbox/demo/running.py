@@ -15,10 +15,10 @@ from purchase_core.identifiers import RandomIds
 from purchase_core.secret import Secret
 from purchase_sandbox.account.account import Account
 from purchase_sandbox.sandbox import DEFAULT_ACCOUNT, Sandbox
-from purchase_sandbox.server.embedded import EmbeddedServer
 from purchase_sandbox.server.running import SandboxServer
 from purchase_sandbox.shop.app import Shop
 from purchase_sandbox.shop.laboratory import Laboratory
+from purchase_simulators.wire.embedded import EmbeddedServer
 
 from .catalog import CATALOG
 

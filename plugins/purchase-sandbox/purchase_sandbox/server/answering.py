@@ -11,9 +11,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from purchase_sandbox.account.account import Account, refused
-from purchase_sandbox.account.keys import Answer
 from purchase_sandbox.account.refusal import Refusal
 from purchase_sandbox.sandbox import Sandbox
+from purchase_simulators.wire.keys import Answer
 
 REQUEST_BYTES_MAX = 64 * 1024
 TIME_HEADER = "sandbox-time"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from purchase_core.errors import InvalidArgument
 from purchase_sandbox.account.account import Account
-from purchase_sandbox.chaos import Fault
 from purchase_sandbox.sandbox import Sandbox
-from purchase_sandbox.spans import after
+from purchase_simulators.wire.chaos import Fault
+from purchase_simulators.wire.spans import after
 
 from .showing import day
 

@@ -8,29 +8,26 @@ from typing import TypeAlias
 
 import httpx
 
-from .account.account import Account
-from .deliveries import SUCCESS, Attempt, Delivery, Endpoint
-from .sandbox import Sandbox
-from .signature import signed_headers
+from .deliveries import SUCCESS, Attempt, Deliveries, Delivery, Endpoint
+from .simulation import Simulation
 
 ANSWER_SECONDS_MAX = 10.0
 SENDINGS_MAX = 10_000  # of one round; what is left over is due in the next
-USER_AGENT = "purchase-sandbox"
 
 Notice: TypeAlias = Callable[[Delivery, Endpoint, Attempt], Awaitable[None]]
 
 
 class WebhookSender:
-    """Sends what is due in all accounts of a sandbox, whenever it is told to. `notice` hears of every try."""
+    """Sends what is due in all accounts, whenever it is told to. `notice` hears of every try."""
 
     def __init__(
         self,
-        sandbox: Sandbox,
+        simulation: Simulation,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         notice: Notice | None = None,
     ) -> None:
-        self._sandbox = sandbox
+        self._simulation = simulation
         self._notice = notice
         self._http = httpx.AsyncClient(
             transport=transport, timeout=ANSWER_SECONDS_MAX, follow_redirects=False, trust_env=False
@@ -46,28 +43,36 @@ class WebhookSender:
         Deliveries to one endpoint go one after another, so that they arrive in order; endpoints do not wait
         for each other.
         """
-        self._sandbox.catch_up()
-        ways: dict[tuple[str, str], list[tuple[Delivery, Endpoint]]] = {}
-        for account in self._sandbox.accounts.values():
-            account.deliveries.plan()
-            for delivery, endpoint in account.deliveries.due(self._sandbox.clock.now())[:SENDINGS_MAX]:
-                ways.setdefault((account.id, endpoint.id), []).append((delivery, endpoint))
+        self._simulation.catch_up()
+        sent = 0
         async with asyncio.TaskGroup() as group:
-            for (account_id, _), way in ways.items():
-                group.create_task(self._send_all(self._sandbox.accounts[account_id], way))
-        return sum(map(len, ways.values()))
+            for deliveries in self._simulation.outgoing():
+                deliveries.plan()
+                ways: dict[str, list[tuple[Delivery, Endpoint]]] = {}
+                for delivery, endpoint in deliveries.due(self._simulation.clock.now())[:SENDINGS_MAX]:
+                    ways.setdefault(endpoint.id, []).append((delivery, endpoint))
+                    sent += 1
+                for way in ways.values():
+                    group.create_task(self._send_all(deliveries, way))
+        return sent
 
-    async def _send_all(self, account: Account, way: list[tuple[Delivery, Endpoint]]) -> None:
+    async def _send_all(self, deliveries: Deliveries, way: list[tuple[Delivery, Endpoint]]) -> None:
         for delivery, endpoint in way:
             attempt = await self._send(delivery, endpoint)
-            after = account.deliveries.tried(delivery, attempt)
+            after = deliveries.tried(delivery, attempt)
             if self._notice:
                 await self._notice(after, endpoint, attempt)
 
     async def _send(self, delivery: Delivery, endpoint: Endpoint) -> Attempt:
-        at = self._sandbox.clock.now()
-        signed = signed_headers(delivery.body, at=self._sandbox.signing_clock.now(), secrets=endpoint.secrets)
-        headers = [("content-type", "application/json"), ("user-agent", USER_AGENT), *signed]
+        at = self._simulation.clock.now()
+        signed = self._simulation.sign(
+            delivery.body, at=self._simulation.signing_clock.now(), secrets=endpoint.secrets
+        )
+        headers = [
+            ("content-type", "application/json; charset=utf-8"),
+            ("user-agent", self._simulation.user_agent),
+            *signed,
+        ]
         try:
             async with (
                 asyncio.timeout(ANSWER_SECONDS_MAX),

@@ -7,12 +7,18 @@ from hashlib import sha256
 import attrs
 
 from purchase_core.instants import SECOND, Instant
-from purchase_sandbox.config import KEY_LIFETIME_SECONDS
 
-from .refusal import Refusal, invalid
-
+KEY_LIFETIME_SECONDS = 86_400
 KEY_CHARACTERS_MAX = 255
 KEYS_MAX = 200_000
+
+
+class KeyTooLong(Exception):
+    """A key of more than KEY_CHARACTERS_MAX characters."""
+
+
+class KeyReused(Exception):
+    """The key was used before, for another request."""
 
 
 @attrs.frozen
@@ -37,15 +43,15 @@ class AnsweredKeys:
         self._kept: dict[str, _Kept] = {}
 
     def find(self, key: str, fingerprint: bytes, now: Instant) -> Answer | None:
-        """The answer that was given to this key. Raises Refusal if it was given to another request."""
+        """The answer that was given to this key. Raises KeyTooLong, KeyReused."""
         if len(key) > KEY_CHARACTERS_MAX:
-            raise invalid(f"an idempotency key has at most {KEY_CHARACTERS_MAX} characters")
+            raise KeyTooLong
         self._forget(now)
         kept = self._kept.get(key)
         if kept is None:
             return None
         if kept.fingerprint != fingerprint:
-            raise Refusal(409, "idempotency_key_reused", "the key was used before, for another request")
+            raise KeyReused
         return kept.answer
 
     def keep(self, key: str, fingerprint: bytes, answer: Answer, now: Instant) -> None:

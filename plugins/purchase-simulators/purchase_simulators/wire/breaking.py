@@ -2,44 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import attrs
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from purchase_sandbox.chaos import Fault
-from purchase_sandbox.sandbox import Sandbox
+from .chaos import Chaos, Fault
 
-RETRY_AFTER_SECONDS = 1
 PAGE = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
-BUSY_BODY = b'{"error":{"code":"busy","message":"too many requests"}}'
-BROKEN_BODY = b'{"error":{"code":"internal","message":"something went wrong"}}'
+
+READS = ("GET", "HEAD")
+
+RawHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 
 class AnswerCut(ConnectionError):
     """The connection breaks off here. Whoever serves the application closes it without a word."""
 
 
-class BreakingApi:
-    """The application, with whatever chaos wants for each call under /v1."""
+@attrs.frozen
+class Breakage:
+    """What a provider's broken answers look like: JSON bodies, and headers that go with them."""
 
-    def __init__(self, app: ASGIApp, sandbox: Sandbox) -> None:
+    busy_body: bytes
+    broken_body: bytes
+    busy_headers: RawHeaders = ((b"retry-after", b"1"),)
+    broken_headers: RawHeaders = ()
+
+
+class BreakingApi:
+    """The application, with whatever chaos wants for each call of the API, which lies under `prefixes`."""
+
+    def __init__(self, app: ASGIApp, chaos: Chaos, breakage: Breakage, *, prefixes: tuple[str, ...]) -> None:
         self._app = app
-        self._sandbox = sandbox
+        self._chaos = chaos
+        self._breakage = breakage
+        self._prefixes = prefixes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+        if scope["type"] != "http" or not scope["path"].startswith(self._prefixes):
             await self._app(scope, receive, send)
             return
-        match self._sandbox.chaos.of_call():
+        broken = self._breakage
+        match self._chaos.of_call():
             case None:
                 await self._app(scope, receive, send)
             case Fault.BUSY:
-                await _answer(send, 429, BUSY_BODY, retry_after=True)
+                await _answer(send, 429, broken.busy_body, broken.busy_headers)
             case Fault.BROKEN:
-                await _answer(send, 500, BROKEN_BODY)
+                await _answer(send, 500, broken.broken_body, broken.broken_headers)
             case Fault.GARBLED:
                 await _answer(send, 200, PAGE, media_type=b"text/html")
+            case Fault.BROKEN_AFTER | Fault.LOST_ANSWER if scope["method"] in READS:
+                await self._app(scope, receive, send)  # a read has no effect whose answer could be lost
             case Fault.BROKEN_AFTER:
                 await self._app(scope, receive, _swallow)
-                await _answer(send, 500, BROKEN_BODY)
+                await _answer(send, 500, broken.broken_body, broken.broken_headers)
             case Fault.LOST_ANSWER:
                 await self._app(scope, receive, _swallow)
                 await _cut(send)
@@ -55,13 +74,11 @@ async def _answer(
     send: Send,
     status: int,
     body: bytes,
+    more: RawHeaders = (),
     *,
     media_type: bytes = b"application/json",
-    retry_after: bool = False,
 ) -> None:
-    headers = [(b"content-type", media_type), (b"content-length", str(len(body)).encode())]
-    if retry_after:
-        headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
+    headers = [(b"content-type", media_type), (b"content-length", str(len(body)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -1,0 +1,1 @@
+"""What simulators of every provider share: time, chaos, idempotency keys, webhooks and a server."""
