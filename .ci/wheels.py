@@ -11,9 +11,11 @@ HOLDS = {
     "purchase_sql": "purchase_sql",
     "purchase_sqlite": "purchase_sqlite",
     "purchase_postgres": "purchase_postgres",
-    "purchase_d1": "purchase_d1",
     "purchase_simulators": "purchase_simulators",
+    "purchase_paddle": "purchase_paddle",
+    "purchase_d1": "purchase_d1",
     "purchase_sandbox": "purchase_sandbox",
+    "purchase_stripe": "purchase_stripe",
     "purchase_contract_tests": "purchase_contract_tests",
 }
 

@@ -280,7 +280,7 @@ REFUSALS: Sequence[tuple[str, type[PurchaseError], str]] = (
         InvalidArgument,
         "lots.granted",
     ),
-    ("nothing was run: more than 500 statements", StoreUnavailable, "refuses a statement"),
+    ("nothing was run: more than 2000 statements", StoreUnavailable, "refuses a statement"),
     ("Exceeded maximum DB size", StoreUnavailable, "full"),
     ('near "hunter2": syntax error at offset 0: SQLITE_ERROR', StoreUnavailable, "SQLITE_ERROR"),
 )

@@ -26,7 +26,6 @@ from purchase_core.facts.rows import CaseRow
 from purchase_core.instants import Instant
 from purchase_core.ports.store import Batch, Question
 from purchase_core.records.delivery import DONE, Settlement
-from purchase_core.records.lane import LaneStep
 from purchase_core.secret import Secret
 from purchase_d1.bodies import BODY_BYTES_MAX, PART_BYTES_MAX
 from purchase_d1.config import D1Config
@@ -77,10 +76,8 @@ def test_f29_every_character_is_kept(database: Address) -> None:
             row = case(f"key {text}", f"customer:{text}", detail=text)
             fact = recorded(refund(), f"customer:{text}", cause=text)
             body = replace(delivery(), event_id=text, headers=((text, text),), reason=text)
-            step = LaneStep(f"customer:{text}", 0, b"")
-            await store.commit(
-                Batch(text, NOW, lanes=(step,), rows=(row,), facts=(fact,), deliveries=(body,))
-            )
+            lanes = (step(f"customer:{text}"),)
+            await store.commit(Batch(text, NOW, lanes, rows=(row,), facts=(fact,), deliveries=(body,)))
             assert list(await store.rows(CaseRow, lane=f"customer:{text}")) == [row]
             assert [one for _, one in await store.facts(f"customer:{text}")] == [fact]
             assert await store.delivery("acme", text) == body

@@ -12,7 +12,7 @@ import pytest
 from purchase_d1.local import Address, local_d1
 
 BODY_BYTES_MAX = 24 * 1024 * 1024
-STATEMENTS_MAX = 500
+STATEMENTS_MAX = 2_000
 SELECT = {"batch": [{"sql": "SELECT ?1 AS a", "params": ["x"]}]}
 
 

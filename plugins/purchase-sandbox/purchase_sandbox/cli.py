@@ -20,6 +20,7 @@ HOST, PORT = "127.0.0.1", 4242
 URL = f"http://{HOST}:{PORT}"
 KEY_REFERENCE = "env:PURCHASE_SANDBOX_KEY"
 ROWS_SHOWN_MAX = 100
+PROVIDERS = ("sandbox", "paddle")
 
 url_option = click.option(
     "--url", default=URL, show_default=True, metavar="URL", help="Where the sandbox listens."
@@ -49,6 +50,13 @@ def sandbox() -> None:
 
 
 @sandbox.command(short_help="Run a sandbox until ^C, and show what happens.")
+@click.option(
+    "--provider",
+    type=click.Choice(PROVIDERS),
+    default=PROVIDERS[0],
+    show_default=True,
+    help="Whom to play: the sandbox, or a provider on the wire.",
+)
 @click.option("--host", default=HOST, show_default=True, metavar="ADDRESS", help="Where to listen.")
 @click.option(
     "--port",
@@ -87,6 +95,7 @@ def sandbox() -> None:
 @json_option
 def serve(
     *,
+    provider: str,
     host: str,
     port: int,
     expose: bool,
@@ -110,6 +119,7 @@ def serve(
           --webhook-url http://127.0.0.1:8000/webhooks/sandbox \\
           --webhook-secret env:SANDBOX_WEBHOOK_SECRET
       purchase sandbox serve --chaos duplicate=0.2,drop=0.1 --seed 7
+      purchase sandbox serve --provider paddle --port 4243
     """
     from .serving import Serving, serve_for_ever  # noqa: PLC0415  # the server is imported when it serves
 
@@ -126,6 +136,7 @@ def serve(
             seed=seed,
             odds=odds,
             as_json=as_json,
+            provider=provider,
         )
     )
 

@@ -37,12 +37,18 @@ class Serving:
     seed: int
     odds: str
     as_json: bool
+    provider: str = "sandbox"
 
 
 def serve_for_ever(asked: Serving) -> None:
     """Serve until the process is interrupted."""
     # Chaos breaks answers off on purpose; the server need not say each time that it noticed.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    if asked.provider == "paddle":
+        from .serving_paddle import serve  # noqa: PLC0415  # only what is served is imported
+
+        run_until_stopped(serve(asked))
+        return
     run_until_stopped(_serve(asked))
 
 

@@ -4,7 +4,7 @@
 
 const TOKEN_BYTES_MIN = 24; // a shorter one can be guessed
 const BODY_BYTES_MAX = 24 * 1024 * 1024;
-const STATEMENTS_MAX = 500;
+const STATEMENTS_MAX = 2_000; // fifty decisions on one customer are one batch
 const SQL_BYTES_MAX = 100_000; // as D1 has it
 const PARAMETERS_MAX = 100; // likewise
 

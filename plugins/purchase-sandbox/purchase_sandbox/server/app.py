@@ -30,4 +30,4 @@ def application(sandbox: Sandbox) -> ASGIApp:
         *CustomerPages(sandbox).routes(),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: not_there})
-    return BreakingApi(app, sandbox.chaos, BREAKAGE, prefixes=("/v1/",))
+    return BreakingApi(app, sandbox.chaos, lambda: BREAKAGE, prefixes=("/v1/",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -34,7 +34,9 @@ class Breakage:
 class BreakingApi:
     """The application, with whatever chaos wants for each call of the API, which lies under `prefixes`."""
 
-    def __init__(self, app: ASGIApp, chaos: Chaos, breakage: Breakage, *, prefixes: tuple[str, ...]) -> None:
+    def __init__(
+        self, app: ASGIApp, chaos: Chaos, breakage: Callable[[], Breakage], *, prefixes: tuple[str, ...]
+    ) -> None:
         self._app = app
         self._chaos = chaos
         self._breakage = breakage
@@ -44,7 +46,7 @@ class BreakingApi:
         if scope["type"] != "http" or not scope["path"].startswith(self._prefixes):
             await self._app(scope, receive, send)
             return
-        broken = self._breakage
+        broken = self._breakage()
         match self._chaos.of_call():
             case None:
                 await self._app(scope, receive, send)

@@ -233,6 +233,10 @@ class Deliveries:
         pause = self._retry_seconds[len(attempts) - 1] * SECOND
         return self._await(attrs.evolve(after, due=Instant(attempt.at + pause)))
 
+    def is_delivered(self, event_id: str) -> bool:
+        """Whether every endpoint that was to be told of an event has taken it."""
+        return all(one.state is State.DELIVERED for one in self._known.values() if one.event == event_id)
+
     def newest(self, limit: int) -> Iterable[Delivery]:
         """The log, newest first."""
         return list(reversed(self._known.values()))[:limit]

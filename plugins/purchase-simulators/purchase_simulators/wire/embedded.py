@@ -20,10 +20,16 @@ BACKLOG = 128
 
 
 class EmbeddedServer:
-    """`async with EmbeddedServer(app) as server:` serves it at `server.url`. Port 0 takes any free one."""
+    """`async with EmbeddedServer(app) as server:` serves it at `server.url`. Port 0 takes any free one.
 
-    def __init__(self, app: ASGIApp, *, host: str = LOOPBACK, port: int = 0) -> None:
+    `date_header`: whether answers say what time it is on this machine; an application may say so itself.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, host: str = LOOPBACK, port: int = 0, date_header: bool = True
+    ) -> None:
         self._app = app
+        self._date_header = date_header
         self._host, self._port = host, port
         self._server: _Embedded | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -54,6 +60,7 @@ class EmbeddedServer:
             log_config=None,
             ws="none",
             server_header=False,
+            date_header=self._date_header,
             timeout_graceful_shutdown=STOP_SECONDS_MAX,
         )
         self._server = _Embedded(config)

@@ -1,0 +1,1 @@
+"""Stripe over HTTP: its API, its hosted pages, and a control panel for programs."""

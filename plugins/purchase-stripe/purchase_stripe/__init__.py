@@ -1,0 +1,1 @@
+"""Stripe for Purchase: the adapter. Importing this imports neither Stripe's SDK nor an HTTP client."""

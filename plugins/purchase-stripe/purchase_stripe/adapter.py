@@ -1,0 +1,390 @@
+"""The adapter: the provider port over Stripe's API.
+
+What a call means stands here and in `changing.py`; what is asked, in `asking.py`; what is looked up, in
+`looking.py`; how a call is made, in `client.py`; which error comes of it, in `errors.py`; what an object
+means, in `normalise.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from purchase_core.errors import InvalidArgument, MalformedBody, ProviderRefused
+from purchase_core.facts.fact import Fact, object_key
+from purchase_core.instants import SECOND, Instant, instant
+from purchase_core.ports.provider import (
+    EVENT_PAGE_MAX,
+    Capability,
+    ChangePreview,
+    ChangeRequest,
+    CheckoutRequest,
+    Connection,
+    CustomerRequest,
+    Event,
+    EventPage,
+    Fetched,
+    Headers,
+    InvoiceLinks,
+    Need,
+    Normalised,
+    ObjectPage,
+    OurReference,
+    PauseRequest,
+    PortalRequest,
+    PriceRequest,
+    Provider,
+    ProviderCheckout,
+    RefundRequest,
+    WebhookEndpoint,
+    needed_for_change,
+    needed_for_checkout,
+    needed_for_pause,
+    needed_for_portal,
+)
+from purchase_core.secret import Secret, checked_webhook_secret
+from purchase_core.strict_json import decode
+
+from . import asking, documents, signature
+from .changing import Changing
+from .client import StripeCalls, as_key
+from .config import API_VERSION, CAPABILITIES, PLUGIN, StripeConfig
+from .looking import Looking, checked
+from .normalise import FETCHED, KIND_OF_OBJECT, MEANING, fact_of
+
+FETCHED_TYPE = "fetched"
+THIN = "v2.core.event"
+
+
+class StripeProvider(Provider):
+    """One connection to one account of Stripe."""
+
+    plugin = PLUGIN
+    capabilities = CAPABILITIES
+    signature_headers = (signature.HEADER,)
+
+    def __init__(
+        self, connection: Connection, config: StripeConfig, calls: StripeCalls, secrets: Sequence[Secret]
+    ) -> None:
+        super().__init__(connection, config.account)
+        name = f"a webhook secret of connection {connection.name!r}"
+        self._secrets = tuple(checked_webhook_secret(name, one) for one in secrets)
+        self._calls = calls
+        self._config = config
+        self._looking = Looking(calls)
+        self._changing = Changing(calls)
+
+    # --- pure ------------------------------------------------------------------------------------
+
+    def verify(self, body: bytes, headers: Headers, *, now: Instant) -> None:
+        signature.verify(body, headers, secrets=self._secrets, now=now)
+
+    def parse(self, body: bytes) -> Event:
+        document = decode(body)
+        if documents.convert(document, documents.Head).object == THIN:
+            return self._thin(documents.convert(document, documents.ThinEvent))
+        event = documents.convert(document, documents.Event)
+        if event.object != "event":
+            raise MalformedBody("not an event")
+        about = documents.convert(event.data.object, documents.Head)
+        return Event(
+            id=event.id,
+            type=event.type,
+            object=object_key(_kind(about.object), self.connection.name, about.id),
+            occurred_at=Instant(event.created * SECOND),
+            account=event.account if isinstance(event.account, str) else self.account,
+            mode="live" if event.livemode else "test",
+            api_version=event.api_version or "",
+            payload=event.data.object,
+        )
+
+    def parse_fetched(self, fetched: Fetched) -> Event:
+        payload = decode(fetched.body)
+        if documents.convert(payload, documents.Head).id != fetched.id:
+            raise MalformedBody("what was fetched is another object")
+        return Event(
+            id="",
+            type=FETCHED_TYPE,
+            object=object_key(fetched.kind, self.connection.name, fetched.id),
+            occurred_at=fetched.order,
+            account=self.account,
+            mode=self.connection.mode,
+            api_version=API_VERSION,
+            payload=payload,
+        )
+
+    def normalise(self, event: Event) -> Normalised:
+        kind, _, identifier = event.object.split(":", 2)
+        if event.type == FETCHED_TYPE and not event.id:
+            meaning = FETCHED.get(kind)
+        elif isinstance(event.payload, documents.ThinEvent):
+            return _looked_up(kind, identifier, "a thin event")
+        else:
+            meaning = MEANING.get(event.type)
+        if meaning is None:
+            return Normalised(ignored=f"{event.type} tells nothing about a sale")
+        if event.api_version != API_VERSION and kind in FETCHED:
+            return _looked_up(
+                kind, identifier, f"the event is of API version {event.api_version or 'unknown'}"
+            )
+        return meaning(event.payload, event.occurred_at, self.connection)
+
+    def _thin(self, event: documents.ThinEvent) -> Event:
+        related = event.related_object or documents.Related(id=event.id, type="event")
+        try:
+            occurred_at = instant(datetime.fromisoformat(event.created))
+        except (ValueError, OverflowError, InvalidArgument):
+            raise MalformedBody("the event has no time that can be read") from None
+        return Event(
+            id=event.id,
+            type=event.type,
+            object=object_key(_kind(related.type), self.connection.name, related.id),
+            occurred_at=occurred_at,
+            account=self.account,
+            mode="live" if event.livemode else "test",
+            api_version="",
+            payload=event,
+        )
+
+    # --- awaited ---------------------------------------------------------------------------------
+
+    async def fetch(self, kind: str, object_id: str) -> Fetched:
+        return await self._looking.fetch(kind, object_id)
+
+    async def ensure_customer(self, request: CustomerRequest, *, key: str) -> str:
+        """Found by search, which lags; or made under a key of the customer's own, which then finds it."""
+        lookup = asking.reference(self.connection, "customer", request.customer)
+        found = await self._looking.customer(lookup)
+        if found:
+            return found
+        metadata = OurReference(customer=request.customer).metadata(self.connection) | {asking.LOOKUP: lookup}
+        made, _ = await self._calls.write(
+            "create a customer",
+            lambda stripe: stripe.v1.customers.create_async(
+                {"metadata": metadata}, {"idempotency_key": lookup}
+            ),
+            documents.Head,
+        )
+        if request.email:
+            # Apart, so that another address is not another request under the customer's key.
+            await self._calls.write(
+                "update a customer",
+                lambda stripe: stripe.v1.customers.update_async(made.id, {"email": request.email}),
+                documents.Head,
+            )
+        return made.id
+
+    async def ensure_price(self, request: PriceRequest, *, key: str) -> str:
+        """By a lookup key that says all that the price is: lists of those are up to date."""
+        parts = [f"{one.unit_amount} {one.currency}" for one in request.overrides]
+        lookup = asking.reference(self.connection, "price", request.version, request.unit_amount,
+                                  request.currency, request.interval, request.interval_count,
+                                  request.tax_behavior.value, *parts)  # fmt: skip
+        found = await self._looking.price(lookup)
+        if found:
+            return found
+        product = await self._ensure_product(request)
+        metadata = OurReference(version=request.version).metadata(self.connection)
+        params = asking.price_params(request, product, lookup, metadata)
+        try:
+            made, _ = await self._calls.write(
+                "create a price",
+                lambda stripe: stripe.v1.prices.create_async(
+                    params, {"idempotency_key": as_key(key, "price")}
+                ),
+                documents.Price,
+            )
+        except ProviderRefused as refused:
+            found = await self._looking.price(lookup)
+            if refused.provider_code != "resource_already_exists" or not found:
+                raise
+            return found  # somebody else was faster
+        return made.id
+
+    async def _ensure_product(self, request: PriceRequest) -> str:
+        identifier = asking.reference(self.connection, "product", request.offer)
+        if await self._looking.product(identifier):
+            return identifier
+        params = asking.product_params(request, identifier, OurReference().metadata(self.connection))
+        try:
+            await self._calls.write(
+                "create a product",
+                lambda stripe: stripe.v1.products.create_async(params),
+                documents.Head,
+            )
+        except ProviderRefused as refused:
+            if refused.provider_code != "resource_already_exists":
+                raise
+        return identifier
+
+    async def create_checkout(self, request: CheckoutRequest, *, key: str) -> ProviderCheckout:
+        self.need(*needed_for_checkout(request))
+        params = asking.checkout_params(request, request.reference.metadata(self.connection))
+        made, as_of = await self._calls.write(
+            "create a checkout session",
+            lambda stripe: stripe.v1.checkout.sessions.create_async(params, {"idempotency_key": as_key(key)}),
+            documents.Session,
+        )
+        return self._checkout(made, as_of)
+
+    async def find_checkout(self, attempt: str) -> ProviderCheckout | None:
+        found = await self._looking.session(OurReference(attempt=attempt).metadata(self.connection))
+        return self._checkout(*found) if found else None
+
+    async def aclose(self) -> None:
+        await self._calls.aclose()
+
+    # --- by capability: checkouts and subscriptions -----------------------------------------------
+
+    async def expire_checkout(self, session: str, *, key: str) -> tuple[Fact, ...]:
+        made, as_of = await self._calls.write(
+            "expire a checkout session",
+            lambda stripe: stripe.v1.checkout.sessions.expire_async(
+                checked(session), {}, {"idempotency_key": as_key(key)}
+            ),
+            documents.Session,
+        )
+        return (fact_of(made, as_of, self.connection),)
+
+    async def cancel_subscription(
+        self, subscription: str, *, at_period_end: bool, key: str
+    ) -> tuple[Fact, ...]:
+        cancel = self._changing.cancel_at_period_end if at_period_end else self._changing.cancel_now
+        return await self._witness(await cancel(checked(subscription), key))
+
+    async def uncancel_subscription(self, subscription: str, *, key: str) -> tuple[Fact, ...]:
+        return await self._witness(await self._changing.uncancel(checked(subscription), key))
+
+    async def change_subscription(self, request: ChangeRequest, *, key: str) -> tuple[Fact, ...]:
+        self.need(*needed_for_change(request))
+        change = self._changing.plan if request.at_period_end else self._changing.change
+        return await self._witness(await change(request, key))
+
+    async def preview_change(self, request: ChangeRequest) -> ChangePreview:
+        self.need(Capability.PREVIEW_CHANGE, *needed_for_change(request))
+        return await self._changing.preview(request)
+
+    async def pause_subscription(self, request: PauseRequest, *, key: str) -> tuple[Fact, ...]:
+        self.need(*needed_for_pause(request))
+        if request.resumes_at is not None and not request.collection_only:
+            # Only a pause of the collection ends by itself.
+            raise self.missing(Capability.PAUSE_UNTIL)
+        return await self._witness(await self._changing.pause(request, key))
+
+    async def resume_subscription(self, subscription: str, *, new_period: bool, key: str) -> tuple[Fact, ...]:
+        return await self._witness(
+            await self._changing.resume(checked(subscription), key, new_period=new_period)
+        )
+
+    # --- by capability: money back and pages ------------------------------------------------------
+
+    async def refund(self, request: RefundRequest, *, key: str) -> tuple[Fact, ...]:
+        payments = await self._looking.payments_of_invoice(checked(request.invoice))
+        intent = _paid_with(payments)
+        params = asking.refund_params(request, intent, request.reference.metadata(self.connection))
+        made, as_of = await self._calls.write(
+            "create a refund",
+            lambda stripe: stripe.v1.refunds.create_async(params, {"idempotency_key": as_key(key)}),
+            documents.Refund,
+        )
+        return (fact_of(_of_invoice(made, payments), as_of, self.connection),)
+
+    async def find_refund(self, invoice: str, command: str) -> tuple[Fact, ...]:
+        payments = await self._looking.payments_of_invoice(checked(invoice))
+        wanted = OurReference(command=command).metadata(self.connection)
+        found = await self._looking.refund(_paid_with(payments), wanted)
+        if found is None:
+            return ()
+        refund, as_of = found
+        return (fact_of(_of_invoice(refund, payments), as_of, self.connection),)
+
+    async def invoice_links(self, invoice: str) -> InvoiceLinks:
+        found = await self._calls.read(
+            "retrieve an invoice",
+            lambda stripe: stripe.v1.invoices.retrieve_async(checked(invoice)),
+            documents.Invoice,
+        )
+        pay = found.hosted_invoice_url if found.status in ("open", "uncollectible") else None
+        return InvoiceLinks(pay or "", found.invoice_pdf or "")
+
+    async def create_portal(self, request: PortalRequest) -> str:
+        self.need(*needed_for_portal(request))
+        params = asking.portal_params(request, self._config.portal_configuration)
+        made, _ = await self._calls.write(
+            "create a portal session",
+            lambda stripe: stripe.v1.billing_portal.sessions.create_async(params),
+            documents.Portal,
+        )
+        return made.url
+
+    # --- by capability: lists and endpoints -------------------------------------------------------
+
+    async def events(self, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> EventPage:
+        return await self._looking.events(cursor, min(limit, EVENT_PAGE_MAX))
+
+    async def objects(self, kind: str, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> ObjectPage:
+        return await self._looking.objects(kind, cursor, min(limit, EVENT_PAGE_MAX))
+
+    async def endpoints(self) -> tuple[WebhookEndpoint, ...]:
+        return tuple(_endpoint(one) for one in await self._looking.endpoints())
+
+    async def create_endpoint(self, url: str, *, key: str) -> WebhookEndpoint:
+        params = asking.endpoint_params(url, MEANING)
+        made, _ = await self._calls.write(
+            "create a webhook endpoint",
+            lambda stripe: stripe.v1.webhook_endpoints.create_async(params, {"idempotency_key": as_key(key)}),
+            documents.Endpoint,
+        )
+        return _endpoint(made)
+
+    # --- answers ---------------------------------------------------------------------------------
+
+    def _checkout(self, session: documents.Session, as_of: Instant) -> ProviderCheckout:
+        fact = fact_of(session, as_of, self.connection)
+        return ProviderCheckout(session.id, session.url or "", Instant(session.expires_at * SECOND), (fact,))
+
+    async def _witness(self, answer: tuple[documents.Subscription, Instant]) -> tuple[Fact, ...]:
+        """What an answer shows; looked up, where it does not show all."""
+        document, as_of = answer
+        meaning = FETCHED["subscription"]
+        needed = document.items.has_more or isinstance(document.schedule, str)
+        if not needed and all(
+            one.price.amount_in(document.currency) is not None for one in document.items.data
+        ):
+            return (fact_of(document, as_of, self.connection),)
+        fetched = await self.fetch("subscription", document.id)
+        return meaning(decode(fetched.body), fetched.order, self.connection).facts
+
+
+def _kind(name: str) -> str:
+    return KIND_OF_OBJECT.get(name, name)
+
+
+def _looked_up(kind: str, identifier: str, why: str) -> Normalised:
+    if kind not in FETCHED:
+        return Normalised(ignored=f"{why}, about a {kind}")
+    return Normalised(needs=(Need(kind, identifier, why),))
+
+
+def _paid_with(payments: documents.InvoicePayments) -> str:
+    for one in payments.data:
+        if one.status == "paid" and one.payment.payment_intent is not None:
+            return documents.name_of(one.payment.payment_intent)
+    raise ProviderRefused(
+        "the invoice has no payment that could be refunded",
+        provider_code="not_paid",
+        hint="What was paid outside of Stripe is refunded there.",
+    )
+
+
+def _of_invoice(refund: documents.Refund, payments: documents.InvoicePayments) -> documents.OfInvoice:
+    subject = msgspec.to_builtins(refund)
+    return documents.OfInvoice(id=refund.id, object="refund", subject=subject, payments=payments)
+
+
+def _endpoint(document: documents.Endpoint) -> WebhookEndpoint:
+    secret = Secret(document.secret) if isinstance(document.secret, str) else None
+    return WebhookEndpoint(document.id, document.url, document.status == "enabled",
+                           tuple(document.enabled_events), document.api_version or "", secret)  # fmt: skip
