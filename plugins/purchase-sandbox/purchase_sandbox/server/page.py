@@ -10,12 +10,12 @@ import hmac
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import attrs
 import jinja2
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from purchase_core.instants import to_datetime
@@ -26,12 +26,12 @@ from purchase_sandbox.account.cards import AUTHENTICATION_FAILED, CARDS, GOOD_CA
 from purchase_sandbox.account.objects import Price, Session
 from purchase_sandbox.account.refusal import Refusal
 from purchase_sandbox.sandbox import Sandbox
+from purchase_simulators.wire.pages import go, page_headers
 
 from .answering import bounded_body
 
 FORM_FIELDS_MAX = 10
 FOLDER = Path(__file__).parent
-SEE_OTHER = 303
 AUTHENTICATION_REQUIRED = "authentication_required"
 CHALLENGE_CARD = "challenge"
 
@@ -112,16 +112,16 @@ class CheckoutPages:
         here = f"/checkout/{session.id}"
         match form.get("action", ""):
             case "abandon":
-                return _go(session.cancel_url)
+                return go(session.cancel_url)
             case "decline":
                 checkout.decline(account.book, session.id, "card_declined")
-                return _go(here)
+                return go(here)
             case "fail":
                 checkout.decline(account.book, session.id, AUTHENTICATION_FAILED)
-                return _go(here)
+                return go(here)
             case "approve":
                 account.pay(session.id, CHALLENGE_CARD, authenticated=True)
-                return _go(session.success_url)
+                return go(session.success_url)
             case "pay":
                 return self._pay(account, session, form.get("card", ""))
             case _:
@@ -132,11 +132,11 @@ class CheckoutPages:
             account.pay(session.id, card)
         except Refusal as refusal:
             if refusal.code == AUTHENTICATION_REQUIRED:
-                return _go(f"/checkout/{session.id}/3ds")
+                return go(f"/checkout/{session.id}/3ds")
             if refusal.code in MESSAGES:
-                return _go(f"/checkout/{session.id}")
+                return go(f"/checkout/{session.id}")
             raise
-        return _go(session.success_url)
+        return go(session.success_url)
 
     # --- pages -----------------------------------------------------------------------------------
 
@@ -165,7 +165,7 @@ class CheckoutPages:
         self, template: str, *, status: int = 200, allowed: tuple[str, ...] = (), **values: object
     ) -> Response:
         page = self._templates.get_template(template).render(**values)
-        return Response(page, status, _headers(allowed), "text/html")
+        return Response(page, status, page_headers(allowed), "text/html")
 
     # --- requests --------------------------------------------------------------------------------
 
@@ -201,27 +201,6 @@ async def _style(request: Request) -> Response:
 
 async def _icon(request: Request) -> Response:
     return FileResponse(FOLDER / "static" / "icon.svg", media_type="image/svg+xml")
-
-
-def _go(url: str) -> Response:
-    return RedirectResponse(url, SEE_OTHER, {"cache-control": "no-store", "referrer-policy": "no-referrer"})
-
-
-def _headers(allowed: tuple[str, ...]) -> dict[str, str]:
-    # Browsers apply form-action to where a form is redirected to, so the shop's origins must be in it.
-    origins = sorted({f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, allowed)})
-    targets = " ".join(["'self'", *origins])
-    policy = (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action {targets}"
-    )
-    return {
-        "content-security-policy": policy,
-        "x-content-type-options": "nosniff",
-        "x-frame-options": "DENY",
-        "referrer-policy": "no-referrer",
-        "cache-control": "no-store",
-    }
 
 
 def _summary(session: Session, price: Price) -> Summary:

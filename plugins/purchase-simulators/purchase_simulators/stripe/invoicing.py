@@ -149,14 +149,19 @@ def pay_invoice(call: Call) -> Answered:
     if asked.paid_out_of_band:
         standing.paid(book, billing.paid(book, invoice, invoice.amount_due, off_stripe=True))
         return book.get(Invoice, invoice.id)
+    return pay(book, invoice, asked.payment_method, present=not asked.off_session)
+
+
+def pay(book: Book, invoice: Invoice, named: str | None, *, present: bool = True) -> Invoice:
+    """Pay an open invoice with a method, or with that of its subscription or customer. Raises Refusal."""
     method = method_of(book, invoice)
-    if asked.payment_method:
-        method = method_for(book, asked.payment_method, "payment_method")
+    if named:
+        method = method_for(book, named, "payment_method")
         if invoice.customer and method.customer is None:
             method = attach(book, method, invoice.customer)
     if method is None:
         raise invalid("There is no default_payment_method set on this Customer or Invoice.", code="missing")
-    outcome = collect(book, invoice, method, present=not asked.off_session)
+    outcome = collect(book, invoice, method, present=present)
     if outcome in (Outcome.DECLINED, Outcome.ACTION):
         intent = billing.intent_of(book, invoice)
         raise card_error(book, intent.id if intent else "", keeps=True)
