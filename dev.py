@@ -8,6 +8,7 @@ python dev.py contract [...] run the contracts on every adapter here, and print 
 python dev.py equivalence [--seeds A:B] [--stores memory,sqlite,...] [--resume FILE]
                              run the same made-up histories on every store, and compare what each tells
 python dev.py check         install what the checks need, and run lint, types and boundaries
+python dev.py clients       install providers' own SDKs into .clients, for the tests of the simulators
 python dev.py lock          resolve requirements/*.in anew into hashed requirements/*.txt
 """
 
@@ -32,11 +33,14 @@ MEMBERS = (
     "plugins/purchase-sqlite",
     "plugins/purchase-postgres",
     "plugins/purchase-simulators",
+    "plugins/purchase-paddle",
     "plugins/purchase-d1",
     "plugins/purchase-sandbox",
     "plugins/purchase-stripe",
     "contract_tests",
 )
+NODE_CLIENTS = ("@paddle/paddle-node-sdk@3.10.0",)
+PADDLE_PYTHON_CLIENT = "paddle-python-sdk==1.16.1"
 ENGINES = {  # how each store is opened to be compared with the others
     "memory": "purchase_contract_tests.equivalence.engine:memory",
     "sqlite": "tests.equivalence.engines:sqlite",
@@ -73,8 +77,8 @@ def main(arguments: list[str]) -> int:
     if command == "install":
         install(rest[0] if rest else "ci")
         return 0
-    if command == "lock":
-        return lock()
+    if command in ("clients", "lock"):  # neither needs .venv
+        return clients() if command == "clients" else lock()
     print(__doc__)
     return 0 if command in ("help", "-h", "--help") else 2
 
@@ -172,6 +176,17 @@ def lock() -> int:
         if done:
             return done
     return 0
+
+
+def clients() -> int:
+    """Providers' own SDKs, each in a place of its own: they are not to be seen by anything else."""
+    place = ROOT / ".clients"
+    done = call("npm", "install", "--no-audit", "--no-fund", "--prefix", place / "node", *NODE_CLIENTS)
+    python = place / "paddle-python"
+    if not python.exists():
+        venv.create(python, with_pip=True)
+    scripts = python / ("Scripts" if os.name == "nt" else "bin")
+    return done or call(scripts / "python", "-m", "pip", "install", "--quiet", PADDLE_PYTHON_CLIENT)
 
 
 def call(*command: object) -> int:

@@ -12,6 +12,7 @@ HOLDS = {
     "purchase_sqlite": "purchase_sqlite",
     "purchase_postgres": "purchase_postgres",
     "purchase_simulators": "purchase_simulators",
+    "purchase_paddle": "purchase_paddle",
     "purchase_d1": "purchase_d1",
     "purchase_sandbox": "purchase_sandbox",
     "purchase_stripe": "purchase_stripe",

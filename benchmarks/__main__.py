@@ -7,7 +7,7 @@ import asyncio
 import platform
 import sqlite3
 
-from benchmarks import entitlements, history, imports, routing, webhooks
+from benchmarks import concurrency, entitlements, history, imports, postgres, routing, webhooks
 
 ALL = {
     "imports": imports.run,
@@ -15,6 +15,8 @@ ALL = {
     "routing": routing.run,
     "webhooks": webhooks.run,
     "history": history.run,
+    "postgres": postgres.run,
+    "concurrency": concurrency.run,
 }
 
 

@@ -55,10 +55,11 @@ async def _measure(
 async def receive_all(one: World, deliveries: Sequence[Webhook], concurrent: int) -> float:
     """Receive everything, so many at a time, and return the seconds that took."""
     waiting = iter(deliveries)
+    connection = one.harness.connection.name
 
     async def worker() -> None:
         for webhook in waiting:
-            receipt = await one.billing.webhooks.receive("sandbox", webhook.body, webhook.headers)
+            receipt = await one.billing.webhooks.receive(connection, webhook.body, webhook.headers)
             assert receipt.status in ("done", "ignored"), receipt
 
     started = time.perf_counter()

@@ -24,6 +24,7 @@ from purchase_core.identifiers import RandomIds
 from purchase_core.instants import Clock, SystemClock
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
+from purchase_core.ports.store import Store
 from purchase_core.routing.router import PolicyRouter
 from purchase_sandbox.testing import SandboxHarness, Webhook
 from purchase_sqlite.config import SqliteConfig
@@ -53,10 +54,10 @@ CATALOG = Catalog(
 
 @attrs.frozen
 class World:
-    """A billing over a file, and the provider that it sells through."""
+    """A billing over a store, and the provider that it sells through."""
 
     billing: Billing
-    store: SqliteStore
+    store: Store
     harness: SandboxHarness
 
 
@@ -65,21 +66,25 @@ async def world(
     path: Path, harness: SandboxHarness, *, clock: Clock | None = None, recorder: Recorder | None = None
 ) -> AsyncIterator[World]:
     """A billing over this file, for as long as the block lasts."""
-    clock, ids = clock or SystemClock(), RandomIds()
     async with await SqliteStore.open(SqliteConfig(str(path)), recorder=recorder) as store:
         await store.migrate()
-        billing = Billing(
-            Parts(
-                catalog=CATALOG,
-                store=store,
-                connections={"sandbox": harness.provider},
-                router=PolicyRouter(),
-                listeners=Listeners(Registry(listed=())),
-                clock=clock,
-                ids=ids,
-            )
+        yield billing_over(store, harness, clock or SystemClock())
+
+
+def billing_over(store: Store, harness: SandboxHarness, clock: Clock) -> World:
+    """A billing over an open store."""
+    billing = Billing(
+        Parts(
+            catalog=CATALOG,
+            store=store,
+            connections={harness.connection.name: harness.provider},
+            router=PolicyRouter(),
+            listeners=Listeners(Registry(listed=())),
+            clock=clock,
+            ids=RandomIds(),
         )
-        yield World(billing, store, harness)
+    )
+    return World(billing, store, harness)
 
 
 async def sell(one: World, customers: Sequence[str]) -> list[list[Webhook]]:

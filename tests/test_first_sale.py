@@ -21,6 +21,7 @@ from purchase_core.facts.fold import canonical_hash, fold, rows_of
 from purchase_core.facts.rows import CaseRow, PurchaseRow, SubscriptionRow
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import Instant
+from purchase_core.reads.facts import recorded_facts
 from purchase_core.records.delivery import DONE, IGNORED
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
@@ -114,7 +115,7 @@ class Street:
         """The canonical hash of what is stored, which a rebuild from the facts gives again."""
         lane = f"customer:{customer}"
         live = canonical_hash(await rows_in(self.billing.store, lane))
-        facts = [one.fact for _, one in await self.billing.store.facts(lane)]
+        facts = [one.fact async for one in recorded_facts(self.billing.store, lane)]
         assert live == canonical_hash(rows_of(fold(lane, facts), {one.hash: one for one in OFFERS}))
         return live
 

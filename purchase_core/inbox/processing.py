@@ -14,7 +14,8 @@ from purchase_core.identifiers import IdSource
 from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.ports.provider import CustomerClaim, Event, Fetched, Need, Normalised, Provider
 from purchase_core.ports.store import Batch, Store
-from purchase_core.projection.recorder import Recorded, Recorder, Work
+from purchase_core.projection.recorder import Recorder
+from purchase_core.projection.work import Recorded, Work
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, Delivery
 from purchase_core.values import Value
 

@@ -16,7 +16,8 @@ from purchase_core.inbox.processing import LOOKUP, Processor
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Provider
 from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, Store
-from purchase_core.projection.recorder import Recorder, Work
+from purchase_core.projection.recorder import Recorder
+from purchase_core.projection.work import Work
 from purchase_core.records.delivery import Delivery
 
 CHANGED, UNCHANGED, SKIPPED, FAILED = "changed", "unchanged", "skipped", "failed"

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Self, TypeVar
 
 from purchase_core.catalog.versions import OfferVersion
+from purchase_core.errors import InvalidArgument
 from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import Row
@@ -26,6 +27,7 @@ from purchase_core.values import Value
 R = TypeVar("R", bound=Row)
 
 PAGE_ROWS_MAX = 1_000
+FACTS_PER_BATCH_MAX = 1 << 20
 
 
 class Batch(Value, frozen=True):
@@ -34,7 +36,8 @@ class Batch(Value, frozen=True):
     | field | on commit |
     |---|---|
     | lanes | each must be at its expected version (0: absent), else LaneConflict; then moves one on |
-    | facts | appended; same key and digest: no-op; same key, other digest: KeyConflict("fact", key) |
+    | facts | appended, each to a lane of `lanes`; same key and digest: no-op; |
+    | | same key, other digest: KeyConflict("fact", key) |
     | clusters, rows | written by key (root), whole |
     | dropped_clusters, dropped_rows | removed; absent is fine |
     | references | written by object; lane and root may move |
@@ -65,6 +68,23 @@ class Batch(Value, frozen=True):
     deliveries: tuple[Delivery, ...] = ()
     settlements: tuple[Settlement, ...] = ()
     effects: tuple[Effect, ...] = ()
+
+    def placed_facts(self) -> list[tuple[int, RecordedFact]]:
+        """Each fact with its position in its lane. Raises InvalidArgument where that lane is not stepped.
+
+        A position is made of the version that the lane comes to and of the place among these facts. So in one
+        lane positions grow as batches are committed, whichever began first: a reader that has come to a
+        position has missed nothing before it. A counter for all lanes cannot promise that.
+        """
+        if len(self.facts) > FACTS_PER_BATCH_MAX:
+            raise InvalidArgument(f"a batch has at most {FACTS_PER_BATCH_MAX} facts")
+        begins = {step.lane: (step.expected_version + 1) * FACTS_PER_BATCH_MAX for step in self.lanes}
+        try:
+            return [(begins[one.lane] + place, one) for place, one in enumerate(self.facts)]
+        except KeyError as error:
+            raise InvalidArgument(
+                f"a fact of lane {error.args[0]!r}, which the batch does not step"
+            ) from None
 
 
 class Question(Value, frozen=True):
@@ -122,8 +142,17 @@ class Store(ABC):
         """Write the batch, all of it or nothing; durable when this returns.
 
         A batch whose id was committed before is a no-op: our own success is not a conflict.
-        Raises LaneConflict, KeyConflict, LeaseLost (nothing was written), or StoreUnavailable, whose
+        Raises InvalidArgument for a batch that cannot be, LaneConflict, KeyConflict or LeaseLost (in each
+        case nothing was written), or StoreUnavailable, whose
         `outcome_unknown` says whether the batch may have been written: ask `committed`, or commit again.
+        """
+
+    @abstractmethod
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        """Write several batches in order, each on what those before it wrote: all of them or nothing.
+
+        No-op if all of them were committed before. Raises LaneConflict if any of them is refused, for
+        whatever reason, or was committed before: then commit each for itself. Else as `commit`.
         """
 
     @abstractmethod
@@ -192,14 +221,19 @@ class Store(ABC):
     async def facts(
         self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
     ) -> Sequence[tuple[int, RecordedFact]]:
-        """Facts of a lane and of the lanes linked to it, in order of recording, each with its position.
+        """Facts of a lane in order of recording, each with its position, which counts in this lane only.
 
-        `known_at`: only those recorded by then. `after`: only those behind that position.
+        `known_at`: only those recorded by then. `after`: only those behind that position; whoever reads on
+        from the last one has missed nothing. Facts of `linked_lanes` are read for themselves.
         """
 
     @abstractmethod
+    async def linked_lanes(self, lane: str) -> Sequence[str]:
+        """Lanes that are linked to this one, ascending: what is recorded in them is this one's too."""
+
+    @abstractmethod
     async def facts_about(self, root: str) -> Sequence[RecordedFact]:
-        """Facts about the objects of one cluster, in order of recording."""
+        """Facts about the objects of one cluster, by the instant of recording, then lane and position."""
 
     @abstractmethod
     async def rows(

@@ -40,9 +40,10 @@ class _Hold:
 
     async def __aenter__(self) -> bool:
         wanted = [self._entries.setdefault(name, _Entry(asyncio.Lock())) for name in self._names]
+        # A lock that was just let go of looks free, though the next in line has it as good as taken.
+        waited = any(entry.users for entry in wanted)
         for entry in wanted:
             entry.users += 1
-        waited = any(entry.lock.locked() for entry in wanted)
         try:
             for entry in wanted:
                 await entry.lock.acquire()

@@ -2,59 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
 from purchase_core.errors import LaneConflict
 from purchase_core.facts.fact import Fact, names
-from purchase_core.facts.rows import CaseRow
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
-from purchase_core.ports.provider import CustomerClaim, Need
+from purchase_core.ports.provider import Need
 from purchase_core.ports.store import Batch, Store, View
 from purchase_core.projection.change import Change
+from purchase_core.projection.coalescing import Addition, Request, Waiting, advanced
 from purchase_core.projection.derived import DerivedRows
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.placing import WAITING, is_ours, question, unknown_invoice, widened
+from purchase_core.projection.work import Recorded, Work
 from purchase_core.records.lane import customer_of, object_lane
 from purchase_core.records.reference import Reference
-from purchase_core.values import Value
 
 CONFLICT_RETRIES_MAX = 25
-
-Addition = Callable[[Batch], Batch]
-
-
-class Recorded(Value, frozen=True):
-    """What became of some facts. With `needs`, nothing was written; `foreign` counts those left out."""
-
-    batch: Batch | None = None
-    needs: tuple[Need, ...] = ()
-    foreign: int = 0
-
-    @property
-    def contested(self) -> tuple[str, ...]:
-        """Objects of which two states now claim one instant."""
-        rows = self.batch.rows if self.batch else ()
-        return tuple(row.about for row in rows if isinstance(row, CaseRow) and row.kind == "contested")
-
-
-class Work(Value, frozen=True):
-    """Facts to record, with the claims that came with them.
-
-    `lanes` are stepped even if no fact belongs to them. `owner` ties a provider's customer to a lane of ours,
-    and with it the lanes `waiting`, which nobody owns yet. `claimed`, a guest's lane, is tied to `claimer`.
-    """
-
-    facts: tuple[Fact, ...] = ()
-    claims: tuple[CustomerClaim, ...] = ()
-    lanes: tuple[str, ...] = ()
-    owner: Reference | None = None
-    waiting: tuple[str, ...] = ()
-    claimed: str = ""
-    claimer: str = ""
 
 
 class Recorder:
@@ -74,6 +42,7 @@ class Recorder:
         self._ids = ids
         self._on_commit = on_commit
         self._locks = LaneLocks()
+        self._waiting_works = Waiting()
         self._derived = DerivedRows()
 
     async def record(self, work: Work, *, cause: str, addition: Addition) -> Recorded:
@@ -81,30 +50,66 @@ class Recorder:
 
         Raises what `Store.commit` raises; a LaneConflict only after CONFLICT_RETRIES_MAX tries.
         """
-        batch_id = self._ids.new("batch")
-        view = await self._view(work)
-        async with self._locks.hold(view.lanes) as waited:
-            if waited:
-                view = await self._view(work)
-            for _ in range(CONFLICT_RETRIES_MAX):
-                outcome = await self._decide(work, view, batch_id, cause)
-                if outcome.batch is None:
-                    return outcome
-                batch = addition(outcome.batch)
-                try:
-                    await self._store.commit(batch)
-                except LaneConflict:
-                    if not await self._store.committed(batch_id):
-                        view = await self._view(work)
-                        continue
-                self._on_commit(batch)
-                return replace(outcome, batch=batch)
+        request = Request(self._ids.new("batch"), work, cause, addition)
+        view = await self._view([work])
+        lanes = {*view.lanes, *work.lanes}
+        self._waiting_works.add(request, lanes)
+        try:
+            async with self._locks.hold(lanes) as waited:
+                if waited and request.outcome is None and not request.alone:
+                    await self._record_together(self._waiting_works.beside(request, lanes))
+                if request.outcome is None:
+                    fresh = await self._view([work]) if waited else view
+                    request.outcome = await self._record_alone(request, fresh)
+                return request.outcome
+        finally:
+            self._waiting_works.remove(request, lanes)
+
+    async def _record_alone(self, request: Request, view: View) -> Recorded:
+        for _ in range(CONFLICT_RETRIES_MAX):
+            outcome = await self._decide(request, view)
+            if outcome.batch is None:
+                return outcome
+            try:
+                await self._store.commit(outcome.batch)
+            except LaneConflict:
+                if not await self._store.committed(request.batch_id):
+                    view = await self._view([request.work])
+                    continue
+            self._on_commit(outcome.batch)
+            return outcome
         message = f"a lane kept moving for {CONFLICT_RETRIES_MAX} tries: {', '.join(view.lanes)}"
         raise LaneConflict(message)
 
+    async def _record_together(self, requests: Sequence[Request]) -> None:
+        """Decide all of them, each on what the others lead to, and commit them as one.
+
+        If anything is wrong with one, each is left to do its own work alone: its own batch id tells whether
+        it was written all the same.
+        """
+        if len(requests) == 1:
+            return
+        outcomes = []
+        try:
+            view = await self._view([one.work for one in requests])
+            for one in requests:
+                outcomes.append(outcome := await self._decide(one, view))
+                if outcome.batch is not None:
+                    view = advanced(view, outcome.batch)
+            await self._store.commit_all([one.batch for one in outcomes if one.batch is not None])
+        except Exception:  # whosever it is, it is raised again where that one works alone
+            for one in requests:
+                one.alone = True
+            return
+        for one, outcome in zip(requests, outcomes, strict=True):
+            one.outcome = outcome
+            if outcome.batch is not None:
+                self._on_commit(outcome.batch)
+
     async def consider(self, work: Work, *, cause: str) -> Recorded:
         """What recording this work would come to, as things are now. Writes nothing."""
-        return await self._decide(work, await self._view(work), self._ids.new("batch"), cause)
+        request = Request(self._ids.new("batch"), work, cause, lambda batch: batch)
+        return await self._decide(request, await self._view([work]))
 
     async def link(self, reference: Reference, *, cause: str) -> Recorded:
         """Tie a provider's customer to a lane of ours, and with it what waited for an owner.
@@ -126,13 +131,16 @@ class Recorder:
         found = await self._store.references_of(object_lane(customer.object), WAITING)
         return tuple(one.object.split(":", 2)[2] for one in found)
 
-    async def _view(self, work: Work) -> View:
-        lanes = [*work.lanes, *work.waiting, *filter(None, (work.claimed, work.claimer))]
-        if work.owner:
-            lanes += [work.owner.lane, object_lane(work.owner.object)]
-        asked = question(work.facts, work.claims, lanes)
-        if work.owner:
-            asked = replace(asked, objects=(*asked.objects, work.owner.object))
+    async def _view(self, works: Sequence[Work]) -> View:
+        lanes = [lane for one in works for lane in (*one.lanes, *one.waiting, one.claimed, one.claimer)]
+        lanes = [lane for lane in lanes if lane]
+        owners = [one.owner for one in works if one.owner]
+        for owner in owners:
+            lanes += [owner.lane, object_lane(owner.object)]
+        facts = [fact for one in works for fact in one.facts]
+        asked = question(facts, [claim for one in works for claim in one.claims], lanes)
+        if owners:
+            asked = replace(asked, objects=(*asked.objects, *(one.object for one in owners)))
         while True:
             view = await self._store.look(asked)
             wider = widened(asked, view)
@@ -140,8 +148,9 @@ class Recorder:
                 return view
             asked = wider
 
-    async def _decide(self, work: Work, view: View, batch_id: str, cause: str) -> Recorded:
-        change = Change(view, work.claims, self._derived, now=self._clock.now(), cause=cause)
+    async def _decide(self, request: Request, view: View) -> Recorded:
+        work = request.work
+        change = Change(view, work.claims, self._derived, now=self._clock.now(), cause=request.cause)
         for lane in work.lanes:
             change.step(lane)
         if work.owner and change.own(work.owner):
@@ -159,7 +168,8 @@ class Recorder:
                 why = f"{fact.kind} of an invoice that was not seen yet"
                 return Recorded(needs=(Need("invoice", invoice, why),))
         offers = await self._offers.learn(change.versions())
-        return Recorded(change.parts(batch_id, offers), foreign=len(left))
+        batch = request.addition(change.parts(request.batch_id, offers))
+        return Recorded(batch, foreign=len(left))
 
 
 def _apply_ours(change: Change, work: Work) -> list[Fact]:

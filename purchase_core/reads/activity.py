@@ -24,6 +24,7 @@ from purchase_core.identifiers import customer_id
 from purchase_core.instants import Instant
 from purchase_core.money import Money
 from purchase_core.ports.store import PAGE_ROWS_MAX, Store
+from purchase_core.reads.facts import recorded_facts
 from purchase_core.records.lane import customer_lane
 
 
@@ -49,10 +50,16 @@ class Activity:
         self._store = store
 
     async def list(self, customer: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Happening]:
-        """What happened to a customer, the earliest recorded first; a page of it behind a position."""
+        """What happened to a customer, the earliest recorded first; a page of it behind a position.
+
+        Positions count the timeline as it is now: what waited for its owner takes its place in it when it
+        is linked.
+        """
         lane = customer_lane(customer_id(customer))
-        page = await self._store.facts(lane, after=after, limit=limit)
-        return [_happening(position, recorded) for position, recorded in page]
+        found = [one async for one in recorded_facts(self._store, lane)]
+        found.sort(key=lambda one: one.recorded_at)  # of one lane, and one instant, as they were recorded
+        page = found[after : after + limit]
+        return [_happening(position, one) for position, one in enumerate(page, start=after + 1)]
 
 
 def _happening(position: int, recorded: RecordedFact) -> Happening:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from purchase_core.catalog.catalog import Catalog
 from purchase_core.errors import LaneConflict
 from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.derive import versions_named
-from purchase_core.facts.fact import Fact, object_key
+from purchase_core.facts.fact import object_key
 from purchase_core.facts.fold import canonical_hash, fold, rows_of
 from purchase_core.facts.rows import (
     ROW_TYPES,
@@ -31,10 +31,11 @@ from purchase_core.facts.rows import (
 )
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import SECOND, Clock, Instant, instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Store
+from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.tables import rows_of_lane
+from purchase_core.reads.facts import recorded_facts
 from purchase_core.reads.rights_cache import NEVER, Entry, RightsCache
 from purchase_core.records.lane import Lane, customer_lane, customer_of
 from purchase_core.records.reference import Reference
@@ -245,20 +246,11 @@ class Customers:
         return found
 
     async def _rows_as_of(self, lane: Lane, at: Instant, known_at: Instant) -> list[Row]:
-        facts = [fact async for fact in self._facts(lane.lane, known_at) if fact.order <= at]
+        found = recorded_facts(self._store, lane.lane, known_at=known_at)
+        facts = [one.fact async for one in found if one.fact.order <= at]
         folded = fold(lane.lane, facts)
         offers = await self._offers.learn(_versions(folded.clusters.values()))
         return rows_of(folded, offers)
-
-    async def _facts(self, lane: str, known_at: Instant) -> AsyncIterator[Fact]:
-        after = 0
-        while True:
-            page = await self._store.facts(lane, known_at=known_at, after=after)
-            for _, recorded in page:
-                yield recorded.fact
-            if len(page) < PAGE_ROWS_MAX:
-                return
-            after = page[-1][0]
 
 
 def _versions(clusters: Iterable[Cluster]) -> frozenset[str]:

@@ -16,7 +16,8 @@ from purchase_core.ports.provider import CustomerClaim
 from purchase_core.ports.store import Batch, View
 from purchase_core.projection.change import map_prices
 from purchase_core.projection.offers import OfferShelf
-from purchase_core.projection.recorder import Recorded, Recorder, Work
+from purchase_core.projection.recorder import Recorder
+from purchase_core.projection.work import Recorded, Work
 from purchase_core.records.lane import customer_lane, customer_of
 from purchase_core.records.reference import Reference
 from purchase_core.testing.clocks import ManualClock

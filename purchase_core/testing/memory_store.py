@@ -7,13 +7,22 @@ checks everything first and then applies everything; that is all of its atomicit
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import TypeVar
 
 import attrs
 from msgspec.structs import replace
 
 from purchase_core.catalog.versions import OfferVersion
-from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost, SchemaError, StoreUnavailable
+from purchase_core.errors import (
+    KeyConflict,
+    LaneConflict,
+    LeaseLost,
+    PurchaseError,
+    SchemaError,
+    StoreError,
+    StoreUnavailable,
+)
 from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import Row
@@ -39,7 +48,8 @@ class MemoryDatabase:
     schema_version: int = 0
     batches: set[str] = attrs.field(factory=set)
     lanes: dict[str, Lane] = attrs.field(factory=dict)
-    facts: dict[str, RecordedFact] = attrs.field(factory=dict)  # by key, in order of recording
+    facts: dict[str, RecordedFact] = attrs.field(factory=dict)  # by key
+    positions: dict[str, int] = attrs.field(factory=dict)  # of facts in their lanes, by key
     clusters: dict[str, Cluster] = attrs.field(factory=dict)
     rows: dict[tuple[type[Row], str], Row] = attrs.field(factory=dict)
     references: dict[str, Reference] = attrs.field(factory=dict)
@@ -69,6 +79,26 @@ class MemoryStore(Store):
         self._check(batch)
         self._apply(batch)
 
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        """Apply all of them, or bring back what was there."""
+        self._require_open()
+        known = [one.id in self.database.batches for one in batches]
+        if all(known):
+            return
+        before = {one.name: copy(getattr(self.database, one.name)) for one in attrs.fields(MemoryDatabase)}
+        try:
+            if any(known):
+                raise LaneConflict("one of the batches was committed before")
+            for batch in batches:
+                self._check(batch)
+                self._apply(batch)
+        except PurchaseError as error:
+            for name, value in before.items():
+                setattr(self.database, name, value)
+            if not isinstance(error, StoreError):
+                raise
+            raise LaneConflict(f"one of the batches is refused: {error.code}") from error
+
     def _check(self, batch: Batch) -> None:
         self._check_lanes(batch)
         self._check_facts(batch)
@@ -84,6 +114,7 @@ class MemoryStore(Store):
                 raise LaneConflict(f"lane {step.lane!r} is at {found}, not at {step.expected_version}")
 
     def _check_facts(self, batch: Batch) -> None:
+        batch.placed_facts()
         fresh: dict[str, str] = {}
         for one in batch.facts:
             key, digest = one.fact.key, one.fact.digest
@@ -134,8 +165,10 @@ class MemoryStore(Store):
             into.commands[batch.command.key] = batch.command
         into.deliveries.update({delivery.id: delivery for delivery in batch.deliveries})
         into.events.update({(one.connection, one.event_id): one.id for one in batch.deliveries})
-        for fact in batch.facts:
-            into.facts.setdefault(fact.fact.key, fact)
+        for position, fact in batch.placed_facts():
+            if fact.fact.key not in into.facts:
+                into.facts[fact.fact.key] = fact
+                into.positions[fact.fact.key] = position
         for offer in batch.offers:
             into.offers.setdefault(offer.hash, offer)
         for effect in batch.effects:
@@ -263,19 +296,25 @@ class MemoryStore(Store):
     async def facts(
         self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
     ) -> Sequence[tuple[int, RecordedFact]]:
-        """Facts of a lane and of the lanes linked to it, in order of recording."""
-        lanes = {lane, *(one.lane for one in self.database.lanes.values() if one.linked_to == lane)}
+        """Facts of a lane, in order of recording."""
         found = [
-            (position, one)
-            for position, one in enumerate(self.database.facts.values(), start=1)
-            if one.lane in lanes and position > after and (known_at is None or one.recorded_at <= known_at)
+            (self.database.positions[key], one)
+            for key, one in self.database.facts.items()
+            if one.lane == lane and (known_at is None or one.recorded_at <= known_at)
         ]
-        return found[:limit]
+        found.sort(key=lambda one: one[0])
+        return [one for one in found if one[0] > after][:limit]
+
+    async def linked_lanes(self, lane: str) -> Sequence[str]:
+        """Lanes that are linked to this one, ascending."""
+        return sorted(one.lane for one in self.database.lanes.values() if one.linked_to == lane != "")
 
     async def facts_about(self, root: str) -> Sequence[RecordedFact]:
-        """Facts about the objects of one cluster, in order of recording."""
+        """Facts about the objects of one cluster, by the instant of recording."""
         objects = {one.object for one in self.database.references.values() if one.root == root}
-        return [one for one in self.database.facts.values() if one.fact.object in objects]
+        found = [one for one in self.database.facts.values() if one.fact.object in objects]
+        positions = self.database.positions
+        return sorted(found, key=lambda one: (one.recorded_at, one.lane, positions[one.fact.key]))
 
     async def rows(
         self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX

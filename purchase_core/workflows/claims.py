@@ -17,8 +17,9 @@ from purchase_core.facts.rows import InvoiceRow, SubscriptionRow
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.ports.store import Question, Store
-from purchase_core.projection.recorder import Recorder, Work
+from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.tables import rows_of_lane
+from purchase_core.projection.work import Work
 from purchase_core.records.lane import customer_lane, guest_lane
 from purchase_core.records.reference import Reference
 from purchase_core.secret import Secret

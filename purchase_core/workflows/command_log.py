@@ -11,7 +11,8 @@ from purchase_core.errors import LaneConflict
 from purchase_core.facts.fact import Fact
 from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.locks import LaneLocks
-from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX, Recorder, Work
+from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX, Recorder
+from purchase_core.projection.work import Work
 from purchase_core.records.command import Command
 
 

@@ -51,7 +51,7 @@ class CheckoutOptions:
 
 
 NO_OPTIONS = CheckoutOptions()
-LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}", re.ASCII)
+LOCALE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})?(?:-[A-Za-z0-9]{2,8})?", re.ASCII)
 EXPIRY_SECONDS_MIN, EXPIRY_SECONDS_MAX = 1_800, 86_400
 
 

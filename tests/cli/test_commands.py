@@ -9,12 +9,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 import pytest
 
+from purchase_core.cli.capability_table import capability_page
 from purchase_core.cli.main import COMMANDS, cli
+from purchase_core.errors import PurchaseError
 from purchase_core.facts.rows import CaseRow
 from purchase_core.instants import SECOND, Instant
+from purchase_core.plugins.installed import installed
+from purchase_core.plugins.registry import Registry
+from purchase_core.ports.provider import Capabilities, Capability
 from purchase_core.records.delivery import Delivery
 
 NOW = Instant(1_800_000_000 * SECOND)
@@ -153,6 +159,40 @@ def test_the_capabilities_of_connections_are_a_table(app: Any) -> None:
     assert "subscription_checkout" in ended.out
     document = json.loads(app.run("providers", "--json").out)["providers"]["shop (test)"]
     assert (document["plugin"], document["test_only"]) == ("scripted", True)
+
+
+def test_the_table_of_capabilities_names_every_one_and_every_trait(app: Any) -> None:
+    lines = app.run("providers", "--plugin", "sandbox").out.splitlines()[1:]
+    cells = {name.strip(): cell for name, _, cell in (line.strip().partition("  ") for line in lines)}
+    cells = {name: cell.strip() for name, cell in cells.items()}
+    traits = {field.name for field in attrs.fields(Capabilities) if field.type in (bool, "bool")}
+    assert {one.value for one in Capability} | traits <= set(cells)
+    assert (cells["refund"], cells["tax_collection"], cells["refund_approval"]) == ("yes", "-", "-")
+    assert (cells["currencies"], cells["idempotency keys hold"]) == ("all", "24 h")
+    document = json.loads(app.run("providers", "--plugin", "sandbox", "--json").out)["providers"]["sandbox"]
+    assert traits <= set(document)
+
+
+def offered(plugin: str) -> Capabilities | None:
+    """What an installed plugin's provider declares; None if it brings no provider."""
+    registry = Registry()
+    registry.load(plugin)
+    try:
+        return registry.provider(plugin).capabilities
+    except PurchaseError:
+        return None
+
+
+def test_the_readmes_table_of_capabilities_is_current() -> None:
+    """Regenerate it with the command that stands above it."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    command, _, rest = readme.partition("<!-- purchase providers")[2].partition(" -->\n")
+    named = [word for word in command.split() if not word.startswith("--")]
+    plugins = {name: found for name in named if (found := offered(name))}
+    ours = {one.name for one in installed() if one.distribution.startswith("purchase-")}
+    assert set(named) == {name for name in ours if not name.startswith("command.") and offered(name)}
+    expected = capability_page(plugins)
+    assert rest.partition("<!-- end -->")[0] == expected
 
 
 def test_a_page_of_deliveries_says_how_to_go_on(app: Any) -> None:

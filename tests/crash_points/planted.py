@@ -257,6 +257,6 @@ def writes_without_a_transaction() -> None:
 
     async def one_by_one(runner: Runner, operations: Sequence[Any], *, guarded: bool) -> None:
         for text, values in operations:
-            await runner._alone(text, values, writes=True)
+            await runner.written_rows(text, values)
 
     _put(Runner, "write", one_by_one)

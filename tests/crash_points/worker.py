@@ -29,6 +29,7 @@ from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
 from purchase_core.ports.provider import Connection, Provider
 from purchase_core.ports.store import Store
+from purchase_core.reads.facts import recorded_facts
 from purchase_core.routing.router import PolicyRouter
 from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.sales import CATALOG, VERSIONS
@@ -150,7 +151,7 @@ class Worker:
         offers = {version.hash: version for version in VERSIONS.values()}
         rows, wrong, effects = [], [], []
         for lane in LANES:
-            facts = [one.fact for _, one in await store.facts(lane)]
+            facts = [one.fact async for one in recorded_facts(store, lane)]
             live = [row for table in ROW_TYPES for row in await store.rows(table, lane=lane)]
             rebuilt = rows_of(fold(lane, facts), offers)
             if sorted(live, key=_place) != sorted(rebuilt, key=_place):

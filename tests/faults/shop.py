@@ -29,6 +29,7 @@ from purchase_core.plugins.descriptors import (
 from purchase_core.plugins.hookspecs import hookimpl
 from purchase_core.ports.provider import Connection, Headers, Provider
 from purchase_core.ports.store import Store
+from purchase_core.reads.facts import recorded_facts
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
@@ -247,7 +248,7 @@ class Shop:
         """The canonical hash of a customer's rows, after proving that a rebuild from facts gives the same."""
         store = self.billing.store
         lane = f"customer:{customer}"
-        facts = [one.fact for _, one in await store.facts(lane)]
+        facts = [one.fact async for one in recorded_facts(store, lane)]
         state = fold(lane, facts)
         offers = {version.hash: version for version in self.catalog.offers.values()}
         live = canonical_hash(await rows_in(store, lane))

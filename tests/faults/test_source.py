@@ -145,7 +145,6 @@ def test_t15_no_check_is_one_that_optimising_leaves_out() -> None:
 UNBOUNDED = {
     r"[-_.]+": "in names of distributions; one repetition, and nothing after it",
     r"(\d{4})_\w+\.sql": "names of our own files",
-    r'CREATE TABLE IF NOT EXISTS "(\w+)"': "our own files",
     r"^--.*\n": "our own files",
     r":p_(\w+)": "our own statements, when they are generated",
     r"CHECK constraint failed: (\w+)": "what a database says of our own tables",

@@ -20,7 +20,7 @@ from purchase_core.facts.rows import CaseRow, IntentRow, InvoiceRow, LotRow, Pur
 from purchase_core.money import Money
 from purchase_core.ports.provider import CustomerClaim, Need
 from purchase_core.ports.store import Batch
-from purchase_core.projection.recorder import Work
+from purchase_core.projection.work import Work
 from purchase_core.records.lane import customer_lane
 from purchase_core.records.reference import PriceReference, Reference
 from purchase_core.testing.bench import Bench, problems

@@ -146,9 +146,28 @@ def test_two_processes_at_once_store_the_fold_too(history: History, data: st.Dat
     asyncio.run(scenario())
 
 
+@given(histories(), st.data())
+@settings(max_examples=40, deadline=None)
+def test_i03_events_that_wait_for_each_other_store_the_fold_too(
+    history: History, data: st.DataObject
+) -> None:
+    """All at once in one process: what waits for one lane is decided in sequence, and shares a commit."""
+    intents = [fact for fact in history.facts if fact.kind == "intent"]
+    others: list[Fact | Reference] = [fact for fact in history.facts if fact not in intents]
+    events = data.draw(st.permutations([*others, *history.links]))
+
+    async def scenario() -> None:
+        bench = await slow(Bench(world=history.facts)).open()
+        await work_off(bench, intents)
+        await asyncio.gather(*(work_off(bench, [event]) for event in events))
+        assert_as_expected(bench, history)
+
+    asyncio.run(scenario())
+
+
 def slow(bench: Bench) -> Bench:
     """The bench, with a store that lets others go first before each read and each commit."""
-    look, commit = bench.store.look, bench.store.commit
+    look, commit, commit_all = bench.store.look, bench.store.commit, bench.store.commit_all
 
     async def slow_look(question):  # type: ignore[no-untyped-def]
         await asyncio.sleep(0)
@@ -160,7 +179,12 @@ def slow(bench: Bench) -> Bench:
         await asyncio.sleep(0)
         await commit(batch)
 
+    async def slow_commit_all(batches):  # type: ignore[no-untyped-def]
+        await asyncio.sleep(0)
+        await commit_all(batches)
+
     bench.store.look, bench.store.commit = slow_look, slow_commit  # type: ignore[method-assign]
+    bench.store.commit_all = slow_commit_all  # type: ignore[method-assign]
     return bench
 
 

@@ -13,7 +13,8 @@ from purchase_core.facts.fact import seen
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import to_datetime
 from purchase_core.projection.offers import OfferShelf
-from purchase_core.projection.recorder import Recorder, Work
+from purchase_core.projection.recorder import Recorder
+from purchase_core.projection.work import Work
 from tests.faults.shop import Shop, run
 
 _seeds = count(1_000)

@@ -13,6 +13,7 @@ from purchase_core.facts.fold import canonical_hash, fold, rows_of
 from purchase_core.facts.rows import CaseRow
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import DAY, SECOND, Instant, to_datetime
+from purchase_core.reads.facts import recorded_facts
 from purchase_sandbox.account import refunds
 from purchase_sandbox.account.objects import Invoice
 from tests.faults.shop import Shop, run
@@ -39,7 +40,7 @@ def test_a_snapshot_is_the_fold_of_the_facts_of_then_that_were_known_then() -> N
     async def work() -> None:
         async with Shop() as shop:
             between = await a_history(shop)
-            facts = [one for _, one in await shop.billing.store.facts("customer:ana")]
+            facts = [one async for one in recorded_facts(shop.billing.store, "customer:ana")]
             offers = {one.hash: one for one in shop.catalog.offers.values()}
             seen = set()
             for at in between[:-1]:

@@ -25,7 +25,8 @@ from purchase_core.facts.fact import seen
 from purchase_core.facts.rows import InvoiceRow, PurchaseRow
 from purchase_core.identifiers import SeededIds
 from purchase_core.projection.offers import OfferShelf
-from purchase_core.projection.recorder import Recorder, Work
+from purchase_core.projection.recorder import Recorder
+from purchase_core.projection.work import Work
 from purchase_core.records.command import CONFIRMED, REFUSED, UNKNOWN
 from purchase_core.testing.memory_store import MemoryStore
 from purchase_core.workflows.commands import ABSENT_SECONDS, KEY_MARGIN_SECONDS

@@ -35,7 +35,7 @@ from purchase_core.instants import Instant
 from purchase_core.ports.store import Batch, Question, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
-from purchase_core.projection.recorder import Work as Recording
+from purchase_core.projection.work import Work as Recording
 from purchase_core.records.command import Command, Stage
 from purchase_core.records.delivery import DONE, PENDING, Delivery, Settlement
 from purchase_core.records.lane import LaneStep, customer_lane

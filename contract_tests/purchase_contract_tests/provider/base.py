@@ -7,10 +7,26 @@ from typing import ClassVar
 
 from purchase_contract_tests.contract import Contract
 from purchase_contract_tests.provider.bench import ProviderBench
-from purchase_core.ports.provider import Provider
+from purchase_core.ports.provider import Capabilities, Provider
 
-IDEMPOTENCY_KEYS = "idempotency_keys"
-"""Required by promises about keys: the adapter declares a key lifetime over 0."""
+# What promises may require besides capabilities: traits, and their contraries.
+IDEMPOTENCY_KEYS = "idempotency_keys"  # a key lifetime over 0
+OWN_CUSTOMERS = "own_customers"  # every customer of ours is one of theirs
+UNIQUE_EMAILS = "unique_emails"
+REFUND_APPROVAL = "refund_approval"
+PRICE_TRIALS = "price_trials"
+
+
+def traits(declared: Capabilities) -> frozenset[str]:
+    """The traits of an adapter, as words that promises can require."""
+    known = {
+        IDEMPOTENCY_KEYS: declared.key_lifetime_seconds > 0,
+        OWN_CUSTOMERS: not declared.unique_emails,
+        UNIQUE_EMAILS: declared.unique_emails,
+        REFUND_APPROVAL: declared.refund_approval,
+        PRICE_TRIALS: declared.price_trials,
+    }
+    return frozenset(name for name, holds in known.items() if holds)
 
 
 class ProviderPromises(Contract[ProviderBench]):
@@ -24,8 +40,7 @@ class ProviderPromises(Contract[ProviderBench]):
         super().__init_subclass__()
         if hasattr(cls, "provider_type"):
             declared = cls.provider_type.capabilities
-            keys = {IDEMPOTENCY_KEYS} if declared.key_lifetime_seconds else set()
-            cls.capabilities = frozenset(declared.declared) | keys
+            cls.capabilities = frozenset(declared.declared) | traits(declared)
 
     def bench(self) -> AbstractAsyncContextManager[ProviderBench]:
         """A bench over an account of its own, closed at the end."""

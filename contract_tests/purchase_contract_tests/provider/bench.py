@@ -27,13 +27,21 @@ class Key(StrEnum):
 
 
 class Trouble(StrEnum):
-    """What can happen to a call."""
+    """What can happen to a call: to every call, but for lost answers, which befall changes only."""
 
     UNREACHABLE = "unreachable"  # nobody accepts the connection
     BUSY = "busy"  # 429, before anything has happened
     BROKEN = "broken"  # a 500 that does not say whether anything has happened
     GARBLED = "garbled"  # a page of HTML where JSON was expected
-    LOST_ANSWER = "lost answer"  # it happened, and then the connection was cut
+    LOST_ANSWER = "lost answer"  # a change happened, and then the connection was cut; reads are answered
+
+
+@attrs.frozen
+class Discount:
+    """A discount at the provider: its id, and the code that a buyer may type for it."""
+
+    id: str
+    code: str
 
 
 @attrs.frozen
@@ -48,7 +56,8 @@ class ProviderBench(ABC):
     """One connection, opened on a simulated account that holds nothing yet.
 
     `provider` has the webhook secrets NEW and OLD. `neighbour` is a connection of another project to the
-    same account. `locked_out` has an API key that the provider does not accept.
+    same account. `locked_out` has an API key that the provider does not accept. What is abstract here every
+    bench can play; the rest is asked for only where the adapter declares what is named.
     """
 
     provider: Provider
@@ -82,3 +91,51 @@ class ProviderBench(ABC):
     @abstractmethod
     def trouble(self, kind: Trouble) -> AbstractAsyncContextManager[None]:
         """Until the block ends, every call of `provider` meets this trouble; retries meet it again."""
+
+    # --- by capability ---------------------------------------------------------------------------
+
+    async def fail_payments(self, subscription: str) -> None:
+        """The card of a subscription is declined from now on. For `subscription_checkout`."""
+        raise _unplayed("fail_payments")
+
+    async def recover_payments(self, subscription: str) -> None:
+        """The customer gives a card that works, and what is owed is charged. For `subscription_checkout`."""
+        raise _unplayed("recover_payments")
+
+    async def accept(self, checkout: ProviderCheckout) -> None:
+        """Begin a trial on the hosted page, without a card. Raises if the page asks for one.
+
+        For `trial_without_card`.
+        """
+        raise _unplayed("accept")
+
+    async def discount(self, percent: int) -> Discount:
+        """Somebody makes a discount in the dashboard. For `discount` and `promotion_codes`."""
+        raise _unplayed("discount")
+
+    async def pay_with_code(self, checkout: ProviderCheckout, code: str) -> None:
+        """Type a promotion code on the hosted page, and pay. Raises if it takes none.
+
+        For `promotion_codes`.
+        """
+        raise _unplayed("pay_with_code")
+
+    async def decide_refund(self, refund: str, *, approved: bool) -> None:
+        """The provider approves a pending refund or rejects it. For the trait `refund_approval`."""
+        raise _unplayed("decide_refund")
+
+    async def return_refund(self, refund: str) -> None:
+        """A refund that had succeeded does not arrive, or is reversed. For `refund`."""
+        raise _unplayed("return_refund")
+
+    async def dispute(self, invoice: str, status: str) -> None:
+        """A bank asks about a payment (inquiry), takes it (open), gives it back (won) or keeps it (lost).
+
+        One that was won or lost may be opened again. For `disputes`; inquiries and losses for
+        `dispute_inquiries` and `dispute_losses`.
+        """
+        raise _unplayed("dispute")
+
+
+def _unplayed(what: str) -> NotImplementedError:
+    return NotImplementedError(f"the bench cannot play {what}, which a declared capability needs")

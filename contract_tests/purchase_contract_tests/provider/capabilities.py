@@ -9,7 +9,7 @@ import pytest
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.provider.base import ProviderPromises
-from purchase_contract_tests.provider.bench import ProviderBench
+from purchase_contract_tests.provider.bench import ProviderBench, Trouble
 from purchase_core.currencies import DECIMALS
 from purchase_core.errors import CapabilityMissing
 from purchase_core.instants import Instant
@@ -17,9 +17,11 @@ from purchase_core.ports.provider import (
     Capability,
     ChangeRequest,
     OurReference,
+    Override,
     PauseRequest,
     PortalFlow,
     PortalRequest,
+    PriceRequest,
     Proration,
     Provider,
     RefundRequest,
@@ -44,7 +46,13 @@ def operations(provider: Provider) -> Mapping[Capability, Callable[[], Awaitable
     def change(**options: Any) -> Awaitable[object]:
         return provider.change_subscription(ChangeRequest("sub_1", "price_1", 1, **options), key="k")
 
+    def price(override: Override) -> Awaitable[object]:
+        request = PriceRequest("app:pro", "v", "App Pro", 100, "USD", "month", overrides=(override,))
+        return provider.ensure_price(request, key="k")
+
     return {
+        Capability.CURRENCY_OVERRIDES: lambda: price(Override(90, "EUR")),
+        Capability.COUNTRY_OVERRIDES: lambda: price(Override(90, "EUR", ("DE",))),
         Capability.EXPIRE_CHECKOUT: lambda: provider.expire_checkout("cs_1", key="k"),
         Capability.CANCEL_NOW: lambda: cancel(at_period_end=False),
         Capability.CANCEL_AT_PERIOD_END: lambda: cancel(at_period_end=True),
@@ -66,7 +74,7 @@ def operations(provider: Provider) -> Mapping[Capability, Callable[[], Awaitable
         Capability.PORTAL_CANCEL: lambda: portal(PortalFlow.CANCEL),
         Capability.PORTAL_CHANGE: lambda: portal(PortalFlow.CHANGE),
         Capability.PORTAL_RETURN: lambda: portal(return_url="http://127.0.0.1/"),
-        Capability.WEBHOOK_ENDPOINTS: provider.endpoints,
+        Capability.WEBHOOK_ENDPOINTS: lambda: provider.create_endpoint("https://shop.example/", key="k"),
         Capability.LIST_EVENTS: lambda: provider.events(cursor=""),
         Capability.LIST_OBJECTS: lambda: provider.objects("subscription", cursor=""),
     }
@@ -91,7 +99,8 @@ class Capabilities(ProviderPromises):
         """Refused before any call: the trouble is that nothing was declared, not that the id is unknown."""
         for capability, operation in operations(bench.provider).items():
             if capability not in bench.provider.capabilities:
-                with pytest.raises(CapabilityMissing) as missing:
-                    await operation()
+                async with bench.trouble(Trouble.UNREACHABLE):  # so that a call would tell another error
+                    with pytest.raises(CapabilityMissing) as missing:
+                        await operation()
                 assert capability.value in missing.value.message
                 assert missing.value.hint

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Iterator
@@ -107,9 +106,9 @@ def damaged_documents(body: bytes) -> Iterator[tuple[str, bytes]]:
     document: Json = json.loads(body)
     for path in _paths(document):
         where = "/".join(map(str, path))
-        yield f"{where} missing", _dump(_without(document, path))
+        yield f"{where} missing", _dump(_without(body, path))
         for wrong in WRONGS:
-            yield f"{where} = {wrong!r:.20}", _dump(_with(document, path, wrong))
+            yield f"{where} = {wrong!r:.20}", _dump(_with(body, path, wrong))
 
 
 def bad_json(body: bytes) -> Iterator[tuple[str, bytes]]:
@@ -174,14 +173,14 @@ def _paths(value: Json) -> Iterator[Path]:
             yield (key, *rest)
 
 
-def _with(document: Json, path: Path, value: Json) -> Json:
-    changed: Json = copy.deepcopy(document)
+def _with(body: bytes, path: Path, value: Json) -> Json:
+    changed: Json = json.loads(body)
     _parent(changed, path)[path[-1]] = value
     return changed
 
 
-def _without(document: Json, path: Path) -> Json:
-    changed: Json = copy.deepcopy(document)
+def _without(body: bytes, path: Path) -> Json:
+    changed: Json = json.loads(body)
     del _parent(changed, path)[path[-1]]
     return changed
 

@@ -5,23 +5,34 @@ from __future__ import annotations
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
-from purchase_contract_tests.provider.checkout import assert_safe
-from purchase_contract_tests.provider.sale import Wish, a_wish, meanings, only, registers, sell, states
-from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
+from purchase_contract_tests.provider.history import history
+from purchase_contract_tests.provider.sale import (
+    Wish,
+    a_wish,
+    meanings,
+    only,
+    registers,
+    sell,
+    states,
+    understood,
+)
+from purchase_core.facts.bodies import KIND_OF, InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.fact import Fact
-from purchase_core.ports.provider import Capability, PortalRequest
+from purchase_core.ports.provider import Capability
 
 PAGES_MAX = 200
 SALES = 7
+LISTED = ("subscription", "invoice", "refund")
 
 
 class Listing(ProviderPromises):
-    """`fetch`, `events`, `objects` and `create_portal`."""
+    """`fetch`, `events` and `objects`."""
 
     @promise
     async def i03_what_is_fetched_agrees_with_what_was_told(self, bench: ProviderBench) -> None:
         provider = bench.provider
-        _, facts = await sell(bench)
+        bodies = await history(bench)
+        facts = [fact for body in bodies for fact in await understood(provider, body)]
         await bench.advance(60)
         for key, told in registers(facts).items():
             kind, _, identifier = key.split(":", 2)
@@ -70,8 +81,22 @@ class Listing(ProviderPromises):
             cursor, pages = page.cursor, pages + 1
         assert sorted(listed) == sorted(expected)
 
-    @requires(Capability.PORTAL)
+    @requires(Capability.LIST_OBJECTS)
     @promise
-    async def a_portal_is_a_page_of_the_customer(self, bench: ProviderBench) -> None:
-        sale, _ = await sell(bench)
-        assert_safe(await bench.provider.create_portal(PortalRequest(sale.request.customer)))
+    async def i03_every_kind_that_is_told_of_is_listed_alike(self, bench: ProviderBench) -> None:
+        provider = bench.provider
+        bodies = await history(bench)
+        facts = [fact for body in bodies for fact in await understood(provider, body)]
+        told = {key.split(":", 2)[2]: one.newest.body for key, one in registers(facts).items()}
+        await bench.advance(60)
+        for kind in sorted({key.partition(":")[0] for key in registers(facts)} & set(LISTED)):
+            cursor, pages = "", 0
+            listed: dict[str, object] = {}
+            while pages == 0 or (cursor and pages < PAGES_MAX):
+                page = await provider.objects(kind, cursor=cursor, limit=2)
+                for fetched in page.objects:
+                    found = provider.normalise(provider.parse_fetched(fetched)).facts
+                    listed |= {fact.body.id: fact.body for fact in found}
+                cursor, pages = page.cursor, pages + 1
+            expected = {key: body for key, body in told.items() if KIND_OF[type(body)] == kind}
+            assert expected == {key: body for key, body in listed.items() if key in expected}, kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from typing import cast
 
@@ -12,13 +13,15 @@ from purchase_contract_tests.contract import promise
 from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
 from purchase_contract_tests.provider.damage import bad_json, damaged_documents, renamed, texts_in
-from purchase_contract_tests.provider.sale import open_sale
+from purchase_contract_tests.provider.history import history, one_of_each_kind
+from purchase_contract_tests.provider.sale import open_sale, registers, understood
 from purchase_core.errors import InvalidText, MalformedBody
 from purchase_core.facts.fact import decode_body, encode_body
 from purchase_core.ports.provider import Event, Normalised, Provider
 from purchase_core.text import storable
 
 CHARACTERS_MAX = 1_000_000
+SHUFFLES = 10
 HOSTILE_TEXTS = ("\u0000", "a\u0000b", "\ud800", "\udc00x")
 
 
@@ -107,7 +110,7 @@ class Parsing(ProviderPromises):
     @promise
     async def f30_a_damaged_event_is_malformed_or_understood(self, bench: ProviderBench) -> None:
         """Whatever is missing or of the wrong kind: nothing but MalformedBody, and never a made-up fact."""
-        for body in await event_bodies(bench):
+        for body in await one_of_each_kind(bench):
             for what, damaged in damaged_documents(body):
                 found = read(bench.provider, damaged)
                 for fact in found[1].facts if found else ():
@@ -118,12 +121,26 @@ class Parsing(ProviderPromises):
 
     @promise
     async def f29_what_is_read_can_be_stored(self, bench: ProviderBench) -> None:
-        for body in await event_bodies(bench):
+        for body in await one_of_each_kind(bench):
             for text in set(texts_in(body)):
                 for hostile in HOSTILE_TEXTS:
                     found = read(bench.provider, renamed(body, text, hostile))
                     for kept in texts(found) if found else ():
                         assert _storable(kept), (text, kept)
+
+    @promise
+    async def f04_f14_a_long_story_is_the_same_in_any_order_and_told_twice(
+        self, bench: ProviderBench
+    ) -> None:
+        bodies = await history(bench)
+        facts = [fact for body in bodies for fact in await understood(bench.provider, body)]
+        expected = registers(facts)
+        assert {key.partition(":")[0] for key in expected} >= {"session", "invoice"}
+        dice = random.Random(14)  # noqa: S311  # the same orders in every run
+        for _ in range(SHUFFLES):
+            doubled = [*facts, *dice.sample(facts, len(facts) // 2)]
+            dice.shuffle(doubled)
+            assert registers(doubled) == expected
 
 
 def _storable(text: str) -> bool:

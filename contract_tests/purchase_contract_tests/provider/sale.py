@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias, TypeVar
 
 import attrs
 
@@ -24,13 +24,16 @@ from purchase_core.ports.provider import (
 
 B = TypeVar("B", bound=Body)
 
+Option: TypeAlias = Callable[[CheckoutRequest], CheckoutRequest]
+"""Something that a checkout is told besides what everybody asks for."""
+
 LOOKUPS_MAX = 20
 SUCCESS_URL, CANCEL_URL = "http://127.0.0.1/thanks", "http://127.0.0.1/pricing"
 
 
 @attrs.frozen
 class Wish:
-    """What somebody wants to buy. No interval: paid once."""
+    """What somebody wants to buy. No interval: paid once. No e-mail: one of the customer's own."""
 
     number: int = 1
     customer: str = "ana"
@@ -39,20 +42,36 @@ class Wish:
     interval: str = "month"
     quantity: int = 1
     trial_days: int = 0
+    quantity_max: int = 10
+    email: str = ""
 
     @property
     def version(self) -> str:
         """The offer version: the same wish, the same version."""
-        return f"version-{self.amount}-{self.interval or 'once'}"
+        return f"version-{self.amount}-{self.interval or 'once'}-{self.quantity_max}"
 
     @property
     def reference(self) -> OurReference:
         """What travels in the metadata."""
         return OurReference(f"intent_{self.number}", f"attempt_{self.number}", self.customer, self.version)
 
-    def price_request(self) -> PriceRequest:
-        """The price that the wish needs."""
-        return PriceRequest("app:pro", self.version, "App Pro", self.amount, self.currency, self.interval)
+    @property
+    def buyer(self) -> CustomerRequest:
+        """The customer who wishes."""
+        return CustomerRequest(self.customer, self.email or f"{self.customer}@example.com")
+
+    def price_request(self, *, trial_days: int = 0) -> PriceRequest:
+        """The price that the wish needs; with a trial only where trials belong to prices."""
+        return PriceRequest(
+            offer="app:pro",
+            version=self.version,
+            product_name="App Pro",
+            unit_amount=self.amount,
+            currency=self.currency,
+            interval=self.interval,
+            trial_days=trial_days,
+            quantity_max=self.quantity_max,
+        )
 
 
 @attrs.frozen
@@ -75,8 +94,10 @@ def a_wish(bench: ProviderBench, number: int = 1) -> Wish:
 
 async def prepare(provider: Provider, wish: Wish) -> CheckoutRequest:
     """Make sure of customer and price, and say what is to be bought."""
-    customer = await provider.ensure_customer(CustomerRequest(wish.customer), key=f"customer:{wish.customer}")
-    price = await provider.ensure_price(wish.price_request(), key=f"price:{wish.version}:{wish.currency}")
+    customer = await provider.ensure_customer(wish.buyer, key=f"customer:{wish.customer}")
+    wanted = wish.price_request(trial_days=wish.trial_days if provider.capabilities.price_trials else 0)
+    key = f"price:{wish.version}:{wish.currency}:{wanted.trial_days}"
+    price = await provider.ensure_price(wanted, key=key)
     return CheckoutRequest(
         mode="subscription" if wish.interval else "payment",
         price=price,
@@ -89,17 +110,29 @@ async def prepare(provider: Provider, wish: Wish) -> CheckoutRequest:
     )
 
 
-async def open_sale(bench: ProviderBench, wish: Wish | None = None) -> Sale:
-    """Open a checkout for a wish; any will do, if none is given."""
+def _plain(request: CheckoutRequest) -> CheckoutRequest:
+    return request
+
+
+async def open_sale(
+    bench: ProviderBench,
+    wish: Wish | None = None,
+    option: Option = _plain,
+) -> Sale:
+    """Open a checkout for a wish; any will do, if none is given. `option` changes what is asked for."""
     wish = wish or a_wish(bench)
-    request = await prepare(bench.provider, wish)
+    request = option(await prepare(bench.provider, wish))
     checkout = await bench.provider.create_checkout(request, key=f"checkout:{wish.number}")
     return Sale(wish, request, checkout)
 
 
-async def sell(bench: ProviderBench, wish: Wish | None = None) -> tuple[Sale, list[Fact]]:
+async def sell(
+    bench: ProviderBench,
+    wish: Wish | None = None,
+    option: Option = _plain,
+) -> tuple[Sale, list[Fact]]:
     """Open a checkout, have it paid, and return the facts that the provider's webhooks tell."""
-    sale = await open_sale(bench, wish)
+    sale = await open_sale(bench, wish, option)
     await bench.pay(sale.checkout)
     return sale, await told(bench)
 

@@ -1,18 +1,19 @@
-"""Subscriptions: renewed by time, changed by us; an answer and its webhook are one fact."""
+"""Subscriptions: renewed by time, cancelled by us; an answer and its webhook are one fact."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-import attrs
+import pytest
 
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
 from purchase_contract_tests.provider.sale import Wish, only, registers, sell, states, told
+from purchase_core.errors import ProviderRefused
 from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.fact import Fact
-from purchase_core.ports.provider import Capability, ChangeRequest
+from purchase_core.ports.provider import Capability
 
 PERIOD_SECONDS = 32 * 86_400  # longer than any month
 
@@ -30,8 +31,15 @@ def settled(facts: Iterable[Fact]) -> SubscriptionSeen:
     return only(states(facts, SubscriptionSeen))
 
 
+async def fetched(bench: ProviderBench, subscription: str) -> SubscriptionSeen:
+    """A subscription as it is when the provider is asked."""
+    provider = bench.provider
+    found = provider.normalise(provider.parse_fetched(await provider.fetch("subscription", subscription)))
+    return only(states(found.facts, SubscriptionSeen))
+
+
 class Subscriptions(ProviderPromises):
-    """Renewals, cancellations and changes."""
+    """Renewals and cancellations."""
 
     @requires(Capability.SUBSCRIPTION_CHECKOUT)
     @promise
@@ -94,18 +102,6 @@ class Subscriptions(ProviderPromises):
         await bench.advance(PERIOD_SECONDS)
         assert not states(await told(bench), InvoiceSeen)
 
-    @requires(Capability.CHANGE_SUBSCRIPTION)
-    @promise
-    async def a_change_shows_in_the_items(self, bench: ProviderBench) -> None:
-        bought = await subscribed(bench)
-        dearer = attrs.evolve(Wish(), amount=2_400)
-        price = await bench.provider.ensure_price(dearer.price_request(), key="price:dearer")
-        await bench.advance(60)
-        request = ChangeRequest(bought.id, price, quantity=1)
-        answer = await bench.provider.change_subscription(request, key="change:1")
-        (item,) = settled([*answer, *await told(bench)]).items
-        assert (item.price, item.quantity, item.unit_amount) == (price, 1, 2_400)
-
     @requires(Capability.CANCEL_AT_PERIOD_END)
     @promise
     async def f10_an_answer_and_its_webhook_are_one_fact(self, bench: ProviderBench) -> None:
@@ -115,3 +111,12 @@ class Subscriptions(ProviderPromises):
         assert registers([*answer, *webhook]) == registers([*webhook, *answer])
         assert settled([*answer, *webhook]) == settled(webhook)
         assert settled(answer) == settled(webhook)
+
+    @requires(Capability.CANCEL_NOW)
+    @promise
+    async def what_is_over_cannot_be_cancelled_again(self, bench: ProviderBench) -> None:
+        bought = await subscribed(bench)
+        await bench.provider.cancel_subscription(bought.id, at_period_end=False, key="cancel:1")
+        for wrong, key in ((bought.id, "cancel:2"), ("unknown", "cancel:3")):
+            with pytest.raises(ProviderRefused):
+                await bench.provider.cancel_subscription(wrong, at_period_end=False, key=key)

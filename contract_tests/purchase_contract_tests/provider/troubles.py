@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench, Trouble
-from purchase_contract_tests.provider.sale import a_wish, prepare
+from purchase_contract_tests.provider.sale import a_wish, only, prepare, sell, states
 from purchase_core.errors import (
     AuthenticationFailed,
     OutcomeUnknown,
@@ -19,7 +20,8 @@ from purchase_core.errors import (
     PurchaseError,
     SignatureInvalid,
 )
-from purchase_core.ports.provider import CustomerRequest, ProviderCheckout
+from purchase_core.facts.bodies import InvoiceSeen
+from purchase_core.ports.provider import Capability, CustomerRequest, Provider, ProviderCheckout
 
 EMAIL = "canary-7f3a@example.com"
 
@@ -43,7 +45,7 @@ class Troubles(ProviderPromises):
     @promise
     async def a_key_that_is_not_accepted_is_told_apart(self, bench: ProviderBench) -> None:
         with pytest.raises(AuthenticationFailed):
-            await bench.locked_out.ensure_customer(CustomerRequest("ana"), key="a")
+            await bench.locked_out.ensure_customer(CustomerRequest("ana", EMAIL), key="a")
         with pytest.raises(AuthenticationFailed):
             await bench.locked_out.fetch("invoice", "in_1")
 
@@ -79,6 +81,20 @@ class Troubles(ProviderPromises):
         assert await bench.sent()
 
     @promise
+    async def a_read_that_fails_has_changed_nothing(self, bench: ProviderBench) -> None:
+        """Whatever goes wrong with it: it can be asked again, and there is no outcome to be unknown."""
+        sale, facts = await sell(bench)
+        invoice = only([one for one in states(facts, InvoiceSeen) if one.paid])
+        reads = _reads(bench.provider, invoice, sale.wish.reference.attempt)
+        for kind in (Trouble.UNREACHABLE, Trouble.BUSY, Trouble.BROKEN, Trouble.GARBLED):
+            for what, read in reads.items():
+                with pytest.raises(ProviderUnavailable) as raised:
+                    async with bench.trouble(kind):
+                        await read()
+                assert raised.value.retryable, what
+                assert not raised.value.outcome_unknown, what
+
+    @promise
     async def t06_no_secret_and_no_address_shows(self, bench: ProviderBench) -> None:
         shown = [repr(one) for one in (bench.provider, bench.neighbour, bench.locked_out)]
         shown += [repr(vars(one)) for one in (bench.provider, bench.locked_out)]
@@ -90,6 +106,22 @@ class Troubles(ProviderPromises):
         hidden = (*bench.confidential(), EMAIL)
         assert all(hidden)
         assert [text for text in hidden if any(text in one for one in shown)] == []
+
+
+def _reads(
+    provider: Provider, invoice: InvoiceSeen, attempt: str
+) -> dict[str, Callable[[], Awaitable[object]]]:
+    """Everything that is declared and only reads."""
+    known: dict[str, tuple[Capability | None, Callable[[], Awaitable[object]]]] = {
+        "fetch": (None, lambda: provider.fetch("invoice", invoice.id)),
+        "find_checkout": (None, lambda: provider.find_checkout(attempt)),
+        "find_refund": (Capability.REFUND, lambda: provider.find_refund(invoice.id, "command_1")),
+        "events": (Capability.LIST_EVENTS, lambda: provider.events(cursor="")),
+        "objects": (Capability.LIST_OBJECTS, lambda: provider.objects("invoice", cursor="")),
+        "endpoints": (Capability.WEBHOOK_ENDPOINTS, provider.endpoints),
+    }
+    declared = provider.capabilities
+    return {name: read for name, (needed, read) in known.items() if needed is None or needed in declared}
 
 
 async def _errors(bench: ProviderBench, request: CustomerRequest) -> list[PurchaseError]:

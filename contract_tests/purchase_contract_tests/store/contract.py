@@ -23,12 +23,14 @@ from purchase_contract_tests.store.references import References
 from purchase_contract_tests.store.restart import Restart
 from purchase_contract_tests.store.rows import Rows
 from purchase_contract_tests.store.schema import Schema
+from purchase_contract_tests.store.together import Together
 from purchase_contract_tests.store.unstorable import Unstorable
 
 
 class StoreContract(
     Batches,
     Keys,
+    Together,
     Lanes,
     Facts,
     AsOf,

@@ -35,6 +35,7 @@ from purchase_contract_tests.store.samples import (
     refund,
     step,
 )
+from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import CaseRow
 from purchase_core.ports.store import Batch, Store
 from purchase_core.records.delivery import DONE, PENDING, Delivery, Settlement
@@ -146,7 +147,7 @@ class History(RuleBasedStateMachine):
                 step(lane, max(0, self.model.versions.get(lane, 0) + stale), b"%d" % number)
                 for lane, stale in sorted(lanes.items())
             ),
-            facts=tuple(recorded(refund(f"re_{one}"), ANA if one % 2 else BEN, at=self.now) for one in facts),
+            facts=tuple(one for one in map(self.fact, facts) if one.lane in lanes),
             rows=tuple(
                 case(f"case_{one}", ANA if lane % 2 else BEN, detail=f"{number}")
                 for one, lane in rows.items()
@@ -159,6 +160,10 @@ class History(RuleBasedStateMachine):
             effects=tuple(effect(f"effect_{one}", version=number) for one in sorted(effects)),
         )
         self.commit(batch)
+
+    def fact(self, number: int) -> RecordedFact:
+        """A fact of one of the lanes."""
+        return recorded(refund(f"re_{number}"), ANA if number % 2 else BEN, at=self.now)
 
     def delivery(self, event: int) -> Delivery:
         """A row for an event, with an id and a due time of its own."""

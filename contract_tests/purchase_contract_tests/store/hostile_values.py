@@ -145,13 +145,14 @@ class HostileValues(StorePromises):
             moment = Instant(value)
             row = replace(case(f"case_{number}"), amount=value, opened_at=moment)
             lot = LotRow(f"lot_{number}", ANA, "r", "u", "v1", "in_1", value, 0, moment, moment)
-            fact = recorded(
-                refund(f"re_{number}", amount=value, order=moment), f"customer:{number}", at=moment
+            lane = f"customer:{number}"
+            fact = recorded(refund(f"re_{number}", amount=value, order=moment), lane, at=moment)
+            await store.commit(
+                Batch(f"batch_{number}", moment, lanes=(step(lane),), rows=(row, lot), facts=(fact,))
             )
-            await store.commit(Batch(f"batch_{number}", moment, rows=(row, lot), facts=(fact,)))
             assert (await store.rows(CaseRow))[-1] == row
             assert (await store.rows(LotRow))[-1] == lot
-            assert [one for _, one in await store.facts(f"customer:{number}")] == [fact]
+            assert [one for _, one in await store.facts(lane)] == [fact]
 
     @promise
     async def text_that_looks_like_something_else_stays_text(self, store: Store) -> None:

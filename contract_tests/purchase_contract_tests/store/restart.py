@@ -6,8 +6,15 @@ from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.store.base import StoreCapability, StorePromises
 from purchase_contract_tests.store.inbox import LEASE_SECONDS, claim, settle
 from purchase_contract_tests.store.picture import picture
-from purchase_contract_tests.store.samples import ANA, NOW, batch_of_everything, later, recorded, refund
-from purchase_core.ports.store import Batch, Store
+from purchase_contract_tests.store.samples import (
+    ANA,
+    batch_of_everything,
+    batch_of_facts,
+    later,
+    recorded,
+    refund,
+)
+from purchase_core.ports.store import Store
 
 
 class Restart(StorePromises):
@@ -47,10 +54,10 @@ class Restart(StorePromises):
     @requires(StoreCapability.DURABLE)
     @promise
     async def positions_go_on_after_a_restart(self, store: Store) -> None:
-        await store.commit(Batch("batch_1", NOW, facts=(recorded(refund("re_2")),)))
+        await store.commit(batch_of_facts("batch_1", recorded(refund("re_2"))))
         (before,) = await store.facts(ANA)
         await store.aclose()
         async with self.reopen(store) as again:
-            await again.commit(Batch("batch_2", NOW, facts=(recorded(refund("re_1")),)))
+            await again.commit(batch_of_facts("batch_2", recorded(refund("re_1")), version=1))
             (after,) = await again.facts(ANA, after=before[0])
             assert after[1] == recorded(refund("re_1"))

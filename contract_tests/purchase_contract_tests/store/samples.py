@@ -68,6 +68,12 @@ def recorded(fact: Fact, lane: str = ANA, *, at: Instant = NOW, cause: str = "de
     return RecordedFact(fact, lane, at, cause)
 
 
+def batch_of_facts(identifier: str, *facts: RecordedFact, version: int = 0) -> Batch:
+    """A batch of some facts; it steps their lanes, each of which is at `version`."""
+    lanes = sorted({one.lane for one in facts})
+    return Batch(identifier, NOW, lanes=tuple(step(lane, version) for lane in lanes), facts=facts)
+
+
 def body_of_each_kind() -> tuple[Body, ...]:
     """Every kind of body, with its optional fields filled in."""
     item = Item("price_1", 2, 1_200, "USD", "v1")

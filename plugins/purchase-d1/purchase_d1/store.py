@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from purchase_core.errors import InvalidText
+from purchase_core.errors import InvalidText, LaneConflict
 from purchase_core.instants import Clock, Instant, SystemClock
 from purchase_core.ports.store import Batch, SchemaState
 from purchase_core.records.delivery import Delivery
@@ -23,7 +23,7 @@ from purchase_sql.refusals import inquiry, refusal
 from purchase_sql.shapes import Value
 from purchase_sql.store import SqlStore
 from purchase_sql.texts import texts
-from purchase_sql.wire import Reader, grouped
+from purchase_sql.wire import Reader, Sent, grouped
 
 DEFAULT_PACE = Pace(tries_max=4, first_seconds=0.2)
 
@@ -58,14 +58,23 @@ class D1Store(SqlStore):
 
         Whose reply is lost is sent again: its own row comes first, so it is found, or written now.
         """
-        written = [*grouped(self._operations(first_parts(batch))), *other_parts(batch, self._texts.prefix)]
         try:
-            await self._run.write(written)
+            await self._run.write(self._sent(batch))
         except GuardBroken as broken:
             found = await self._run.rows(*inquiry(self._texts, batch, broken.guard))
             meant = refusal(batch, broken.guard, found)
             if meant is not None:
                 raise meant from None
+
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        """Write the batches in order, in one transaction and one round trip."""
+        if not batches:
+            return
+        try:
+            await self._run.write([one for batch in batches for one in self._sent(batch)])
+        except GuardBroken as broken:
+            if not all([await self.committed(one.id) for one in batches]):
+                raise LaneConflict(f"one of {len(batches)} batches is refused: {broken.guard}") from None
 
     async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
         """Take pending rows that are due and free, oldest first.
@@ -76,6 +85,9 @@ class D1Store(SqlStore):
         # RETURNING comes in whatever order the rows were updated in.
         claimed = [decode.delivery(record) for record in records]
         return sorted(claimed, key=lambda one: (one.available_at, one.id))
+
+    def _sent(self, batch: Batch) -> Sequence[Sent]:
+        return [*grouped(self._operations(first_parts(batch))), *other_parts(batch, self._texts.prefix)]
 
     def _operations(self, batch: Batch) -> Sequence[Operation]:
         try:

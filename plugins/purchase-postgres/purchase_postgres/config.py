@@ -8,7 +8,7 @@ import attrs
 
 from purchase_core.errors import InvalidArgument
 from purchase_core.secret import Secret
-from purchase_sql.prefix import checked_prefix
+from purchase_sql.prefix import checked_prefix, checked_schema
 
 PREFIX_CHARACTERS_MAX = 40  # Postgres cuts names at 63, and ours take up to 23 of them
 
@@ -16,6 +16,10 @@ PREFIX_CHARACTERS_MAX = 40  # Postgres cuts names at 63, and ours take up to 23 
 def _prefix(_: object, __: object, value: str) -> None:
     if len(checked_prefix(value)) > PREFIX_CHARACTERS_MAX:
         raise InvalidArgument(f"a table prefix on Postgres has at most {PREFIX_CHARACTERS_MAX} characters")
+
+
+def _schema(_: object, __: object, value: str) -> None:
+    checked_schema(value)
 
 
 def _positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
@@ -27,7 +31,8 @@ def _positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
 class PostgresConfig:
     """A Postgres database and how it is used.
 
-    `url` is a connection URI, with the password, and so a secret. `prefix` begins the names of all tables.
+    `url` is a connection URI, with the password, and so a secret. `schema` is where the tables lie; without
+    one, in the first schema of the search path. `prefix` begins the names of all tables.
     Up to `pool_connections_max` connections are open; a call waits `pool_wait_seconds` for a free one.
     `prepared_statements`: keep statements prepared on each connection; poolers that share connections between
     transactions must know of them (pgbouncer since 1.21), others need `false`.
@@ -35,6 +40,7 @@ class PostgresConfig:
     """
 
     url: Secret
+    schema: str = attrs.field(default="", validator=_schema)
     prefix: str = attrs.field(default="", validator=_prefix)
     pool_connections_max: int = attrs.field(default=8, validator=_positive)
     pool_wait_seconds: float = attrs.field(default=5.0, validator=_positive)

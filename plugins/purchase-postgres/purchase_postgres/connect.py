@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from typing import Any, TypeAlias
 
 import psycopg
@@ -54,6 +55,7 @@ async def open_pool(config: PostgresConfig) -> Pool:
         max_size=config.pool_connections_max,
         timeout=config.pool_wait_seconds,
         configure=_configure,
+        check=_check,
         open=False,
         name="purchase",
     )
@@ -71,6 +73,18 @@ def _adapters() -> AdaptersMap:
     adapters = AdaptersMap(psycopg.adapters)
     adapters.register_dumper(int, WholeDumper)
     return adapters
+
+
+async def _check(connection: Connection) -> None:
+    """Let nobody have a connection whose other end is gone; raises what psycopg does.
+
+    A server that ends says so, and the line is closed: there is something to read on a connection that waits
+    for nothing. Only then is it asked for an answer, so that one that is well costs no round trip.
+    """
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 async def _configure(connection: Connection) -> None:

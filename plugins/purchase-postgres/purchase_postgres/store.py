@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from purchase_core.catalog.versions import OfferVersion, decode_offer
-from purchase_core.errors import InvalidText, SchemaError
+from purchase_core.errors import InvalidText, LaneConflict, SchemaError
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import Row
 from purchase_core.instants import Clock, Instant, SystemClock
@@ -45,9 +45,9 @@ class PostgresStore(Store):
         self._clock = clock
         self._pool = pool
         self._run = Runner(pool, config)
-        self._texts = texts(STATEMENTS, config.prefix)
+        self._texts = texts(STATEMENTS, config.prefix, config.schema)
         self._clusters = ClusterTexts()
-        self._steps = migrations("postgresql", config.prefix)
+        self._steps = migrations("postgresql", config.prefix, config.schema)
 
     @classmethod
     async def open(cls, config: PostgresConfig, *, clock: Clock | None = None) -> PostgresStore:
@@ -75,6 +75,25 @@ class PostgresStore(Store):
             meant = refusal(batch, guard, found)
             if meant is not None:
                 raise meant from None
+
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        """Write the batches in order, in one transaction and one round trip."""
+        if len(batches) <= 1:
+            for one in batches:
+                await self.commit(one)
+            return
+        try:
+            written = operations(self._texts, self._clusters, *batches)
+        except UnicodeEncodeError as error:
+            raise trouble(error) from None
+        try:
+            await self._run.write(written, guarded=True)
+        except GuardBroken as broken:
+            guard = broken_constraint(broken.constraint, self._texts.prefix)
+            if guard is None:
+                raise broken.error from None
+            if not all([await self.committed(one.id) for one in batches]):
+                raise LaneConflict(f"one of {len(batches)} batches is refused: {guard}") from None
 
     async def committed(self, batch_id: str) -> bool:
         """Whether a batch of this id was written."""
@@ -170,13 +189,17 @@ class PostgresStore(Store):
     async def facts(
         self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
     ) -> Sequence[tuple[int, RecordedFact]]:
-        """Facts of a lane and of the lanes linked to it, in order of recording."""
+        """Facts of a lane, in order of recording."""
         values = (lane, EVERYTHING if known_at is None else known_at, after, limit)
         found = await self._run.rows(self._texts.facts, values)
         return [decode.recorded_fact(record) for record in found]
 
+    async def linked_lanes(self, lane: str) -> Sequence[str]:
+        """Lanes that are linked to this one, ascending."""
+        return [name for (name,) in await self._run.rows(self._texts.linked_lanes, (lane,))]
+
     async def facts_about(self, root: str) -> Sequence[RecordedFact]:
-        """Facts about the objects of one cluster, in order of recording."""
+        """Facts about the objects of one cluster, by the instant of recording."""
         found = await self._run.rows(self._texts.facts_about, (root,))
         return [decode.recorded_fact(record)[1] for record in found]
 

@@ -22,9 +22,9 @@ FAILURES = (psycopg.Error, UnicodeEncodeError, TimeoutError)
 """What a call may raise that means something to the caller."""
 
 DECIDE_AGAIN = ("40001", "40P01")  # serialization failure, deadlock: the server ended it whole
-UNTOLD = ("08", "40003", "57P")  # the connection, or the server, went away in the middle
 TEXTS = ("22021", "22P05")  # characters that a database cannot hold
 MISSING = ("3F000", "42P01", "42703", "42P10", "42804")  # schema, table, column, index, type
+LOST = ("08", "40003", "57P")  # the connection, or the server, went away in the middle
 BUSY = {
     "55P03": ("another transaction holds a row", "Try again; if it lasts, look for a long transaction."),
     "57014": ("a statement took too long", "Try again; if it lasts, raise statement_timeout_seconds."),
@@ -41,6 +41,21 @@ def first_error(error: Exception) -> Exception:
     while isinstance(error, psycopg.errors.PipelineAborted) and isinstance(error.__context__, Exception):
         error = error.__context__
     return error
+
+
+def lost(error: BaseException) -> bool:
+    """Whether the connection, or the server, went away, and nobody waits for an answer any more."""
+    state = getattr(error, "sqlstate", None)
+    if isinstance(state, str):
+        return state.startswith(LOST)
+    waited = isinstance(error, psycopg_pool.PoolTimeout | psycopg_pool.TooManyRequests)
+    closed = isinstance(error, psycopg_pool.PoolClosed)
+    return isinstance(error, psycopg.OperationalError) and not waited and not closed
+
+
+def ended(error: BaseException) -> bool:
+    """Whether the server ended a transaction in favour of another: nothing of it was written."""
+    return getattr(error, "sqlstate", None) in DECIDE_AGAIN
 
 
 def trouble(error: BaseException, *, outcome_unknown: bool = False, guarded: bool = False) -> PurchaseError:
@@ -83,5 +98,5 @@ def _answered(state: str, name: str, *, outcome_unknown: bool, guarded: bool) ->
     if state[:2] in ("22", "23", "54"):
         return InvalidArgument(f"a value does not fit its column: {said}")
     return StoreUnavailable(
-        f"Postgres says {said}", outcome_unknown=outcome_unknown and state.startswith(UNTOLD)
+        f"Postgres says {said}", outcome_unknown=outcome_unknown and state.startswith(LOST)
     )

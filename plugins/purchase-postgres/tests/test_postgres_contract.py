@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
-from typing import ClassVar
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
 
 import attrs
 import psycopg
@@ -29,12 +33,15 @@ class TestPostgresStore(StoreContract):
 
     capabilities = frozenset(StoreCapability)
     schema: Callable[[], AbstractContextManager[str]]
-    prepared_statements: ClassVar[bool] = True
+
+    @contextmanager
+    def config(self) -> Iterator[PostgresConfig]:
+        with self.schema() as address:
+            yield PostgresConfig(Secret(address))
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:
-        with self.schema() as address:
-            config = PostgresConfig(Secret(address), prepared_statements=self.prepared_statements)
+        with self.config() as config:
             async with opened(config) as store:
                 yield store
 
@@ -48,12 +55,19 @@ class TestPostgresStore(StoreContract):
 
     async def age_tables(self, store: Store) -> None:
         assert isinstance(store, PostgresStore)
+        table = f"{store.config.schema}.schema_version".lstrip(".")
         with psycopg.connect(store.config.url.reveal()) as other:
-            other.execute("INSERT INTO schema_version (version, migrated_at) VALUES (999, 0)")
+            other.execute(f"INSERT INTO {table} (version, migrated_at) VALUES (999, 0)")  # noqa: S608  # our own
 
 
-class TestPostgresStoreUnprepared(TestPostgresStore):
-    """As behind a pooler that knows of no prepared statements."""
+@pytest.mark.usefixtures("pooled_schemas")
+class TestPostgresStorePooled(TestPostgresStore):
+    """F83: behind a pgbouncer that shares connections between transactions, and knows of no prepared ones."""
 
     shown = False
-    prepared_statements = False
+    pooler: str
+
+    @contextmanager
+    def config(self) -> Iterator[PostgresConfig]:
+        with self.schema() as name:
+            yield PostgresConfig(Secret(self.pooler), schema=name, prepared_statements=False)

@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 import tomllib
+import uuid
 from pathlib import Path
 
 import attrs
+import psycopg
 import pytest
 
-from purchase_contract_tests.store.samples import ANA, NOW, step
+from purchase_contract_tests.store.samples import ANA, NOW, batch_of_everything, step
 from purchase_core.errors import ConfigurationError, InvalidArgument
 from purchase_core.plugins.descriptors import StoreOpening
 from purchase_core.ports.store import Batch
@@ -63,9 +65,38 @@ def test_the_store_opens_with_a_prefix_and_the_clock_it_is_given(address: str) -
     asyncio.run(run())
 
 
+def test_tables_lie_in_the_schema_that_is_set(server: str) -> None:
+    name = f"test_{uuid.uuid4().hex}"
+
+    async def run() -> None:
+        config = PostgresConfig(Secret(server), schema=name, prefix="app_")
+        try:
+            for _ in range(2):  # made when it is missing, used when it is there
+                async with await PostgresStore.open(config) as store:
+                    assert (await store.migrate()).current
+            async with await PostgresStore.open(config) as store:
+                await store.commit(batch_of_everything())
+                assert (await store.lane(ANA)).version == 1
+                assert len(await store.facts(ANA)) == 1
+            async with await PostgresStore.open(attrs.evolve(config, schema=f"{name}_b")) as store:
+                assert (await store.schema()).found == 0
+            with psycopg.connect(server) as connection:
+                tables = connection.execute(
+                    "SELECT tablename FROM pg_tables WHERE schemaname = %s", (name,)
+                ).fetchall()
+            assert {table for (table,) in tables} == {table for one in store._steps for table in one.tables}
+        finally:
+            with psycopg.connect(server, autocommit=True) as connection:
+                connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(
     "setting",
     [
+        {"schema": "a;"},
+        {"schema": "pg_catalog"},
         {"prefix": "a" * (PREFIX_CHARACTERS_MAX + 1)},
         {"prefix": "a;"},
         {"pool_connections_max": 0},
@@ -73,7 +104,7 @@ def test_the_store_opens_with_a_prefix_and_the_clock_it_is_given(address: str) -
         {"lock_timeout_seconds": 0.0},
         {"statement_timeout_seconds": -1.0},
     ],
-    ids=lambda setting: next(iter(setting)),
+    ids=lambda setting: f"{next(iter(setting))}",
 )
 def test_a_setting_that_cannot_be_is_refused(setting: dict[str, object]) -> None:
     with pytest.raises(InvalidArgument):

@@ -11,7 +11,6 @@ import attrs
 import psycopg
 import pytest
 from msgspec.structs import replace
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from purchase_contract_tests.store.samples import (
     ANA,
@@ -20,7 +19,6 @@ from purchase_contract_tests.store.samples import (
     case,
     command,
     delivery,
-    reference,
     row_of_each_table,
     step,
 )
@@ -39,7 +37,6 @@ from purchase_postgres.config import PostgresConfig
 from purchase_postgres.store import PostgresStore
 from purchase_postgres.troubles import trouble
 
-SYNC = b"S\x00\x00\x00\x04"  # asks the server to answer now
 SOON = 0.2  # seconds, of timeouts that are to run out
 
 
@@ -54,113 +51,6 @@ def batch(number: int = 1) -> Batch:
     return Batch(f"batch_{number}", NOW, lanes=(step(f"customer:{number}"),), rows=(case(f"case_{number}"),))
 
 
-class Proxy:
-    """Stands between a store and its server, and can cut the line when it hears a word."""
-
-    def __init__(self, address: str) -> None:
-        parts = conninfo_to_dict(address)
-        self._host, self._port = str(parts.get("host") or "127.0.0.1"), int(parts.get("port") or 5432)
-        self.cut_at = b""
-        self.passes_on = True
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @asynccontextmanager
-    async def listening(self, address: str) -> AsyncIterator[str]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        try:
-            yield make_conninfo(address, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable")
-        finally:
-            server.close()
-            for task in list(self._tasks):
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        if self._host.startswith("/"):
-            path = f"{self._host}/.s.PGSQL.{self._port}"
-            up_reader, up_writer = await asyncio.open_unix_connection(path)
-        else:
-            up_reader, up_writer = await asyncio.open_connection(self._host, self._port)
-        down = asyncio.create_task(self._pump(up_reader, writer))
-        self._tasks.add(down)
-        try:
-            while data := await reader.read(1 << 16):
-                if self.cut_at and self.cut_at in data:
-                    down.cancel()  # whatever the server answers, nobody hears it
-                    await asyncio.gather(down, return_exceptions=True)
-                    if self.passes_on:
-                        up_writer.write(data + SYNC)
-                        await up_writer.drain()
-                        await up_reader.read(1)  # it has answered, so it is done
-                    break
-                up_writer.write(data)
-                await up_writer.drain()
-        finally:
-            for one in (writer, up_writer):
-                one.close()
-
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
-
-
-@pytest.mark.parametrize("passes_on", [True, False], ids=["answer lost", "request lost"])
-def test_f81_a_connection_that_is_lost_at_commit_leaves_the_outcome_unknown(
-    address: str, *, passes_on: bool
-) -> None:
-    async def run() -> None:
-        proxy = Proxy(address)
-        async with (
-            migrated(address) as beside,
-            proxy.listening(address) as line,
-            migrated(line, prepared_statements=False) as store,
-        ):
-            proxy.cut_at, proxy.passes_on = b"COMMIT", passes_on
-            with pytest.raises(StoreUnavailable) as lost:
-                await store.commit(batch())
-            assert lost.value.outcome_unknown
-            proxy.cut_at = b""
-            if not passes_on:
-                assert not await beside.committed("batch_1")
-            await store.commit(batch())
-            assert await beside.committed("batch_1")
-            assert (await beside.lane("customer:1")).version == 1
-            assert list(await beside.rows(CaseRow)) == [case("case_1")]
-
-    asyncio.run(run())
-
-
-def test_f82_a_connection_that_is_lost_in_a_batch_takes_no_other_with_it(address: str) -> None:
-    async def run() -> None:
-        async with migrated(address, pool_connections_max=1) as store:
-            await store.commit(batch())
-            async with await psycopg.AsyncConnection.connect(address) as other:
-                await other.execute("UPDATE lanes SET version = version WHERE lane = 'customer:1'")
-                waiting = asyncio.create_task(store.commit(replace(batch(2), lanes=(step("customer:1", 1),))))
-                async with await psycopg.AsyncConnection.connect(address, autocommit=True) as killer:
-                    killed = None
-                    while not killed:
-                        found = await killer.execute(
-                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                            "WHERE %s = ANY (pg_blocking_pids(pid))",
-                            (other.info.backend_pid,),
-                        )
-                        killed = await found.fetchone()
-                with pytest.raises(StoreUnavailable):
-                    await waiting
-            assert not await store.committed("batch_2")
-            await store.commit(batch(3))
-            assert [row.key for row in await store.rows(CaseRow)] == ["case_1", "case_3"]
-
-    asyncio.run(run())
-
-
 def test_f75_a_lane_that_another_transaction_holds_is_waited_for_only_so_long(address: str) -> None:
     async def run() -> None:
         async with migrated(address, lock_timeout_seconds=SOON) as store:
@@ -172,36 +62,6 @@ def test_f75_a_lane_that_another_transaction_holds_is_waited_for_only_so_long(ad
                 assert not busy.value.outcome_unknown
                 await store.commit(batch(3))
             await store.commit(replace(batch(2), lanes=(step("customer:1", 1),)))
-
-    asyncio.run(run())
-
-
-def test_f80_what_the_server_ends_is_decided_again(address: str) -> None:
-    """Two batches that take the same rows in opposite orders: no guard orders those, so the server must."""
-
-    async def run() -> None:
-        async with migrated(address) as store:
-            there = Batch("batch_0", NOW, references=(reference("re_1"), reference("re_2")))
-            await store.commit(there)
-            async with await psycopg.AsyncConnection.connect(address) as other:
-                first, second = (one.object for one in there.references)
-                await other.execute("UPDATE object_references SET root = root WHERE object = %s", (second,))
-                mine = asyncio.create_task(store.commit(replace(there, id="batch_1", lanes=(step(ANA),))))
-                async with await psycopg.AsyncConnection.connect(address, autocommit=True) as observer:
-                    waiting: Any = None
-                    while not waiting:
-                        found = await observer.execute(
-                            "SELECT 1 FROM pg_locks WHERE NOT granted AND %s = ANY (pg_blocking_pids(pid))",
-                            (other.info.backend_pid,),
-                        )
-                        waiting = await found.fetchone()
-                theirs = asyncio.create_task(
-                    other.execute("UPDATE object_references SET root = root WHERE object = %s", (first,))
-                )
-                with pytest.raises(LaneConflict, match="40P01"):
-                    await mine
-                await theirs
-            await store.commit(replace(there, id="batch_1", lanes=(step(ANA),)))
 
     asyncio.run(run())
 

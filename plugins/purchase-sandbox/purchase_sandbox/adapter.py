@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+import attrs
+
 from purchase_core.errors import MalformedBody, ProviderRefused
 from purchase_core.facts.fact import Fact, object_key
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import (
     EVENT_PAGE_MAX,
+    Capability,
+    ChangePreview,
     ChangeRequest,
     CheckoutRequest,
     Connection,
@@ -22,15 +26,23 @@ from purchase_core.ports.provider import (
     EventPage,
     Fetched,
     Headers,
+    InvoiceLinks,
     Normalised,
     ObjectPage,
     OurReference,
+    PauseRequest,
+    PortalFlow,
+    PortalRequest,
     PriceRequest,
     Provider,
     ProviderCheckout,
     RefundRequest,
+    WebhookEndpoint,
     needed_for_change,
     needed_for_checkout,
+    needed_for_pause,
+    needed_for_portal,
+    needed_for_price,
 )
 from purchase_core.secret import Secret, checked_webhook_secret
 from purchase_core.strict_json import decode
@@ -46,12 +58,14 @@ PATHS: Mapping[str, str] = {
     "subscription": "/v1/subscriptions",
     "invoice": "/v1/invoices",
     "refund": "/v1/refunds",
+    "dispute": "/v1/disputes",
 }
 FETCHED = "fetched"
 FETCHED_API_VERSION = "fetched"
 PRICES_MAX = 100
 
 _ID = re.compile(r"[A-Za-z0-9_]{1,255}")
+_DIGITS = re.compile(r"[0-9]{1,18}")
 
 
 class SandboxProvider(Provider):
@@ -125,6 +139,7 @@ class SandboxProvider(Provider):
         return (await self._client.write("/v1/customers", fields, documents.Customer, key=key)).id
 
     async def ensure_price(self, request: PriceRequest, *, key: str) -> str:
+        self.need(*needed_for_price(request))
         metadata = OurReference(version=request.version).metadata(self.connection)
         interval = request.interval or None
         wanted = (request.unit_amount, request.currency, interval, request.interval_count)
@@ -149,10 +164,16 @@ class SandboxProvider(Provider):
             "mode": request.mode,
             "price": request.price,
             "quantity": request.quantity,
-            "customer": request.customer,
+            "customer": request.customer or None,
+            "email": request.email,
             "success_url": request.success_url,
             "cancel_url": request.cancel_url,
             "trial_days": request.trial_days,
+            "card_required": not request.trial_without_card,
+            "discount": request.discount or None,
+            "promotion_codes": request.promotion_codes,
+            "locale": request.locale or None,
+            "expires_at": request.expires_at,
             "metadata": request.reference.metadata(self.connection),
         }
         return self._checkout(
@@ -167,39 +188,69 @@ class SandboxProvider(Provider):
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    # --- by capability ---------------------------------------------------------------------------
-
-    async def expire_checkout(self, session: str, *, key: str) -> tuple[Fact, ...]:
-        path = f"/v1/checkout/sessions/{_safe(session)}/expire"
-        return self._witness("session", await self._client.write(path, {}, documents.Session, key=key))
+    # --- subscriptions ---------------------------------------------------------------------------
 
     async def cancel_subscription(
         self, subscription: str, *, at_period_end: bool, key: str
     ) -> tuple[Fact, ...]:
-        path = f"/v1/subscriptions/{_safe(subscription)}/cancel"
-        fields: Fields = {"at_period_end": at_period_end}
-        return self._witness(
-            "subscription", await self._client.write(path, fields, documents.Subscription, key=key)
-        )
+        self.need(Capability.CANCEL_AT_PERIOD_END if at_period_end else Capability.CANCEL_NOW)
+        return await self._act(subscription, "/cancel", {"at_period_end": at_period_end}, key)
 
     async def uncancel_subscription(self, subscription: str, *, key: str) -> tuple[Fact, ...]:
-        path = f"/v1/subscriptions/{_safe(subscription)}/uncancel"
-        return self._witness(
-            "subscription", await self._client.write(path, {}, documents.Subscription, key=key)
-        )
+        self.need(Capability.UNCANCEL)
+        return await self._act(subscription, "/uncancel", {}, key)
 
     async def change_subscription(self, request: ChangeRequest, *, key: str) -> tuple[Fact, ...]:
         self.need(*needed_for_change(request))
-        path = f"/v1/subscriptions/{_safe(request.subscription)}"
-        fields: Fields = {"price": request.price, "quantity": request.quantity}
-        return self._witness(
-            "subscription", await self._client.write(path, fields, documents.Subscription, key=key)
+        fields: Fields = {
+            "price": request.price,
+            "quantity": request.quantity,
+            "proration": request.proration.value,
+            "at_period_end": request.at_period_end,
+            "as_of": _as_of(request.preview),
+        }
+        return await self._act(request.subscription, "", fields, key)
+
+    async def preview_change(self, request: ChangeRequest) -> ChangePreview:
+        self.need(Capability.PREVIEW_CHANGE, *needed_for_change(request))
+        path = f"/v1/subscriptions/{_safe(request.subscription)}/preview"
+        query = [
+            ("price", request.price),
+            ("quantity", str(request.quantity)),
+            ("proration", request.proration.value),
+            ("at_period_end", str(request.at_period_end).lower()),
+        ]
+        shown = await self._client.show(path, documents.Preview, query)
+        return ChangePreview(
+            currency=shown.currency,
+            due_now=shown.due_now,
+            credit=shown.credit,
+            renewal=shown.renewal,
+            renews_at=Instant(shown.renews_at),
+            token=str(shown.as_of),
         )
 
+    async def pause_subscription(self, request: PauseRequest, *, key: str) -> tuple[Fact, ...]:
+        self.need(*needed_for_pause(request))
+        fields: Fields = {
+            "at_period_end": request.at_period_end,
+            "resumes_at": request.resumes_at,
+            "collection_only": request.collection_only,
+        }
+        return await self._act(request.subscription, "/pause", fields, key)
+
+    async def resume_subscription(self, subscription: str, *, new_period: bool, key: str) -> tuple[Fact, ...]:
+        self.need(Capability.PAUSE)
+        return await self._act(subscription, "/resume", {"new_period": new_period}, key)
+
+    # --- money back ------------------------------------------------------------------------------
+
     async def refund(self, request: RefundRequest, *, key: str) -> tuple[Fact, ...]:
+        self.need(Capability.REFUND if request.amount is None else Capability.PARTIAL_REFUND)
         fields: Fields = {
             "invoice": request.invoice,
             "amount": request.amount,
+            "reason": request.reason.value,
             "metadata": request.reference.metadata(self.connection),
         }
         return self._witness(
@@ -207,15 +258,54 @@ class SandboxProvider(Provider):
         )
 
     async def find_refund(self, invoice: str, command: str) -> tuple[Fact, ...]:
+        self.need(Capability.REFUND)
         query = _query(OurReference(command=command).metadata(self.connection), limit=1)
         found = await self._client.find("/v1/refunds", [*query, ("invoice", invoice)], documents.Refund)
         return self._witness("refund", found[0]) if found else ()
 
+    # --- pages and endpoints ---------------------------------------------------------------------
+
+    async def expire_checkout(self, session: str, *, key: str) -> tuple[Fact, ...]:
+        self.need(Capability.EXPIRE_CHECKOUT)
+        path = f"/v1/checkout/sessions/{_safe(session)}/expire"
+        return self._witness("session", await self._client.write(path, {}, documents.Session, key=key))
+
+    async def invoice_links(self, invoice: str) -> InvoiceLinks:
+        self.need(Capability.INVOICE_LINKS)
+        shown = await self._client.show(f"/v1/invoices/{_safe(invoice)}/links", documents.Links)
+        return InvoiceLinks(shown.pay_url or "", shown.document_url)
+
+    async def create_portal(self, request: PortalRequest) -> str:
+        self.need(*needed_for_portal(request))
+        fields: Fields = {
+            "customer": request.customer,
+            "flow": request.flow.value,
+            "subscription": None if request.flow is PortalFlow.OVERVIEW else request.subscription,
+            "return_url": request.return_url or None,
+        }
+        made = await self._client.write("/v1/portal_sessions", fields, documents.PortalSession, key="")
+        return made.url
+
+    async def endpoints(self) -> tuple[WebhookEndpoint, ...]:
+        self.need(Capability.WEBHOOK_ENDPOINTS)
+        found = await self._client.find("/v1/webhook_endpoints", (), documents.Endpoint)
+        return tuple(_endpoint(one) for one in found)
+
+    async def create_endpoint(self, url: str, *, key: str) -> WebhookEndpoint:
+        self.need(Capability.WEBHOOK_ENDPOINTS)
+        fields: Fields = {"url": url, "events": sorted(KIND_OF_TYPE)}
+        made = await self._client.write("/v1/webhook_endpoints", fields, documents.Endpoint, key=key)
+        return attrs.evolve(_endpoint(made), secret=Secret(made.secret or ""))
+
+    # --- lists -----------------------------------------------------------------------------------
+
     async def events(self, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> EventPage:
+        self.need(Capability.LIST_EVENTS)
         page, _ = await self._client.page("/v1/events", _window(cursor, limit))
         return EventPage(tuple(bytes(row) for row in page.data), page.next_cursor or "")
 
     async def objects(self, kind: str, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> ObjectPage:
+        self.need(Capability.LIST_OBJECTS)
         page, as_of = await self._client.page(_path(kind), _window(cursor, limit))
         rows = tuple(Fetched(kind, _id_of(row), as_of, row) for row in map(bytes, page.data))
         return ObjectPage(rows, page.next_cursor or "")
@@ -225,6 +315,12 @@ class SandboxProvider(Provider):
     def _checkout(self, session: documents.Session) -> ProviderCheckout:
         facts = self._witness("session", session)
         return ProviderCheckout(session.id, session.url, Instant(session.expires_at), facts)
+
+    async def _act(self, subscription: str, what: str, fields: Fields, key: str) -> tuple[Fact, ...]:
+        path = f"/v1/subscriptions/{_safe(subscription)}{what}"
+        return self._witness(
+            "subscription", await self._client.write(path, fields, documents.Subscription, key=key)
+        )
 
     def _witness(self, kind: str, document: Readable) -> tuple[Fact, ...]:
         """What an answer witnessed, under the document's own stamp, as its event does: both are one fact."""
@@ -255,6 +351,21 @@ def _query(metadata: Mapping[str, str], *, limit: int) -> Query:
 def _window(cursor: str, limit: int) -> Query:
     query = [("limit", str(min(limit, EVENT_PAGE_MAX)))]
     return [*query, ("starting_after", cursor)] if cursor else query
+
+
+def _as_of(preview: str) -> int | None:
+    """The instant in the token of a preview. Raises ProviderRefused if it is none of ours."""
+    if not preview:
+        return None
+    if not _DIGITS.fullmatch(preview):
+        raise ProviderRefused("that is no preview of the sandbox", provider_code="invalid_request")
+    return int(preview)
+
+
+def _endpoint(document: documents.Endpoint) -> WebhookEndpoint:
+    return WebhookEndpoint(
+        document.id, document.url, document.enabled, tuple(document.events), document.api_version
+    )
 
 
 def _id_of(row: bytes) -> str:

@@ -20,6 +20,7 @@ HOST, PORT = "127.0.0.1", 4242
 URL = f"http://{HOST}:{PORT}"
 KEY_REFERENCE = "env:PURCHASE_SANDBOX_KEY"
 ROWS_SHOWN_MAX = 100
+PROVIDERS = ("sandbox", "stripe", "paddle")
 
 url_option = click.option(
     "--url", default=URL, show_default=True, metavar="URL", help="Where the sandbox listens."
@@ -49,6 +50,13 @@ def sandbox() -> None:
 
 
 @sandbox.command(short_help="Run a sandbox until ^C, and show what happens.")
+@click.option(
+    "--provider",
+    type=click.Choice(PROVIDERS),
+    default=PROVIDERS[0],
+    show_default=True,
+    help="Whom to play: the sandbox, or a provider on the wire.",
+)
 @click.option("--host", default=HOST, show_default=True, metavar="ADDRESS", help="Where to listen.")
 @click.option(
     "--port",
@@ -73,6 +81,7 @@ def sandbox() -> None:
     metavar="REFERENCE",
     help="env:NAME or file:PATH; else one is made, and shown this once.",
 )
+@click.option("--approve-refunds", is_flag=True, help="Refunds stay pending until somebody agrees to them.")
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="The same seed breaks the same things again."
 )
@@ -86,6 +95,7 @@ def sandbox() -> None:
 @json_option
 def serve(
     *,
+    provider: str,
     host: str,
     port: int,
     expose: bool,
@@ -93,6 +103,7 @@ def serve(
     api_key: str | None,
     webhook_url: str | None,
     webhook_secret: str | None,
+    approve_refunds: bool,
     seed: int,
     odds: str,
     as_json: bool,
@@ -108,6 +119,7 @@ def serve(
           --webhook-url http://127.0.0.1:8000/webhooks/sandbox \\
           --webhook-secret env:SANDBOX_WEBHOOK_SECRET
       purchase sandbox serve --chaos duplicate=0.2,drop=0.1 --seed 7
+      purchase sandbox serve --provider paddle --port 4243
     """
     from .serving import Serving, serve_for_ever  # noqa: PLC0415  # the server is imported when it serves
 
@@ -120,9 +132,11 @@ def serve(
             api_key=_secret("--api-key", api_key),
             webhook_url=webhook_url or "",
             webhook_secret=_secret("--webhook-secret", webhook_secret),
+            approve_refunds=approve_refunds,
             seed=seed,
             odds=odds,
             as_json=as_json,
+            provider=provider,
         )
     )
 
@@ -273,9 +287,9 @@ def chaos(*, odds: str, url: str, api_key: str, as_json: bool) -> None:
       unreachable     cut off before anything has happened
       busy            429, before anything has happened
       broken          500, before anything has happened
-      broken_after    500, although it has happened
+      broken_after    500, although a change has happened
       garbled         200 and a page of HTML, before anything has happened
-      lost_answer     it has happened, and then the connection is cut
+      lost_answer     a change has happened, and then the connection is cut
     """
     with _client(url, api_key) as client:
         found = client.post("/sandbox/chaos", {"odds": odds}) if odds else client.get("/sandbox/chaos")

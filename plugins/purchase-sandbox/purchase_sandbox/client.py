@@ -26,7 +26,7 @@ TIME_HEADER = "sandbox-time"
 TIME_DIGITS_MAX = 18
 OK = 200
 
-Fields: TypeAlias = Mapping[str, str | int | bool | Mapping[str, str] | None]
+Fields: TypeAlias = Mapping[str, str | int | bool | Mapping[str, str] | Sequence[str] | None]
 Query: TypeAlias = Sequence[tuple[str, str]]
 Pause: TypeAlias = Callable[[float], Awaitable[object]]
 
@@ -77,9 +77,13 @@ class SandboxClient:
         answer = await self._within(path, self._send("POST", path, body=body, key=key), write=True)
         return self._document(path, answer, kind, write=True)
 
-    async def read(self, path: str) -> Answer:
+    async def read(self, path: str, query: Query = ()) -> Answer:
         """GET one object. Tried again where that may help: a read changes nothing."""
-        return await self._within(path, self._read(path, ()), write=False)
+        return await self._within(path, self._read(path, query), write=False)
+
+    async def show(self, path: str, kind: type[D], query: Query = ()) -> D:
+        """GET one object, as a document."""
+        return self._document(path, await self.read(path, query), kind, write=False)
 
     async def page(self, path: str, query: Query) -> tuple[documents.ListPage, Instant]:
         """GET a page of a list."""

@@ -13,26 +13,14 @@ PLUGIN = "sandbox"
 KEY_LIFETIME_SECONDS = 86_400
 CALL_SECONDS_MAX = 300.0
 
-CAPABILITIES = Capabilities(
-    frozenset(
-        {
-            Capability.SUBSCRIPTION_CHECKOUT,
-            Capability.ONE_TIME_CHECKOUT,
-            Capability.QUANTITY,
-            Capability.TRIAL,
-            Capability.EXPIRE_CHECKOUT,
-            Capability.CANCEL_NOW,
-            Capability.CANCEL_AT_PERIOD_END,
-            Capability.UNCANCEL,
-            Capability.CHANGE_SUBSCRIPTION,
-            Capability.REFUND,
-            Capability.PARTIAL_REFUND,
-            Capability.LIST_EVENTS,
-            Capability.LIST_OBJECTS,
-        }
-    ),
-    key_lifetime_seconds=KEY_LIFETIME_SECONDS,
+NOT_OFFERED = frozenset(
+    {
+        Capability.CURRENCY_OVERRIDES,
+        Capability.COUNTRY_OVERRIDES,
+        Capability.TAX_COLLECTION,
+    }
 )
+CAPABILITIES = Capabilities(frozenset(Capability) - NOT_OFFERED, key_lifetime_seconds=KEY_LIFETIME_SECONDS)
 
 
 def _origin(instance: object, attribute: attrs.Attribute[str], value: str) -> None:

@@ -58,7 +58,7 @@ class Session(Document, frozen=True, kw_only=True):
 
     status: Word
     payment_status: Word
-    customer: Id
+    customer: Id | None
     subscription: Id | None
     invoice: Id | None
     url: Url
@@ -86,6 +86,10 @@ class Subscription(Document, frozen=True, kw_only=True):
     trial_end: Micros | None
     cancel_at: Micros | None
     ended_at: Micros | None
+    resumes_at: Micros | None
+    collecting: bool
+    next_items: Annotated[list[Item], Meta(max_length=LINES_MAX)]
+    next_items_at: Micros | None
 
 
 class Line(Item, frozen=True, kw_only=True):
@@ -109,6 +113,8 @@ class Invoice(Document, frozen=True, kw_only=True):
     total: Amount
     amount_paid: Amount
     paid_at: Micros | None
+    due_at: Micros | None
+    action: Word | None
     lines: Annotated[list[Line], Meta(max_length=LINES_MAX)]
 
 
@@ -119,6 +125,53 @@ class Refund(Document, frozen=True, kw_only=True):
     amount: Amount
     currency: Currency
     status: Word
+
+
+class Dispute(Document, frozen=True, kw_only=True):
+    """A dispute."""
+
+    invoice: Id
+    amount: Amount
+    currency: Currency
+    status: Word
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change would cost."""
+
+    currency: Currency
+    due_now: Amount
+    credit: Amount
+    renewal: Amount
+    renews_at: Micros
+    as_of: Micros
+
+
+class PortalSession(Document, frozen=True, kw_only=True):
+    """A page for a customer."""
+
+    url: Url
+
+
+class Links(msgspec.Struct, frozen=True, kw_only=True):
+    """The pages of an invoice."""
+
+    pay_url: Url | None
+    document_url: Url
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook endpoint. `secret` only in the answer that made it."""
+
+    id: Id
+    url: Url
+    enabled: bool
+    events: list[str]
+    api_version: Id
+    secret: str | None = msgspec.field(default=None)
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.id!r})"
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):

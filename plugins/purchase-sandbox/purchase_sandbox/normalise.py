@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias, cast
 
 from purchase_core.errors import InvalidArgument, MalformedBody
 from purchase_core.facts.bodies import (
     Body,
+    DisputeSeen,
     InvoiceLine,
     InvoiceSeen,
     Item,
@@ -24,7 +25,9 @@ from purchase_core.text import identifier
 
 from . import documents
 
-Readable: TypeAlias = documents.Session | documents.Subscription | documents.Invoice | documents.Refund
+Readable: TypeAlias = (
+    documents.Session | documents.Subscription | documents.Invoice | documents.Refund | documents.Dispute
+)
 
 DOCUMENTS: Mapping[str, type[Readable]] = MappingProxyType(
     {
@@ -32,6 +35,7 @@ DOCUMENTS: Mapping[str, type[Readable]] = MappingProxyType(
         "subscription": documents.Subscription,
         "invoice": documents.Invoice,
         "refund": documents.Refund,
+        "dispute": documents.Dispute,
     }
 )
 """The kinds of objects that facts are made of."""
@@ -48,12 +52,17 @@ KIND_OF_TYPE: Mapping[str, str] = MappingProxyType(
         "subscription.created": "subscription",
         "subscription.updated": "subscription",
         "subscription.renewed": "subscription",
+        "subscription.paused": "subscription",
+        "subscription.resumed": "subscription",
         "subscription.canceled": "subscription",
         "invoice.paid": "invoice",
         "invoice.payment_failed": "invoice",
         "invoice.voided": "invoice",
         "invoice.marked_uncollectible": "invoice",
         "refund.created": "refund",
+        "refund.updated": "refund",
+        "dispute.created": "dispute",
+        "dispute.updated": "dispute",
     }
 )
 """The types of events that mean something here, and what each is about."""
@@ -74,7 +83,7 @@ def normalised(kind: str, payload: object, order: Instant, connection: Connectio
     """What a document of a kind means that showed its state at `order`. Raises MalformedBody."""
     document = documents.convert(payload, DOCUMENTS[kind])
     ours = _reference(document, connection)
-    customer = "" if isinstance(document, documents.Refund) else document.customer
+    customer = getattr(document, "customer", None)  # refunds and disputes name none
     claims = (CustomerClaim(customer, ours.customer),) if ours.customer and customer else ()
     return Normalised((fact(kind, document, order, connection),), claims)
 
@@ -104,7 +113,7 @@ def _session(document: documents.Session, ours: OurReference) -> SessionSeen:
         id=document.id,
         status=document.status,
         payment=PAYMENT.get(document.payment_status, document.payment_status),
-        customer=document.customer,
+        customer=document.customer or "",
         intent=ours.intent,
         subscription=document.subscription or "",
         invoice=document.invoice or "",
@@ -116,7 +125,7 @@ def _subscription(document: documents.Subscription, ours: OurReference) -> Subsc
         id=document.id,
         status=document.status,
         customer=document.customer,
-        items=tuple(Item(one.price, one.quantity, one.unit_amount, one.currency) for one in document.items),
+        items=_items(document.items),
         period_start=Instant(document.period_start),
         period_end=Instant(document.period_end),
         started_at=Instant(document.started_at),
@@ -124,7 +133,15 @@ def _subscription(document: documents.Subscription, ours: OurReference) -> Subsc
         cancel_at=_instant(document.cancel_at),
         ended_at=_instant(document.ended_at),
         intent=ours.intent,
+        resumes_at=_instant(document.resumes_at),
+        collecting=document.collecting,
+        next_items=_items(document.next_items),
+        next_items_at=_instant(document.next_items_at),
     )
+
+
+def _items(items: Sequence[documents.Item]) -> tuple[Item, ...]:
+    return tuple(Item(one.price, one.quantity, one.unit_amount, one.currency) for one in items)
 
 
 def _invoice(document: documents.Invoice, ours: OurReference) -> InvoiceSeen:
@@ -140,6 +157,8 @@ def _invoice(document: documents.Invoice, ours: OurReference) -> InvoiceSeen:
         paid_at=_instant(document.paid_at),
         subscription=document.subscription or "",
         intent=ours.intent,
+        due_at=_instant(document.due_at),
+        action=document.action or "",
     )
 
 
@@ -163,6 +182,10 @@ def _refund(document: documents.Refund, ours: OurReference) -> RefundSeen:
     )
 
 
+def _dispute(document: documents.Dispute, ours: OurReference) -> DisputeSeen:
+    return DisputeSeen(document.id, document.invoice, document.amount, document.currency, document.status)
+
+
 _BODIES = cast(
     "Mapping[type[Readable], Callable[[Readable, OurReference], Body]]",
     {
@@ -170,6 +193,7 @@ _BODIES = cast(
         documents.Subscription: _subscription,
         documents.Invoice: _invoice,
         documents.Refund: _refund,
+        documents.Dispute: _dispute,
     },
 )
 

@@ -21,6 +21,7 @@ from purchase_simulators.wire.simulation import Listener, Simulation
 from . import signature
 from .account.account import Account
 from .account.book import Event
+from .account.objects import Thing
 
 API_KEY_BYTES_MIN = 8
 PAGE_TOKEN_BYTES = 32
@@ -127,3 +128,15 @@ class Sandbox(Simulation):
     def checkout_page(self) -> str:
         """What the address of every checkout page begins with."""
         return f"{self.base_url}/checkout/"
+
+    def portal_page(self) -> str:
+        """What the address of every page for a customer begins with."""
+        return f"{self.base_url}/portal/"
+
+    def invoice_page(self) -> str:
+        """What the address of every page of an invoice begins with."""
+        return f"{self.base_url}/invoices/"
+
+    def account_with(self, kind: type[Thing], identifier: str) -> Account | None:
+        """The account that holds an object."""
+        return next((one for one in self.accounts.values() if one.book.has(kind, identifier)), None)

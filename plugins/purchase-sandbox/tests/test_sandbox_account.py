@@ -13,12 +13,20 @@ import pytest
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import DAY, HOUR, SECOND, Instant, instant, to_datetime
 from purchase_core.testing.clocks import ManualClock
-from purchase_sandbox.account import checkout, making, refunds, subscriptions
+from purchase_sandbox.account import changes, checkout, making, refunds, subscriptions
 from purchase_sandbox.account.account import Account
 from purchase_sandbox.account.billing import RETRY_DAYS
 from purchase_sandbox.account.objects import Invoice, Price, Refund, Session, Subscription, Thing
 from purchase_sandbox.account.refusal import Refusal
-from purchase_sandbox.account.requests import MakeCustomer, MakePrice, MakeRefund, MakeSession, read
+from purchase_sandbox.account.requests import (
+    ChangeSubscription,
+    MakeCustomer,
+    MakePortalSession,
+    MakePrice,
+    MakeRefund,
+    MakeSession,
+    read,
+)
 from purchase_sandbox.account.trigger import TRIGGERS
 from purchase_sandbox.sandbox import Sandbox
 from purchase_simulators.wire.keys import Answer
@@ -57,6 +65,10 @@ class Shop:
     def subscribe(self, price: Price | None = None, card: str = "pays", **more: Any) -> Subscription:
         paid = self.account.pay(self.session(price or self.price(), **more).id, card)
         return self.book.get(Subscription, paid.subscription or "")
+
+    def change(self, subscription: Subscription, price: str, quantity: int = 1, **more: Any) -> Subscription:
+        request = ChangeSubscription(price=price, quantity=quantity, **more)
+        return changes.change(self.book, subscription.id, request)
 
     def now(self, subscription: Subscription) -> Subscription:
         return self.book.get(Subscription, subscription.id)
@@ -131,7 +143,7 @@ def test_a_trial_ends_in_a_charge_and_anchors_the_calendar() -> None:
 
 def test_a_session_expires_at_its_own_instant_and_takes_no_money_then() -> None:
     shop = Shop()
-    session = shop.session(shop.price(), expires_in_seconds=3_600)
+    session = shop.session(shop.price(), expires_at=shop.clock.now() + 3_600 * SECOND)
     shop.clock.set_to(Instant(session.expires_at - 1))
     shop.sandbox.catch_up()
     assert shop.book.get(Session, session.id).status == "open"
@@ -205,7 +217,7 @@ def test_an_upgrade_is_charged_for_what_is_left_of_the_period() -> None:
     shop = Shop(instant(datetime(2026, 4, 1, tzinfo=UTC)))
     bought = shop.subscribe()
     shop.advance(days=15)
-    changed = subscriptions.change(shop.book, bought.id, price=shop.price(3_600).id, quantity=2)
+    changed = shop.change(bought, shop.price(3_600).id, 2)
     bill = shop.invoices()[-1]
     assert (bill.billing_reason, bill.status) == ("subscription_update", "paid")
     assert [line.proration for line in bill.lines] == [True, True]
@@ -219,15 +231,15 @@ def test_an_upgrade_is_charged_for_what_is_left_of_the_period() -> None:
 def test_a_downgrade_pays_nothing_out_and_another_interval_begins_anew() -> None:
     shop = Shop()
     bought = shop.subscribe()
-    subscriptions.change(shop.book, bought.id, price=shop.price(300).id, quantity=1)
+    shop.change(bought, shop.price(300).id, 1)
     assert len(shop.invoices()) == 1
     shop.advance(days=3)
-    yearly = subscriptions.change(shop.book, bought.id, price=shop.price(9_000, "year").id, quantity=1)
+    yearly = shop.change(bought, shop.price(9_000, "year").id, 1)
     assert yearly.period_start == shop.invoices()[-1].lines[1].period_start
     assert to_datetime(yearly.period_end).year == 2027
     for wrong in (shop.price(500, None), shop.price(500, currency="EUR")):
         with pytest.raises(Refusal):
-            subscriptions.change(shop.book, bought.id, price=wrong.id, quantity=1)
+            shop.change(bought, wrong.id, 1)
 
 
 def test_a_change_that_cannot_be_paid_changes_nothing() -> None:
@@ -236,7 +248,7 @@ def test_a_change_that_cannot_be_paid_changes_nothing() -> None:
     events = shop.book.newest_event()
     dear = shop.price(9_000)
     with pytest.raises(Refusal) as refused:
-        subscriptions.change(shop.book, bought.id, price=dear.id, quantity=1)
+        shop.change(bought, dear.id, 1)
     assert refused.value.status == 402
     assert shop.now(bought).items == bought.items
     assert shop.book.newest_event() == events + 1  # the price
@@ -420,11 +432,16 @@ def test_prices_that_make_no_sense_are_refused(fields: dict[str, object]) -> Non
 )
 def test_t05_addresses_that_are_no_web_pages_are_refused(url: str) -> None:
     shop = Shop()
-    good = shop.session(shop.price(), expires_in_seconds=60)
-    request = MakeSession("subscription", good.price, shop.customer, url, "http://127.0.0.1/")
-    for one in (request, MakeSession("subscription", good.price, shop.customer, "http://127.0.0.1/", url)):
-        with pytest.raises(Refusal):
-            checkout.open_session(shop.book, one, "http://127.0.0.1/checkout/")
+    price, safe = shop.price(), "http://127.0.0.1/"
+    shop.session(price)
+    for success_url, cancel_url in ((url, safe), (safe, url)):
+        request = MakeSession("subscription", price.id, success_url, cancel_url, customer=shop.customer)
+        with pytest.raises(Refusal, match="address"):
+            checkout.open_session(shop.book, request, "http://127.0.0.1/checkout/")
+    with pytest.raises(Refusal, match="address"):
+        making.make_portal(
+            shop.book, MakePortalSession(customer=shop.customer, return_url=url), "http://127.0.0.1/portal/"
+        )
 
 
 @pytest.mark.parametrize(

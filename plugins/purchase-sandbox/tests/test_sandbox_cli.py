@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
 import click.testing
+import httpx
 import pytest
 
 from purchase_core.errors import InvalidArgument, ProviderError, SecretMissing
@@ -21,7 +24,7 @@ from purchase_sandbox.cli import KEY_REFERENCE
 from purchase_sandbox.cli import sandbox as command
 from purchase_sandbox.sandbox import Sandbox
 from purchase_sandbox.server.running import SandboxServer
-from purchase_sandbox.serving import Serving, _Telling, serve_for_ever
+from purchase_sandbox.serving import Serving, Telling, serve_for_ever
 
 KEY = "sk_cli_canary_0123"
 
@@ -132,7 +135,8 @@ def test_a_sandbox_that_is_not_there_is_not_there() -> None:
 def asked(**changes: Any) -> Serving:
     fields: dict[str, Any] = {
         "host": "127.0.0.1", "port": 0, "expose": False, "account": "acct_1", "api_key": None,
-        "webhook_url": "", "webhook_secret": None, "seed": 0, "odds": "", "as_json": True,
+        "webhook_url": "", "webhook_secret": None, "approve_refunds": False, "seed": 0, "odds": "",
+        "as_json": True,
     }  # fmt: skip
     return Serving(**{**fields, **changes})
 
@@ -156,7 +160,24 @@ def test_a_key_that_was_made_is_shown_with_where_to_put_it(
     capsys: pytest.CaptureFixture[str], made: bool
 ) -> None:
     shown = [("API key", "sk_made_0123")] if made else []
-    _Telling(as_json=False).ready("http://127.0.0.1:4242", "acct_1", "", shown)
+    Telling("Sandbox", as_json=False).ready("http://127.0.0.1:4242", "acct_1", "", shown)
     told = capsys.readouterr().err
     assert ("sk_made_0123" in told, KEY_REFERENCE.removeprefix("env:") in told) == (made, made)
     assert "http://127.0.0.1:4242" in told
+
+
+def test_paddle_is_served_in_the_sandboxs_place() -> None:
+    command = [sys.executable, "-m", "purchase_core.cli.main", "sandbox", "serve", "--provider", "paddle"]
+    command += ["--port", "0", "--json", "--webhook-url", "http://127.0.0.1:9/hooks"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout is not None
+        try:
+            ready = json.loads(process.stdout.readline())
+            headers = {"authorization": f"Bearer {ready['api_key']}"}
+            answer = httpx.post(f"{ready['ready']}/customers", json={"email": "a@b.example"}, headers=headers)
+            told = json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
+    assert answer.json()["data"]["id"] == told["object"]
+    assert told["type"] == "customer.created"
+    assert ready["webhook_secret"].startswith("pdl_ntfset_")

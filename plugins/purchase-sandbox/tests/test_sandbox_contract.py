@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from purchase_contract_tests.provider import Key, ProviderBench, ProviderContract, Trouble, Webhook
+import attrs
+
+from purchase_contract_tests.provider import Discount, Key, ProviderBench, ProviderContract, Trouble, Webhook
+from purchase_contract_tests.provider.refunds import Refunds
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Connection, Headers, ProviderCheckout
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
+from purchase_sandbox.account import making, refunds, subscriptions
+from purchase_sandbox.account.cards import GOOD_CARD, NO_CARD
+from purchase_sandbox.account.requests import MakeDiscount
 from purchase_sandbox.adapter import SandboxProvider
 from purchase_sandbox.signature import signed_headers
 from purchase_sandbox.testing import API_KEY, SandboxHarness
@@ -57,6 +63,35 @@ class SandboxBench(ProviderBench):
     async def advance(self, seconds: int) -> None:
         self.harness.advance(seconds=seconds)
 
+    # --- by capability ---------------------------------------------------------------------------
+
+    async def fail_payments(self, subscription: str) -> None:
+        subscriptions.use_card(self.harness.account.book, subscription, "fails_later")
+
+    async def recover_payments(self, subscription: str) -> None:
+        subscriptions.use_card(self.harness.account.book, subscription, GOOD_CARD)
+
+    async def accept(self, checkout: ProviderCheckout) -> None:
+        await self.harness.pay(checkout.id, NO_CARD)
+
+    async def discount(self, percent: int) -> Discount:
+        made = making.make_discount(self.harness.account.book, MakeDiscount(percent, f"SAVE{percent}"))
+        return Discount(made.id, made.code)
+
+    async def pay_with_code(self, checkout: ProviderCheckout, code: str) -> None:
+        self.harness.account.pay(checkout.id, GOOD_CARD, code=code)
+
+    async def decide_refund(self, refund: str, *, approved: bool) -> None:
+        refunds.decide(self.harness.account.book, refund, approved=approved)
+
+    async def return_refund(self, refund: str) -> None:
+        refunds.come_back(self.harness.account.book, refund)
+
+    async def dispute(self, invoice: str, status: str) -> None:
+        refunds.dispute(self.harness.account.book, invoice, status)
+
+    # --- troubles --------------------------------------------------------------------------------
+
     def trouble(self, kind: Trouble) -> AbstractAsyncContextManager[None]:
         return self._unreachable() if kind is Trouble.UNREACHABLE else self._meeting(FAULTS[kind])
 
@@ -87,3 +122,25 @@ class TestSandboxProvider(ProviderContract):
         async with SandboxHarness(ManualClock(START), secrets=secrets, loopback=True) as harness:
             harness.sandbox.allow(harness.account, NEIGHBOUR_KEY)
             yield SandboxBench(harness)
+
+
+class ApprovedSandboxProvider(SandboxProvider):
+    """The adapter, of an account in which somebody has to agree to each refund."""
+
+    capabilities = attrs.evolve(SandboxProvider.capabilities, refund_approval=True)
+
+
+class TestSandboxProviderWithApproval(Refunds):
+    """What the contract says of refunds, where they are approved."""
+
+    provider_type = ApprovedSandboxProvider
+
+    @asynccontextmanager
+    async def bench(self) -> AsyncIterator[ProviderBench]:
+        async with SandboxHarness(ManualClock(START)) as harness:
+            harness.sandbox.allow(harness.account, NEIGHBOUR_KEY)
+            harness.account.book.refund_approval = True
+            bench = SandboxBench(harness)
+            opened = harness.provider
+            bench.provider = ApprovedSandboxProvider(opened.connection, opened.account, opened._client, ())
+            yield bench

@@ -9,13 +9,16 @@ from contextlib import asynccontextmanager
 from html.parser import HTMLParser
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import CheckoutRequest, CustomerRequest, OurReference, PriceRequest
 from purchase_core.testing.clocks import ManualClock
+from purchase_sandbox.account import making
 from purchase_sandbox.account.objects import Invoice, Session
+from purchase_sandbox.account.requests import MakeDiscount
 from purchase_sandbox.server.app import application
 from purchase_sandbox.testing import SandboxHarness
 
@@ -99,6 +102,7 @@ async def a_checkout(
     interval: str = "month",
     quantity: int = 1,
     trial_days: int = 0,
+    **options: Any,
 ) -> AsyncIterator[Buyer]:
     async with SandboxHarness(ManualClock(START)) as sandbox:
         provider = sandbox.provider
@@ -109,7 +113,8 @@ async def a_checkout(
         mode = "subscription" if interval else "payment"
         reference = OurReference("intent_1", "attempt_1", "ana", "v1")
         request = CheckoutRequest(mode, price, quantity, customer, THANKS, PRICING, reference, trial_days)
-        checkout = await provider.create_checkout(request, key="s")
+        making.make_discount(sandbox.account.book, MakeDiscount(25, "SAVE"))
+        checkout = await provider.create_checkout(attrs.evolve(request, **options), key="s")
         assert checkout.url == f"http://127.0.0.1:4242/checkout/{checkout.id}"
         buyer = Buyer(sandbox, checkout.id)
         async with buyer.http:
@@ -174,6 +179,50 @@ def test_a_card_that_fails_says_why_and_another_may_be_tried(card: str, says: st
         assert buyer.paid == [1_200]
 
     tell(story)
+
+
+def test_a_code_is_typed_and_counts_through_the_banks_page_too() -> None:
+    async def story(buyer: Buyer) -> None:
+        refused = await buyer.press("pay", card="pays", code="OTHER")
+        assert (refused.status_code, "There is no such code." in refused.text) == (200, True)
+        response = await buyer.press("pay", card="challenge", code=" save ")
+        assert response.headers["location"] == f"/checkout/{buyer.id}/3ds?code=SAVE"
+        page, form = await buyer.open("/3ds?code=SAVE")
+        assert "9.00 USD" in form.text
+        assert 'name="code" value="SAVE"' in page.text
+        assert (await buyer.open("/3ds?code=OTHER"))[0].status_code == 400
+        await buyer.press("approve", code="SAVE")
+        assert (buyer.session.status, buyer.paid) == ("complete", [900])
+
+    tell(story, promotion_codes=True)
+
+
+def test_a_page_that_takes_no_code_asks_for_none() -> None:
+    async def story(buyer: Buyer) -> None:
+        assert 'name="code"' not in (await buyer.open())[0].text
+        assert (await buyer.press("pay", card="pays", code="SAVE")).status_code == 400
+        assert (buyer.session.status, buyer.paid) == ("open", [])
+
+    tell(story)
+
+
+def test_a_trial_begins_without_a_card_where_none_is_asked_for() -> None:
+    async def story(buyer: Buyer) -> None:
+        _, form = await buyer.open()
+        assert form.buttons == ["pay", "accept", "decline", "abandon"]
+        assert "in de" in form.text
+        assert (await buyer.press("accept")).headers["location"].startswith("https://shop.example/")
+        assert (buyer.session.status, buyer.paid) == ("complete", [0])
+
+    tell(story, trial_days=14, trial_without_card=True, locale="de")
+
+
+def test_nobody_gets_a_trial_without_a_card_by_pressing_a_button_that_is_not_there() -> None:
+    async def story(buyer: Buyer) -> None:
+        assert (await buyer.press("accept")).status_code == 400
+        assert (buyer.session.status, buyer.paid) == ("open", [])
+
+    tell(story, trial_days=14)
 
 
 def test_declining_and_walking_away_leave_it_open() -> None:

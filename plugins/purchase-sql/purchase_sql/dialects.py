@@ -146,6 +146,7 @@ class Target:
 
     `tables` is the database whose tables and migrations it has. `lists_rows`: what writes takes any number
     of rows as one parameter (`Listed`), and what its values are on the way is told beside the texts.
+    `table` is how a table is named, after its mark of the prefix.
     """
 
     name: str
@@ -153,6 +154,7 @@ class Target:
     placeholder: str
     tables: str
     lists_rows: bool = False
+    table: str = '"{prefix}'
 
     def text(self, clause: sa.ClauseElement, parameters: Sequence[str]) -> str:
         """One line of SQL whose parameters are numbered in the order given. Raises ValueError on others."""
@@ -163,13 +165,19 @@ class Target:
             raise ValueError(f"parameters {sorted(unused)} are not in, or others are: {compiled}")
         compiled = _LABEL.sub("", compiled)
         numbered = _PARAMETER.sub(lambda found: self._number(found.group(1), parameters), compiled)
-        return " ".join(numbered.split())
+        return " ".join(numbered.replace(_TABLE, self.table).split())
+
+    def table_text(self, clause: sa.schema.ExecutableDDLElement) -> str:
+        """The statement that makes a table or an index; names of constraints are never qualified."""
+        return _MAKING.sub(rf"\1{self.table}", str(clause.compile(dialect=self.dialect)))
 
     def _number(self, name: str, parameters: Sequence[str]) -> str:
         return self.placeholder.format(number=parameters.index(name) + 1)
 
 
 _PARAMETER = re.compile(r":p_(\w+)")
+_TABLE = '"{prefix}'
+_MAKING = re.compile(r'(CREATE TABLE IF NOT EXISTS | ON )"\{prefix\}')
 _LABEL = re.compile(r" AS (anon|unhex)_\d{1,3}")  # of what an insert selects: nobody reads it
 _NO_OFFSET = re.compile(r" OFFSET (:param_1|CAST\(:param_1 AS INTEGER\))")
 
@@ -177,6 +185,6 @@ TARGETS = (
     # ?1 and not :1 : a number may be used twice, and Python binds a sequence to it without complaint.
     Target("sqlite", SQLiteDialect(paramstyle="named"), "?{number}", "sqlite"),
     # $1 is what the server itself reads: nobody need rewrite a text before it is sent.
-    Target("postgresql", _Postgres(paramstyle="named"), "${number}", "postgresql"),  # type: ignore[no-untyped-call]
+    Target("postgresql", _Postgres(paramstyle="named"), "${number}", "postgresql", table='{schema}"{prefix}'),  # type: ignore[no-untyped-call]
     Target("d1", _D1(paramstyle="named"), "?{number}", "sqlite", lists_rows=True),
 )

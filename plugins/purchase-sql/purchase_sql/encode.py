@@ -1,10 +1,14 @@
-"""From a batch to the statements that write it, in the order in which every store runs them."""
+"""From a batch to the statements that write it, in the order in which every store runs them.
+
+Each statement locks a row. Tables come in one order, and the rows of each by their key: so two batches that
+want the same rows ask for them in the same order, and neither can hold what the other needs next.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter, itemgetter
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -12,7 +16,7 @@ from purchase_core.errors import InvalidText
 from purchase_core.facts.fact import RecordedFact, encode_body
 from purchase_core.ports.store import Batch
 from purchase_core.records.command import Command
-from purchase_core.records.delivery import Delivery
+from purchase_core.records.delivery import Delivery, Settlement
 from purchase_sql.clusters import ClusterTexts
 from purchase_sql.shapes import (
     Value,
@@ -27,60 +31,91 @@ Operation: TypeAlias = tuple[str, tuple[Value, ...]]
 """A statement's text and its parameters."""
 
 _json = msgspec.json.Encoder().encode
+T = TypeVar("T")
+
 _by_lane = attrgetter("lane")
+_by_event = attrgetter("connection", "event_id")
+_by_id = attrgetter("id")
+_by_price = attrgetter("connection", "price", "currency")
+_by_object = attrgetter("object")
+_by_hash = attrgetter("hash")
+_by_key = attrgetter("key")
+_by_place = itemgetter(0)
 NO_HEADERS = "[]"
 SURROGATE = "a text holds a lone surrogate"
 NUL = "a text holds NUL"
 
 
-def operations(texts: Texts, clusters: ClusterTexts, batch: Batch) -> list[Operation]:
-    """Everything that a batch writes. The batch's own row comes first, then the lanes in order.
+def operations(texts: Texts, clusters: ClusterTexts, *batches: Batch) -> list[Operation]:
+    """Everything that these batches write, as one. Their own rows come first, then the lanes.
 
-    Raises InvalidText where a lone surrogate would have to be written within JSON; others meet the driver.
+    What concerns one key keeps the order of the batches. Raises InvalidArgument for one that cannot be, and
+    InvalidText where a lone surrogate would have to be written within JSON; others meet the driver.
     """
-    written: list[Operation] = [(texts.batch_insert, (batch.id, batch.at))]
+    written: list[Operation] = [(texts.batch_insert, (one.id, one.at)) for one in _sorted(batches, _by_id)]
     try:
-        _add_guarded(texts, batch, written.append)
-        _add_unguarded(texts, clusters, batch, written.append)
+        _add_guarded(texts, batches, written.append)
+        _add_unguarded(texts, clusters, batches, written.append)
     except UnicodeEncodeError:
         raise InvalidText(SURROGATE) from None
     return written
 
 
-def _add_guarded(texts: Texts, batch: Batch, add: Callable[[Operation], None]) -> None:
-    # Two batches that take the same lanes in the same order cannot wait for each other.
-    for step in sorted(batch.lanes, key=_by_lane) if len(batch.lanes) > 1 else batch.lanes:
+def _add_guarded(texts: Texts, batches: Sequence[Batch], add: Callable[[Operation], None]) -> None:
+    for step in _sorted([step for one in batches for step in one.lanes], _by_lane):
         add((texts.lane_step, (step.lane, step.expected_version, step.document, step.linked_to)))
-    for delivery in batch.deliveries:
+    for delivery in _sorted([delivery for one in batches for delivery in one.deliveries], _by_event):
         add((texts.delivery_insert, _delivery(delivery)))
-    for one in batch.settlements:
-        values = (one.id, one.fence, one.state, one.reason, one.attempts, one.available_at)
-        add((texts.settle, values))
-    if batch.command is not None:
-        add((texts.command_put, _command(batch.command)))
-    for price in batch.prices:
+    for settled in _sorted([settled for one in batches for settled in one.settlements], _by_id):
+        add((texts.settle, _settlement(settled)))
+    for command in _sorted([one.command for one in batches if one.command is not None], _by_key):
+        add((texts.command_put, _command(command)))
+    for price in _sorted([price for one in batches for price in one.prices], _by_price):
         add((texts.price_put, values_of_price(price)))
-    for fact in batch.facts:
-        add((texts.fact_insert, _fact(fact)))
+    for position, fact in _sorted([placed for one in batches for placed in one.placed_facts()], _fact_key):
+        add((texts.fact_insert, _fact(position, fact)))
 
 
 def _add_unguarded(
-    texts: Texts, clusters: ClusterTexts, batch: Batch, add: Callable[[Operation], None]
+    texts: Texts, clusters: ClusterTexts, batches: Sequence[Batch], add: Callable[[Operation], None]
 ) -> None:
-    for root in batch.dropped_clusters:
-        add((texts.cluster_drop, (root,)))
-    for cluster in batch.clusters:
-        add((texts.cluster_put, (cluster.root, cluster.lane, clusters.write(cluster))))
-    for row_type, key in batch.dropped_rows:
-        add((texts.row_drop[row_type], (key,)))
-    for row in batch.rows:
-        add((texts.row_put[type(row)], values_of_row[type(row)](row)))
-    for reference in batch.references:
+    roots = [change for one in batches for change in _clusters(texts, clusters, one)]
+    for _, operation in _sorted(roots, _by_place):
+        add(operation)
+    rows = [change for one in batches for change in _rows(texts, one)]
+    for _, operation in _sorted(rows, _by_place):
+        add(operation)
+    for reference in _sorted([reference for one in batches for reference in one.references], _by_object):
         add((texts.reference_put, values_of_reference(reference)))
-    for offer in batch.offers:
+    for offer in _sorted([offer for one in batches for offer in one.offers], _by_hash):
         add((texts.offer_insert, (offer.hash, offer.offer, offer.encode().decode())))
-    for effect in batch.effects:
+    for effect in _sorted([effect for one in batches for effect in one.effects], _by_key):
         add((texts.effect_insert, values_of_effect(effect)))
+
+
+# Drops and puts are sorted together: of one key, what was there is dropped before it is put anew.
+
+
+def _clusters(texts: Texts, clusters: ClusterTexts, batch: Batch) -> Iterator[tuple[str, Operation]]:
+    for root in batch.dropped_clusters:
+        yield root, (texts.cluster_drop, (root,))
+    for one in batch.clusters:
+        yield one.root, (texts.cluster_put, (one.root, one.lane, clusters.write(one)))
+
+
+def _rows(texts: Texts, batch: Batch) -> Iterator[tuple[tuple[str, str], Operation]]:
+    for kind, key in batch.dropped_rows:
+        yield (kind.TABLE, key), (texts.row_drop[kind], (key,))
+    for row in batch.rows:
+        yield (row.TABLE, row.key), (texts.row_put[type(row)], values_of_row[type(row)](row))
+
+
+def _sorted(values: Sequence[T], key: Callable[[T], str | tuple[str, ...]]) -> Sequence[T]:
+    return sorted(values, key=key) if len(values) > 1 else values
+
+
+def _fact_key(placed: tuple[int, RecordedFact]) -> str:
+    return placed[1].fact.key
 
 
 def text_list(values: Iterable[str]) -> str:
@@ -129,6 +164,10 @@ def _delivery(one: Delivery) -> tuple[Value, ...]:
     )
 
 
+def _settlement(one: Settlement) -> tuple[Value, ...]:
+    return one.id, one.fence, one.state, one.reason, one.attempts, one.available_at
+
+
 def _command(one: Command) -> tuple[Value, ...]:
     return (
         one.key,
@@ -148,17 +187,18 @@ def _command(one: Command) -> tuple[Value, ...]:
     )
 
 
-def _fact(one: RecordedFact) -> tuple[Value, ...]:
+def _fact(position: int, one: RecordedFact) -> tuple[Value, ...]:
     fact = one.fact
     return (
         fact.key,
+        one.lane,
+        position,
         fact.object,
         fact.kind,
         fact.order,
         fact.digest,
         fact.final,
         encode_body(fact.body).decode(),
-        one.lane,
         one.recorded_at,
         one.cause,
     )

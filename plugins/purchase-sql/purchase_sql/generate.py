@@ -61,7 +61,7 @@ def tables(target: Target) -> Iterable[str]:
 
 
 def _ddl(statement: CreateTable | CreateIndex, target: Target) -> str:
-    text = str(statement.compile(dialect=target.dialect)).replace("\t", "    ")
+    text = target.table_text(statement).replace("\t", "    ")
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     return "\n".join(lines).replace("\n)\n ", "\n) ").replace(",\n STRICT", ", STRICT") + ";"
 

@@ -154,24 +154,32 @@ def _deliveries() -> Iterable[Statement]:
 
 def _facts() -> Iterable[Statement]:
     facts, lanes, references = schema.facts, schema.lanes, schema.object_references
-    linked = sa.select(lanes.c.lane).where(lanes.c.linked_to == text("lane"), sa.text(schema.IS_LINKED))
     yield Statement(
         "facts",
         ("lane", "known_at", "after", "limit"),
         _chosen(facts, FACT_COLUMNS)
         .where(
-            OneOf(facts.c.lane, sa.select(text("lane").label("lane")).union_all(linked)),
+            facts.c.lane == text("lane"),
             facts.c.recorded_at <= whole("known_at"),
             facts.c.position > whole("after"),
         )
         .order_by(facts.c.position)
         .limit(whole("limit")),
     )
+    yield Statement(
+        "linked_lanes",
+        ("lane",),
+        sa.select(lanes.c.lane)
+        .where(lanes.c.linked_to == text("lane"), sa.text(schema.IS_LINKED))
+        .order_by(lanes.c.lane),
+    )
     objects = sa.select(references.c.object).where(references.c.root == text("root"))
     yield Statement(
         "facts_about",
         ("root",),
-        _chosen(facts, FACT_COLUMNS).where(OneOf(facts.c.object, objects)).order_by(facts.c.position),
+        _chosen(facts, FACT_COLUMNS)
+        .where(OneOf(facts.c.object, objects))
+        .order_by(facts.c.recorded_at, facts.c.lane, facts.c.position),
     )
 
 

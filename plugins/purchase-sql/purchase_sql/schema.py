@@ -89,24 +89,21 @@ _index("lanes_linked_to", lanes.c.linked_to, where=IS_LINKED)
 
 facts = _table(
     "facts",
-    sa.Column(
-        "position", WHOLE, sa.Identity(), primary_key=True
-    ),  # facts are never deleted, so it only grows
-    _column("key", TEXT),
+    _key("key"),
+    _column("lane", TEXT),
+    _column("position", WHOLE),  # in its lane (Batch.placed_facts)
     _column("object", TEXT),
     _column("kind", TEXT),
     _column("seen_at", WHOLE),
     _column("digest", TEXT),
     _column("final", FLAG),
     _column("body", TEXT),
-    _column("lane", TEXT),
     _column("recorded_at", WHOLE),
     _column("cause", TEXT),
     _guard("facts_same", "digest <> ''"),
     rowid=True,
 )
-_index("facts_key", facts.c.key, unique=True)
-_index("facts_lane", facts.c.lane)
+_index("facts_lane", facts.c.lane, facts.c.position, unique=True)
 _index("facts_object", facts.c.object)
 
 clusters = _table("clusters", _key("root"), _column("lane", TEXT), _column("registers", TEXT))

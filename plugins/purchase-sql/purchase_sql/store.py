@@ -138,12 +138,16 @@ class SqlStore(Store):
     async def facts(
         self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
     ) -> Sequence[tuple[int, RecordedFact]]:
-        """Facts of a lane and of the lanes linked to it, in order of recording."""
+        """Facts of a lane, in order of recording."""
         values = (lane, EVERYTHING if known_at is None else known_at, after, limit)
         return [decode.recorded_fact(record) for record in await self._page(self._texts.facts, values)]
 
+    async def linked_lanes(self, lane: str) -> Sequence[str]:
+        """Lanes that are linked to this one, ascending."""
+        return [name for (name,) in await self._page(self._texts.linked_lanes, (lane,))]
+
     async def facts_about(self, root: str) -> Sequence[RecordedFact]:
-        """Facts about the objects of one cluster, in order of recording."""
+        """Facts about the objects of one cluster, by the instant of recording."""
         found = await self._page(self._texts.facts_about, (root,))
         return [decode.recorded_fact(record)[1] for record in found]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from purchase_core.facts.rows import ROW_TYPES
-from purchase_sql.prefix import checked_prefix, with_prefix
+from purchase_sql.prefix import checked_prefix, checked_schema, with_prefix
 
 
 @attrs.frozen
@@ -15,6 +15,7 @@ class Texts:
     """One attribute a statement; `writing` and `reading` say what each does, and takes in which order."""
 
     prefix: str
+    schema: str
     batch_insert: str
     lane_step: str
     fact_insert: str
@@ -47,6 +48,7 @@ class Texts:
     deliveries_done: str
     deliveries_in: str
     facts: str
+    linked_lanes: str
     facts_about: str
     references_of: str
     commands_open: str
@@ -63,17 +65,18 @@ class Texts:
     @property
     def all(self) -> frozenset[str]:
         """Every text: whatever else a store executes, it is none of ours."""
-        single = [one for one in attrs.astuple(self, recurse=False)[1:] if isinstance(one, str)]
+        single = [one for one in attrs.astuple(self, recurse=False)[2:] if isinstance(one, str)]
         several = (self.row_put, self.row_drop, self.row_page, self.row_page_of_lane)
         return frozenset(single).union(*(one.values() for one in several))
 
 
-def texts(shipped: Mapping[str, str], prefix: str) -> Texts:
-    """The shipped statements of a database with an application's prefix. Raises InvalidArgument."""
+def texts(shipped: Mapping[str, str], prefix: str, schema: str = "") -> Texts:
+    """The shipped statements of a database for an application's tables. Raises InvalidArgument."""
     checked_prefix(prefix)
-    ready = {name: with_prefix(text, prefix) for name, text in shipped.items()}
+    checked_schema(schema)
+    ready = {name: with_prefix(text, prefix, schema) for name, text in shipped.items()}
     groups = {
         f"row_{group}": {one: ready.pop(f"{one.TABLE}_{group}") for one in ROW_TYPES}
         for group in ("put", "drop", "page", "page_of_lane")
     }
-    return Texts(prefix=prefix, **ready, **groups)  # type: ignore[arg-type]  # a test compares the names
+    return Texts(prefix=prefix, schema=schema, **ready, **groups)  # type: ignore[arg-type]  # a test compares the names

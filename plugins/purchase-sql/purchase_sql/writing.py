@@ -117,7 +117,7 @@ def _lane_step(given: type[Given]) -> Statement:
 
 def _fact_insert(given: type[Given]) -> Statement:
     facts = schema.facts
-    row = given(tuple(name for name in _names(facts) if name != "position"))
+    row = given(_names(facts))
     inserting = _inserting(facts, row)
     clause = inserting.on_conflict_do_update(
         index_elements=["key"],

@@ -6,19 +6,26 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from purchase_contract_tests.store.samples import (
     ANA,
     BEN,
     NOW,
     batch_of_everything,
+    batch_of_facts,
+    case,
+    cluster,
     command,
     delivery,
+    effect,
     later,
+    offer,
     price,
     recorded,
+    reference,
     refund,
+    row_of_each_table,
     step,
 )
 from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost
@@ -128,16 +135,51 @@ def test_lanes_are_taken_in_order() -> None:
     assert operations(TEXTS, CLUSTERS, batch)[0] == (TEXTS.batch_insert, ("batch_2", NOW))
 
 
+def test_f80_two_batches_ask_for_the_rows_they_share_in_one_order() -> None:
+    """Whatever order they were decided in: then neither holds what the other needs next."""
+    facts = [recorded(refund(f"re_{number}"), ANA) for number in range(3)]
+    clusters = [replace(cluster(ANA, one.fact), root=f"root_{place}") for place, one in enumerate(facts)]
+    batch = Batch(
+        "batch_2",
+        NOW,
+        lanes=(step(ANA), step(BEN)),
+        facts=tuple(facts),
+        clusters=tuple(clusters[:2]),
+        dropped_clusters=("root_2", "root_0"),
+        rows=(*row_of_each_table(), case("case_2"), case("case_9")),
+        dropped_rows=tuple((type(row), f"{row.key}9") for row in row_of_each_table()),
+        references=tuple(reference(f"re_{number}") for number in range(3)),
+        prices=(price("price_2"), price("price_1"), price("price_1", currency="EUR")),
+        offers=(offer(), offer(trial_days=7)),
+        deliveries=tuple(delivery(number) for number in range(3)),
+        settlements=tuple(Settlement(f"delivery_{number}", 1, DONE, "", 1, NOW) for number in range(3)),
+        effects=tuple(effect(f"effect_{number}") for number in range(3)),
+    )
+    lists = {name: value for name, value in asdict(batch).items() if isinstance(value, tuple)}
+    crossed = replace(batch, **{name: tuple(reversed(value)) for name, value in lists.items()})
+    ours, theirs = (
+        [(text, values[:2]) for text, values in operations(TEXTS, CLUSTERS, one) if "facts" not in text]
+        for one in (batch, crossed)
+    )
+    assert ours == theirs
+    keys, their_keys = (
+        [values[0] for text, values in operations(TEXTS, CLUSTERS, one) if "facts" in text]
+        for one in (batch, crossed)
+    )
+    assert keys == their_keys
+
+
 def test_a_fact_key_with_other_content_ends_the_batch(database: Database) -> None:
     one = replace(refund(), object="refund:acme:x@7#aa", order=NOW, digest="bb")
     other = replace(refund(), object="refund:acme:x", order=Instant(7), digest=f"aa@{NOW}#bb")
-    run(database, Batch("batch_2", NOW, facts=(recorded(one),)))
+    run(database, batch_of_facts("batch_2", recorded(one), version=1))
     facts = (recorded(refund("re_9")), recorded(other))
-    guard, error = breach(database, Batch("batch_3", NOW, facts=facts))
+    guard, error = breach(database, batch_of_facts("batch_3", *facts, version=2))
     assert guard is Guard.FACT
     assert isinstance(error, KeyConflict)
     assert (error.kind, error.key) == ("fact", other.key)
-    twice = Batch("batch_4", NOW, facts=(recorded(replace(one, digest="cc", object="refund:acme:y")),))
+    another = replace(one, digest="cc", object="refund:acme:y")
+    twice = batch_of_facts("batch_4", recorded(another), version=2)
     run(database, twice)
 
 

@@ -37,8 +37,11 @@ def test_migrations_of_sqlite_lead_to_the_tables_of_the_schema(prefix: str) -> N
 def test_migrations_of_postgresql_are_the_tables_of_the_schema() -> None:
     # Compared as text while there is one step; the second needs a comparison of catalogs, on a server.
     (target,) = (one for one in TARGETS if one.name == "postgresql")
-    (step,) = migrations("postgresql", "app_")
-    assert list(step.statements) == [with_prefix(one, "app_").rstrip(";") for one in tables(target)]
+    for schema in ("", "billing"):
+        (step,) = migrations("postgresql", "app_", schema)
+        wanted = [with_prefix(one, "app_", schema).rstrip(";") for one in tables(target)]
+        assert list(step.statements) == wanted
+        assert "app_lanes" in step.tables
 
 
 def test_tables_that_two_databases_share_are_the_same_on_both() -> None:

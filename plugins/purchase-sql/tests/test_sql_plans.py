@@ -15,8 +15,8 @@ from purchase_sql.migration import migrations
 WALKS = {f"{one.TABLE}_page" for one in ROW_TYPES} | {"schema_version"}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
-    "claim", "commands_open", "deliveries", "deliveries_done", "deliveries_in", "effects", "price_for",
-    "references_of", *(f"{one.TABLE}_page_of_lane" for one in ROW_TYPES),
+    "claim", "commands_open", "deliveries", "deliveries_done", "deliveries_in", "effects", "facts",
+    "linked_lanes", "price_for", "references_of", *(f"{one.TABLE}_page_of_lane" for one in ROW_TYPES),
 }  # fmt: skip
 
 

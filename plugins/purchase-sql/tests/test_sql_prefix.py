@@ -1,4 +1,4 @@
-"""T7: the prefix is the only input that becomes part of a statement's text, and it can only be a name."""
+"""T7: prefix and schema are all input that becomes part of a statement's text, and can only be names."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from collections.abc import Callable
 import pytest
 
 from purchase_core.errors import InvalidArgument
+from purchase_sql.generated.postgresql import STATEMENTS as POSTGRES
 from purchase_sql.generated.sqlite import STATEMENTS
 from purchase_sql.migration import migrations
-from purchase_sql.prefix import PREFIX_CHARACTERS_MAX, checked_prefix
+from purchase_sql.prefix import PREFIX_CHARACTERS_MAX, checked_prefix, checked_schema
 from purchase_sql.texts import texts
 
 SCRIPTS = (
@@ -51,6 +52,40 @@ def test_t07_a_hostile_prefix_is_refused(use: Callable[[str], object]) -> None:
             use(prefix)
             accepted.append(prefix)
     assert accepted == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        checked_schema,
+        lambda one: texts(POSTGRES, "", one),
+        lambda one: migrations("postgresql", "", one),
+    ],
+    ids=["schema", "statements", "migrations"],
+)
+def test_t07_a_hostile_schema_is_refused(use: Callable[[str], object]) -> None:
+    accepted = []
+    for schema in (*HOSTILE, "pg_", "pg_catalog", "information_schema"):
+        with contextlib.suppress(InvalidArgument):
+            use(schema)
+            accepted.append(schema)
+    assert accepted == ["sqlite_", "sqlite_a", "_cf_", "_cf_kv"]  # names like any other to Postgres
+
+
+@pytest.mark.parametrize("schema", ["", "a", "billing", "select", "a" * 48])
+def test_a_schema_stands_before_every_table_and_nowhere_else(schema: str) -> None:
+    qualified = f'"{schema}".' if schema else ""
+    ready = [
+        *texts(POSTGRES, "app_", schema).all,
+        *(one for step in migrations("postgresql", "app_", schema) for one in step.statements),
+    ]
+    tables = {name for step in migrations("postgresql", "app_", schema) for name in step.tables}
+    for statement in ready:
+        assert "{" not in statement
+        named = re.findall(r'((?:"\w+"\.)?)"(app_\w+)"', statement)
+        making = statement.startswith("CREATE")
+        assert {before for before, name in named if not making or before} <= {qualified}
+        assert [name for before, name in named if before == qualified and name in tables]
 
 
 @pytest.mark.parametrize("prefix", [7, None, b"app_", ["app_"]])

@@ -37,7 +37,7 @@ from purchase_sqlite.lock import WriterLock
 from purchase_sqlite.long_reads import LongReads
 from purchase_sqlite.looking import look
 from purchase_sqlite.troubles import FAILURES, trouble
-from purchase_sqlite.works import Claim, Commit, Migrate, version_found
+from purchase_sqlite.works import Claim, Commit, CommitAll, Migrate, version_found
 from purchase_sqlite.writer import Recorder, Writer, executing
 
 R = TypeVar("R", bound=Row)
@@ -123,6 +123,12 @@ class SqliteStore(Store):
         # Encoded here and not in the writer's thread: the database is locked for as short as can be.
         await self._write().do(Commit(self._texts, batch, operations(self._texts, self._clusters, batch)))
 
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        """Write the batches in order, all of them or nothing, in one transaction with whatever else waits."""
+        if batches:
+            written = operations(self._texts, self._clusters, *batches)
+            await self._write().do(CommitAll(self._texts, batches, written))
+
     async def committed(self, batch_id: str) -> bool:
         """Whether a batch of this id was written."""
         return bool(self._rows(self._texts.batch, (batch_id,)))
@@ -206,13 +212,17 @@ class SqliteStore(Store):
     async def facts(
         self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
     ) -> Sequence[tuple[int, RecordedFact]]:
-        """Facts of a lane and of the lanes linked to it, in order of recording."""
+        """Facts of a lane, in order of recording."""
         values = (lane, EVERYTHING if known_at is None else known_at, after, limit)
         found = await self._long.rows(self._texts.facts, values)
         return [decode.recorded_fact(record) for record in found]
 
+    async def linked_lanes(self, lane: str) -> Sequence[str]:
+        """Lanes that are linked to this one, ascending."""
+        return [name for (name,) in await self._long.rows(self._texts.linked_lanes, (lane,))]
+
     async def facts_about(self, root: str) -> Sequence[RecordedFact]:
-        """Facts about the objects of one cluster, in order of recording."""
+        """Facts about the objects of one cluster, by the instant of recording."""
         found = await self._long.rows(self._texts.facts_about, (root,))
         return [decode.recorded_fact(record)[1] for record in found]
 

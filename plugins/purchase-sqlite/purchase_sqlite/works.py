@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from purchase_core.errors import SchemaError
+from purchase_core.errors import LaneConflict, SchemaError
 from purchase_core.instants import Clock, Instant
 from purchase_core.ports.store import Batch
 from purchase_core.records.delivery import Delivery
@@ -42,6 +42,28 @@ class Commit:
         meant = refusal(self.batch, guard, found)
         if meant is not None:
             raise meant
+
+
+@attrs.define(eq=False)
+class CommitAll:
+    """Write several batches, all of them or nothing."""
+
+    texts: Texts
+    batches: Sequence[Batch]
+    operations: Sequence[Operation]
+
+    def run(self, execute: Execute) -> None:
+        """Run their statements."""
+        for text, values in self.operations:
+            execute(text, values)
+
+    def refused(self, error: sqlite3.IntegrityError, execute: Execute) -> None:
+        """Raise LaneConflict whatever broken guard it was, unless all of them were written before."""
+        guard = broken_guard(str(error), self.texts.prefix)
+        if guard is None:
+            raise trouble(error)
+        if not all(execute(self.texts.batch, (one.id,)).fetchall() for one in self.batches):
+            raise LaneConflict(f"one of {len(self.batches)} batches is refused: {guard}")
 
 
 @attrs.define(eq=False)

@@ -7,38 +7,37 @@ from typing import Any
 import click
 
 from purchase_core.cli.app import find_app
+from purchase_core.cli.capability_table import capability_page, capability_rows
 from purchase_core.cli.output import json_option, print_json, print_table
 from purchase_core.plugins.descriptors import ProviderPlugin
 from purchase_core.plugins.registry import Registry
-from purchase_core.ports.provider import Capability
 
 
 @click.command()
 @click.option(
     "--plugin", "names", metavar="NAME", multiple=True, help="An installed plugin, configured or not."
 )
+@click.option("--markdown", is_flag=True, help="The table in Markdown, as it stands in documents.")
 @json_option
 @click.pass_context
-def providers(context: click.Context, *, names: tuple[str, ...], as_json: bool) -> None:
+def providers(context: click.Context, *, names: tuple[str, ...], markdown: bool, as_json: bool) -> None:
     """The table of capabilities: of the configured connections, or of installed plugins.
 
     \b
     Examples:
       purchase providers
       purchase providers --plugin sandbox
+      purchase providers --plugin sandbox --markdown
     """
     found = _named(names) if names else _configured(context)
     if as_json:
         print_json({"providers": {name: _document(plugin) for name, plugin in found.items()}})
         return
-    rows = [
-        [one.value, *("yes" if one in plugin.capabilities else "-" for plugin in found.values())]
-        for one in Capability
-    ]
-    rows.append(["currencies", *(_currencies(plugin) for plugin in found.values())])
-    lifetimes = (f"{plugin.capabilities.key_lifetime_seconds // 3600} h" for plugin in found.values())
-    rows.append(["idempotency keys hold", *lifetimes])
-    print_table(["", *found], rows, empty="")
+    declared = {name: plugin.capabilities for name, plugin in found.items()}
+    if markdown:
+        click.echo(capability_page(declared), nl=False)
+        return
+    print_table(["", *found], capability_rows(declared), empty="")
 
 
 def _named(names: tuple[str, ...]) -> dict[str, ProviderPlugin[Any]]:
@@ -57,17 +56,16 @@ def _configured(context: click.Context) -> dict[str, ProviderPlugin[Any]]:
     }
 
 
-def _currencies(plugin: ProviderPlugin[Any]) -> str:
-    return "all" if plugin.capabilities.currencies is None else str(len(plugin.capabilities.currencies))
-
-
 def _document(plugin: ProviderPlugin[Any]) -> dict[str, object]:
+    declared = plugin.capabilities
     return {
         "plugin": plugin.name,
-        "capabilities": sorted(one.value for one in plugin.capabilities.declared),
-        "key_lifetime_seconds": plugin.capabilities.key_lifetime_seconds,
-        "currencies": None
-        if plugin.capabilities.currencies is None
-        else sorted(plugin.capabilities.currencies),
+        "capabilities": sorted(one.value for one in declared.declared),
+        "key_lifetime_seconds": declared.key_lifetime_seconds,
+        "currencies": None if declared.currencies is None else sorted(declared.currencies),
+        "refund_approval": declared.refund_approval,
+        "unique_emails": declared.unique_emails,
+        "merchant_of_record": declared.merchant_of_record,
+        "price_trials": declared.price_trials,
         "test_only": plugin.test_only,
     }

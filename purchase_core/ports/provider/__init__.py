@@ -35,6 +35,7 @@ from purchase_core.ports.provider.needs import (
     needed_for_checkout,
     needed_for_pause,
     needed_for_portal,
+    needed_for_price,
 )
 from purchase_core.ports.provider.provider import (
     Provider,
@@ -104,4 +105,5 @@ __all__ = [
     "needed_for_checkout",
     "needed_for_pause",
     "needed_for_portal",
+    "needed_for_price",
 ]

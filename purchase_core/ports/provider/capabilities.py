@@ -10,6 +10,9 @@ import attrs
 class Capability(StrEnum):
     """Something that not every provider can do. An operation that needs one says so when it is missing."""
 
+    # What a price can hold besides its one amount.
+    CURRENCY_OVERRIDES = "currency_overrides"  # an amount for whoever pays in another currency
+    COUNTRY_OVERRIDES = "country_overrides"  # an amount for whoever lives in some countries
     # What a checkout can be told.
     SUBSCRIPTION_CHECKOUT = "subscription_checkout"
     ONE_TIME_CHECKOUT = "one_time_checkout"
@@ -39,7 +42,9 @@ class Capability(StrEnum):
     # What happens to money afterwards.
     REFUND = "refund"
     PARTIAL_REFUND = "partial_refund"
-    DISPUTES = "disputes"  # they are told as facts
+    DISPUTES = "disputes"  # they are told as facts, with money that is held back and that comes back
+    DISPUTE_INQUIRIES = "dispute_inquiries"  # a bank that only asks is told of too
+    DISPUTE_LOSSES = "dispute_losses"  # a lost one is told of; elsewhere it stays open for ever
     INVOICE_LINKS = "invoice_links"
     # Pages for the customer.
     PORTAL = "portal"

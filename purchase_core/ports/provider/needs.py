@@ -11,10 +11,13 @@ from purchase_core.ports.provider.requests import (
     PauseRequest,
     PortalFlow,
     PortalRequest,
+    PriceRequest,
     Proration,
 )
 
 INSTEAD: Mapping[Capability, str] = {
+    Capability.CURRENCY_OVERRIDES: "make a price of its own for each currency",
+    Capability.COUNTRY_OVERRIDES: "sell the same amount everywhere, or an offer for each country",
     Capability.SUBSCRIPTION_CHECKOUT: "sell the subscription through another connection",
     Capability.ONE_TIME_CHECKOUT: "sell it through another connection",
     Capability.GUEST_CHECKOUT: "name the customer who buys",
@@ -42,6 +45,8 @@ INSTEAD: Mapping[Capability, str] = {
     Capability.REFUND: "refund it in the provider's dashboard",
     Capability.PARTIAL_REFUND: "refund the whole of it, or in the provider's dashboard",
     Capability.DISPUTES: "look at disputes in the provider's dashboard",
+    Capability.DISPUTE_INQUIRIES: "look at inquiries in the provider's dashboard",
+    Capability.DISPUTE_LOSSES: "take a dispute that stays open for one that is lost",
     Capability.INVOICE_LINKS: "send the customer to the portal",
     Capability.PORTAL: "link to a page of your own",
     Capability.PORTAL_PAYMENT_METHOD: "open the portal's overview",
@@ -65,6 +70,15 @@ _PRORATIONS = {
 }
 
 
+def needed_for_price(request: PriceRequest) -> tuple[Capability, ...]:
+    """What a provider must declare to make this price."""
+    asked = {
+        Capability.CURRENCY_OVERRIDES: any(not one.countries for one in request.overrides),
+        Capability.COUNTRY_OVERRIDES: any(one.countries for one in request.overrides),
+    }
+    return tuple(capability for capability, wanted in asked.items() if wanted)
+
+
 def needed_for_checkout(request: CheckoutRequest) -> tuple[Capability, ...]:
     """What a provider must declare to open this checkout."""
     asked = {
@@ -74,6 +88,7 @@ def needed_for_checkout(request: CheckoutRequest) -> tuple[Capability, ...]:
         Capability.QUANTITY: request.quantity > 1,
         Capability.TRIAL: bool(request.trial_days),
         Capability.TRIAL_WITHOUT_CARD: request.trial_without_card,
+        Capability.CURRENCY_OVERRIDES: bool(request.currency),
         Capability.DISCOUNT: bool(request.discount),
         Capability.PROMOTION_CODES: request.promotion_codes,
         Capability.TAX_COLLECTION: request.collect_tax,

@@ -89,12 +89,17 @@ class Provider(ABC):
         """The provider's customer of ours, found by our reference or created.
 
         Never found by an e-mail address, unless the provider has one customer an address
-        (`Capabilities.unique_emails`): then two of ours may get the same one.
+        (`Capabilities.unique_emails`): then two of ours may get the same one, one of ours may get another
+        with another address, and a request without an address may be refused (ProviderRefused).
         """
 
     @abstractmethod
     async def ensure_price(self, request: PriceRequest, *, key: str) -> str:
-        """The provider's price of an offer version, found by our reference or created."""
+        """The provider's price of an offer version, found by our reference or created.
+
+        Raises CapabilityMissing, before any call, for what is not declared (`needed_for_price`). Where trials
+        belong to prices, a version has one price with its trial and one without.
+        """
 
     @abstractmethod
     async def create_checkout(self, request: CheckoutRequest, *, key: str) -> ProviderCheckout:
@@ -141,11 +146,18 @@ class Provider(ABC):
         raise self.missing(*needed_for_pause(request))
 
     async def resume_subscription(self, subscription: str, *, new_period: bool, key: str) -> tuple[Fact, ...]:
-        """Go on with a paused one: with a period that begins now, or with the one it had. Needs `pause`."""
+        """Go on with a paused one: with a period that begins now, or with the one it had.
+
+        One of which only nothing was collected is collected again. Needs `pause` or `pause_collection`.
+        """
         raise self.missing(Capability.PAUSE)
 
     async def refund(self, request: RefundRequest, *, key: str) -> tuple[Fact, ...]:
-        """Pay back an invoice. Needs `refund` (wholly) or `partial_refund`."""
+        """Pay back an invoice. Needs `refund` (wholly) or `partial_refund`.
+
+        Where refunds are approved (`Capabilities.refund_approval`), a second one may be refused while the
+        first is pending.
+        """
         raise self.missing(Capability.REFUND if request.amount is None else Capability.PARTIAL_REFUND)
 
     async def find_refund(self, invoice: str, command: str) -> tuple[Fact, ...]:

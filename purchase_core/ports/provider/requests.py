@@ -69,7 +69,8 @@ class CheckoutRequest:
     """A checkout of one offer. `mode`: subscription | payment. Our references travel in the metadata.
 
     `customer` is the provider's id of the buyer; "" for a guest. `expires_at`: when the provider is to end
-    it (None: the provider's own term). Each option needs the capability of its name.
+    it (None: the provider's own term). Each option needs the capability of its name. Where trials belong to
+    prices, `trial_days` repeats what the price was made with.
     """
 
     mode: str

@@ -6,9 +6,9 @@ from types import ModuleType
 
 from planted.tiny.adapter import TinyProvider
 
-from . import calling, reading, verifying
+from . import calling, changing, reading, selling, verifying
 
-MODULES: tuple[ModuleType, ...] = (verifying, reading, calling)
+MODULES: tuple[ModuleType, ...] = (verifying, reading, calling, selling, changing)
 
 
 def planted_providers() -> list[type[TinyProvider]]:

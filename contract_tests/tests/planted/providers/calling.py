@@ -33,18 +33,24 @@ from purchase_core.ports.provider import (
 )
 
 
+def _without(*capabilities: Capability) -> Capabilities:
+    declared = TinyProvider.capabilities
+    return attrs.evolve(declared, declared=declared.declared - set(capabilities))
+
+
 class DoesMoreThanItDeclares(TinyProvider):
     """Refunds are not declared, and are sent all the same."""
 
-    capabilities = Capabilities(
-        TinyProvider.capabilities.declared - {Capability.REFUND, Capability.PARTIAL_REFUND}, 86_400
-    )
+    capabilities = _without(Capability.REFUND, Capability.PARTIAL_REFUND)
+
+    def need(self, *capabilities: Capability) -> None:
+        pass
 
 
 class RaisesNotImplemented(TinyProvider):
     """What it cannot do, it has not written."""
 
-    capabilities = Capabilities(TinyProvider.capabilities.declared - {Capability.PORTAL}, 86_400)
+    capabilities = _without(Capability.PORTAL)
 
     async def create_portal(self, request: PortalRequest) -> str:
         raise NotImplementedError
@@ -142,14 +148,8 @@ class FoldsNames(TinyProvider):
 class MakesPricesAgain(TinyProvider):
     """Every checkout makes its own price."""
 
-    async def ensure_price(self, request: PriceRequest, *, key: str) -> str:
-        fields = {
-            "metadata": {},
-            "unit_amount": request.unit_amount,
-            "currency": request.currency,
-            "interval": request.interval,
-        }
-        return str(self.call("make_price", fields, key)["id"])
+    def find(self, kind: str, metadata: Mapping[str, str]) -> dict[str, Any] | None:
+        return None if kind == "price" else super().find(kind, metadata)
 
 
 class KnowsOnePriceAnOffer(TinyProvider):

@@ -36,11 +36,52 @@ class OrdersFactsByTheirOwnTime(MemoryStore):
 class ForgetsLinkedLanes(MemoryStore):
     """What was recorded before the link is not the customer's."""
 
+    async def linked_lanes(self, lane: str) -> Sequence[str]:
+        return ()
+
+
+class CountsFactsOfAllLanes(MemoryStore):
+    """One counter for all lanes, and facts of linked lanes come along: a reader may be past them already."""
+
     async def facts(
         self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
     ) -> Sequence[tuple[int, RecordedFact]]:
-        found = await super().facts(lane, known_at=known_at, after=after, limit=limit)
-        return [one for one in found if one[1].lane == lane]
+        lanes = {lane, *(one.lane for one in self.database.lanes.values() if one.linked_to == lane)}
+        found = [
+            (position, one)
+            for position, one in enumerate(self.database.facts.values(), start=1)
+            if one.lane in lanes and (known_at is None or one.recorded_at <= known_at)
+        ]
+        return [one for one in found if one[0] > after][:limit]
+
+    async def linked_lanes(self, lane: str) -> Sequence[str]:
+        return ()
+
+
+class TakesFactsOfLanesThatStandStill(MemoryStore):
+    """A fact is recorded in a lane that the batch does not guard."""
+
+    async def commit(self, batch: Batch) -> None:
+        stepped = {one.lane for one in batch.lanes}
+        facts = tuple(one for one in batch.facts if one.lane in stepped)
+        await super().commit(replace(batch, facts=facts))
+
+
+class LinksForEver(MemoryStore):
+    """A lane that was linked elsewhere since is still listed, and in the order of linking."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        super().__init__(database)
+        self._links: dict[str, list[str]] = {}
+
+    async def linked_lanes(self, lane: str) -> Sequence[str]:
+        return self._links.get(lane, [])
+
+    def _apply(self, batch: Batch) -> None:
+        super()._apply(batch)
+        for one in batch.lanes:
+            if one.linked_to and one.lane not in self._links.setdefault(one.linked_to, []):
+                self._links[one.linked_to].append(one.lane)
 
 
 class ConfusesTheTwoTimes(MemoryStore):

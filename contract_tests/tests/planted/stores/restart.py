@@ -40,7 +40,7 @@ class CountsFromOneAgain(MemoryStore):
 
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         super().__init__(database)
-        self._before = len(self.database.facts)
+        self._before = max(self.database.positions.values(), default=0)
 
     async def facts(
         self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 import msgspec
 from msgspec.structs import replace
@@ -290,3 +292,31 @@ class KeepsDroppedClusters(MemoryStore):
 
     async def commit(self, batch: Batch) -> None:
         await super().commit(replace(batch, dropped_clusters=()))
+
+
+# --- several batches ---------------------------------------------------------------------------
+
+
+class WritesUpToTheRefusedOne(MemoryStore):
+    """Of several batches, those before the one that is refused stay."""
+
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        for one in batches:
+            await self.commit(one)
+
+
+class WritesTheLastFirst(MemoryStore):
+    """Several batches are written in no particular order, since nothing checks between them."""
+
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        ordered = sorted(batches, key=lambda one: one.id, reverse=True)
+        await super().commit_all(batches)
+        for one in ordered:
+            self.database.rows.update({(type(row), row.key): row for row in one.rows})
+
+
+class SkipsWhatItKnows(MemoryStore):
+    """Of several batches, those that were written before are left out, and the others written."""
+
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        await super().commit_all([one for one in batches if one.id not in self.database.batches])

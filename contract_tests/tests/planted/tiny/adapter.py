@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, TypeAlias, TypeVar
 
+import attrs
 import msgspec
 
 from purchase_core.errors import (
@@ -26,6 +27,7 @@ from purchase_core.ports.provider import (
     SIGNATURE_WINDOW_SECONDS,
     Capabilities,
     Capability,
+    ChangePreview,
     ChangeRequest,
     CheckoutRequest,
     Connection,
@@ -35,16 +37,22 @@ from purchase_core.ports.provider import (
     EventPage,
     Fetched,
     Headers,
+    InvoiceLinks,
     Normalised,
     ObjectPage,
     OurReference,
+    PauseRequest,
     PortalRequest,
     PriceRequest,
     Provider,
     ProviderCheckout,
     RefundRequest,
+    WebhookEndpoint,
     needed_for_change,
+    needed_for_checkout,
+    needed_for_pause,
     needed_for_portal,
+    needed_for_price,
 )
 from purchase_core.secret import Secret
 from purchase_core.strict_json import decode
@@ -59,27 +67,11 @@ Send: TypeAlias = Callable[[str, str, dict[str, Any], str], tuple[int, bytes]]
 
 HEADER = "tiny-signature"
 SIGNATURES_MAX = 10
+READS = ("get", "list", "preview_change", "show_links", "make_portal")
 FINAL = {("session", "expired"), ("subscription", "canceled")}
 
 
-DECLARED = frozenset(
-    {
-        Capability.SUBSCRIPTION_CHECKOUT,
-        Capability.ONE_TIME_CHECKOUT,
-        Capability.QUANTITY,
-        Capability.TRIAL,
-        Capability.EXPIRE_CHECKOUT,
-        Capability.CANCEL_NOW,
-        Capability.CANCEL_AT_PERIOD_END,
-        Capability.UNCANCEL,
-        Capability.CHANGE_SUBSCRIPTION,
-        Capability.REFUND,
-        Capability.PARTIAL_REFUND,
-        Capability.PORTAL,
-        Capability.LIST_EVENTS,
-        Capability.LIST_OBJECTS,
-    }
-)
+DECLARED = frozenset(Capability) - {Capability.COUNTRY_OVERRIDES}
 
 
 class TinyProvider(Provider):
@@ -154,7 +146,8 @@ class TinyProvider(Provider):
     def ours(self, metadata: Mapping[str, object]) -> OurReference:
         """Our reference in some metadata."""
         found = OurReference.read(metadata, self.connection)
-        return OurReference(*(_optional(one) for one in (found.intent, found.attempt, found.customer)))
+        texts = (found.intent, found.attempt, found.customer, "", found.command)
+        return OurReference(*(_optional(one) for one in texts))
 
     def document(self, kind: str, payload: object) -> Any:
         """A document of a kind that means something."""
@@ -191,26 +184,51 @@ class TinyProvider(Provider):
     async def ensure_customer(self, request: CustomerRequest, *, key: str) -> str:
         metadata = OurReference(customer=request.customer).metadata(self.connection)
         found = self.find("customer", metadata)
-        made = found or self.call("make_customer", {"metadata": metadata, "email": request.email}, key)
+        if found:
+            return str(found["id"])
+        try:
+            made = self.call("make_customer", {"metadata": metadata, "email": request.email}, key)
+        except ProviderRefused as refused:
+            if refused.provider_code != "email_taken":
+                raise
+            made = self.customer_of(request.email)  # somebody else's address too: shared, and not renamed
         return str(made["id"])
 
+    def customer_of(self, email: str) -> dict[str, Any]:
+        """The one customer with an address, where addresses are unique."""
+        found = self.call("list", {"object": "customer"})["data"]
+        return next(one for one in found if one["email"] == email)
+
     async def ensure_price(self, request: PriceRequest, *, key: str) -> str:
+        self.need(*needed_for_price(request))
         ours = OurReference(version=request.version).metadata(self.connection)
-        metadata = {**ours, "currency": request.currency}
+        metadata = {**ours, "currency": request.currency, "trial": str(request.trial_days)}
         fields = {
             "metadata": metadata,
             "unit_amount": request.unit_amount,
             "currency": request.currency,
             "interval": request.interval,
+            "trial_days": request.trial_days,
+            "tax": request.tax_behavior,
+            "quantity_max": request.quantity_max,
+            "overrides": {one.currency: one.unit_amount for one in request.overrides},
         }
         return str((self.find("price", metadata) or self.call("make_price", fields, key))["id"])
 
     async def create_checkout(self, request: CheckoutRequest, *, key: str) -> ProviderCheckout:
+        self.need(*needed_for_checkout(request))
         fields = {
             "price": request.price,
             "quantity": request.quantity,
             "customer": request.customer,
             "trial_days": request.trial_days,
+            "cardless": request.trial_without_card,
+            "currency": request.currency,
+            "discount": request.discount,
+            "codes": request.promotion_codes,
+            "collect_tax": request.collect_tax,
+            "locale": request.locale,
+            "expires_at": request.expires_at,
             "urls": [request.success_url, request.cancel_url],
             "metadata": request.reference.metadata(self.connection),
         }
@@ -227,40 +245,97 @@ class TinyProvider(Provider):
     # --- by capability ---------------------------------------------------------------------------
 
     async def expire_checkout(self, session: str, *, key: str) -> tuple[Fact, ...]:
+        self.need(Capability.EXPIRE_CHECKOUT)
         return self.facts("session", self.call("expire_session", {"id": session}, key))
 
     async def cancel_subscription(
         self, subscription: str, *, at_period_end: bool, key: str
     ) -> tuple[Fact, ...]:
+        self.need(Capability.CANCEL_AT_PERIOD_END if at_period_end else Capability.CANCEL_NOW)
         request = {"id": subscription, "at_period_end": at_period_end}
         return self.facts("subscription", self.call("cancel_subscription", request, key))
 
     async def uncancel_subscription(self, subscription: str, *, key: str) -> tuple[Fact, ...]:
+        self.need(Capability.UNCANCEL)
         return self.facts("subscription", self.call("uncancel_subscription", {"id": subscription}, key))
 
     async def change_subscription(self, request: ChangeRequest, *, key: str) -> tuple[Fact, ...]:
         self.need(*needed_for_change(request))
-        fields = {"id": request.subscription, "price": request.price, "quantity": request.quantity}
-        return self.facts("subscription", self.call("change_subscription", fields, key))
+        return self.facts("subscription", self.call("change_subscription", _change(request), key))
+
+    async def preview_change(self, request: ChangeRequest) -> ChangePreview:
+        self.need(Capability.PREVIEW_CHANGE, *needed_for_change(request))
+        shown = self.call("preview_change", _change(request))
+        return ChangePreview(
+            shown["currency"],
+            shown["due_now"],
+            shown["credit"],
+            shown["renewal"],
+            Instant(shown["renews_at"]),
+            str(shown["at"]),
+        )
+
+    async def pause_subscription(self, request: PauseRequest, *, key: str) -> tuple[Fact, ...]:
+        self.need(*needed_for_pause(request))
+        fields = {
+            "id": request.subscription,
+            "at_period_end": request.at_period_end,
+            "resumes_at": request.resumes_at,
+            "collection_only": request.collection_only,
+        }
+        return self.facts("subscription", self.call("pause_subscription", fields, key))
+
+    async def resume_subscription(self, subscription: str, *, new_period: bool, key: str) -> tuple[Fact, ...]:
+        self.need(Capability.PAUSE)
+        fields = {"id": subscription, "new_period": new_period}
+        return self.facts("subscription", self.call("resume_subscription", fields, key))
 
     async def refund(self, request: RefundRequest, *, key: str) -> tuple[Fact, ...]:
+        self.need(Capability.REFUND if request.amount is None else Capability.PARTIAL_REFUND)
         metadata = request.reference.metadata(self.connection)
-        fields = {"invoice": request.invoice, "amount": request.amount, "metadata": metadata}
+        fields = {
+            "invoice": request.invoice,
+            "amount": request.amount,
+            "reason": request.reason,
+            "metadata": metadata,
+        }
         return self.facts("refund", self.call("make_refund", fields, key))
 
     async def find_refund(self, invoice: str, command: str) -> tuple[Fact, ...]:
         found = self.find("refund", OurReference(command=command).metadata(self.connection))
         return self.facts("refund", found) if found else ()
 
+    async def invoice_links(self, invoice: str) -> InvoiceLinks:
+        self.need(Capability.INVOICE_LINKS)
+        shown = self.call("show_links", {"id": invoice})
+        return InvoiceLinks(shown["pay"], shown["document"])
+
     async def create_portal(self, request: PortalRequest) -> str:
         self.need(*needed_for_portal(request))
-        return str(self.call("make_portal", {"customer": request.customer})["url"])
+        fields = {
+            "customer": request.customer,
+            "flow": request.flow,
+            "subscription": request.subscription,
+            "return_url": request.return_url,
+        }
+        return str(self.call("make_portal", fields)["url"])
+
+    async def endpoints(self) -> tuple[WebhookEndpoint, ...]:
+        self.need(Capability.WEBHOOK_ENDPOINTS)
+        return tuple(_endpoint(one) for one in self.call("list", {"object": "endpoint"})["data"])
+
+    async def create_endpoint(self, url: str, *, key: str) -> WebhookEndpoint:
+        self.need(Capability.WEBHOOK_ENDPOINTS)
+        made = self.call("make_endpoint", {"url": url, "events": sorted(TYPES)}, key)
+        return attrs.evolve(_endpoint(made), secret=Secret(made["secret"]))
 
     async def events(self, *, cursor: str, limit: int = 100) -> EventPage:
+        self.need(Capability.LIST_EVENTS)
         page = self.call("list", {"object": "event", "cursor": cursor, "limit": limit})
         return EventPage(tuple(json.dumps(one).encode() for one in page["data"]), page["cursor"])
 
     async def objects(self, kind: str, *, cursor: str, limit: int = 100) -> ObjectPage:
+        self.need(Capability.LIST_OBJECTS)
         page = self.call("list", {"object": kind, "cursor": cursor, "limit": limit})
         order = Instant(page["now"])
         rows = tuple(Fetched(kind, one["id"], order, json.dumps(one).encode()) for one in page["data"])
@@ -283,25 +358,41 @@ class TinyProvider(Provider):
         return found[0] if found else None
 
     def call(self, operation: str, request: dict[str, Any], key: str = "") -> dict[str, Any]:
-        """Send a request; the one table from what comes back to our errors."""
+        """Send a request; the one table from what comes back to our errors. A read has no outcome."""
+        unclear = ProviderUnavailable if operation in READS else OutcomeUnknown
         try:
             status, body = self._send(self._api_key.reveal(), operation, request, key)
         except ConnectionRefusedError:
             raise ProviderUnavailable("nobody answers") from None
         except OSError:
-            raise OutcomeUnknown("the connection was cut") from None
+            raise unclear("the connection was cut") from None
         if status == 429:
             raise ProviderUnavailable("too many requests", retry_after_seconds=1.0)
         try:
             answer = decode(body)
         except MalformedBody:
-            raise OutcomeUnknown("the answer is no JSON") from None
+            raise unclear("the answer is no JSON") from None
         if status >= 500 or not isinstance(answer, dict):
-            raise OutcomeUnknown(f"status {status}")
+            raise unclear(f"status {status}")
         if status != 200:
             kind = AuthenticationFailed if status == 401 else ProviderRefused
             raise kind(f"{operation} was refused", provider_code=str(answer.get("code", "")))
         return answer
+
+
+def _change(request: ChangeRequest) -> dict[str, Any]:
+    return {
+        "id": request.subscription,
+        "price": request.price,
+        "quantity": request.quantity,
+        "proration": request.proration,
+        "at_period_end": request.at_period_end,
+        "at": int(request.preview or 0),
+    }
+
+
+def _endpoint(one: Mapping[str, Any]) -> WebhookEndpoint:
+    return WebhookEndpoint(one["id"], one["url"], one["enabled"], tuple(one["events"]), one["version"])
 
 
 def _equal(one: str, other: str) -> bool:

@@ -9,23 +9,25 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import sha256
 from typing import Any
 
-from purchase_contract_tests.provider import Key, ProviderBench, Trouble, Webhook
+from purchase_contract_tests.provider import Discount, Key, ProviderBench, Trouble, Webhook
 from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.provider import Connection, Headers, ProviderCheckout
 from purchase_core.secret import Secret
 
 from .account import API_KEYS, TinyAccount
-from .adapter import HEADER, TinyProvider
+from .adapter import HEADER, READS, TinyProvider
+from .ledger import Refusal
 
 START = Instant(1_790_000_000_000_000)
 SECRETS = {key: f"whsec_{key}_0123456789abcdefghijklmn" if key is not Key.EMPTY else "" for key in Key}
+CODE = "SAVE"
 
 
 class TinyBench(ProviderBench):
     """A fresh account, and three adapters for it."""
 
     def __init__(self, kind: type[TinyProvider]) -> None:
-        self.account = TinyAccount(START)
+        self.account = TinyAccount(START, kind.capabilities)
         self.met: Trouble | None = None
         self._sent = 0
         self.provider = self._open(kind, "shop", API_KEYS[0])
@@ -50,16 +52,50 @@ class TinyBench(ProviderBench):
         return (*API_KEYS, "key-that-was-revoked-dead", *(secret for secret in SECRETS.values() if secret))
 
     async def pay(self, checkout: ProviderCheckout) -> None:
-        self.account.pay(checkout.id)
+        self.account.complete(self.account.get("session", checkout.id))
 
     async def sent(self) -> Sequence[Webhook]:
-        _, body = self.account.call(API_KEYS[0], "list", {"object": "event", "limit": 10_000})
-        fresh = _each_event(body)[self._sent :]
+        fresh = [json.dumps(one, separators=(",", ":")).encode() for one in self.account.events[self._sent :]]
         self._sent += len(fresh)
         return [Webhook(one, self.sign(one, at=self.now())) for one in fresh]
 
     async def advance(self, seconds: int) -> None:
         self.account.advance(seconds)
+
+    # --- by capability ---------------------------------------------------------------------------
+
+    async def fail_payments(self, subscription: str) -> None:
+        self.account.get("subscription", subscription)["card"] = "bad"
+
+    async def recover_payments(self, subscription: str) -> None:
+        self.account.mend_card(self.account.get("subscription", subscription))
+
+    async def accept(self, checkout: ProviderCheckout) -> None:
+        session = self.account.get("session", checkout.id)
+        if not session["cardless"]:
+            raise Refusal(402, "card_missing")
+        self.account.complete(session, card="bad")
+
+    async def discount(self, percent: int) -> Discount:
+        return Discount(self.account.make("discount", "dsc", percent=percent, code=CODE)["id"], CODE)
+
+    async def pay_with_code(self, checkout: ProviderCheckout, code: str) -> None:
+        session = self.account.get("session", checkout.id)
+        if not session["codes"]:
+            raise Refusal(400, "no_codes")
+        (discount,) = self.account.all("discount", code=code)
+        self.account.complete(session, percent=discount["percent"])
+
+    async def decide_refund(self, refund: str, *, approved: bool) -> None:
+        self.account.settle_refund(refund, "succeeded" if approved else "rejected")
+
+    async def return_refund(self, refund: str) -> None:
+        self.account.settle_refund(refund, "failed")
+
+    async def dispute(self, invoice: str, status: str) -> None:
+        self.account.dispute(invoice, status)
+
+    # --- troubles --------------------------------------------------------------------------------
 
     def trouble(self, kind: Trouble) -> AbstractAsyncContextManager[None]:
         return self._meeting(kind)
@@ -82,11 +118,7 @@ class TinyBench(ProviderBench):
                 return 500, b'{"code":"oops"}'
             case Trouble.GARBLED:
                 return 200, b"<html>oops</html>"
-            case Trouble.LOST_ANSWER:
+            case Trouble.LOST_ANSWER if operation not in READS:
                 self.account.call(api_key, operation, request, key)
                 raise ConnectionResetError
         return self.account.call(api_key, operation, request, key)
-
-
-def _each_event(body: bytes) -> list[bytes]:
-    return [json.dumps(one, separators=(",", ":")).encode() for one in json.loads(body)["data"]]

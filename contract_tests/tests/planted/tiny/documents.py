@@ -9,6 +9,7 @@ import msgspec
 
 from purchase_core.facts.bodies import (
     Body,
+    DisputeSeen,
     InvoiceLine,
     InvoiceSeen,
     Item,
@@ -50,6 +51,7 @@ class _Line(_Item):
     amount: int
     period_start: int | None
     period_end: int | None
+    proration: bool
     trial: bool
 
 
@@ -63,9 +65,16 @@ class Subscription(Document):
     trial_end: int | None
     cancel_at: int | None
     ended_at: int | None
+    resumes_at: int | None
+    collecting: bool
+    next_items: list[_Item]
+    next_items_at: int | None
 
     def seen(self, ours: OurReference) -> Body:
-        items = tuple(Item(one.price, one.quantity, one.unit_amount, one.currency) for one in self.items)
+        items, next_items = (
+            tuple(Item(one.price, one.quantity, one.unit_amount, one.currency) for one in rows)
+            for rows in (self.items, self.next_items)
+        )
         return SubscriptionSeen(
             self.id,
             self.status,
@@ -78,6 +87,10 @@ class Subscription(Document):
             _instant(self.cancel_at),
             _instant(self.ended_at),
             ours.intent,
+            _instant(self.resumes_at),
+            self.collecting,
+            next_items,
+            _instant(self.next_items_at),
         )
 
 
@@ -89,6 +102,8 @@ class Invoice(Document):
     total: int
     paid: int
     paid_at: int | None
+    due_at: int | None
+    action: str
     lines: list[_Line]
     subscription: str
 
@@ -102,6 +117,7 @@ class Invoice(Document):
                 one.currency,
                 _instant(one.period_start),
                 _instant(one.period_end),
+                proration=one.proration,
                 trial=one.trial,
             )
             for one in self.lines
@@ -118,6 +134,8 @@ class Invoice(Document):
             _instant(self.paid_at),
             self.subscription,
             ours.intent,
+            _instant(self.due_at),
+            self.action,
         )
 
 
@@ -127,19 +145,32 @@ class Refund(Document):
     currency: str
     status: str
 
-    def seen(self, ours: OurReference) -> Body:  # a refund needs no reference
-        return RefundSeen(self.id, self.invoice, self.amount, self.currency, self.status)
+    def seen(self, ours: OurReference) -> Body:
+        return RefundSeen(self.id, self.invoice, self.amount, self.currency, self.status, ours.command)
 
 
-KINDS: Mapping[str, type[Session] | type[Subscription] | type[Invoice] | type[Refund]] = {
+class Dispute(Document):
+    invoice: str
+    amount: int
+    currency: str
+    status: str
+
+    def seen(self, ours: OurReference) -> Body:  # a dispute needs no reference
+        return DisputeSeen(self.id, self.invoice, self.amount, self.currency, self.status)
+
+
+KINDS: Mapping[str, type[Document]] = {
     "session": Session,
     "subscription": Subscription,
     "invoice": Invoice,
     "refund": Refund,
+    "dispute": Dispute,
 }
 TYPES = {
     "session.opened", "session.completed", "session.expired", "subscription.started", "subscription.updated",
-    "subscription.renewed", "subscription.ended", "invoice.paid", "refund.made",
+    "subscription.renewed", "subscription.paused", "subscription.resumed", "subscription.ended",
+    "invoice.paid", "invoice.failed", "invoice.written_off", "refund.made", "refund.settled",
+    "dispute.changed",
 }  # fmt: skip
 
 

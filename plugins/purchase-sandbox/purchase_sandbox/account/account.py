@@ -21,7 +21,7 @@ from purchase_simulators.wire.keys import (
 
 from . import checkout
 from .book import MODE, Book
-from .objects import Session, Thing
+from .objects import Session
 from .refusal import INVALID, Refusal, invalid
 from .timeline import catch_up
 
@@ -46,7 +46,7 @@ class Account:
         """Let everything happen that is due by now. Called before anything is read or changed."""
         catch_up(self.book)
 
-    def command(self, path: str, body: bytes, key: str, act: Callable[[], Thing]) -> Answer:
+    def command(self, path: str, body: bytes, key: str, act: Callable[[], object]) -> Answer:
         """Do it, once for a key: repetitions get the first answer again, refusals included.
 
         Only a request that makes no sense is not remembered.
@@ -78,10 +78,10 @@ class Account:
         """Whether a checkout session is one of this account."""
         return self.book.has(Session, identifier)
 
-    def pay(self, session: str, card: str, *, authenticated: bool = False) -> Session:
+    def pay(self, session: str, card: str, *, authenticated: bool = False, code: str = "") -> Session:
         """What the hosted page does when the buyer pays. Raises Refusal."""
         self.catch_up()
-        return checkout.pay(self.book, session, card, authenticated=authenticated)
+        return checkout.pay(self.book, session, card, authenticated=authenticated, code=code)
 
 
 def refused(refusal: Refusal) -> Answer:

@@ -13,7 +13,7 @@ from purchase_core.identifiers import IdSource
 from purchase_core.instants import Instant
 from purchase_simulators.wire.clock import ProviderClock
 
-from .objects import NEVER, Thing, due_at
+from .objects import NEVER, Thing, falls_due
 from .refusal import Refusal, invalid, missing
 
 API_VERSION = "2026-11-01"
@@ -53,6 +53,7 @@ class Book:
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] | None = None
         self.forgotten_events = 0
+        self.refund_approval = False  # whether somebody has to agree to each refund
         self._ids = ids
         self._things: dict[type, dict[str, Thing]] = {}
         self._event_places: dict[str, int] = {}
@@ -71,7 +72,7 @@ class Book:
             raise Refusal(429, "account_full", f"a sandbox account holds {OBJECTS_MAX} objects of a kind")
         shelf[kept.id] = kept
         self._note(type_, kept.id, stamp, kept)
-        due = due_at(kept)
+        due = falls_due(kept)
         if due is not None:
             heapq.heappush(self._agenda, (due, stamp, kept))
         return kept

@@ -33,7 +33,14 @@ _CARDS = (
 CARDS = {card.name: card for card in _CARDS}
 
 GOOD_CARD = "pays"
+NO_CARD = "none"  # of a trial that asked for none
 AUTHENTICATION_FAILED = "authentication_failed"
+
+
+def declined_later(card: str) -> str:
+    """Why a card does not pay a bill that nobody is there to confirm; "" if it pays."""
+    return CARDS[card].renewal_refusal if card in CARDS else "no_card"
+
 
 MESSAGES = {
     "card_declined": "The card was declined.",

@@ -1,4 +1,4 @@
-"""Customers and prices: what is made by being asked for, and does not change afterwards."""
+"""Customers, prices and the like: what is made by being asked for, and does not change afterwards."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from purchase_core.calendar import Unit
 from purchase_core.currencies import DECIMALS
 
 from .book import Book
-from .objects import Customer, Price
-from .refusal import invalid
-from .requests import MakeCustomer, MakePrice
+from .checkout import check_url
+from .objects import Customer, Discount, PortalSession, Price, Subscription
+from .refusal import invalid, missing
+from .requests import MakeCustomer, MakeDiscount, MakePortalSession, MakePrice
 
 
 def make_customer(book: Book, request: MakeCustomer) -> Customer:
@@ -35,3 +36,34 @@ def make_price(book: Book, request: MakePrice) -> Price:
         metadata=request.metadata,
     )
     return book.tell("price.created", made)
+
+
+def make_discount(book: Book, request: MakeDiscount) -> Discount:
+    """A new discount. Raises Refusal if the code is taken."""
+    if any(one.code == request.code for one in book.all(Discount)):
+        raise invalid("there is a discount with that code already")
+    made = Discount(
+        id=book.new_id("dsc"), percent_off=request.percent_off, code=request.code, metadata=request.metadata
+    )
+    return book.tell("discount.created", made)
+
+
+def make_portal(book: Book, request: MakePortalSession, page: str) -> PortalSession:
+    """A page for a customer. `page` is the address of such pages, to which the id is added."""
+    book.get(Customer, request.customer)
+    if (request.flow == "overview") != (request.subscription is None):
+        raise invalid("the overview is of all subscriptions, and every other flow of one")
+    if request.subscription and book.get(Subscription, request.subscription).customer != request.customer:
+        raise missing("subscription of this customer")
+    if request.return_url is not None:
+        check_url(request.return_url)
+    identifier = book.new_id("ps")
+    made = PortalSession(
+        id=identifier,
+        url=page + identifier,
+        customer=request.customer,
+        flow=request.flow,
+        subscription=request.subscription,
+        return_url=request.return_url,
+    )
+    return book.tell("portal_session.created", made)

@@ -46,8 +46,21 @@ class Price:
 
 
 @attrs.frozen(kw_only=True)
+class Discount:
+    """A share of the price that is let off, once. Whoever knows `code` can have it where codes are taken."""
+
+    id: str
+    object: str = "discount"
+    percent_off: int
+    code: str
+    metadata: Mapping[str, str] = {}
+    created: Instant = NEVER
+    updated: Instant = NEVER
+
+
+@attrs.frozen(kw_only=True)
 class Session:
-    """A checkout page. `status`: open | complete | expired.
+    """A checkout page. `status`: open | complete | expired. A guest is no `customer` until it is paid.
 
     `payment_status`: unpaid | paid | no_payment_required.
     """
@@ -61,7 +74,12 @@ class Session:
     price: str
     quantity: int
     trial_days: int
-    customer: str
+    card_required: bool = True
+    customer: str | None
+    email: str = attrs.field(default="", repr=False)
+    discount: str | None = None
+    promotion_codes: bool = False
+    locale: str | None = None
     subscription: str | None = None
     invoice: str | None = None
     success_url: str
@@ -85,9 +103,10 @@ class SubscriptionItem:
 
 @attrs.frozen(kw_only=True)
 class Subscription:
-    """A subscription. `status`: trialing | active | past_due | canceled.
+    """A subscription. `status`: trialing | active | past_due | paused | canceled.
 
     Period `index` is counted from `anchor`; during a trial it is -1, and the anchor is the trial's end.
+    `balance` is for the next invoice: what is owed of a change or, below zero, what is left over of one.
     """
 
     id: str
@@ -103,6 +122,12 @@ class Subscription:
     trial_end: Instant | None = None
     cancel_at: Instant | None = None
     ended_at: Instant | None = None
+    pause_at: Instant | None = None
+    resumes_at: Instant | None = None
+    collecting: bool = True
+    next_items: tuple[SubscriptionItem, ...] = ()
+    next_items_at: Instant | None = None
+    balance: int = 0
     payment_method: str
     latest_invoice: str | None = None
     metadata: Mapping[str, str]
@@ -130,6 +155,7 @@ class Invoice:
     """A bill. `status`: open | paid | void | uncollectible.
 
     `billing_reason`: purchase | subscription_create | subscription_cycle | subscription_update.
+    `due_at`: when its money was first asked for. `action`: what the customer must do; update_card or none.
     """
 
     id: str
@@ -143,6 +169,8 @@ class Invoice:
     amount_paid: int
     lines: tuple[Line, ...]
     paid_at: Instant | None = None
+    due_at: Instant | None = None
+    action: str | None = None
     attempts: int = 1
     next_attempt_at: Instant | None = None
     metadata: Mapping[str, str]
@@ -152,7 +180,10 @@ class Invoice:
 
 @attrs.frozen(kw_only=True)
 class Refund:
-    """Money that went back for an invoice. `status`: succeeded (others are left for approvals to come)."""
+    """Money that goes back for an invoice. `status`: pending | succeeded | rejected | failed.
+
+    Pending only where refunds have to be approved. One that failed had succeeded, and has come back.
+    """
 
     id: str
     object: str = "refund"
@@ -165,16 +196,51 @@ class Refund:
     updated: Instant = NEVER
 
 
-Thing: TypeAlias = Customer | Price | Session | Subscription | Invoice | Refund
+@attrs.frozen(kw_only=True)
+class Dispute:
+    """Money that a bank holds back for an invoice. `status`: inquiry | open | won | lost."""
+
+    id: str
+    object: str = "dispute"
+    invoice: str
+    amount: int
+    currency: str
+    status: str
+    metadata: Mapping[str, str]
+    created: Instant = NEVER
+    updated: Instant = NEVER
 
 
-def due_at(thing: Thing) -> Instant | None:
+@attrs.frozen(kw_only=True)
+class PortalSession:
+    """A page for one customer. `flow`: overview | payment_method | cancel | change."""
+
+    id: str
+    object: str = "portal_session"
+    url: str
+    customer: str
+    flow: str
+    subscription: str | None
+    return_url: str | None
+    metadata: Mapping[str, str] = {}
+    created: Instant = NEVER
+    updated: Instant = NEVER
+
+
+Thing: TypeAlias = (
+    Customer | Price | Discount | Session | Subscription | Invoice | Refund | Dispute | PortalSession
+)
+
+
+def falls_due(thing: Thing) -> Instant | None:
     """When something happens to the object by itself."""
     match thing:
         case Session(status="open"):
             return thing.expires_at
+        case Subscription(status="paused"):
+            return thing.resumes_at
         case Subscription() if thing.status != "canceled":
-            return thing.period_end
+            return min(thing.period_end, thing.resumes_at or thing.period_end)
         case Invoice(status="open"):
             return thing.next_attempt_at
         case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -21,6 +21,7 @@ URL_CHARACTERS_MAX = 2_048
 UNIT_AMOUNT_MAX = 10**12
 QUANTITY_MAX = 10_000
 TRIAL_DAYS_MAX = 730
+INSTANT_MAX = 253_402_300_799_999_999  # the end of the year 9999
 EXPIRY_SECONDS_MIN, EXPIRY_SECONDS_MAX = 60, 86_400
 
 Identity: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -33,6 +34,8 @@ Metadata: TypeAlias = Annotated[
     ],
     Meta(max_length=METADATA_KEYS_MAX),
 ]
+Email: TypeAlias = Annotated[str, Meta(max_length=320)]
+Micros: TypeAlias = Annotated[int, Meta(ge=0, le=INSTANT_MAX)]
 Quantity: TypeAlias = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
 
 
@@ -44,7 +47,7 @@ class MakeCustomer(Request, frozen=True):
     """POST /v1/customers."""
 
     metadata: Metadata = {}
-    email: Annotated[str, Meta(max_length=320)] = ""
+    email: Email = ""
 
 
 class MakePrice(Request, frozen=True):
@@ -58,19 +61,33 @@ class MakePrice(Request, frozen=True):
     metadata: Metadata = {}
 
 
+class MakeDiscount(Request, frozen=True):
+    """POST /v1/discounts."""
+
+    percent_off: Annotated[int, Meta(ge=1, le=100)]
+    code: Annotated[str, Meta(pattern=r"\A[A-Z0-9]{1,40}\Z")]
+    metadata: Metadata = {}
+
+
 class MakeSession(Request, frozen=True):
-    """POST /v1/checkout/sessions. `mode`: subscription | payment."""
+    """POST /v1/checkout/sessions. `mode`: subscription | payment. No customer: one is made of who pays.
+
+    `expires_at` in microseconds, a minute to a day from now; a day, if it is not said.
+    """
 
     mode: str
     price: Identity
-    customer: Identity
     success_url: Url
     cancel_url: Url
+    customer: Identity | None = None
+    email: Email = ""
     quantity: Quantity = 1
+    card_required: bool = True
+    discount: Identity | None = None
+    promotion_codes: bool = False
+    locale: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9-]{2,35}\Z")] | None = None
     trial_days: Annotated[int, Meta(ge=0, le=TRIAL_DAYS_MAX)] = 0
-    expires_in_seconds: Annotated[int, Meta(ge=EXPIRY_SECONDS_MIN, le=EXPIRY_SECONDS_MAX)] = (
-        EXPIRY_SECONDS_MAX
-    )
+    expires_at: Micros | None = None
     metadata: Metadata = {}
 
 
@@ -81,10 +98,27 @@ class CancelSubscription(Request, frozen=True):
 
 
 class ChangeSubscription(Request, frozen=True):
-    """POST /v1/subscriptions/{id}."""
+    """POST /v1/subscriptions/{id}. `as_of` of a preview: what it showed is what is charged."""
 
     price: Identity
     quantity: Quantity = 1
+    proration: Literal["now", "next_invoice", "none"] = "now"
+    at_period_end: bool = False
+    as_of: Micros | None = None
+
+
+class PauseSubscription(Request, frozen=True):
+    """POST /v1/subscriptions/{id}/pause."""
+
+    at_period_end: bool = False
+    resumes_at: Micros | None = None
+    collection_only: bool = False
+
+
+class ResumeSubscription(Request, frozen=True):
+    """POST /v1/subscriptions/{id}/resume."""
+
+    new_period: bool = False
 
 
 class MakeRefund(Request, frozen=True):
@@ -92,7 +126,24 @@ class MakeRefund(Request, frozen=True):
 
     invoice: Identity
     amount: Annotated[int, Meta(ge=1, le=UNIT_AMOUNT_MAX * QUANTITY_MAX)] | None = None
+    reason: Literal["requested", "duplicate", "fraudulent"] = "requested"
     metadata: Metadata = {}
+
+
+class MakePortalSession(Request, frozen=True):
+    """POST /v1/portal_sessions. All flows but the overview name a subscription of the customer's."""
+
+    customer: Identity
+    flow: Literal["overview", "payment_method", "cancel", "change"] = "overview"
+    subscription: Identity | None = None
+    return_url: Url | None = None
+
+
+class MakeEndpoint(Request, frozen=True):
+    """POST /v1/webhook_endpoints. No events: all of them."""
+
+    url: Url
+    events: Annotated[tuple[Text, ...], Meta(max_length=100)] = ()
 
 
 class Nothing(Request, frozen=True):
@@ -106,9 +157,15 @@ def read(body: bytes, kind: type[R]) -> R:
     """The request in a body. Raises Refusal."""
     try:
         value = decode(body or b"{}")
-        request = msgspec.convert(value, kind)
     except MalformedBody as error:
         raise invalid(error.message) from None
+    return convert(value, kind, strict=True)
+
+
+def convert(value: object, kind: type[R], *, strict: bool = False) -> R:
+    """The request in a value; unless `strict`, one in a query, where everything is text. Raises Refusal."""
+    try:
+        request = msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise invalid(str(error)) from None
     for text in _texts(value):

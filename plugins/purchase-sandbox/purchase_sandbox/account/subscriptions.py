@@ -1,4 +1,4 @@
-"""Subscriptions: started by a checkout, renewed by time, changed and cancelled on request."""
+"""Subscriptions: started by a checkout, renewed by time, cancelled on request."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import attrs
 from purchase_core.calendar import Interval, Unit, period_start
 from purchase_core.instants import DAY, Instant
 
-from .billing import bill_period, charge, collect, item_of, write_off
+from .billing import bill_period, collect, item_of, write_off
 from .book import Book
 from .cards import CARDS
-from .objects import Invoice, Line, Price, Session, Subscription
-from .refusal import Refusal, invalid, wrong_state
+from .objects import Invoice, Price, Session, Subscription
+from .refusal import invalid, wrong_state
 
 TRIAL = -1  # the index of a trial's period
 
@@ -24,7 +24,7 @@ def subscribe(book: Book, session: Session, price: Price, card: str, at: Instant
     started = Subscription(
         id=book.new_id("sub"),
         status="trialing" if trial_end else "active",
-        customer=session.customer,
+        customer=session.customer or "",
         items=(item_of(price, session.quantity),),
         anchor=trial_end or at,
         index=TRIAL if trial_end else 0,
@@ -35,17 +35,33 @@ def subscribe(book: Book, session: Session, price: Price, card: str, at: Instant
         payment_method=card,
         metadata=session.metadata,
     )
-    return started if trial_end else _in_period(book, started, 0)
+    return started if trial_end else in_period(book, started, 0)
 
 
 def renew(book: Book, subscription: Subscription, at: Instant) -> Subscription:
-    """The next period begins at `at`, and is charged. A card that fails leaves it past due."""
-    following = _in_period(book, subscription, subscription.index + 1)
-    invoice = bill_period(book, following, at)
+    """The next period begins at `at`, with what was to be changed by then, and is charged.
+
+    A card that fails leaves it past due. While nothing is collected, there is no bill.
+    """
+    following = _next_period(book, subscription)
+    if not following.collecting:
+        return book.tell("subscription.renewed", attrs.evolve(following, status="active"), at)
+    settled, invoice = bill_period(book, following, at)
     status = "active" if invoice.status == "paid" else "past_due"
     return book.tell(
-        "subscription.renewed", attrs.evolve(following, status=status, latest_invoice=invoice.id), at
+        "subscription.renewed", attrs.evolve(settled, status=status, latest_invoice=invoice.id), at
     )
+
+
+def use_card(book: Book, identifier: str, card: str) -> Subscription:
+    """The customer gives another card, and what is owed is charged to it."""
+    if card not in CARDS:
+        raise invalid("no such test card")
+    book.tell("subscription.updated", attrs.evolve(live(book, identifier), payment_method=card))
+    for invoice in list(book.all(Invoice)):
+        if invoice.subscription == identifier and invoice.status == "open":
+            retry(book, invoice, book.clock.now())
+    return book.get(Subscription, identifier)
 
 
 def retry(book: Book, invoice: Invoice, at: Instant) -> Invoice:
@@ -62,7 +78,16 @@ def retry(book: Book, invoice: Invoice, at: Instant) -> Invoice:
 
 def end(book: Book, subscription: Subscription, ended_at: Instant, at: Instant | None = None) -> Subscription:
     """It is over, for good."""
-    over = attrs.evolve(subscription, status="canceled", cancel_at=None, ended_at=ended_at)
+    over = attrs.evolve(
+        subscription,
+        status="canceled",
+        cancel_at=None,
+        pause_at=None,
+        resumes_at=None,
+        next_items=(),
+        next_items_at=None,
+        ended_at=ended_at,
+    )
     return book.tell("subscription.canceled", over, at)
 
 
@@ -75,7 +100,9 @@ def cancel(book: Book, identifier: str, *, at_period_end: bool) -> Subscription:
         )
     for invoice in list(book.all(Invoice)):
         if invoice.subscription == identifier and invoice.status == "open":
-            book.tell("invoice.voided", attrs.evolve(invoice, status="void", next_attempt_at=None))
+            book.tell(
+                "invoice.voided", attrs.evolve(invoice, status="void", next_attempt_at=None, action=None)
+            )
     return end(book, subscription, book.clock.now())
 
 
@@ -87,31 +114,15 @@ def uncancel(book: Book, identifier: str) -> Subscription:
     return book.tell("subscription.updated", attrs.evolve(subscription, cancel_at=None))
 
 
-def change(book: Book, identifier: str, *, price: str, quantity: int) -> Subscription:
-    """Put it on another price or quantity at once.
-
-    What is unused of the old price is credited, the rest of the period is charged; a difference in the
-    buyer's favour is not paid out. Another interval begins a period of its own.
-    """
-    subscription = live(book, identifier)
-    fresh = book.get(Price, price)
-    old = book.get(Price, subscription.items[0].price)
-    if fresh.interval is None or fresh.currency != old.currency:
-        raise invalid("the price must have an interval, and the subscription's currency")
-    at = book.clock.now()
-    changed = attrs.evolve(subscription, items=(item_of(fresh, quantity),))
-    if subscription.status == "trialing":
-        return book.tell("subscription.updated", changed, at)
+def _next_period(book: Book, subscription: Subscription) -> Subscription:
+    following = subscription.index + 1
+    if not subscription.next_items:
+        return in_period(book, subscription, following)
+    old, fresh = (book.get(Price, one[0].price) for one in (subscription.items, subscription.next_items))
+    changed = attrs.evolve(subscription, items=subscription.next_items, next_items=(), next_items_at=None)
     if (old.interval, old.interval_count) != (fresh.interval, fresh.interval_count):
-        changed = _in_period(book, attrs.evolve(changed, anchor=at), 0)
-    lines = (_unused(subscription, at), _rest(changed, at))
-    if sum(line.amount for line in lines) > 0:
-        refusal = CARDS[subscription.payment_method].renewal_refusal
-        if refusal:
-            raise Refusal(402, refusal, "the card did not pay for the change; nothing was changed")
-        invoice = charge(book, changed, lines, "subscription_update", at)
-        changed = attrs.evolve(changed, latest_invoice=invoice.id)
-    return book.tell("subscription.updated", changed, at)
+        changed, following = attrs.evolve(changed, anchor=subscription.period_end), 0
+    return in_period(book, changed, following)
 
 
 def live(book: Book, identifier: str) -> Subscription:
@@ -122,7 +133,8 @@ def live(book: Book, identifier: str) -> Subscription:
     return subscription
 
 
-def _in_period(book: Book, subscription: Subscription, index: int) -> Subscription:
+def in_period(book: Book, subscription: Subscription, index: int) -> Subscription:
+    """The subscription in its period of this number."""
     price = book.get(Price, subscription.items[0].price)
     interval = Interval(cast("Unit", price.interval), price.interval_count)
     return attrs.evolve(
@@ -130,24 +142,4 @@ def _in_period(book: Book, subscription: Subscription, index: int) -> Subscripti
         index=index,
         period_start=period_start(subscription.anchor, interval, index),
         period_end=period_start(subscription.anchor, interval, index + 1),
-    )
-
-
-def _unused(subscription: Subscription, at: Instant) -> Line:
-    line = _rest(subscription, at)
-    return attrs.evolve(line, amount=-line.amount)
-
-
-def _rest(subscription: Subscription, at: Instant) -> Line:
-    item = subscription.items[0]
-    left, whole = subscription.period_end - at, subscription.period_end - subscription.period_start
-    return Line(
-        price=item.price,
-        quantity=item.quantity,
-        unit_amount=item.unit_amount,
-        amount=item.unit_amount * item.quantity * left // whole,
-        currency=item.currency,
-        period_start=at,
-        period_end=subscription.period_end,
-        proration=True,
     )

@@ -7,6 +7,7 @@ from purchase_core.instants import Instant
 from .book import Book
 from .checkout import expire_session
 from .objects import Invoice, Session, Subscription, Thing
+from .pauses import go_on, stop
 from .subscriptions import end, renew, retry
 
 STEPS_MAX = 100_000  # of one catching up; ten years of daily renewals are 3,660
@@ -29,7 +30,11 @@ def _act(book: Book, thing: Thing, at: Instant) -> None:
             expire_session(book, thing.id, at)
         case Invoice():
             retry(book, thing, at)
+        case Subscription() if thing.resumes_at is not None and thing.resumes_at <= at:
+            go_on(book, thing, at)
         case Subscription() if thing.cancel_at is not None and thing.cancel_at <= at:
             end(book, thing, at, at)
+        case Subscription() if thing.pause_at is not None and thing.pause_at <= at:
+            stop(book, thing, at)
         case Subscription():
             renew(book, thing, at)

@@ -10,7 +10,7 @@ import attrs
 from . import checkout, refunds, subscriptions
 from .book import Book, T
 from .cards import GOOD_CARD
-from .objects import Invoice, Session, Subscription
+from .objects import Invoice, Refund, Session, Subscription
 from .refusal import wrong_state
 
 FAILING_CARD = "fails_later"
@@ -24,9 +24,7 @@ def payment_failed(book: Book, identifier: str) -> None:
 def payment_recovered(book: Book, identifier: str) -> None:
     """The customer puts in a card that pays; what is open is charged."""
     found = _pick(book, Subscription, identifier, lambda one: one.status == "past_due")
-    book.tell("subscription.updated", attrs.evolve(found, payment_method=GOOD_CARD))
-    for invoice in [one for one in book.all(Invoice) if _is_open(one, found.id)]:
-        subscriptions.retry(book, invoice, book.clock.now())
+    subscriptions.use_card(book, found.id, GOOD_CARD)
 
 
 def subscription_renewed(book: Book, identifier: str) -> None:
@@ -58,13 +56,46 @@ def refund_created(book: Book, identifier: str) -> None:
     refunds.refund(book, found.id, None)
 
 
+def refund_approved(book: Book, identifier: str) -> None:
+    """Whoever has to, agrees to a refund."""
+    found = _pick(book, Refund, identifier, lambda one: one.status == "pending")
+    refunds.decide(book, found.id, approved=True)
+
+
+def refund_rejected(book: Book, identifier: str) -> None:
+    """Whoever has to, does not agree to a refund."""
+    found = _pick(book, Refund, identifier, lambda one: one.status == "pending")
+    refunds.decide(book, found.id, approved=False)
+
+
+def refund_failed(book: Book, identifier: str) -> None:
+    """A refund that had succeeded does not arrive."""
+    found = _pick(book, Refund, identifier, lambda one: one.status == "succeeded")
+    refunds.come_back(book, found.id)
+
+
+def _disputed(status: str) -> Callable[[Book, str], None]:
+    def act(book: Book, identifier: str) -> None:
+        found = _pick(book, Invoice, identifier, lambda one: one.amount_paid > 0)
+        refunds.dispute(book, found.id, status)
+
+    return act
+
+
 TRIGGERS: Mapping[str, Callable[[Book, str], None]] = MappingProxyType(
     {
         "checkout.paid": checkout_paid,
         "checkout.expired": checkout_expired,
+        "dispute.inquiry": _disputed("inquiry"),
+        "dispute.opened": _disputed("open"),
+        "dispute.won": _disputed("won"),
+        "dispute.lost": _disputed("lost"),
         "payment.failed": payment_failed,
         "payment.recovered": payment_recovered,
         "refund.created": refund_created,
+        "refund.approved": refund_approved,
+        "refund.rejected": refund_rejected,
+        "refund.failed": refund_failed,
         "subscription.canceled": subscription_canceled,
         "subscription.renewed": subscription_renewed,
     }
@@ -89,7 +120,3 @@ def _pick(book: Book, kind: type[T], identifier: str, fits: Callable[[T], bool])
 
 def _is_live(subscription: Subscription) -> bool:
     return subscription.status != "canceled"
-
-
-def _is_open(invoice: Invoice, subscription: str) -> bool:
-    return invoice.subscription == subscription and invoice.status == "open"

@@ -10,35 +10,50 @@ import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
-from purchase_sandbox.account import checkout, making, refunds, requests, subscriptions
+from purchase_sandbox.account import changes, checkout, making, pauses, refunds, requests, subscriptions
 from purchase_sandbox.account.account import Account
 from purchase_sandbox.account.book import PAGE_MAX, Page
-from purchase_sandbox.account.objects import Customer, Invoice, Price, Refund, Session, Subscription, Thing
+from purchase_sandbox.account.objects import (
+    Customer,
+    Discount,
+    Dispute,
+    Invoice,
+    Price,
+    Refund,
+    Session,
+    Subscription,
+    Thing,
+)
 from purchase_sandbox.account.refusal import invalid
 from purchase_sandbox.sandbox import Sandbox
 from purchase_simulators.wire.keys import Answer
 
-from .answering import Endpoint, for_account, json_answer
+from .answering import Endpoint, Handler, for_account, json_answer
+from .endpoints import make_endpoint, shown
 
 COLLECTIONS: Mapping[str, type[Thing]] = {
     "/v1/customers": Customer,
     "/v1/prices": Price,
+    "/v1/discounts": Discount,
     "/v1/checkout/sessions": Session,
     "/v1/subscriptions": Subscription,
     "/v1/invoices": Invoice,
     "/v1/refunds": Refund,
+    "/v1/disputes": Dispute,
 }
 FILTERS: Mapping[type[Thing], frozenset[str]] = {
     Price: frozenset({"currency"}),
     Session: frozenset({"customer", "status"}),
     Subscription: frozenset({"customer", "status"}),
     Invoice: frozenset({"customer", "status", "subscription"}),
+    Discount: frozenset({"code"}),
     Refund: frozenset({"invoice"}),
+    Dispute: frozenset({"invoice"}),
 }
 _METADATA = re.compile(r"metadata\[([^\[\]]{1,40})\]")
 _LIMIT = re.compile(r"[0-9]{1,3}")
 
-Command: TypeAlias = Callable[[Account, str, bytes], Thing]
+Command: TypeAlias = Callable[[Account, str, bytes], object]
 
 
 def api_routes(sandbox: Sandbox) -> list[Route]:
@@ -47,6 +62,9 @@ def api_routes(sandbox: Sandbox) -> list[Route]:
         Route("/v1/account", for_account(sandbox, _show_account), methods=["GET"]),
         Route("/v1/events", for_account(sandbox, _list_events), methods=["GET"]),
         Route("/v1/events/{id}", for_account(sandbox, _show_event), methods=["GET"]),
+        Route("/v1/subscriptions/{id}/preview", for_account(sandbox, _preview_change), methods=["GET"]),
+        Route("/v1/invoices/{id}/links", for_account(sandbox, _linker(sandbox)), methods=["GET"]),
+        Route("/v1/webhook_endpoints", for_account(sandbox, _list_endpoints), methods=["GET"]),
     ]
     for path, kind in COLLECTIONS.items():
         routes.append(Route(path, _lister(sandbox, kind), methods=["GET"]))
@@ -60,15 +78,24 @@ def _commands(sandbox: Sandbox) -> list[tuple[str, Command]]:
         request = requests.read(body, requests.MakeSession)
         return checkout.open_session(account.book, request, sandbox.checkout_page())
 
+    def open_portal(account: Account, identifier: str, body: bytes) -> Thing:
+        request = requests.read(body, requests.MakePortalSession)
+        return making.make_portal(account.book, request, sandbox.portal_page())
+
     return [
         ("/v1/customers", _make_customer),
         ("/v1/prices", _make_price),
+        ("/v1/discounts", _make_discount),
         ("/v1/checkout/sessions", open_session),
         ("/v1/checkout/sessions/{id}/expire", _expire_session),
         ("/v1/subscriptions/{id}", _change_subscription),
         ("/v1/subscriptions/{id}/cancel", _cancel_subscription),
         ("/v1/subscriptions/{id}/uncancel", _uncancel_subscription),
+        ("/v1/subscriptions/{id}/pause", _pause_subscription),
+        ("/v1/subscriptions/{id}/resume", _resume_subscription),
         ("/v1/refunds", _make_refund),
+        ("/v1/portal_sessions", open_portal),
+        ("/v1/webhook_endpoints", make_endpoint),
     ]
 
 
@@ -83,6 +110,10 @@ def _make_price(account: Account, identifier: str, body: bytes) -> Thing:
     return making.make_price(account.book, requests.read(body, requests.MakePrice))
 
 
+def _make_discount(account: Account, identifier: str, body: bytes) -> Thing:
+    return making.make_discount(account.book, requests.read(body, requests.MakeDiscount))
+
+
 def _expire_session(account: Account, identifier: str, body: bytes) -> Thing:
     requests.read(body, requests.Nothing)
     return checkout.expire_session(account.book, identifier)
@@ -90,7 +121,7 @@ def _expire_session(account: Account, identifier: str, body: bytes) -> Thing:
 
 def _change_subscription(account: Account, identifier: str, body: bytes) -> Thing:
     request = requests.read(body, requests.ChangeSubscription)
-    return subscriptions.change(account.book, identifier, price=request.price, quantity=request.quantity)
+    return changes.change(account.book, identifier, request)
 
 
 def _cancel_subscription(account: Account, identifier: str, body: bytes) -> Thing:
@@ -101,6 +132,15 @@ def _cancel_subscription(account: Account, identifier: str, body: bytes) -> Thin
 def _uncancel_subscription(account: Account, identifier: str, body: bytes) -> Thing:
     requests.read(body, requests.Nothing)
     return subscriptions.uncancel(account.book, identifier)
+
+
+def _pause_subscription(account: Account, identifier: str, body: bytes) -> Thing:
+    return pauses.pause(account.book, identifier, requests.read(body, requests.PauseSubscription))
+
+
+def _resume_subscription(account: Account, identifier: str, body: bytes) -> Thing:
+    request = requests.read(body, requests.ResumeSubscription)
+    return pauses.resume(account.book, identifier, new_period=request.new_period)
 
 
 def _make_refund(account: Account, identifier: str, body: bytes) -> Thing:
@@ -118,6 +158,27 @@ def _commander(sandbox: Sandbox, command: Command) -> Endpoint:
 
 
 # --- reads -------------------------------------------------------------------------------------
+
+
+def _preview_change(account: Account, request: Request, body: bytes) -> Answer:
+    account.catch_up()
+    asked = requests.convert(dict(request.query_params), requests.ChangeSubscription)
+    return json_answer(changes.preview(account.book, request.path_params["id"], asked))
+
+
+def _linker(sandbox: Sandbox) -> Handler:
+    def handle(account: Account, request: Request, body: bytes) -> Answer:
+        account.catch_up()
+        invoice = account.book.get(Invoice, request.path_params["id"])
+        page = sandbox.invoice_page() + invoice.id
+        return json_answer({"pay_url": page if invoice.status == "open" else None, "document_url": page})
+
+    return handle
+
+
+def _list_endpoints(account: Account, request: Request, body: bytes) -> Answer:
+    rows = tuple(msgspec.Raw(msgspec.json.encode(shown(one))) for one in account.deliveries.endpoints)
+    return _page_answer(Page(rows, None))
 
 
 def _show_account(account: Account, request: Request, body: bytes) -> Answer:

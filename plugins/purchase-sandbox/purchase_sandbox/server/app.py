@@ -13,6 +13,7 @@ from .answering import not_there
 from .api import api_routes
 from .control import Control
 from .page import CheckoutPages
+from .portal import CustomerPages
 
 BREAKAGE = Breakage(
     busy_body=b'{"error":{"code":"busy","message":"too many requests"}}',
@@ -22,6 +23,11 @@ BREAKAGE = Breakage(
 
 def application(sandbox: Sandbox) -> ASGIApp:
     """A sandbox over HTTP."""
-    routes = [*api_routes(sandbox), *Control(sandbox).routes(), *CheckoutPages(sandbox).routes()]
+    routes = [
+        *api_routes(sandbox),
+        *Control(sandbox).routes(),
+        *CheckoutPages(sandbox).routes(),
+        *CustomerPages(sandbox).routes(),
+    ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: not_there})
     return BreakingApi(app, sandbox.chaos, lambda: BREAKAGE, prefixes=("/v1/",))

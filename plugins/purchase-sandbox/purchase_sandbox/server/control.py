@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from decimal import Decimal
 from typing import Annotated
 
@@ -20,14 +19,14 @@ from purchase_sandbox.account.requests import Request as Body
 from purchase_sandbox.account.trigger import TRIGGERS
 from purchase_sandbox.sandbox import Sandbox
 from purchase_simulators.wire.chaos import CERTAIN_PPM, parse_odds
-from purchase_simulators.wire.deliveries import Delivery, Endpoint, NotThere
+from purchase_simulators.wire.deliveries import Delivery, NotThere
 from purchase_simulators.wire.keys import Answer
 from purchase_simulators.wire.spans import after
 
 from .answering import Handler, for_account, json_answer
+from .endpoints import new_secret, shown
 
 LOG_ROWS_MAX = 100
-SECRET_BYTES = 32
 
 
 class Advance(Body, frozen=True):
@@ -40,6 +39,12 @@ class SetChaos(Body, frozen=True):
     """POST /sandbox/chaos: odds, as in "duplicate=0.2,drop=0"."""
 
     odds: Text
+
+
+class SetApproval(Body, frozen=True):
+    """POST /sandbox/approval."""
+
+    refunds: bool
 
 
 class AddEndpoint(Body, frozen=True):
@@ -71,6 +76,8 @@ class Control:
     def routes(self) -> list[Route]:
         """Everything under /sandbox."""
         table: list[tuple[str, str, Handler]] = [
+            ("GET", "/sandbox/approval", self.show_approval),
+            ("POST", "/sandbox/approval", self.set_approval),
             ("GET", "/sandbox/clock", self.show_clock),
             ("POST", "/sandbox/clock", self.advance),
             ("GET", "/sandbox/chaos", self.show_chaos),
@@ -117,10 +124,19 @@ class Control:
             raise invalid(error.message) from None
         return self.show_chaos(account, request, body)
 
+    # --- approval --------------------------------------------------------------------------------
+
+    def show_approval(self, account: Account, request: Request, body: bytes) -> Answer:
+        return json_answer({"refunds": account.book.refund_approval})
+
+    def set_approval(self, account: Account, request: Request, body: bytes) -> Answer:
+        account.book.refund_approval = read(body, SetApproval).refunds
+        return self.show_approval(account, request, body)
+
     # --- webhooks --------------------------------------------------------------------------------
 
     def list_endpoints(self, account: Account, request: Request, body: bytes) -> Answer:
-        return json_answer({"data": [_shown(one) for one in account.deliveries.endpoints]})
+        return json_answer({"data": [shown(one) for one in account.deliveries.endpoints]})
 
     def add_endpoint(self, account: Account, request: Request, body: bytes) -> Answer:
         asked = read(body, AddEndpoint)
@@ -129,7 +145,7 @@ class Control:
             endpoint = account.deliveries.add(asked.url, secret)
         except (InvalidArgument, SecretMissing) as error:
             raise invalid(error.message) from None
-        return json_answer(_shown(endpoint) | made)
+        return json_answer(shown(endpoint) | made)
 
     def rotate(self, account: Account, request: Request, body: bytes) -> Answer:
         secret, made = _secret(read(body, Rotate).secret)
@@ -139,18 +155,18 @@ class Control:
             raise missing("endpoint") from None
         except (InvalidArgument, SecretMissing) as error:
             raise invalid(error.message) from None
-        return json_answer(_shown(endpoint) | made)
+        return json_answer(shown(endpoint) | made)
 
     def retire(self, account: Account, request: Request, body: bytes) -> Answer:
         read(body, Nothing)
         try:
-            return json_answer(_shown(account.deliveries.retire(request.path_params["id"])))
+            return json_answer(shown(account.deliveries.retire(request.path_params["id"])))
         except NotThere:
             raise missing("endpoint") from None
 
     def remove_endpoint(self, account: Account, request: Request, body: bytes) -> Answer:
         try:
-            return json_answer(_shown(account.deliveries.remove(request.path_params["id"])))
+            return json_answer(shown(account.deliveries.remove(request.path_params["id"])))
         except NotThere:
             raise missing("endpoint") from None
 
@@ -187,18 +203,8 @@ def _secret(given: str) -> tuple[Secret, dict[str, object]]:
     """The secret to use, and what to show of it: only one that was made here, and only now."""
     if given:
         return Secret(given), {}
-    made = f"whsec_{secrets.token_hex(SECRET_BYTES)}"
+    made = new_secret()
     return Secret(made), {"secret": made}
-
-
-def _shown(endpoint: Endpoint) -> dict[str, object]:
-    return {
-        "id": endpoint.id,
-        "object": "webhook_endpoint",
-        "url": endpoint.url,
-        "live_secrets": len(endpoint.secrets),
-        "created": endpoint.created,
-    }
 
 
 def _logged(delivery: Delivery) -> dict[str, object]:

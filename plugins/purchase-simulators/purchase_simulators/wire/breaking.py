@@ -12,6 +12,8 @@ from .chaos import Chaos, Fault
 
 PAGE = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 
+READS = ("GET", "HEAD")
+
 RawHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 
@@ -54,6 +56,8 @@ class BreakingApi:
                 await _answer(send, 500, broken.broken_body, broken.broken_headers)
             case Fault.GARBLED:
                 await _answer(send, 200, PAGE, media_type=b"text/html")
+            case Fault.BROKEN_AFTER | Fault.LOST_ANSWER if scope["method"] in READS:
+                await self._app(scope, receive, send)  # a read has no effect whose answer could be lost
             case Fault.BROKEN_AFTER:
                 await self._app(scope, receive, _swallow)
                 await _answer(send, 500, broken.broken_body, broken.broken_headers)

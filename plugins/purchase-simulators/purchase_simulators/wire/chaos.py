@@ -32,9 +32,9 @@ class Fault(StrEnum):
     UNREACHABLE = "unreachable"  # the connection is cut before anything has happened
     BUSY = "busy"  # 429, before anything has happened
     BROKEN = "broken"  # 500, before anything has happened
-    BROKEN_AFTER = "broken_after"  # 500, although it has happened
+    BROKEN_AFTER = "broken_after"  # 500, although a change has happened; reads are answered
     GARBLED = "garbled"  # 200 and a page of HTML, before anything has happened
-    LOST_ANSWER = "lost_answer"  # it has happened, and then the connection is cut
+    LOST_ANSWER = "lost_answer"  # a change has happened, and then the connection is cut; reads are answered
 
 
 WEBHOOK_FAULTS = (Fault.DUPLICATE, Fault.REORDER, Fault.DELAY, Fault.DROP)

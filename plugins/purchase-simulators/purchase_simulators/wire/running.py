@@ -50,7 +50,7 @@ class SimulatorServer:
                 hint="Listen on 127.0.0.1, or say that it is meant (--expose).",
             )
         self.simulation = simulation
-        self._server = EmbeddedServer(_unexcited(app), host=host, port=port, date_header=date_header)
+        self._server = EmbeddedServer(unexcited(app), host=host, port=port, date_header=date_header)
         self._deliver, self._notice = deliver, notice
         self._happened = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
@@ -114,7 +114,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _unexcited(app: ASGIApp) -> ASGIApp:
+def unexcited(app: ASGIApp) -> ASGIApp:
     """Lets a connection break off without a traceback."""
 
     async def quiet(scope: Scope, receive: Receive, send: Send) -> None:

@@ -26,24 +26,22 @@ CREATE TABLE IF NOT EXISTS "{prefix}lanes" (
 CREATE INDEX IF NOT EXISTS "{prefix}lanes_linked_to" ON "{prefix}lanes" (linked_to) WHERE linked_to <> '';
 
 CREATE TABLE IF NOT EXISTS "{prefix}facts" (
-    position INTEGER NOT NULL,
     "key" TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    position INTEGER NOT NULL,
     object TEXT NOT NULL,
     kind TEXT NOT NULL,
     seen_at INTEGER NOT NULL,
     digest TEXT NOT NULL,
     final INTEGER NOT NULL,
     body TEXT NOT NULL,
-    lane TEXT NOT NULL,
     recorded_at INTEGER NOT NULL,
     cause TEXT NOT NULL,
-    CONSTRAINT "{prefix}facts_pk" PRIMARY KEY (position),
+    CONSTRAINT "{prefix}facts_pk" PRIMARY KEY ("key"),
     CONSTRAINT "{prefix}facts_same" CHECK (digest <> '')
 ) STRICT;
 
-CREATE UNIQUE INDEX IF NOT EXISTS "{prefix}facts_key" ON "{prefix}facts" ("key");
-
-CREATE INDEX IF NOT EXISTS "{prefix}facts_lane" ON "{prefix}facts" (lane);
+CREATE UNIQUE INDEX IF NOT EXISTS "{prefix}facts_lane" ON "{prefix}facts" (lane, position);
 
 CREATE INDEX IF NOT EXISTS "{prefix}facts_object" ON "{prefix}facts" (object);
 
@@ -319,4 +317,3 @@ CREATE TABLE IF NOT EXISTS "{prefix}cases" (
 ) WITHOUT ROWID, STRICT;
 
 CREATE INDEX IF NOT EXISTS "{prefix}cases_lane" ON "{prefix}cases" (lane, "key");
-

@@ -1,0 +1,1 @@
+"""Paddle Billing, behind the provider port."""

@@ -1,0 +1,98 @@
+"""From what comes back from Paddle to our errors. This is the only place where that is decided.
+
+    what came back                                  a read               a write
+    ----------------------------------------------  -------------------  --------------------
+    nobody accepts the connection                   ProviderUnavailable  ProviderUnavailable
+    401, 403                                        AuthenticationFailed AuthenticationFailed
+    429 (any code)                                  ProviderUnavailable  ProviderUnavailable
+    409 concurrent_modification, subscription_locked_processing, …_renewal
+                                                    -                    ProviderUnavailable
+    any other 4xx with Paddle's error in it         ProviderRefused      ProviderRefused
+    5xx, a redirect, HTML, a cut answer, a timeout  ProviderUnavailable  OutcomeUnknown
+
+A read has no effect: whatever goes wrong with it, nothing has happened. Paddle says of a 502 that nothing
+was processed; that is said of the gateway and not of what stands behind it, so it proves nothing here.
+Messages name the operation, the status and Paddle's own code; they never quote a body. Source:
+developer.paddle.com/errors.
+"""
+
+from __future__ import annotations
+
+import re
+
+from purchase_core.errors import (
+    AuthenticationFailed,
+    MalformedBody,
+    OutcomeUnknown,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+
+from .documents import ErrorBody, Problem, read
+
+BUSY = 429
+KEY_REFUSED = (401, 403)
+NOT_NOW = frozenset(
+    {"concurrent_modification", "subscription_locked_processing", "subscription_locked_renewal"}
+)
+"""Refusals that another moment would not bring: nothing happened, and it may be tried again."""
+
+CUSTOMER_EXISTS = "customer_already_exists"
+RETRY_AFTER_SECONDS_MAX = 86_400
+_CUSTOMER = re.compile(r"ctm_[a-z\d]{26}")
+
+
+class CustomerExists(ProviderRefused):
+    """Another customer of Paddle's has this e-mail address: `customer` is its id."""
+
+    def __init__(self, message: str, *, provider_code: str, customer: str) -> None:
+        super().__init__(message, provider_code=provider_code)
+        self.customer = customer
+
+
+def unreachable(operation: str) -> ProviderUnavailable:
+    """Nobody accepted the connection, so nothing was sent."""
+    return ProviderUnavailable(f"{operation}: Paddle cannot be reached")
+
+
+def unclear(operation: str, what: str, *, write: bool) -> OutcomeUnknown | ProviderUnavailable:
+    """Something came back, or nothing did, that does not say what happened."""
+    return OutcomeUnknown(f"{operation}: {what}") if write else ProviderUnavailable(f"{operation}: {what}")
+
+
+def refusal(operation: str, status: int, body: bytes, retry_after: str, *, write: bool) -> ProviderError:
+    """The error for an answer whose status is not 2xx."""
+    problem = _problem(body)
+    code = problem.code if problem else ""
+    said = f"{operation}: Paddle answered {status}{f' ({code})' if code else ''}"
+    if status == BUSY:
+        return ProviderUnavailable(said, provider_code=code, retry_after_seconds=_seconds(retry_after))
+    if not 400 <= status < 500 or problem is None:  # noqa: PLR2004  # the range of refusals in HTTP
+        return unclear(operation, f"Paddle answered {status}", write=write)
+    if status in KEY_REFUSED:
+        return AuthenticationFailed(said, provider_code=code, hint="Check the connection's API key.")
+    if code in NOT_NOW:
+        return ProviderUnavailable(said, provider_code=code)
+    named = _CUSTOMER.search(problem.detail) if code == CUSTOMER_EXISTS else None
+    if named:
+        return CustomerExists(said, provider_code=code, customer=named[0])
+    return ProviderRefused(said, provider_code=code, hint=_hint(problem))
+
+
+def _hint(problem: Problem) -> str:
+    """Which fields Paddle did not like; what it says of them may quote them, and is left out."""
+    fields = ", ".join(sorted({one.field for one in problem.errors if one.field.isprintable()}))
+    return f"Paddle names: {fields[:200]}." if fields else ""
+
+
+def _problem(body: bytes) -> Problem | None:
+    try:
+        return read(body, ErrorBody).error
+    except MalformedBody:
+        return None
+
+
+def _seconds(retry_after: str) -> float | None:
+    digits = retry_after.isascii() and retry_after.isdecimal() and len(retry_after) <= len("86400")
+    return float(min(int(retry_after), RETRY_AFTER_SECONDS_MAX)) if digits else None

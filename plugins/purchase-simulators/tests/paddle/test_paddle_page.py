@@ -1,0 +1,131 @@
+"""The checkout page, and what only a simulator has."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from purchase_simulators.paddle.conformance import PaddleDocument
+from purchase_simulators.paddle.deviations import ADDITIONS
+from purchase_simulators.paddle.testing import Desk
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def test_the_page_pays_declines_and_is_over(desk: Desk) -> None:
+    made = desk.transaction()
+    page = desk.call("GET", f"/checkout/{made['id']}").text
+    assert re.search(r'id="due">1200 USD', page)
+    assert 'name="email"' in page
+    declined = desk.call("POST", f"/checkout/{made['id']}", b"card=declined&email=a%40b.example", FORM)
+    assert "was not taken: declined" in declined.text
+    paid = desk.call("POST", f"/checkout/{made['id']}", b"card=pays", FORM)
+    assert "This checkout is completed." in paid.text
+    again = desk.call("POST", f"/checkout/{made['id']}", b"card=pays", FORM)
+    assert again.status_code == 400
+    assert desk.call("GET", "/checkout/txn_unknown").status_code == 404
+
+
+def test_the_default_payment_link_leads_to_the_page(desk: Desk) -> None:
+    answer = desk.call("GET", "/checkout?_ptxn=txn_1")
+    assert (answer.status_code, answer.headers["location"]) == (303, "checkout/txn_1")
+    assert (
+        desk.call("GET", "/checkout?_ptxn=//evil.example").headers["location"]
+        == "checkout/%2F%2Fevil.example"
+    )
+
+
+def test_a_page_that_is_left_stays_payable(desk: Desk) -> None:
+    made = desk.transaction()
+    desk.call("GET", f"/checkout/{made['id']}")
+    desk.advance(days=30)
+    assert desk.get(f"/transactions/{made['id']}")["status"] == "draft"
+    desk.call("POST", f"/checkout/{made['id']}", b"card=pays&country=GB", FORM)
+    assert desk.get(f"/transactions/{made['id']}")["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("to", "goes"),
+    [
+        ("http://127.0.0.1/thanks", True),
+        ("http://localhost:8000/thanks", True),
+        ("https://evil.example/", False),
+        ("//evil.example", False),
+        ("javascript:alert(1)", False),
+        ("http://me@127.0.0.1/", False),
+    ],
+)
+def test_t05_the_buyer_is_sent_to_approved_domains_only(desk: Desk, to: str, goes: bool) -> None:
+    made = desk.transaction()
+    answer = desk.call("POST", f"/checkout/{made['id']}?success={to}", b"card=pays", FORM)
+    assert (answer.headers.get("location") == to) == goes
+
+
+def test_the_page_escapes_what_it_shows(desk: Desk) -> None:
+    product = desk.post("/products", {"name": "<script>alert(1)</script>", "tax_category": "standard"})
+    price = desk.post(
+        "/prices",
+        {
+            "description": "x y",
+            "product_id": product["id"],
+            "unit_price": {"amount": "1", "currency_code": "USD"},
+        },
+    )
+    page = desk.call("GET", f"/checkout/{desk.transaction(price)['id']}").text
+    assert "<script>" not in page
+
+
+def test_clock_chaos_and_decisions_over_http(desk: Desk) -> None:
+    made = desk.transaction()
+    paid = desk.post(f"/simulator/transactions/{made['id']}/pay", {"email": "a@b.example"})
+    assert paid["status"] == "completed"
+    body = {"action": "refund", "transaction_id": made["id"], "reason": "r", "type": "full"}
+    refund = desk.post("/adjustments", body)
+    decided = desk.post(f"/simulator/adjustments/{refund['id']}/decide", {"approved": False})
+    assert decided["status"] == "rejected"
+    back = desk.post(f"/simulator/transactions/{made['id']}/chargeback", {})
+    assert desk.post(f"/simulator/adjustments/{back['id']}/reverse")["action"] == "chargeback_reverse"
+    before = desk.get("/simulator/clock")["time"]
+    assert desk.post("/simulator/clock", {"by": "1month"})["time"] > before
+    assert len(desk.get("/transactions?origin=subscription_recurring")) == 1
+    assert desk.post("/simulator/chaos", {"odds": "drop=0.5"})["odds"] == {"drop": "0.5"}
+    assert desk.refused("POST", "/simulator/chaos", {"odds": "fish=1"}).errors[0][0] == "odds"
+    assert desk.refused("POST", "/simulator/clock", {"by": "yesterday"}).errors[0][0] == "by"
+
+
+def test_a_slow_payment_arrives_over_http(desk: Desk) -> None:
+    made = desk.transaction()
+    desk.post(f"/simulator/transactions/{made['id']}/pay", {"card": "slow"})
+    assert desk.post(f"/simulator/transactions/{made['id']}/arrive", {})["status"] == "completed"
+
+
+# --- the means of checking -----------------------------------------------------------------------
+
+
+def test_the_document_finds_what_is_wrong(openapi: PaddleDocument | None) -> None:
+    if openapi is None:
+        pytest.skip("Paddle's document is not here")
+    good = b'{"data":{"id":"ctm_01h8441jn5pcwrfhwh78jqt8hk","email":"a@b.example"},"meta":{"request_id":"r"}}'
+    path = "/customers/ctm_01h8441jn5pcwrfhwh78jqt8hk"
+    assert openapi.response("GET", path, 200, good) == []
+    for wrong in (b'"ctm_1"', b"7"):
+        bad = good.replace(b'"ctm_01h8441jn5pcwrfhwh78jqt8hk"', wrong)
+        assert "data/id" in [one.place for one in openapi.response("GET", path, 200, bad)]
+    extra = good.replace(b'"email"', b'"colour":"red","email"')
+    assert "colour" in openapi.response("GET", path, 200, extra)[0].message
+    assert openapi.request("POST", "/customers", "", b"{}")[0].message == '"email" is a required property'
+    assert openapi.request("POST", "/fish", "", b"{}")[0].message == "no such operation"
+    assert openapi.request("GET", "/customers", "colour=red", b"")[0].place == "colour"
+    assert openapi.response("GET", path, 202, good)[0].message == "no such status"
+    assert openapi.event(b'{"event_type":"fish.caught"}')[0].message == "no such event"
+
+
+def test_what_the_document_does_not_have_yet_is_met_and_has_a_reason(desk: Desk) -> None:
+    bought = desk.sold()
+    body = {"action": "refund", "transaction_id": bought["id"], "reason": "r", "type": "full"}
+    discount = {"description": "x", "type": "percentage", "amount": "5"}
+    shown = json.dumps([bought, desk.post("/adjustments", body), desk.post("/discounts", discount)])
+    assert all(one.reason and f'"{one.name}"' in shown for one in ADDITIONS)
+    assert len({(one.part, one.name) for one in ADDITIONS}) == len(ADDITIONS)

@@ -1,0 +1,40 @@
+"""What is to be recorded, and what became of it."""
+
+from __future__ import annotations
+
+from purchase_core.facts.fact import Fact
+from purchase_core.facts.rows import CaseRow
+from purchase_core.ports.provider import CustomerClaim, Need
+from purchase_core.ports.store import Batch
+from purchase_core.records.reference import Reference
+from purchase_core.values import Value
+
+
+class Recorded(Value, frozen=True):
+    """What became of some facts. With `needs`, nothing was written; `foreign` counts those left out."""
+
+    batch: Batch | None = None
+    needs: tuple[Need, ...] = ()
+    foreign: int = 0
+
+    @property
+    def contested(self) -> tuple[str, ...]:
+        """Objects of which two states now claim one instant."""
+        rows = self.batch.rows if self.batch else ()
+        return tuple(row.about for row in rows if isinstance(row, CaseRow) and row.kind == "contested")
+
+
+class Work(Value, frozen=True):
+    """Facts to record, with the claims that came with them.
+
+    `lanes` are stepped even if no fact belongs to them. `owner` ties a provider's customer to a lane of ours,
+    and with it the lanes `waiting`, which nobody owns yet. `claimed`, a guest's lane, is tied to `claimer`.
+    """
+
+    facts: tuple[Fact, ...] = ()
+    claims: tuple[CustomerClaim, ...] = ()
+    lanes: tuple[str, ...] = ()
+    owner: Reference | None = None
+    waiting: tuple[str, ...] = ()
+    claimed: str = ""
+    claimer: str = ""
