@@ -87,7 +87,8 @@ def test_f31_a_list_that_is_cut_off_is_looked_up() -> None:
 
 def test_a_thin_event_is_looked_up() -> None:
     thin = {"id": "evt_1", "object": "v2.core.event", "type": "v1.invoice.paid", "livemode": False,
-            "created": "2026-09-21T14:13:20.000Z", "related_object": {"id": "in_1", "type": "invoice"}}  # fmt: skip
+            "created": "2026-09-21T14:13:20.000Z",
+            "related_object": {"id": "in_1", "type": "invoice"}}  # fmt: skip
     told = PROVIDER.parse(json.dumps(thin).encode())
     assert (told.object, told.occurred_at) == ("invoice:stripe:in_1", 1_790_000_000 * SECOND)
     assert [(one.kind, one.id) for one in PROVIDER.normalise(told).needs] == [("invoice", "in_1")]
@@ -96,7 +97,7 @@ def test_a_thin_event_is_looked_up() -> None:
 
 
 def test_f22_f23_account_and_mode_are_the_events_own() -> None:
-    """An event of Connect names its account: the pipeline compares it, and the mode, with the connection's."""
+    """An event of Connect names its account: the pipeline compares it, and the mode, with ours."""
     assert (event(INVOICE).account, event(INVOICE).mode) == ("acct_1", "test")
     other = event(INVOICE, account="acct_2", livemode=True)
     assert (other.account, other.mode) == ("acct_2", "live")
@@ -105,7 +106,8 @@ def test_f22_f23_account_and_mode_are_the_events_own() -> None:
 @pytest.mark.parametrize(
     "event_type",
     ["invoice.created", "invoice.finalized", "invoice.updated", "invoice.payment_succeeded",
-     "invoice_payment.paid", "payment_intent.succeeded", "charge.succeeded", "charge.refunded", "customer.updated"],
+     "invoice_payment.paid", "payment_intent.succeeded", "charge.succeeded", "charge.refunded",
+     "customer.updated"],
 )  # fmt: skip
 def test_f14_other_events_of_one_payment_count_for_nothing(event_type: str) -> None:
     assert PROVIDER.normalise(event(INVOICE, event_type)).ignored
