@@ -128,7 +128,7 @@ def contract(rest: list[str]) -> int:
     passed_on = [one for one in rest if one not in shown]
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "found.json"
-        tests = ("contract_tests/tests/test_memory_store.py", "plugins")
+        tests = ("contract_tests/tests/test_memory_store.py", "tests", "plugins")
         options = ("-q", "-m", "purchase_contract", f"--contract-report={found}")
         run = [BIN / "python", "-m", "pytest", *tests, *options, *passed_on]
         # What is printed is the table: how the tests go is for people, who read the other stream.

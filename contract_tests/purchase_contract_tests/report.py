@@ -39,9 +39,9 @@ class Found:
 
 def _one_of_each(found: Iterable[Found]) -> tuple[Found, ...]:
     """One for each promise: tests that run on several servers of one kind find it several times."""
-    worst: dict[tuple[str, str, str], Found] = {}
+    worst: dict[tuple[str, str, str, str], Found] = {}
     for one in found:
-        key = one.contract, one.adapter, one.promise
+        key = one.contract, one.adapter, one.group, one.promise
         if key not in worst or SEVERITY.index(one.outcome) > SEVERITY.index(worst[key].outcome):
             worst[key] = one
     return tuple(worst.values())

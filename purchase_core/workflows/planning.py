@@ -30,6 +30,7 @@ from purchase_core.ports.router import (
     routed,
 )
 from purchase_core.ports.store import Store
+from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.lane import customer_lane
 from purchase_core.routing.breaker import HealthBook
 from purchase_core.routing.problems import needs_of
@@ -166,7 +167,7 @@ class Planner:
     async def _agreements(self, lane: str) -> tuple[Agreement, ...]:
         if AGREEMENTS not in self._wanted:
             return ()
-        rows = await self._store.rows(SubscriptionRow, lane=lane)
+        rows = await rows_of_lane(self._store, SubscriptionRow, lane)
         live = {
             Agreement(row.connection, row.currency)
             for row in rows

@@ -71,20 +71,20 @@ class Routing:
     async def explain(
         self,
         *,
-        customer: str,
+        customer: str | None,
         offer: str,
         quantity: int = 1,
         currency: str = "",
         context: RouteContext = NO_CONTEXT,
         key: str = "",
     ) -> RoutingDecision:
-        """Where such a checkout would go now, and why. Nothing is written, and nobody vetoes.
+        """Where such a checkout would go now, and why; None: of a guest. Nothing is written, nobody vetoes.
 
         `key` stands for the idempotency key, which seeds chance ("" = the customer's id). Raises what
         `checkout.start` raises for a wish that cannot be met; where nobody can take it, the order is empty.
         """
         wish = checked_wish(customer, offer, quantity, currency, NOWHERE, NOWHERE)
-        plan: Plan = await self._planner.plan(wish, context, key or f"explain:{customer}")
+        plan: Plan = await self._planner.plan(wish, context, key or f"explain:{customer or ''}")
         return plan.decision
 
     async def verify(self, receipt: str) -> Verification:

@@ -25,8 +25,9 @@ from purchase_core.workflows.command_log import CommandLog
 from purchase_postgres.running import Runner
 from purchase_postgres.store import PostgresStore
 from purchase_sandbox.adapter import SandboxProvider
+from purchase_sql.store import EVERYTHING
 from purchase_sqlite import connect
-from purchase_sqlite.store import EVERYTHING, SqliteStore
+from purchase_sqlite.store import SqliteStore
 from purchase_sqlite.works import Migrate
 from purchase_sqlite.writer import Writer
 from tests.crash_points.points import Point

@@ -178,6 +178,12 @@ def test_one_customer_stays_on_one_side_and_requests_may_be_dealt_anew() -> None
     assert anew == {("stripe", "paddle", "third"), ("paddle", "stripe", "third")}
 
 
+def test_guests_are_dealt_out_like_everybody() -> None:
+    share: dict[str, Any] = {"share": {"stripe": 50, "paddle": 50}}
+    firsts = [decide(share, request(customer="", key=f"k{number}")).order[0] for number in range(200)]
+    assert 60 <= firsts.count("stripe") <= 140
+
+
 def test_a_share_can_be_by_an_attribute_of_the_application() -> None:
     policy: dict[str, Any] = {
         "share": {"stripe": 50, "paddle": 50}, "share_by": "team", "attributes": {"team": "text"},

@@ -255,11 +255,18 @@ class World:
         return found
 
     async def _facts(self, lane: str, known_at: Instant | None = None) -> list[object]:
+        lanes = (lane, *await self.store.linked_lanes(lane))
+        return [fact for one in lanes for fact in await self._facts_in(one, known_at)]
+
+    async def _facts_in(self, lane: str, known_at: Instant | None) -> list[object]:
         found: list[object] = []
         after = 0
         for _ in range(PAGES_MAX):
             page = await self.store.facts(lane, known_at=known_at, after=after, limit=PAGE_ROWS)
-            found += [[one.fact.key, one.fact.kind, one.lane, one.recorded_at, one.cause] for _, one in page]
+            found += [
+                [position, one.fact.key, one.fact.kind, one.lane, one.recorded_at, one.cause]
+                for position, one in page
+            ]
             if len(page) < PAGE_ROWS:
                 break
             after = page[-1][0]

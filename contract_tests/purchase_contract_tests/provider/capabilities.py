@@ -66,6 +66,7 @@ def operations(provider: Provider) -> Mapping[Capability, Callable[[], Awaitable
         Capability.PAUSE_AT_PERIOD_END: lambda: pause(at_period_end=True),
         Capability.PAUSE_UNTIL: lambda: pause(resumes_at=Instant(1)),
         Capability.PAUSE_COLLECTION: lambda: pause(collection_only=True),
+        Capability.PAUSE_COLLECTION_UNTIL: lambda: pause(collection_only=True, resumes_at=Instant(1)),
         Capability.REFUND: lambda: refund(None),
         Capability.PARTIAL_REFUND: lambda: refund(1),
         Capability.INVOICE_LINKS: lambda: provider.invoice_links("in_1"),
@@ -97,10 +98,10 @@ class Capabilities(ProviderPromises):
     @promise
     async def what_is_not_declared_is_refused_with_a_way_out(self, bench: ProviderBench) -> None:
         """Refused before any call: the trouble is that nothing was declared, not that the id is unknown."""
-        for capability, operation in operations(bench.provider).items():
-            if capability not in bench.provider.capabilities:
-                async with bench.trouble(Trouble.UNREACHABLE):  # so that a call would tell another error
+        async with bench.trouble(Trouble.UNREACHABLE):  # so that a call would tell another error
+            for capability, operation in operations(bench.provider).items():
+                if capability not in bench.provider.capabilities:
                     with pytest.raises(CapabilityMissing) as missing:
                         await operation()
-                assert capability.value in missing.value.message
-                assert missing.value.hint
+                    assert capability.value in missing.value.message
+                    assert missing.value.hint

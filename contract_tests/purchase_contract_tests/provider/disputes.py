@@ -7,7 +7,7 @@ from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
 from purchase_contract_tests.provider.refunds import paid_invoice
 from purchase_contract_tests.provider.sale import registers, states, told
-from purchase_core.facts.bodies import DisputeSeen, InvoiceSeen
+from purchase_core.facts.bodies import DisputeSeen, InvoiceSeen, RefundSeen
 from purchase_core.facts.fact import Fact
 from purchase_core.ports.provider import Capability
 
@@ -32,8 +32,9 @@ async def disputed(bench: ProviderBench, *steps: str) -> tuple[InvoiceSeen, list
 
 
 def held(invoice: InvoiceSeen, facts: list[Fact]) -> int:
-    """What a bank holds back of an invoice."""
+    """What a bank holds back of an invoice. None of it is a refund that anybody asked for."""
     seen = states(facts, DisputeSeen)
+    assert states(facts, RefundSeen) == []
     assert {one.invoice for one in seen} == {invoice.id}
     assert {one.currency for one in seen} == {invoice.currency}
     assert {one.status for one in seen} <= set(STATUSES)
@@ -46,7 +47,7 @@ class Disputes(ProviderPromises):
 
     @requires(Capability.DISPUTES)
     @promise
-    async def a_dispute_holds_the_money_back(self, bench: ProviderBench) -> None:
+    async def f58_a_dispute_holds_the_money_back_and_is_no_refund(self, bench: ProviderBench) -> None:
         invoice, (opened,) = await disputed(bench, "open")
         assert held(invoice, opened) == invoice.paid == 1_200
         assert "won" not in {one.status for one in states(opened, DisputeSeen)}

@@ -91,17 +91,11 @@ class Pauses(ProviderPromises):
     async def a_pause_can_end_by_itself(self, bench: ProviderBench) -> None:
         bought = await ten_days_old(bench)
         until = Instant(bench.now() // SECOND * SECOND + 60 * DAY)
-        collection_only = Capability.PAUSE not in bench.provider.capabilities
-        request = PauseRequest(bought.id, resumes_at=until, collection_only=collection_only)
-        noted = settled(await paused(bench, request))
-        assert (noted.status, noted.collecting) == (
-            "active" if collection_only else "paused",
-            not collection_only,
-        )
-        assert noted.resumes_at == until
+        noted = settled(await paused(bench, PauseRequest(bought.id, resumes_at=until)))
+        assert (noted.status, noted.resumes_at) == ("paused", until)
         await bench.advance(60 * 86_400 + 60)
         resumed = only(states(await told(bench), SubscriptionSeen))
-        assert (resumed.status, resumed.collecting, resumed.resumes_at) == ("active", True, None)
+        assert (resumed.status, resumed.resumes_at) == ("active", None)
 
     @requires(Capability.PAUSE_COLLECTION)
     @promise
@@ -116,5 +110,18 @@ class Pauses(ProviderPromises):
         answer = await bench.provider.resume_subscription(bought.id, new_period=False, key="resume:1")
         resumed = settled([*answer, *await told(bench)])
         assert (resumed.status, resumed.collecting) == ("active", True)
+        await bench.advance(PERIOD_SECONDS)
+        assert len(paid(await told(bench))) == 1
+
+    @requires(Capability.PAUSE_COLLECTION_UNTIL)
+    @promise
+    async def a_pause_of_collection_can_end_by_itself(self, bench: ProviderBench) -> None:
+        bought = await ten_days_old(bench)
+        until = Instant(bench.now() // SECOND * SECOND + 10 * DAY)
+        noted = settled(await paused(bench, PauseRequest(bought.id, resumes_at=until, collection_only=True)))
+        assert (noted.status, noted.collecting, noted.resumes_at) == ("active", False, until)
+        await bench.advance(DAYS_10 + 60)
+        resumed = only(states(await told(bench), SubscriptionSeen))
+        assert (resumed.status, resumed.collecting, resumed.resumes_at) == ("active", True, None)
         await bench.advance(PERIOD_SECONDS)
         assert len(paid(await told(bench))) == 1

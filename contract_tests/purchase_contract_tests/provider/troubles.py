@@ -87,12 +87,12 @@ class Troubles(ProviderPromises):
         invoice = only([one for one in states(facts, InvoiceSeen) if one.paid])
         reads = _reads(bench.provider, invoice, sale.wish.reference.attempt)
         for kind in (Trouble.UNREACHABLE, Trouble.BUSY, Trouble.BROKEN, Trouble.GARBLED):
-            for what, read in reads.items():
-                with pytest.raises(ProviderUnavailable) as raised:
-                    async with bench.trouble(kind):
+            async with bench.trouble(kind):
+                for what, read in reads.items():
+                    with pytest.raises(ProviderUnavailable) as raised:
                         await read()
-                assert raised.value.retryable, what
-                assert not raised.value.outcome_unknown, what
+                    assert raised.value.retryable, what
+                    assert not raised.value.outcome_unknown, what
 
     @promise
     async def t06_no_secret_and_no_address_shows(self, bench: ProviderBench) -> None:

@@ -29,8 +29,8 @@ from purchase_contract_tests.store.unstorable import Unstorable
 
 class StoreContract(
     Batches,
-    Keys,
     Together,
+    Keys,
     Lanes,
     Facts,
     AsOf,

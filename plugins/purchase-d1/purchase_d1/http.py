@@ -17,6 +17,7 @@ from purchase_d1.transport import Answer, Refused, Transport, Unanswered
 from purchase_d1.troubles import failure
 from purchase_sql.wire import Sent
 
+REQUEST_BYTES_MAX = 24 * 1024 * 1024  # what the proxy Worker reads
 REPLY_BYTES_MAX = 64 * 1024 * 1024
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
@@ -69,6 +70,8 @@ class HttpTransport(Transport):
     async def batch(self, statements: Sequence[Sent]) -> Answer:
         """Run statements in one transaction, and return the rows of each."""
         body = _json({"batch": [{"sql": text, "params": values} for text, values in statements]})
+        if len(body) > REQUEST_BYTES_MAX:
+            raise Refused("SQLITE_TOOBIG")
         try:
             async with asyncio.timeout(self._seconds):
                 response, content = await self._post(body)

@@ -42,10 +42,13 @@ class Address:
 
 
 @contextmanager
-def local_d1(cache: Path | None = None) -> Iterator[Address]:
-    """A D1 database for as long as the block lasts. Raises StoreUnavailable if it cannot be had."""
+def local_d1(cache: Path | None = None, *, token: str | None = None) -> Iterator[Address]:
+    """A D1 database for as long as the block lasts. Raises StoreUnavailable if it cannot be had.
+
+    Without a `token` it gets one of its own.
+    """
     folder = installed(cache or Path.home() / ".cache" / "purchase-d1")
-    token = secrets.token_urlsafe(32)
+    token = secrets.token_urlsafe(32) if token is None else token
     with as_file(files("purchase_d1") / "worker" / "worker.js") as script:
         process = subprocess.Popen(  # noqa: S603  # our own script
             ["node", "serve.mjs", str(script)],  # noqa: S607  # the user's own node

@@ -19,7 +19,7 @@ from purchase_sql.decode import Record
 from purchase_sql.encode import SURROGATE, Operation, operations
 from purchase_sql.generated.d1 import KINDS, STATEMENTS
 from purchase_sql.migration import migrations
-from purchase_sql.refusals import inquiry, refusal
+from purchase_sql.refusals import Guard, inquiry, refusal
 from purchase_sql.shapes import Value
 from purchase_sql.store import SqlStore
 from purchase_sql.texts import texts
@@ -61,6 +61,8 @@ class D1Store(SqlStore):
         try:
             await self._run.write(self._sent(batch))
         except GuardBroken as broken:
+            if broken.guard is Guard.BATCH:
+                return
             found = await self._run.rows(*inquiry(self._texts, batch, broken.guard))
             meant = refusal(batch, broken.guard, found)
             if meant is not None:
@@ -107,7 +109,7 @@ class D1Store(SqlStore):
 
     async def schema(self) -> SchemaState:
         """Which version the tables are at, and which one this code wants."""
-        return SchemaState(await version(self._run, self._texts), len(self._steps))
+        return SchemaState(await version(self._run, self._texts) or 0, len(self._steps))
 
     async def migrate(self) -> SchemaState:
         """Take the steps that are missing. Raises SchemaError where the tables are newer, or not ours."""

@@ -34,7 +34,6 @@ LIMITS = {
     sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100,
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
 }
-FUNCTIONS_OF_NEWER_SQLITE = {"unhex": bytes.fromhex}
 TRANSACTION = ("BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE")
 FORBIDDEN = ("ATTACH", "DETACH", "VACUUM", "PRAGMA")
 NO_TRANSACTION = (
@@ -57,8 +56,7 @@ class FakeD1:
         self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         for limit, most in LIMITS.items():
             self._connection.setlimit(limit, most)
-        for name, function in FUNCTIONS_OF_NEWER_SQLITE.items():
-            self._connection.create_function(name, 1, function, deterministic=True)
+        self._connection.create_function("unhex", 1, _unhex, deterministic=True)  # since SQLite 3.41
 
     def batch(self, statements: Sequence[tuple[str, Sequence[Parameter]]]) -> Answer:
         """Run statements in one transaction, and return the rows of each. Raises D1Error."""
@@ -151,6 +149,13 @@ async def reached(address: Address) -> AsyncIterator[HttpTransport]:
         yield line
     finally:
         await line.aclose()
+
+
+def _unhex(text: str | None) -> bytes | None:
+    try:
+        return None if text is None else bytes.fromhex(text)
+    except ValueError:
+        return None
 
 
 def _bound(value: Parameter) -> str | float | bytes | None:

@@ -26,11 +26,12 @@ MAYBE_RUN = re.compile(
 ENDED = re.compile(
     r"SQLITE_[A-Z]{2,30}|constraint failed|no such (?:table|column)|has no column|syntax error|cannot store"
     r"|too many SQL variables|statement too long|too big|malformed JSON|bad JSON path|maximum DB size"
-    r"|BEGIN TRANSACTION or SAVEPOINT|not authorized"
+    r"|nothing was run|BEGIN TRANSACTION or SAVEPOINT|not authorized"
 )
+CODE = re.compile(r"SQLITE_[A-Z]{2,30}")
 FULL = re.compile(r"maximum DB size|disk is full|SQLITE_FULL")
 MISSING = re.compile(r"no such (?:table|column)|has no column named")
-LONG = re.compile(r"SQLITE_TOOBIG|statement too long|too big|too many SQL variables")
+LONG = re.compile(r"SQLITE_TOOBIG|statement too long|too big|too many SQL variables|variable number must be")
 MISFIT = re.compile(
     r"(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: [\w.]{1,200})?"
     r"|cannot store \w{1,10} value in \w{1,10} column [\w.]{1,200}"
@@ -58,8 +59,8 @@ def trouble(text: str) -> PurchaseError:
         return InvalidArgument("a value or a batch is larger than D1 takes")
     if misfit := MISFIT.search(text):
         return InvalidArgument(f"a value does not fit its column: {misfit[0]}")
-    code = ENDED.search(text)
-    return StoreUnavailable(f"D1 refuses a statement ({code[0] if code else 'no code'})")
+    code = CODE.search(text)
+    return StoreUnavailable(f"D1 refuses a statement ({code[0] if code else 'and does not say why'})")
 
 
 def unavailable(lost: Unanswered) -> StoreUnavailable:

@@ -1,7 +1,8 @@
 """Checkouts: a transaction, paid on a page of ours (`page.py`).
 
 An open transaction can be neither cancelled nor expired; the page refuses one that was superseded, and one
-that is paid all the same is found by its reference. Where the buyer goes afterwards travels in custom_data.
+that is paid all the same is found by its reference. Where the buyer goes afterwards, and whether the page
+takes codes, travels in custom_data.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .config import PaddleConfig
 
 PER_PAGE = 30
 SUCCESS_URL, CANCEL_URL = "purchase_success_url", "purchase_cancel_url"
+CODES, YES = "purchase_codes", "yes"  # whether the buyer may type a promotion code
 CLOCK_SKEW = timedelta(hours=1)
 _UUID7 = re.compile(r"[a-z]{1,32}_([0-9a-f]{12})7[0-9a-f]{3}[89ab][0-9a-f]{15}")
 
@@ -30,6 +32,7 @@ def fields(request: CheckoutRequest, connection: Connection, config: PaddleConfi
             **request.reference.metadata(connection),
             SUCCESS_URL: request.success_url,
             CANCEL_URL: request.cancel_url,
+            **({CODES: YES} if request.promotion_codes else {}),
         },
         "collection_mode": "automatic",
     }

@@ -62,6 +62,7 @@ CAPABILITIES = Capabilities(
             Capability.QUANTITY,
             Capability.TRIAL,
             Capability.DISCOUNT,
+            Capability.PROMOTION_CODES,
             Capability.TAX_COLLECTION,
             Capability.LOCALE,
             Capability.CANCEL_NOW,

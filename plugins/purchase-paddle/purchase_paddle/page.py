@@ -34,7 +34,7 @@ from purchase_core.ports.store import Question, Store
 
 from . import reference
 from .adapter import PaddleProvider
-from .checkouts import CANCEL_URL, SUCCESS_URL
+from .checkouts import CANCEL_URL, CODES, SUCCESS_URL, YES
 from .config import LIVE
 from .documents import Transaction
 from .normalise import PAID
@@ -86,6 +86,7 @@ class _Shown:
     back_url: str = ""
     transaction: str = ""
     success_url: str = ""
+    codes: bool = False
 
 
 class CheckoutPage:
@@ -133,7 +134,8 @@ class CheckoutPage:
             return _Shown("over", back_url=back)
         if await self._is_superseded(found, ours.attempt):
             return _Shown("superseded", back_url=back)
-        return _Shown("open", back_url=back, transaction=found.id, success_url=success)
+        codes = (data or {}).get(CODES) == YES
+        return _Shown("open", back_url=back, transaction=found.id, success_url=success, codes=codes)
 
     async def _is_superseded(self, found: Transaction, attempt: str) -> bool:
         """Only first payments have attempts: renewals that are past due are always payable."""
@@ -144,11 +146,12 @@ class CheckoutPage:
         config, mode = self._provider.config, self._provider.connection.mode
         pay_url = ""
         if config.base_url and shown.transaction:
-            onwards = f"?{urlencode({'success': shown.success_url})}" if shown.success_url else ""
-            pay_url = f"{config.base_url}/checkout/{shown.transaction}{onwards}"
+            options = {"success": shown.success_url, "codes": YES if shown.codes else ""}
+            query = urlencode({name: value for name, value in options.items() if value})
+            pay_url = f"{config.base_url}/checkout/{shown.transaction}?{query}".removesuffix("?")
         settings = {
             "displayMode": "overlay",
-            "showAddDiscounts": False,  # a discount that was not ordered would not match
+            "showAddDiscounts": shown.codes,  # a discount that was not allowed would not match
             "allowLogout": False,  # another customer would not match
             **({"locale": locale} if locale else {}),
             **({"successUrl": shown.success_url} if shown.success_url else {}),

@@ -2,51 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
-from purchase_core.catalog.versions import OfferVersion, decode_offer
-from purchase_core.errors import InvalidText, LaneConflict, SchemaError
-from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import Row
+from purchase_core.errors import LaneConflict, SchemaError
 from purchase_core.instants import Clock, Instant, SystemClock
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, SchemaState, Store, View
-from purchase_core.records.command import Command
-from purchase_core.records.delivery import DONE, Delivery
-from purchase_core.records.effect import Effect
-from purchase_core.records.lane import Lane
-from purchase_core.records.reference import PriceReference, Reference
+from purchase_core.ports.store import Batch, SchemaState
+from purchase_core.records.delivery import Delivery
 from purchase_postgres.config import PostgresConfig
 from purchase_postgres.connect import Pool, open_pool
 from purchase_postgres.migrating import migrate
 from purchase_postgres.running import GuardBroken, Runner
 from purchase_postgres.troubles import FAILURES, trouble
 from purchase_sql import decode
-from purchase_sql.clusters import ClusterTexts
-from purchase_sql.encode import Operation, operations, pair_list, text_list
+from purchase_sql.decode import Record
+from purchase_sql.encode import Operation, operations
 from purchase_sql.generated.postgresql import STATEMENTS
 from purchase_sql.migration import migrations
-from purchase_sql.refusals import broken_constraint, inquiry, refusal
+from purchase_sql.refusals import Guard, broken_constraint, inquiry, refusal
 from purchase_sql.shapes import Value
+from purchase_sql.store import SqlStore
 from purchase_sql.texts import texts
 
-R = TypeVar("R", bound=Row)
-T = TypeVar("T")
 
-EVERYTHING = Instant(2**53 - 1)  # the last instant that every database can compare
-BEYOND_EVERY_ID = "\U0010ffff"
-
-
-class PostgresStore(Store):
+class PostgresStore(SqlStore):
     """Made by `open`."""
 
     def __init__(self, config: PostgresConfig, clock: Clock, pool: Pool) -> None:
+        super().__init__(texts(STATEMENTS, config.prefix, config.schema))
         self.config = config
         self._clock = clock
         self._pool = pool
         self._run = Runner(pool, config)
-        self._texts = texts(STATEMENTS, config.prefix, config.schema)
-        self._clusters = ClusterTexts()
         self._steps = migrations("postgresql", config.prefix, config.schema)
 
     @classmethod
@@ -71,6 +57,8 @@ class PostgresStore(Store):
             guard = broken_constraint(broken.constraint, self._texts.prefix)
             if guard is None:
                 raise broken.error from None
+            if guard is Guard.BATCH:
+                return
             found = await self._run.rows(*inquiry(self._texts, batch, guard))
             meant = refusal(batch, guard, found)
             if meant is not None:
@@ -95,10 +83,6 @@ class PostgresStore(Store):
             if not all([await self.committed(one.id) for one in batches]):
                 raise LaneConflict(f"one of {len(batches)} batches is refused: {guard}") from None
 
-    async def committed(self, batch_id: str) -> bool:
-        """Whether a batch of this id was written."""
-        return bool(await self._run.rows(self._texts.batch, (batch_id,)))
-
     async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
         """Take pending rows that are due and free, oldest first; what others are taking is passed by."""
         records = await self._run.written_rows(self._texts.claim, (now, lease_until, limit))
@@ -106,117 +90,13 @@ class PostgresStore(Store):
         claimed = [decode.delivery(record) for record in records]
         return sorted(claimed, key=lambda one: (one.available_at, one.id))
 
-    # --- reading for a decision --------------------------------------------------------------
+    # --- reading -----------------------------------------------------------------------------
 
-    async def look(self, question: Question) -> View:
-        """Everything the question names, from one snapshot and in one round trip."""
-        names = self._texts
-        objects = _listed(question.objects)
-        asked: list[Operation] = [
-            (names.look_lanes, (_listed((*question.lanes, *question.whole_lanes)), objects)),
-            (names.look_references, (objects,)),
-            (names.look_clusters, (objects,)),
-        ]
-        if question.whole_lanes:
-            asked.append((names.look_whole_lanes, (_listed(question.whole_lanes),)))
-        if question.prices:
-            asked.append((names.look_prices, (_paired(question.prices),)))
-        lanes, references, *others = await self._run.snapshot(asked)
-        prices = others.pop() if question.prices else []
-        return View(
-            {record[0]: decode.reference(record) for record in references},
-            {(record[0], record[1]): decode.price(record) for record in prices},
-            decode.lanes(lanes),
-            {record[0]: self._clusters.read(*record) for records in others for record in records},
-        )
+    async def _rows(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
+        return await self._run.rows(text, values)
 
-    async def lane(self, lane: str) -> Lane:
-        """One lane; version 0 if it does not exist."""
-        found = await self._run.rows(self._texts.lane, (lane,))
-        return decode.lane(found[0]) if found else Lane(lane)
-
-    async def offers(self, hashes: Sequence[str]) -> Mapping[str, OfferVersion]:
-        """Offer versions that were sold, by hash."""
-        found = await self._run.rows(self._texts.offers, (_listed(hashes),))
-        return {key: decode_offer(body) for key, body in found}
-
-    async def price_for(self, connection: str, version: str, currency: str) -> PriceReference | None:
-        """The newest price of an offer version in a currency that has not ended."""
-        return await self._one(decode.price, self._texts.price_for, (connection, version, currency))
-
-    async def references_of(self, lane: str, kind: str) -> Sequence[Reference]:
-        """References of one kind that belong to a lane, by ascending object."""
-        # `;` is the character after `:`, so the range holds what begins with `kind:`.
-        found = await self._run.rows(self._texts.references_of, (lane, f"{kind}:", f"{kind};"))
-        return [decode.reference(record) for record in found]
-
-    async def command(self, key: str) -> Command | None:
-        """The command of this key."""
-        return await self._one(decode.command, self._texts.command, (key,))
-
-    async def command_by_id(self, command_id: str) -> Command | None:
-        """The command of this id."""
-        return await self._one(decode.command, self._texts.command_by_id, (command_id,))
-
-    async def open_commands(self, *, before: Instant, limit: int) -> Sequence[Command]:
-        """Commands not known to have ended, last touched before, oldest first."""
-        found = await self._run.rows(self._texts.commands_open, (before, limit))
-        return [decode.command(record) for record in found]
-
-    # --- reading for people and replay -------------------------------------------------------
-
-    async def delivery(self, connection: str, event_id: str) -> Delivery | None:
-        """The inbox row of an event."""
-        return await self._one(decode.delivery, self._texts.delivery, (connection, event_id))
-
-    async def delivery_by_id(self, delivery_id: str) -> Delivery | None:
-        """The inbox row of this id."""
-        return await self._one(decode.delivery, self._texts.delivery_by_id, (delivery_id,))
-
-    async def deliveries(
-        self, *, state: str = "", before_id: str = "", limit: int = 100
-    ) -> Sequence[Delivery]:
-        """Inbox rows, newest first, without their bodies."""
-        page = (before_id or BEYOND_EVERY_ID, limit)
-        if not state:
-            found = await self._run.rows(self._texts.deliveries, page)
-        elif state == DONE:
-            found = await self._run.rows(self._texts.deliveries_done, page)
-        else:
-            found = await self._run.rows(self._texts.deliveries_in, (state, *page))
-        return [decode.delivery_without_body(record) for record in found]
-
-    async def facts(
-        self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
-    ) -> Sequence[tuple[int, RecordedFact]]:
-        """Facts of a lane, in order of recording."""
-        values = (lane, EVERYTHING if known_at is None else known_at, after, limit)
-        found = await self._run.rows(self._texts.facts, values)
-        return [decode.recorded_fact(record) for record in found]
-
-    async def linked_lanes(self, lane: str) -> Sequence[str]:
-        """Lanes that are linked to this one, ascending."""
-        return [name for (name,) in await self._run.rows(self._texts.linked_lanes, (lane,))]
-
-    async def facts_about(self, root: str) -> Sequence[RecordedFact]:
-        """Facts about the objects of one cluster, by the instant of recording."""
-        found = await self._run.rows(self._texts.facts_about, (root,))
-        return [decode.recorded_fact(record)[1] for record in found]
-
-    async def rows(
-        self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
-    ) -> Sequence[R]:
-        """Rows of one table by ascending key; of one lane, or of all."""
-        if lane:
-            found = await self._run.rows(self._texts.row_page_of_lane[row_type], (lane, after_key, limit))
-        else:
-            found = await self._run.rows(self._texts.row_page[row_type], (after_key, limit))
-        return [decode.row(row_type, record) for record in found]
-
-    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
-        """The outbox of one lane, in order."""
-        found = await self._run.rows(self._texts.effects, (lane, limit))
-        return [decode.effect(record) for record in found]
+    async def _snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Record]]:
+        return await self._run.snapshot(asked)
 
     # --- life cycle --------------------------------------------------------------------------
 
@@ -242,24 +122,3 @@ class PostgresStore(Store):
     async def aclose(self) -> None:
         """Let go of every connection. Doing so again does nothing."""
         await self._pool.close()
-
-    async def _one(self, decoded: Callable[[Any], T], text: str, values: tuple[Value, ...]) -> T | None:
-        found = await self._run.rows(text, values)
-        return decoded(found[0]) if found else None
-
-
-def _listed(values: Sequence[str]) -> str:
-    """Many texts as one parameter. Raises InvalidText."""
-    # Whether the server would come upon a NUL within JSON depends on its plan, so it is looked for here.
-    if any("\x00" in value for value in values):
-        raise InvalidText("a text holds NUL, which Postgres cannot store")
-    try:
-        return text_list(values)
-    except UnicodeEncodeError as error:
-        raise trouble(error) from None
-
-
-def _paired(values: Sequence[tuple[str, str]]) -> str:
-    """Many pairs of texts as one parameter. Raises InvalidText."""
-    _listed([value for pair in values for value in pair])
-    return pair_list(values)

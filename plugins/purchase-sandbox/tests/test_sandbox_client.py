@@ -376,6 +376,17 @@ def test_f35_f39_the_same_key_resolves_what_is_unknown(fault: Fault, *, loopback
     assert run(again()) == (1, [1])
 
 
+@pytest.mark.parametrize("fault", [Fault.LOST_ANSWER, Fault.BROKEN_AFTER])
+def test_a_read_has_no_answer_that_could_be_lost(fault: Fault) -> None:
+    async def read() -> int:
+        async with SandboxHarness(ManualClock(START)) as sandbox:
+            await sandbox.provider.create_checkout(await a_checkout(sandbox), key="k")
+            sandbox.sandbox.chaos.set(fault, CERTAIN_PPM)
+            return len((await sandbox.provider.objects("session", cursor="")).objects)
+
+    assert run(read()) == 1
+
+
 async def a_checkout(sandbox: SandboxHarness) -> CheckoutRequest:
     customer = await sandbox.provider.ensure_customer(CustomerRequest("ana"), key="c")
     request = PriceRequest("app:pro", "v1", "App", 1_200, "USD", "month")

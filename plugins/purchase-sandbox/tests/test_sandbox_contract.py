@@ -133,6 +133,7 @@ class ApprovedSandboxProvider(SandboxProvider):
 class TestSandboxProviderWithApproval(Refunds):
     """What the contract says of refunds, where they are approved."""
 
+    shown = False
     provider_type = ApprovedSandboxProvider
 
     @asynccontextmanager

@@ -72,7 +72,7 @@ def test_the_sale_is_one_document_for_machines(capsys: pytest.CaptureFixture[str
     steps = {one["step"]: one["lines"] for one in sale["steps"]}
     assert sum(one["milliseconds"] for one in sale["steps"]) <= sale["milliseconds"] + len(steps)
     assert [line.split()[0] for line in steps["catalog"]] == list(CATALOG.offers)
-    assert "router 'first' chose 'sandbox'" in steps["route"]
+    assert "router 'policy' chose 'sandbox'" in steps["route"]
     assert steps["hosted page"][-1].startswith("303  http://127.0.0.1:")
     assert {line.split()[1] for line in steps["webhooks"]} == {"done", "ignored"}
     assert any(line.startswith("subscription:sandbox:") for line in steps["facts"])

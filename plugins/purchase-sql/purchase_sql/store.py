@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from purchase_core.catalog.versions import OfferVersion, decode_offer
-from purchase_core.errors import InvalidText
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
@@ -59,16 +58,15 @@ class SqlStore(Store):
     async def look(self, question: Question) -> View:
         """Everything the question names, from one snapshot."""
         names = self._texts
-        objects = self._listed(question.objects)
+        objects = text_list(question.objects)
         asked: list[Operation] = [
-            (names.look_lanes, (self._listed((*question.lanes, *question.whole_lanes)), objects)),
+            (names.look_lanes, (text_list((*question.lanes, *question.whole_lanes)), objects)),
             (names.look_references, (objects,)),
             (names.look_clusters, (objects,)),
         ]
         if question.whole_lanes:
-            asked.append((names.look_whole_lanes, (self._listed(question.whole_lanes),)))
+            asked.append((names.look_whole_lanes, (text_list(question.whole_lanes),)))
         if question.prices:
-            self._listed([value for pair in question.prices for value in pair])
             asked.append((names.look_prices, (pair_list(question.prices),)))
         lanes, references, *others = await self._snapshot(asked)
         prices = others.pop() if question.prices else ()
@@ -86,7 +84,7 @@ class SqlStore(Store):
 
     async def offers(self, hashes: Sequence[str]) -> Mapping[str, OfferVersion]:
         """Offer versions that were sold, by hash."""
-        found = await self._rows(self._texts.offers, (self._listed(hashes),))
+        found = await self._rows(self._texts.offers, (text_list(hashes),))
         return {key: decode_offer(body) for key, body in found}
 
     async def price_for(self, connection: str, version: str, currency: str) -> PriceReference | None:
@@ -168,10 +166,3 @@ class SqlStore(Store):
     async def _one(self, decoded: Callable[[Record], T], text: str, values: tuple[Value, ...]) -> T | None:
         found = await self._rows(text, values)
         return decoded(found[0]) if found else None
-
-    def _listed(self, values: Sequence[str]) -> str:
-        """Many texts as one parameter. Raises InvalidText."""
-        try:
-            return text_list(values)
-        except UnicodeEncodeError:
-            raise InvalidText("a text holds a lone surrogate") from None

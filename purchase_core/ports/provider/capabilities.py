@@ -39,6 +39,7 @@ class Capability(StrEnum):
     PAUSE_AT_PERIOD_END = "pause_at_period_end"
     PAUSE_UNTIL = "pause_until"  # the provider resumes it by itself
     PAUSE_COLLECTION = "pause_collection"  # it stays active, and is not charged
+    PAUSE_COLLECTION_UNTIL = "pause_collection_until"  # the provider charges it again by itself
     # What happens to money afterwards.
     REFUND = "refund"
     PARTIAL_REFUND = "partial_refund"

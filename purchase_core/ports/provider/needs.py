@@ -42,6 +42,7 @@ INSTEAD: Mapping[Capability, str] = {
     Capability.PAUSE_AT_PERIOD_END: "pause it now, or once the period has ended",
     Capability.PAUSE_UNTIL: "pause it without an end, and resume it when the time has come",
     Capability.PAUSE_COLLECTION: "pause the subscription itself",
+    Capability.PAUSE_COLLECTION_UNTIL: "pause it without an end, and resume it when the time has come",
     Capability.REFUND: "refund it in the provider's dashboard",
     Capability.PARTIAL_REFUND: "refund the whole of it, or in the provider's dashboard",
     Capability.DISPUTES: "look at disputes in the provider's dashboard",
@@ -112,7 +113,8 @@ def needed_for_pause(request: PauseRequest) -> tuple[Capability, ...]:
         Capability.PAUSE_COLLECTION: request.collection_only,
         Capability.PAUSE: not request.collection_only,
         Capability.PAUSE_AT_PERIOD_END: request.at_period_end,
-        Capability.PAUSE_UNTIL: request.resumes_at is not None,
+        Capability.PAUSE_UNTIL: request.resumes_at is not None and not request.collection_only,
+        Capability.PAUSE_COLLECTION_UNTIL: request.resumes_at is not None and request.collection_only,
     }
     return tuple(capability for capability, wanted in asked.items() if wanted)
 

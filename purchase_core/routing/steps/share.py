@@ -45,10 +45,9 @@ def _guarded(sheet: Sheet, one: Standing | None, weight: int) -> int:
 
 
 def _key(sheet: Sheet) -> str:
+    """What is dealt out. A guest is nobody in particular, so each request of a guest is dealt anew."""
     by, request = sheet.policy.share_by, sheet.request
-    if by == CUSTOMER:
-        return request.customer
-    if by == REQUEST:
-        return request.key
-    value = reader(by)(request)
-    return request.customer if value in (None, "") else str(value)
+    value = None if by in (CUSTOMER, REQUEST) else reader(by)(request)
+    if value not in (None, ""):
+        return str(value)
+    return request.key if by == REQUEST else request.customer or request.key

@@ -17,8 +17,10 @@ from purchase_core.instants import Instant
 from purchase_core.ports.provider import (
     ChangePreview,
     ChangeRequest,
+    Event,
     Fetched,
     InvoiceLinks,
+    Normalised,
     ObjectPage,
     PauseRequest,
     PortalFlow,
@@ -201,6 +203,14 @@ class PausesAltogether(TinyProvider):
         return await super().pause_subscription(attrs.evolve(request, collection_only=False), key=key)
 
 
+class PausesCollectionForEver(TinyProvider):
+    """When collection is to go on is not sent."""
+
+    async def pause_subscription(self, request: PauseRequest, *, key: str) -> tuple[Fact, ...]:
+        until = None if request.collection_only else request.resumes_at
+        return await super().pause_subscription(attrs.evolve(request, resumes_at=until), key=key)
+
+
 class PausesAtOnce(TinyProvider):
     """At the end of the period is now."""
 
@@ -336,6 +346,23 @@ class TakesInquiriesForDisputes(_ReadsOtherwise):
     def changed(self, body: Any) -> Any:
         asked = isinstance(body, DisputeSeen) and body.status == "inquiry"
         return replace(body, status="open") if asked else body
+
+
+class TakesDisputesForRefunds(TinyProvider):
+    """Money that a bank takes has gone back to the buyer."""
+
+    def normalise(self, event: Event) -> Normalised:
+        meaning = super().normalise(event)
+        gone = tuple(
+            seen(
+                one.connection,
+                one.order,
+                RefundSeen(body.id, body.invoice, body.amount, body.currency, "succeeded"),
+            )
+            for one in meaning.facts
+            if isinstance(body := one.body, DisputeSeen)
+        )
+        return replace(meaning, facts=(*meaning.facts, *gone))
 
 
 class EndsDisputesForGood(TinyProvider):

@@ -212,6 +212,16 @@ class ForgetsDiscounts(_SendsOtherwise):
         return attrs.evolve(request, discount="")
 
 
+class LeavesFreeSalesOpen(TinyProvider):
+    """What nobody paid for is not paid."""
+
+    def fact(self, kind: str, document: Any, order: Instant) -> Fact:
+        fact = super().fact(kind, document, order)
+        if not isinstance(fact.body, InvoiceSeen) or fact.body.paid or fact.body.lines[0].trial:
+            return fact
+        return seen(fact.connection, fact.order, replace(fact.body, status="open"), final=fact.final)
+
+
 class DiscountsThePrice(TinyProvider):
     """The unit amount is told as it was paid."""
 

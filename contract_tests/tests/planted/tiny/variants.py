@@ -49,6 +49,7 @@ class TinyMerchant(TinyProvider):
             Capability.EXPIRE_CHECKOUT,
             Capability.CHANGE_AT_PERIOD_END,
             Capability.PAUSE_COLLECTION,
+            Capability.PAUSE_COLLECTION_UNTIL,
             Capability.DISPUTE_LOSSES,
             Capability.PORTAL_CHANGE,
             Capability.PORTAL_RETURN,

@@ -4,7 +4,7 @@
 
 const TOKEN_BYTES_MIN = 24; // a shorter one can be guessed
 const BODY_BYTES_MAX = 24 * 1024 * 1024;
-const STATEMENTS_MAX = 500;
+const STATEMENTS_MAX = 2_000; // fifty decisions on one customer are one batch
 const SQL_BYTES_MAX = 100_000; // as D1 has it
 const PARAMETERS_MAX = 100; // likewise
 
@@ -19,6 +19,7 @@ const SAYABLE = [
   /overloaded|too many requests queued|requests queued for too long|too many api requests/i,
   /network connection lost|to be reset|was reset|code was updated|internal error|exceeded timeout/i,
   /transient issue|memory limit|cpu time limit/i,
+  /BEGIN TRANSACTION or SAVEPOINT/,
   /SQLITE_[A-Z]{2,30}/,
 ];
 
@@ -30,7 +31,7 @@ export default {
     const body = await boundedBody(request);
     if (body === undefined) return refusal(413, "the request is too large");
     const statements = read(body);
-    if (typeof statements === "string") return refusal(400, statements);
+    if (typeof statements === "string") return refusal(400, `nothing was run: ${statements}`);
     let results;
     try {
       results = await env.DB.batch(statements.map(({ sql, params }) => env.DB.prepare(sql).bind(...params)));

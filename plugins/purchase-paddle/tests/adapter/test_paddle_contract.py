@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import ClassVar
@@ -21,6 +22,7 @@ from purchase_core.instants import Instant
 from purchase_core.ports.provider import Connection, Headers, ProviderCheckout
 from purchase_core.secret import Secret
 from purchase_paddle.adapter import PaddleProvider
+from purchase_paddle.page import CheckoutPage
 from purchase_paddle.testing import API_KEY, MANY, PaddleHarness
 from purchase_simulators.paddle import adjustments, catalog, paying, renewing, requests
 from purchase_simulators.paddle.conformance import PaddleDocument
@@ -95,6 +97,19 @@ class PaddleBench(ProviderBench):
         asked = requests.Discount(description="Off", type="percentage", amount=str(percent), code="OFF")
         made = catalog.add_discount(self.book, asked)
         return Discount(made["id"], made["code"])
+
+    async def pay_with_code(self, checkout: ProviderCheckout, code: str) -> None:
+        """As a buyer does: through the page of ours, which says whether codes are taken."""
+        page = httpx.ASGITransport(CheckoutPage(self.provider))
+        async with httpx.AsyncClient(transport=page, base_url="http://127.0.0.1") as http:
+            shown = (await http.get(checkout.url)).text
+        (link,) = re.findall(r'id="pay" href="([^"]+)"', shown)
+        async with httpx.AsyncClient(trust_env=False) as http:
+            form = await http.get(link.replace("&amp;", "&"))
+            assert 'name="code"' in form.text, "the page takes no code"
+            data = {"code": code, "country": "US"}
+            paid = await http.post(link.replace("&amp;", "&"), data=data)
+        assert paid.status_code == 303, paid.text
 
     async def decide_refund(self, refund: str, *, approved: bool) -> None:
         adjustments.decide(self.book, refund, approved=approved)

@@ -18,7 +18,7 @@ from .refusal import bad
 from .requests import Address, Customer
 from .shapes import Document
 from .stamps import read as read_instant
-from .transactions import OPEN, payout_totals, price_it
+from .transactions import OPEN, check_discount, payout_totals, price_it
 
 PAYABLE = (*OPEN, "billed", "past_due")
 METHOD_CHANGE = "subscription_payment_method_change"
@@ -32,16 +32,19 @@ def checkout(
     email: str = "buyer@example.com",
     country: str = "US",
     postal_code: str = "10001",
+    code: str = "",
 ) -> Document:
     """The buyer fills in the page, and pays or is declined. Raises Refusal if the page takes no payment.
 
-    The e-mail and address are asked for only where the transaction has none yet.
+    The e-mail and address are asked for only where the transaction has none yet. `code`: of a discount.
     """
     document = book.find("txn", transaction)
     if document["status"] not in PAYABLE:
         raise bad("transaction_immutable", f"a {document['status']} transaction cannot be paid")
     if document["status"] in OPEN:
         identify(book, document, email=email, country=country, postal_code=postal_code)
+        if code:
+            add_discount(book, document, code)
     chosen = CARDS[card]
     if chosen.slow:
         _attempt(book, document, chosen, "pending_no_action_required")
@@ -62,6 +65,18 @@ def identify(book: Book, document: Document, *, email: str, country: str, postal
     price_it(book, document)
     document["status"] = "ready"
     book.changed(document, "transaction.updated", "transaction.ready")
+
+
+def add_discount(book: Book, document: Document, code: str) -> None:
+    """The buyer types the code of a discount. Raises Refusal if there is none, or it is not eligible."""
+    found = [one for one in book.rows("dsc") if one["code"] == code and one["enabled_for_checkout"]]
+    if not found:
+        raise bad("transaction_discount_not_found", "discount not found")
+    after = document | {"discount_id": found[0]["id"]}
+    check_discount(book, after)
+    price_it(book, after)
+    document |= after
+    book.changed(document, "transaction.updated")
 
 
 def arrived(book: Book, transaction: str, *, refusal: str = "") -> Document:

@@ -40,7 +40,7 @@ def create(book: Book, asked: Transaction, *, origin: str = ORIGIN_API) -> Docum
     document["checkout"] = _checkout(book, document, asked.checkout)
     document["currency_code"] = asked.currency_code or ""
     _check_parties(book, document)
-    _check_discount(book, document)
+    check_discount(book, document)
     price_it(book, document)
     document["status"] = _readiness(document)
     if asked.status == "billed":
@@ -72,7 +72,7 @@ def change(book: Book, transaction: str, asked: Transaction) -> Document:
     if asked.checkout is not UNSET:
         after["checkout"] = _checkout(book, after, asked.checkout)
     _check_parties(book, after)
-    _check_discount(book, after)
+    check_discount(book, after)
     price_it(book, after)
     was, after["status"] = document["status"], _readiness(after)
     document |= after
@@ -268,7 +268,8 @@ def _check_parties(book: Book, document: Document) -> None:
         raise bad("transaction_billing_details_must_be_null", "billing details must be null")
 
 
-def _check_discount(book: Book, document: Document) -> None:
+def check_discount(book: Book, document: Document) -> None:
+    """Refuse a discount that is over, used up or archived."""
     if not document["discount_id"]:
         return
     found = [one for one in book.rows("dsc") if one["id"] == document["discount_id"]]

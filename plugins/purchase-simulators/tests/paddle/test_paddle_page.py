@@ -63,6 +63,18 @@ def test_t05_the_buyer_is_sent_to_approved_domains_only(desk: Desk, to: str, goe
     assert (answer.headers.get("location") == to) == goes
 
 
+def test_a_code_is_taken_where_the_page_takes_codes(desk: Desk) -> None:
+    desk.post("/discounts", {"description": "x", "type": "percentage", "amount": "25", "code": "OFF"})
+    plain, open_ = desk.transaction(), desk.transaction()
+    assert 'name="code"' not in desk.call("GET", f"/checkout/{plain['id']}").text
+    assert 'name="code"' in desk.call("GET", f"/checkout/{open_['id']}?codes=yes").text
+    wrong = desk.call("POST", f"/checkout/{open_['id']}?codes=yes", b"card=pays&code=NONE", FORM)
+    assert (wrong.status_code, "discount not found" in wrong.text) == (400, True)
+    for made, query, total in ((plain, "", "1200"), (open_, "?codes=yes", "900")):
+        desk.call("POST", f"/checkout/{made['id']}{query}", b"card=pays&code=OFF", FORM)
+        assert desk.get(f"/transactions/{made['id']}")["details"]["totals"]["total"] == total
+
+
 def test_the_page_escapes_what_it_shows(desk: Desk) -> None:
     product = desk.post("/products", {"name": "<script>alert(1)</script>", "tax_category": "standard"})
     price = desk.post(

@@ -36,13 +36,14 @@ def routes(simulator: PaddleSimulator) -> list[Route]:
     """The page, and what its form does."""
 
     async def show(request: Request) -> Response:
-        return _page(*_found(simulator, request))
+        return _page(*_found(simulator, request), codes=request.query_params.get("codes") == "yes")
 
     async def pay(request: Request) -> Response:
         account, document = _found(simulator, request)
         if account is None or document is None:
             return _page(None, None)
         form = await request.form()
+        codes = request.query_params.get("codes") == "yes"
         card = str(form.get("card", GOOD_CARD))
         try:
             paid = paying.checkout(
@@ -51,15 +52,16 @@ def routes(simulator: PaddleSimulator) -> list[Route]:
                 card if card in CARDS else GOOD_CARD,
                 email=str(form.get("email", "buyer@example.com")),
                 country=str(form.get("country", "US")),
+                code=str(form.get("code", "")) if codes else "",
             )
         except Refusal as refusal:
-            return _page(account, document, refusal.detail, status=refusal.status)
+            return _page(account, document, refusal.detail, status=refusal.status, codes=codes)
         if paid["status"] in ("paid", "completed"):
             to = _onwards(account, request.query_params.get("success", ""))
             return RedirectResponse(to, SEE_OTHER) if to else _page(account, paid)
         code = paid["payments"][0]["error_code"]
         problem = f"The payment was not taken: {code}." if code else "The payment is on its way."
-        return _page(account, paid, problem)
+        return _page(account, paid, problem, codes=codes)
 
     async def forward(request: Request) -> Response:
         return RedirectResponse(
@@ -83,7 +85,12 @@ def _found(simulator: PaddleSimulator, request: Request) -> tuple[Account | None
 
 
 def _page(
-    account: Account | None, document: Document | None, problem: str = "", status: int = 200
+    account: Account | None,
+    document: Document | None,
+    problem: str = "",
+    status: int = 200,
+    *,
+    codes: bool = False,
 ) -> Response:
     if account is None or document is None:
         body = _template().render(
@@ -104,6 +111,7 @@ def _page(
         payable=document["status"] in paying.PAYABLE,
         ask_email=not document["customer_id"],
         ask_country=not document["address_id"],
+        ask_code=codes and not document["discount_id"],
         countries=COUNTRIES,
         cards=list(CARDS.values()),
         problem=problem,
