@@ -1,15 +1,14 @@
 """Stripe's own command line, as a client that knows nothing of us: its triggers play on the simulated Stripe.
 
-`npm install @stripe/cli` brings it; PURCHASE_STRIPE_CLI says where its `stripe` is. Skipped, loudly, where it
-is absent. What it sends of older API versions (`payment_method_types`, a `coupon` of promotion codes) is
-refused, as Stripe's present version does.
+`python dev.py clients` installs it into `.clients/`. Skipped where it is absent, unless it is required. What it
+sends of older API versions (`payment_method_types`, a `coupon` of promotion codes) is refused, as Stripe's
+present version does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,9 @@ from purchase_core.instants import Instant
 from purchase_core.testing.clocks import ManualClock
 from purchase_simulators.stripe.testing import API_KEY, StripeHarness
 
-CLI = os.environ.get("PURCHASE_STRIPE_CLI") or shutil.which("stripe") or ""
+CLIENTS = Path(os.environ.get("PURCHASE_CLIENTS_DIRECTORY") or Path(__file__).parents[4] / ".clients")
+CLI = CLIENTS / "node" / "node_modules" / ".bin" / "stripe"
+REQUIRED = os.environ.get("PURCHASE_CLIENTS") == "required"
 START = Instant(1_790_000_000_000_000)
 SECONDS_MAX = 60
 TRIGGERS = (
@@ -30,7 +31,7 @@ TRIGGERS = (
 )  # fmt: skip
 
 
-@pytest.mark.skipif(not CLI, reason="Stripe's command line is not here: npm install @stripe/cli")
+@pytest.mark.skipif(not (REQUIRED or CLI.exists()), reason="no .clients: python dev.py clients installs them")
 @pytest.mark.parametrize("event", TRIGGERS)
 def test_a_trigger_of_the_command_line_plays(event: str, tmp_path: Path) -> None:
     async def run() -> None:
