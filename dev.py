@@ -39,7 +39,7 @@ MEMBERS = (
     "plugins/purchase-stripe",
     "contract_tests",
 )
-NODE_CLIENTS = ("@paddle/paddle-node-sdk@3.10.0",)
+NODE_CLIENTS = ("@paddle/paddle-node-sdk@3.10.0", "@stripe/cli@1.52.0")
 PADDLE_PYTHON_CLIENT = "paddle-python-sdk==1.16.1"
 ENGINES = {  # how each store is opened to be compared with the others
     "memory": "purchase_contract_tests.equivalence.engine:memory",

@@ -20,7 +20,7 @@ HOST, PORT = "127.0.0.1", 4242
 URL = f"http://{HOST}:{PORT}"
 KEY_REFERENCE = "env:PURCHASE_SANDBOX_KEY"
 ROWS_SHOWN_MAX = 100
-PROVIDERS = ("sandbox", "paddle")
+PROVIDERS = ("sandbox", "stripe", "paddle")
 
 url_option = click.option(
     "--url", default=URL, show_default=True, metavar="URL", help="Where the sandbox listens."

@@ -49,20 +49,25 @@ def serve_for_ever(asked: Serving) -> None:
 
         run_until_stopped(serve(asked))
         return
+    if asked.provider == "stripe":
+        from .serving_stripe import serve as serve_stripe  # noqa: PLC0415
+
+        run_until_stopped(serve_stripe(asked))
+        return
     run_until_stopped(_serve(asked))
 
 
 async def _serve(asked: Serving) -> None:
     sandbox = Sandbox(chaos=Chaos(asked.seed, parse_odds(asked.odds)))
-    key, made_key = _or_made(asked.api_key, "sk_sandbox_")
+    key, made_key = or_made(asked.api_key, "sk_sandbox_")
     account = sandbox.open_account(asked.account, (key,))
     account.book.refund_approval = asked.approve_refunds
     shown = [("API key", key.reveal())] if made_key else []
     if asked.webhook_url:
-        secret, made_secret = _or_made(asked.webhook_secret, "whsec_")
+        secret, made_secret = or_made(asked.webhook_secret, "whsec_")
         account.deliveries.add(asked.webhook_url, secret)
         shown += [("Webhook secret", secret.reveal())] if made_secret else []
-    told = _Telling(as_json=asked.as_json)
+    told = Telling("Sandbox", as_json=asked.as_json)
     sandbox.listeners.append(told.event)
     server = SandboxServer(
         sandbox, host=asked.host, port=asked.port, expose=asked.expose, notice=told.attempt
@@ -72,10 +77,11 @@ async def _serve(asked: Serving) -> None:
         await asyncio.Event().wait()
 
 
-class _Telling:
+class Telling:
     """Lines of what happens: for people, or one JSON document a line."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, name: str, *, as_json: bool) -> None:
+        self._name = name
         self._as_json = as_json
 
     def ready(self, url: str, account: str, webhook_url: str, shown: list[tuple[str, str]]) -> None:
@@ -84,10 +90,10 @@ class _Telling:
             made = {name.lower().replace(" ", "_"): value for name, value in shown}
             self._line({"ready": url, "account": account, "webhook_url": webhook_url, **made})
             return
-        pairs = [("Sandbox", url), ("Account", account), *shown]
+        pairs = [(self._name, url), ("Account", account), *shown]
         pairs += [("Webhooks to", webhook_url)] if webhook_url else []
         for name, value in pairs:
-            say(f"{name.ljust(15)} {value}")
+            say(f"{name.ljust(17)} {value}")
         if "API key" in dict(shown):
             say("The other commands of `purchase sandbox` want the key in PURCHASE_SANDBOX_KEY.")
         say("No money moves here. Everything is forgotten at the end. Stop with ^C.")
@@ -116,6 +122,6 @@ class _Telling:
         click.echo(msgspec.json.encode({"schema_version": SCHEMA_VERSION, **document}).decode())
 
 
-def _or_made(given: Secret | None, prefix: str) -> tuple[Secret, bool]:
+def or_made(given: Secret | None, prefix: str) -> tuple[Secret, bool]:
     """The given secret, or a new one and that it was made here."""
     return (given, False) if given else (Secret(prefix + secrets.token_hex(SECRET_BYTES)), True)

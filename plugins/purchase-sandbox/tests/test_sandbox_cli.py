@@ -24,7 +24,7 @@ from purchase_sandbox.cli import KEY_REFERENCE
 from purchase_sandbox.cli import sandbox as command
 from purchase_sandbox.sandbox import Sandbox
 from purchase_sandbox.server.running import SandboxServer
-from purchase_sandbox.serving import Serving, _Telling, serve_for_ever
+from purchase_sandbox.serving import Serving, Telling, serve_for_ever
 
 KEY = "sk_cli_canary_0123"
 
@@ -160,7 +160,7 @@ def test_a_key_that_was_made_is_shown_with_where_to_put_it(
     capsys: pytest.CaptureFixture[str], made: bool
 ) -> None:
     shown = [("API key", "sk_made_0123")] if made else []
-    _Telling(as_json=False).ready("http://127.0.0.1:4242", "acct_1", "", shown)
+    Telling("Sandbox", as_json=False).ready("http://127.0.0.1:4242", "acct_1", "", shown)
     told = capsys.readouterr().err
     assert ("sk_made_0123" in told, KEY_REFERENCE.removeprefix("env:") in told) == (made, made)
     assert "http://127.0.0.1:4242" in told

@@ -43,6 +43,7 @@ from purchase_core.ports.provider import (
     needed_for_checkout,
     needed_for_pause,
     needed_for_portal,
+    needed_for_price,
 )
 from purchase_core.secret import Secret, checked_webhook_secret
 from purchase_core.strict_json import decode
@@ -178,6 +179,7 @@ class StripeProvider(Provider):
 
     async def ensure_price(self, request: PriceRequest, *, key: str) -> str:
         """By a lookup key that says all that the price is: lists of those are up to date."""
+        self.need(*needed_for_price(request))
         parts = [f"{one.unit_amount} {one.currency}" for one in request.overrides]
         lookup = asking.reference(self.connection, "price", request.version, request.unit_amount,
                                   request.currency, request.interval, request.interval_count,
@@ -268,9 +270,6 @@ class StripeProvider(Provider):
 
     async def pause_subscription(self, request: PauseRequest, *, key: str) -> tuple[Fact, ...]:
         self.need(*needed_for_pause(request))
-        if request.resumes_at is not None and not request.collection_only:
-            # Only a pause of the collection ends by itself.
-            raise self.missing(Capability.PAUSE_UNTIL)
         return await self._witness(await self._changing.pause(request, key))
 
     async def resume_subscription(self, subscription: str, *, new_period: bool, key: str) -> tuple[Fact, ...]:

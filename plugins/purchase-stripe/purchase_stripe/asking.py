@@ -7,13 +7,11 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
-from purchase_core.errors import InvalidArgument
 from purchase_core.instants import SECOND
 from purchase_core.ports.provider import (
     ChangeRequest,
     CheckoutRequest,
     Connection,
-    PauseRequest,
     PortalFlow,
     PortalRequest,
     PriceRequest,
@@ -88,11 +86,6 @@ def price_params(
     if request.tax_behavior:
         params["tax_behavior"] = request.tax_behavior.value
     for one in request.overrides:
-        if one.countries:
-            raise InvalidArgument(
-                "Stripe has no prices by country",
-                hint="Give an amount for the currency, or sell through another connection.",
-            )
         options = params.setdefault("currency_options", {})
         options[one.currency.lower()] = {"unit_amount": one.unit_amount}
         if request.tax_behavior:
@@ -177,13 +170,6 @@ def preview_params(
     if proration_date is not None:
         params["subscription_details"]["proration_date"] = proration_date
     return params
-
-
-def pause_collection_params(request: PauseRequest) -> SubscriptionUpdateParams:
-    """Invoices are made, and void: nobody owes for the time of the pause."""
-    if request.resumes_at is None:
-        return {"pause_collection": {"behavior": "void"}}
-    return {"pause_collection": {"behavior": "void", "resumes_at": request.resumes_at // SECOND}}
 
 
 def refund_params(request: RefundRequest, intent: str, metadata: dict[str, str]) -> RefundCreateParams:

@@ -28,20 +28,24 @@ class Changing:
     # --- the end ---------------------------------------------------------------------------------
 
     async def cancel_now(self, name: str, key: str) -> Witnessed:
-        """At once. Stripe knows no keys here: what is cancelled already is refused, and then looked at."""
+        """At once. Stripe keeps no keys of such calls, so ours is left as a comment, to be known again by."""
+        comment = as_key(f"purchase {key}")
         try:
             return await self._calls.write(
                 "cancel a subscription",
-                lambda stripe: stripe.v1.subscriptions.cancel_async(name, {"expand": ITEMS}),
+                lambda stripe: stripe.v1.subscriptions.cancel_async(
+                    name, {"cancellation_details": {"comment": comment}, "expand": ITEMS}
+                ),
                 documents.Subscription,
             )
         except ProviderRefused as refused:
             if refused.provider_code != GONE:
                 raise
-            found = await self._retrieve(name)
-            if found.status != "canceled":
+            found, as_of = await self._touch(name)
+            said = found.cancellation_details
+            if found.status != "canceled" or said is None or said.comment != comment:
                 raise
-            return await self._touch(name, key)
+            return found, as_of
 
     async def cancel_at_period_end(self, name: str, key: str) -> Witnessed:
         """At the end of the period. What a schedule had planned is let go first."""
@@ -114,7 +118,7 @@ class Changing:
             ),
             documents.Head,
         )
-        return await self._touch(found.id, key)
+        return await self._touch(found.id)
 
     async def preview(self, request: ChangeRequest) -> ChangePreview:
         """What the change would cost: its own invoice, and that of the renewal after it."""
@@ -146,11 +150,15 @@ class Changing:
         """The subscription itself, or only the collection of its money."""
         name = checked(request.subscription)
         if request.collection_only:
-            return await self._update(name, asking.pause_collection_params(request), key)
+            # Invoices are made, and void: nobody owes for the time of the pause.
+            return await self._update(name, {"pause_collection": {"behavior": "void"}}, key)
         return await self._calls.write(
             "pause a subscription",
             lambda stripe: stripe.v1.subscriptions.pause_async(
-                name, {"expand": ITEMS}, {"idempotency_key": as_key(key)}
+                # What is left of the period is kept, and not paid back: that would be a refund.
+                name,
+                {"bill_for": {"unused_time_from": {"type": "none"}}, "expand": ITEMS},
+                {"idempotency_key": as_key(key)},
             ),
             documents.Subscription,
         )
@@ -159,7 +167,7 @@ class Changing:
         """Whichever kind of pause it is in. It may stay paused until its invoice is paid."""
         found = await self._retrieve(name)
         if found.status != "paused":
-            return await self._update(name, {"pause_collection": ""}, key)
+            return await self._update(name, {"pause_collection": ""}, as_key(key, "collection"))
         return await self._calls.write(
             "resume a subscription",
             lambda stripe: stripe.v1.subscriptions.resume_async(
@@ -193,7 +201,7 @@ class Changing:
             documents.Subscription,
         )
 
-    async def _touch(self, name: str, key: str) -> Witnessed:
+    async def _touch(self, name: str) -> Witnessed:
         """The subscription as it is now, and as of when."""
         answer = await self._calls.raw(
             "retrieve a subscription",
@@ -223,7 +231,7 @@ class Changing:
         )
 
     async def _now(self, found: documents.Subscription) -> int:
-        _, as_of = await self._touch(found.id, "")
+        _, as_of = await self._touch(found.id)
         start = found.items.data[0].current_period_start
         return max(as_of // SECOND, start)
 

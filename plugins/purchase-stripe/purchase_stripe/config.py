@@ -20,6 +20,7 @@ LIVE, TEST = "https://api.stripe.com", "http://127.0.0.1:4242"
 CAPABILITIES = Capabilities(
     frozenset(
         {
+            Capability.CURRENCY_OVERRIDES,
             Capability.SUBSCRIPTION_CHECKOUT,
             Capability.ONE_TIME_CHECKOUT,
             Capability.GUEST_CHECKOUT,
@@ -41,11 +42,12 @@ CAPABILITIES = Capabilities(
             Capability.CHANGE_WITHOUT_PRORATION,
             Capability.PREVIEW_CHANGE,
             Capability.PAUSE,
-            Capability.PAUSE_UNTIL,
             Capability.PAUSE_COLLECTION,
             Capability.REFUND,
             Capability.PARTIAL_REFUND,
             Capability.DISPUTES,
+            Capability.DISPUTE_INQUIRIES,
+            Capability.DISPUTE_LOSSES,
             Capability.INVOICE_LINKS,
             Capability.PORTAL,
             Capability.PORTAL_PAYMENT_METHOD,

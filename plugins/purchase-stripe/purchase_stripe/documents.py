@@ -107,6 +107,12 @@ class PauseCollection(Part, frozen=True, kw_only=True):
     resumes_at: Seconds | None = None
 
 
+class CancellationDetails(Part, frozen=True, kw_only=True):
+    """Why a subscription was cancelled."""
+
+    comment: str | None = None
+
+
 class PendingUpdate(Part, frozen=True, kw_only=True):
     """A change that waits for its payment."""
 
@@ -149,6 +155,7 @@ class Subscription(Head, frozen=True, kw_only=True):
     ended_at: Seconds | None
     pause_collection: PauseCollection | None = None
     pending_update: PendingUpdate | None = None
+    cancellation_details: CancellationDetails | None = None
     schedule: Id | Schedule | None = None
     latest_invoice: Ref | None = None
     metadata: Metadata = {}

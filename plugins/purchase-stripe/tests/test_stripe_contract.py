@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from purchase_contract_tests.provider import Key, ProviderBench, ProviderContract, Trouble, Webhook
+from purchase_contract_tests.provider import Discount, Key, ProviderBench, ProviderContract, Trouble, Webhook
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Connection, Headers, ProviderCheckout
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
+from purchase_simulators.stripe import paying, playing
+from purchase_simulators.stripe.cards import GOOD_CARD
 from purchase_simulators.stripe.openapi import CheckedStripe, document_in
 from purchase_simulators.stripe.signature import signed_headers
 from purchase_simulators.stripe.simulator import DEFAULT_ACCOUNT
@@ -78,6 +80,35 @@ class StripeBench(ProviderBench):
 
     async def advance(self, seconds: int) -> None:
         self.harness.advance(seconds=seconds)
+
+    # --- by capability ---------------------------------------------------------------------------
+
+    async def fail_payments(self, subscription: str) -> None:
+        playing.use_card(self.harness.account.book, subscription, "fails_later")
+
+    async def recover_payments(self, subscription: str) -> None:
+        playing.use_card(self.harness.account.book, subscription, GOOD_CARD)
+        self.harness.advance(seconds=1)  # nobody is as fast as Stripe's clock is coarse
+        playing.pay_debts(self.harness.account.book, subscription)
+
+    async def accept(self, checkout: ProviderCheckout) -> None:
+        paying.pay_without_method(self.harness.account.book, checkout.id)
+
+    async def discount(self, percent: int) -> Discount:
+        made = playing.make_discount(self.harness.account.book, percent, f"SAVE{percent}")
+        return Discount(made.id, made.code)
+
+    async def pay_with_code(self, checkout: ProviderCheckout, code: str) -> None:
+        paying.apply_code(self.harness.account.book, checkout.id, code)
+        self.harness.pay(checkout.id)
+
+    async def return_refund(self, refund: str) -> None:
+        playing.return_refund(self.harness.account.book, refund)
+
+    async def dispute(self, invoice: str, status: str) -> None:
+        playing.dispute(self.harness.account.book, invoice, status)
+
+    # --- troubles --------------------------------------------------------------------------------
 
     def trouble(self, kind: Trouble) -> AbstractAsyncContextManager[None]:
         return self._unreachable() if kind is Trouble.UNREACHABLE else self._meeting(FAULTS[kind])

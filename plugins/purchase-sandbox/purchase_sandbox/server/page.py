@@ -16,8 +16,9 @@ from purchase_sandbox.account.cards import AUTHENTICATION_FAILED, CARDS, GOOD_CA
 from purchase_sandbox.account.objects import Price, Session
 from purchase_sandbox.account.refusal import Refusal
 from purchase_sandbox.sandbox import Sandbox
+from purchase_simulators.wire.pages import go
 
-from .rendering import FOLDER, Rendering, form_of, go, minute, period_of
+from .rendering import FOLDER, Rendering, form_of, minute, period_of
 
 AUTHENTICATION_REQUIRED = "authentication_required"
 CHALLENGE_CARD = "challenge"

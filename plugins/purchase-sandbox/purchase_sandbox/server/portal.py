@@ -18,8 +18,9 @@ from purchase_sandbox.account.objects import Invoice, PortalSession, Price, Subs
 from purchase_sandbox.account.refusal import Refusal, missing
 from purchase_sandbox.account.requests import ChangeSubscription
 from purchase_sandbox.sandbox import Sandbox
+from purchase_simulators.wire.pages import go
 
-from .rendering import Rendering, amount, form_of, go, period_of
+from .rendering import Rendering, amount, form_of, period_of
 
 PORTAL_HOURS = 1
 ACTIONS: Mapping[str, frozenset[str]] = MappingProxyType(

@@ -9,22 +9,22 @@ from __future__ import annotations
 import hmac
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import jinja2
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from purchase_core.instants import Instant, to_datetime
 from purchase_core.money import Money
 from purchase_sandbox.account.objects import Price
 from purchase_sandbox.account.refusal import Refusal
+from purchase_simulators.wire.pages import page_headers
 
 from .answering import bounded_body
 
 FORM_FIELDS_MAX = 10
 FOLDER = Path(__file__).parent
-SEE_OTHER = 303
 
 
 class Rendering:
@@ -46,7 +46,7 @@ class Rendering:
     ) -> Response:
         """A page. `allowed` are the addresses that its forms may lead to."""
         text = self._templates.get_template(template).render(**values)
-        return Response(text, status, _headers(allowed), "text/html")
+        return Response(text, status, page_headers(allowed), "text/html")
 
     def problem(self, refusal: Refusal) -> Response:
         """The page for a request that was refused."""
@@ -73,11 +73,6 @@ async def form_of(request: Request) -> dict[str, str]:
         raise Refusal(400, "invalid_request", "The form cannot be read.") from None
 
 
-def go(url: str) -> Response:
-    """Send the browser there, with a GET."""
-    return RedirectResponse(url, SEE_OTHER, {"cache-control": "no-store", "referrer-policy": "no-referrer"})
-
-
 def amount(minor: int, currency: str) -> str:
     """An amount in words."""
     return str(Money.of_minor(minor, currency))
@@ -94,20 +89,3 @@ def period_of(price: Price) -> str:
 def minute(at: Instant) -> str:
     """An instant in words."""
     return f"{to_datetime(at):%-d %B %Y, %H:%M} UTC"
-
-
-def _headers(allowed: tuple[str, ...]) -> dict[str, str]:
-    # Browsers apply form-action to where a form is redirected to, so the shop's origins must be in it.
-    origins = sorted({f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, allowed)})
-    targets = " ".join(["'self'", *origins])
-    policy = (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action {targets}"
-    )
-    return {
-        "content-security-policy": policy,
-        "x-content-type-options": "nosniff",
-        "x-frame-options": "DENY",
-        "referrer-policy": "no-referrer",
-        "cache-control": "no-store",
-    }

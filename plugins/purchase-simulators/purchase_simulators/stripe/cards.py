@@ -60,10 +60,21 @@ _METHODS = (
                "Pays; a refund succeeds, and fails later", "5126"),
     TestMethod("disputed", "pm_card_createDispute", "Visa ···· 0259",
                "Pays, and is disputed as fraudulent", "0259"),
+    TestMethod("inquired", "pm_card_createInquiry", "Visa ···· 1976",
+               "Pays, and the bank asks about it", "1976"),
 )  # fmt: skip
 
+ALIASES = {
+    "pm_card_chargeDeclined": "declined",
+    "pm_card_chargeDeclinedInsufficientFunds": "insufficient_funds",
+    "pm_card_mastercard": "pays",
+    "pm_card_threeDSecure2Required": "challenge",
+    "pm_card_createDisputeInquiry": "inquired",
+}
+"""Other names of Stripe's for the same behaviour."""
+
 METHODS = {one.name: one for one in _METHODS}
-BY_TOKEN = {one.token: one for one in _METHODS}
+BY_TOKEN = {one.token: one for one in _METHODS} | {token: METHODS[name] for token, name in ALIASES.items()}
 BY_LAST4 = {one.last4: one for one in _METHODS}
 
 GOOD_CARD = "pays"

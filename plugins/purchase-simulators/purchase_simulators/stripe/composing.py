@@ -118,6 +118,48 @@ def pending_drafts(book: Book, subscription: Subscription) -> list[Draft]:
     return found
 
 
+def loose_drafts(book: Book, customer: str) -> list[Draft]:
+    """What waits for the customer's next invoice, and is of no subscription."""
+    return [
+        Draft(
+            book.get(Price, str(_price_of(one.pricing))),
+            one.quantity,
+            one.amount,
+            one.period.start,
+            one.period.end,
+            pending=one.id,
+        )
+        for one in book.all(InvoiceItem)
+        if one.customer == customer and one.invoice is None and one.parent is None
+    ]
+
+
+def put_aside(book: Book, customer: str, price: Price, quantity: int, metadata: Metadata) -> InvoiceItem:
+    """A line for the customer's next invoice."""
+    now = book.now()
+    amount = price.unit_amount * quantity
+    draft = Draft(price, quantity, amount, now, now)
+    return book.made(
+        "invoiceitem.created",
+        InvoiceItem(
+            id=book.new_id(InvoiceItem),
+            amount=amount,
+            currency=price.currency,
+            customer=customer,
+            date=now,
+            description=_description(book, draft),
+            metadata=metadata,
+            net_amount=amount,
+            parent=None,
+            period=Span(end=now, start=now),
+            pricing=_pricing(price, draft),
+            proration=False,
+            quantity=quantity,
+            quantity_decimal=str(quantity),
+        ),
+    )
+
+
 def claim(book: Book, invoice: Invoice, drafts: Sequence[Draft]) -> None:
     """What waited for an invoice waits no more."""
     for draft in drafts:

@@ -9,12 +9,15 @@ from . import billing, changing, standing
 from . import metadata as meta
 from .book import Book
 from .call import Answered, Call, Routes
+from .catalog import MakePrice, ProductData, price_of
 from .changing import ItemParams
 from .collecting import collect, invoice_pages, method_of
-from .composing import Ask, compose, pending_drafts
+from .composing import Ask, compose, loose_drafts, pending_drafts, put_aside
 from .customers import attach, method_for
 from .forms import Params
-from .objects.invoices import Invoice, InvoicePayment
+from .objects.catalog import Price
+from .objects.customers import Customer
+from .objects.invoices import Invoice, InvoiceItem, InvoicePayment
 from .objects.subscriptions import Subscription
 from .paging import ListParams, Range, newest_first, page
 from .payments import Outcome, card_error
@@ -46,6 +49,30 @@ class ListPayments(ListParams, frozen=True, kw_only=True):
     invoice: str | None = None
     payment: PaymentFilter | None = None
     status: str | None = None
+
+
+class MakeInvoice(Params, frozen=True, kw_only=True):
+    """POST /v1/invoices: of what waits for the customer's next one."""
+
+    customer: str
+    auto_advance: bool = False
+    collection_method: str = "charge_automatically"
+    pending_invoice_items_behavior: str = "exclude"
+    description: str | None = None
+    metadata: meta.Asked = UNSET
+
+
+class MakeItem(Params, frozen=True, kw_only=True):
+    """POST /v1/invoiceitems. An amount without a price gets a price of its own."""
+
+    customer: str
+    amount: int | None = None
+    currency: str = "usd"
+    price: str | None = None
+    pricing: dict[str, str | None] = {}
+    quantity: int = 1
+    description: str | None = None
+    metadata: meta.Asked = UNSET
 
 
 class PayInvoice(Params, frozen=True, kw_only=True):
@@ -81,6 +108,29 @@ class Preview(Params, frozen=True, kw_only=True):
     customer: str | None = None
     subscription_details: Details = Details()
     preview_mode: str = "next"
+
+
+def make_item(call: Call) -> Answered:
+    asked, book = call.params(MakeItem), call.book
+    book.get(Customer, asked.customer, "customer")
+    named = asked.price or asked.pricing.get("price")
+    if named:
+        price = book.get(Price, named, "pricing[price]")
+    else:
+        named_by = ProductData(name=asked.description or "Item")
+        price = price_of(
+            book, MakePrice(currency=asked.currency, unit_amount=asked.amount, product_data=named_by)
+        )
+    return put_aside(book, asked.customer, price, asked.quantity, meta.merged({}, asked.metadata))
+
+
+def make_invoice(call: Call) -> Answered:
+    asked, book = call.params(MakeInvoice), call.book
+    customer = book.get(Customer, asked.customer, "customer")
+    drafts = loose_drafts(book, customer.id) if asked.pending_invoice_items_behavior == "include" else []
+    currency = drafts[0].price.currency if drafts else customer.currency or "usd"
+    ask = Ask(customer.id, currency, "manual", drafts, metadata=meta.merged({}, asked.metadata))
+    return billing.draft(book, ask)
 
 
 def list_invoices(call: Call) -> Answered:
@@ -149,14 +199,19 @@ def pay_invoice(call: Call) -> Answered:
     if asked.paid_out_of_band:
         standing.paid(book, billing.paid(book, invoice, invoice.amount_due, off_stripe=True))
         return book.get(Invoice, invoice.id)
+    return pay(book, invoice, asked.payment_method, present=not asked.off_session)
+
+
+def pay(book: Book, invoice: Invoice, named: str | None, *, present: bool = True) -> Invoice:
+    """Pay an open invoice with a method, or with that of its subscription or customer. Raises Refusal."""
     method = method_of(book, invoice)
-    if asked.payment_method:
-        method = method_for(book, asked.payment_method, "payment_method")
+    if named:
+        method = method_for(book, named, "payment_method")
         if invoice.customer and method.customer is None:
             method = attach(book, method, invoice.customer)
     if method is None:
         raise invalid("There is no default_payment_method set on this Customer or Invoice.", code="missing")
-    outcome = collect(book, invoice, method, present=not asked.off_session)
+    outcome = collect(book, invoice, method, present=present)
     if outcome in (Outcome.DECLINED, Outcome.ACTION):
         intent = billing.intent_of(book, invoice)
         raise card_error(book, intent.id if intent else "", keeps=True)
@@ -230,6 +285,9 @@ def _upcoming(
 
 ROUTES: Routes = (
     ("GET", "/v1/invoices", list_invoices),
+    ("POST", "/v1/invoices", make_invoice),
+    ("POST", "/v1/invoiceitems", make_item),
+    ("GET", "/v1/invoiceitems/{id}", lambda call: call.book.get(InvoiceItem, call.id)),
     ("POST", "/v1/invoices/create_preview", preview),
     ("GET", "/v1/invoices/{id}", lambda call: call.book.get(Invoice, call.id)),
     ("POST", "/v1/invoices/{id}", change_invoice),

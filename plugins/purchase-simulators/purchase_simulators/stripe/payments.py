@@ -245,8 +245,8 @@ def _succeeded(book: Book, intent: PaymentIntent, charge: Charge, test: TestMeth
             payment_method=charge.payment_method,
         ),
     )
-    if test.name == "disputed":
-        open_dispute(book, charge)
+    if test.name in ("disputed", "inquired"):
+        open_dispute(book, charge, inquiry=test.name == "inquired")
 
 
 def _charge(book: Book, intent: PaymentIntent, method: PaymentMethod, status: str) -> Charge:

@@ -315,6 +315,8 @@ def change_subscription(call: Call) -> Answered:
             replace(subscription, status=settled) if before.status in standing.OWING else subscription
         )
     book.put(before)
+    if subscription == before:
+        return before  # nothing has changed, and nobody is told
     book.changed("customer.subscription.updated", subscription)
     watch(book, subscription)
     return subscription

@@ -7,17 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from purchase_simulators.stripe.openapi import document_in, exceptions
+from purchase_simulators.stripe.openapi import document_in, report
 
 SPECS = Path(os.environ.get("PURCHASE_SPECS_FOLDER") or Path(__file__).parents[5] / "shared" / "specs")
 
 
 def pytest_report_header() -> str:
     """Say so loudly, either way."""
-    document = document_in(SPECS)
-    if document is None:
-        return f"Stripe: NOT COMPARED with its OpenAPI document: there is none in {SPECS}"
-    return f"Stripe: compared with {document.version}, but for {len(exceptions())} exceptions"
+    return report(SPECS)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -91,9 +91,9 @@ class Api:
         key = request.headers.get("idempotency-key", "")
         replayed = False
         try:
-            account = self._simulator.account_of(_api_key(request))
+            account = self._simulator.account_of(api_key_of(request))
             _check_version(request)
-            body = await _body(request)
+            body = await _form_of(request)
             answer, replayed = self._answer(account, request, body, identifier, key)
         except Refusal as refusal:
             return self._response(refusal.status, refusal.body(identifier), identifier, key)
@@ -149,7 +149,8 @@ def _account(call: Call) -> dict[str, object]:
     }
 
 
-def _api_key(request: Request) -> str:
+def api_key_of(request: Request) -> str:
+    """The API key that a request carries. Raises Refusal."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:
@@ -181,7 +182,8 @@ def _check_version(request: Request) -> None:
         )
 
 
-async def _body(request: Request) -> bytes:
+async def body_of(request: Request) -> bytes:
+    """The body, if it is small enough. Raises Refusal as soon as it is not."""
     body = bytearray()
     try:
         async for chunk in request.stream():
@@ -190,7 +192,12 @@ async def _body(request: Request) -> bytes:
                 raise Refusal(413, f"A request has at most {REQUEST_BYTES_MAX} bytes.")
     except ClientDisconnect:
         raise invalid("The request broke off.") from None
+    return bytes(body)
+
+
+async def _form_of(request: Request) -> bytes:
+    body = await body_of(request)
     media_type = request.headers.get("content-type", FORM).partition(";")[0].strip()
     if body and media_type != FORM:
         raise invalid(f"Invalid request (check that your POST content type is {FORM}).")
-    return bytes(body)
+    return body

@@ -44,7 +44,7 @@ def _document(answered: Answered, path: str) -> Document:
 def _plain(value: object) -> object:
     if isinstance(value, msgspec.Raw):
         return msgspec.json.decode(value)
-    return msgspec.to_builtins(value)
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def _expand(book: Book, document: object, names: list[str], whole: str) -> None:
