@@ -51,7 +51,7 @@ def test_t12_a_hostile_distribution_under_our_name_is_never_imported(install: In
     with pytest.raises(
         PluginMissing, match=r"must come from purchase-stripe.*evil-tools, which was not loaded"
     ) as told:
-        Registry().load("stripe")
+        Registry(listed=[one for one in installed() if one.distribution == "evil-tools"]).load("stripe")
     assert told.value.hint == 'pip install "purchase-core[stripe]"'
     assert "evil_module" not in sys.modules
 

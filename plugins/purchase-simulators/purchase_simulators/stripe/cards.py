@@ -74,7 +74,7 @@ ALIASES = {
 """Other names of Stripe's for the same behaviour."""
 
 METHODS = {one.name: one for one in _METHODS}
-BY_TOKEN = {one.token: one for one in _METHODS} | {token: METHODS[name] for token, name in ALIASES.items()}
+BY_NAME = {one.token: one for one in _METHODS} | {token: METHODS[name] for token, name in ALIASES.items()}
 BY_LAST4 = {one.last4: one for one in _METHODS}
 
 GOOD_CARD = "pays"

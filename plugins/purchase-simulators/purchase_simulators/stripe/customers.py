@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from . import metadata as meta
 from .book import Book
 from .call import Answered, Call, Routes
-from .cards import BY_LAST4, BY_TOKEN, METHODS, TestMethod
+from .cards import BY_LAST4, BY_NAME, METHODS, TestMethod
 from .forms import Params
 from .objects.customers import BILLING_DETAILS, Customer, DeletedCustomer, InvoiceSettings, PaymentMethod
 from .objects.endpoints import TestClock
@@ -171,7 +171,7 @@ def make_method(call: Call) -> Answered:
     asked, book = call.params(MakeMethod), call.book
     given = asked.card or CardParams()
     token = (given.token or "").replace("tok_", "pm_card_")
-    test = BY_TOKEN.get(token) or BY_LAST4.get((given.number or "")[-4:])
+    test = BY_NAME.get(token) or BY_LAST4.get((given.number or "")[-4:])
     if test is None:
         raise invalid("The simulator takes test cards only: see docs.stripe.com/testing.", "card")
     return book.put(new_method(book, test, None))
@@ -185,8 +185,8 @@ def attach_method(call: Call) -> Answered:
 
 def method_for(book: Book, identifier: str, param: str) -> PaymentMethod:
     """A payment method by id, or by a test token, which makes a new one. Raises Refusal."""
-    if identifier in BY_TOKEN:
-        return book.put(new_method(book, BY_TOKEN[identifier], None))
+    if identifier in BY_NAME:
+        return book.put(new_method(book, BY_NAME[identifier], None))
     return book.get(PaymentMethod, identifier, param)
 
 
@@ -226,7 +226,7 @@ def _with_default(book: Book, customer: Customer, default: str | UnsetType | Non
         return customer
     if default is not None:
         methods = [one for one in book.all(PaymentMethod) if one.customer == customer.id]
-        if default in BY_TOKEN and methods:
+        if default in BY_NAME and methods:
             default = methods[-1].id
         elif all(one.id != default for one in methods):
             raise missing("PaymentMethod", default, "invoice_settings[default_payment_method]")

@@ -15,7 +15,6 @@ DEPTH_MAX = 8
 
 Form: TypeAlias = "dict[str, Form] | list[Form] | str | None"
 
-_KEY = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _PART = re.compile(r"\[([^\[\]]*)\]")
 _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 _MISSING = re.compile(r"missing required field `([^`]+)`")
@@ -39,12 +38,19 @@ def decode(text: str) -> dict[str, Form]:
     except (ValueError, UnicodeDecodeError):
         raise invalid("The request body could not be parsed as a form.") from None
     for key, value in pairs:
-        matched = _KEY.fullmatch(key)
-        path = [matched[1], *_PART.findall(matched[2])] if matched else [key]
+        path = _path(key)
         if len(path) > DEPTH_MAX:
             raise invalid("The parameters are nested too deeply.", param=path[0])
         _put(found, path, value or None)
     return {key: _listed(value) for key, value in found.items()}
+
+
+def _path(key: str) -> list[str]:
+    """`a[b][]` as a, b and nothing; a key that is not written so is one name."""
+    name, bracket, rest = key.partition("[")
+    parts = _PART.findall(bracket + rest)
+    whole = name and "]" not in name and "".join(f"[{part}]" for part in parts) == bracket + rest
+    return [name, *parts] if whole else [key]
 
 
 def read(form: dict[str, Form], kind: type[P]) -> P:
