@@ -6,6 +6,8 @@ any number of processes, end with one of each.
 
 from __future__ import annotations
 
+import attrs
+
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import AuthenticationFailed, ProviderRefused
 from purchase_core.facts.fact import object_key
@@ -64,7 +66,10 @@ class Provisions:
 
     async def price(self, provider: Provider, order: Order) -> str:
         """The provider's price of the offer version that is being sold."""
-        return await self.price_for(provider, order_price(order))
+        request = order_price(order)
+        if provider.capabilities.price_trials:
+            request = attrs.evolve(request, trial_days=order.trial_days)
+        return await self.price_for(provider, request)
 
     async def price_for(
         self, provider: Provider, request: PriceRequest, offers: tuple[OfferVersion, ...] = ()

@@ -44,7 +44,18 @@ from purchase_core.ports.provider import (
 from purchase_core.secret import Secret, checked_webhook_secret
 from purchase_core.strict_json import decode
 
-from . import catalog, changes, checkouts, documents, endpoints, normalise, portal, refunds, signature
+from . import (
+    answers,
+    catalog,
+    changes,
+    checkouts,
+    documents,
+    endpoints,
+    normalise,
+    portal,
+    refunds,
+    signature,
+)
 from .client import Fields, PaddleClient, Query
 from .config import API_VERSION, CAPABILITIES, PLUGIN, PaddleConfig
 from .documents import at
@@ -187,7 +198,7 @@ class PaddleProvider(Provider):
         path = _subscription(request.subscription)
         present = await self._client.read(path, documents.Subscription)
         fields = changes.fields(present, request)
-        return changes.preview(await self._client.ask(f"{path}/preview", fields, documents.Preview))
+        return changes.preview(await self._client.ask(f"{path}/preview", fields, answers.Preview))
 
     async def pause_subscription(self, request: PauseRequest, *, key: str) -> tuple[Fact, ...]:
         self.need(*needed_for_pause(request))
@@ -216,14 +227,14 @@ class PaddleProvider(Provider):
         pay_url = (bill.checkout.url or "") if owed and bill.checkout else ""
         if not bill.invoice_number:
             return InvoiceLinks(pay_url=pay_url)
-        document = await self._client.read(f"{path}/invoice", documents.Link)
+        document = await self._client.read(f"{path}/invoice", answers.Link)
         return InvoiceLinks(pay_url=pay_url, document_url=document.url)
 
     async def create_portal(self, request: PortalRequest) -> str:
         self.need(*needed_for_portal(request))
         path = f"/customers/{safe(request.customer)}/portal-sessions"
         fields = portal.fields(request)
-        session = await self._client.write("POST", path, fields, documents.PortalSession)
+        session = await self._client.write("POST", path, fields, answers.PortalSession)
         return portal.page(session, request)
 
     async def events(self, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> EventPage:

@@ -11,7 +11,7 @@ from purchase_core.errors import ProviderRefused
 from purchase_core.instants import Instant, to_datetime
 from purchase_core.ports.provider import ChangePreview, ChangeRequest, PauseRequest, Proration
 
-from . import documents
+from . import answers, documents
 from .documents import at
 
 MODES = {
@@ -45,7 +45,7 @@ def fields(present: documents.Subscription, request: ChangeRequest) -> dict[str,
     }
 
 
-def preview(found: documents.Preview) -> ChangePreview:
+def preview(found: answers.Preview) -> ChangePreview:
     """What a change would cost."""
     now, later, summary = found.immediate_transaction, found.next_transaction, found.update_summary
     credit = summary is not None and summary.result.action == "credit"

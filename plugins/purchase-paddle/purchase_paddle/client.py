@@ -15,7 +15,7 @@ from purchase_core.errors import MalformedBody, ProviderError, ProviderUnavailab
 from purchase_core.instants import Clock, Instant, instant
 from purchase_core.secret import Secret
 
-from . import documents, errors
+from . import answers, documents, errors
 from .config import API_VERSION, PaddleConfig
 
 ANSWER_BYTES_MAX = 8 * 1024 * 1024
@@ -108,7 +108,7 @@ class PaddleClient:
         """GET a page of a list."""
         answer = await self._within(path, self._read("GET", path, query=query), write=False)
         try:
-            found = documents.read_raw(answer.body, documents.ListPage)
+            found = documents.read_raw(answer.body, answers.ListPage)
         except MalformedBody as error:
             raise errors.unclear(path, error.message, write=False) from None
         return Page(tuple(map(bytes, found.data)), found.meta.pagination.has_more, answer.as_of)
@@ -215,6 +215,6 @@ async def _bounded(response: httpx.Response) -> bytes | None:
 def _entity(path: str, body: bytes, *, write: bool) -> bytes:
     """The entity in an answer, to the byte."""
     try:
-        return bytes(documents.read_raw(body, documents.Answer).data)
+        return bytes(documents.read_raw(body, answers.Answer).data)
     except MalformedBody as error:
         raise errors.unclear(path, error.message, write=write) from None

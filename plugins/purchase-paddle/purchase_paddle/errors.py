@@ -29,7 +29,8 @@ from purchase_core.errors import (
     ProviderUnavailable,
 )
 
-from .documents import ErrorBody, Problem, read
+from .answers import ErrorBody, Problem
+from .documents import read
 
 BUSY = 429
 KEY_REFUSED = (401, 403)

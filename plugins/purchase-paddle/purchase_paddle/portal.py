@@ -5,7 +5,7 @@ from __future__ import annotations
 from purchase_core.errors import OutcomeUnknown
 from purchase_core.ports.provider import PortalFlow, PortalRequest
 
-from . import documents
+from . import answers
 
 
 def fields(request: PortalRequest) -> dict[str, object]:
@@ -14,7 +14,7 @@ def fields(request: PortalRequest) -> dict[str, object]:
     return {"subscription_ids": [request.subscription]} if named else {}
 
 
-def page(session: documents.PortalSession, request: PortalRequest) -> str:
+def page(session: answers.PortalSession, request: PortalRequest) -> str:
     """The page of a flow. A link is temporary, and lets in whoever has it."""
     if request.flow is PortalFlow.OVERVIEW:
         return session.urls.general.overview

@@ -155,6 +155,22 @@ def test_a_purchase_is_paid_once_and_its_page_is_over(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
+def test_a_trial_is_on_the_price_and_becomes_a_subscription(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with street(tmp_path) as it:
+            await it.bought("app:team")
+            (price,) = it.paddle.book.rows("pri")
+            assert price["trial_period"] == {"interval": "day", "frequency": 14}
+            (row,) = await it.billing.store.rows(SubscriptionRow, lane="customer:ana")
+            assert (row.status, row.bound, await it.has("audit")) == ("trialing", True, True)
+            await it.advance(15)
+            (row,) = await it.billing.store.rows(SubscriptionRow, lane="customer:ana")
+            assert (row.status, row.bound, await it.cases()) == ("active", True, [])
+            assert await it.has("audit")
+
+    asyncio.run(work())
+
+
 def test_a_customer_without_an_address_is_refused_with_a_way_out(tmp_path: Path) -> None:
     async def work() -> None:
         async with street(tmp_path) as it:
