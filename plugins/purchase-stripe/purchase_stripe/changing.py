@@ -56,8 +56,9 @@ class Changing:
         """Take it back, however it was set: the portal sets an instant, and not the flag."""
         found = await self._retrieve(name)
         if found.cancel_at_period_end:
-            return await self._update(name, {"cancel_at_period_end": False}, key)
-        return await self._update(name, {"cancel_at": ""}, key)
+            return await self._update(name, {"cancel_at_period_end": False}, as_key(key, "flag"))
+        # Also after a lost answer: then nothing is set any more, and nothing changes.
+        return await self._update(name, {"cancel_at": ""}, as_key(key, "instant"))
 
     # --- changes ---------------------------------------------------------------------------------
 

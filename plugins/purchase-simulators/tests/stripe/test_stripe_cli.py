@@ -1,8 +1,8 @@
 """Stripe's own command line, as a client that knows nothing of us: its triggers play on the simulated Stripe.
 
-`python dev.py clients` installs it into `.clients/`. Skipped where it is absent, unless it is required. What it
-sends of older API versions (`payment_method_types`, a `coupon` of promotion codes) is refused, as Stripe's
-present version does.
+`python dev.py clients` installs it into `.clients/`. Skipped where it is absent, unless it is required.
+What it sends of older API versions (`payment_method_types`, a `coupon` of promotion codes) is refused, as
+Stripe's present version does.
 """
 
 from __future__ import annotations
