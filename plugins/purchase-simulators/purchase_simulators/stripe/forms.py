@@ -15,7 +15,7 @@ DEPTH_MAX = 8
 
 Form: TypeAlias = "dict[str, Form] | list[Form] | str | None"
 
-_PART = re.compile(r"\[([^\[\]]*)\]")
+_PART = re.compile(r"\[([^\[\]]{0,200})\]")
 _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 _MISSING = re.compile(r"missing required field `([^`]+)`")
 _EXPECTED = re.compile(r"Expected `([^`]+)`")
