@@ -147,15 +147,22 @@ UNBOUNDED = {
     r"(\d{4})_\w+\.sql": "names of our own files",
     r"^--.*\n": "our own files",
     r":p_(\w+)": "our own statements, when they are generated",
+    r"[.\[\]]+": "the place of an error, as msgspec writes it; one repetition",
     r"CHECK constraint failed: (\w+)": "what a database says of our own tables",
     r"UNIQUE constraint failed: (\w+)\.(\w+)": "what a database says of our own tables",
     r"\s*([0-9]{1,4})\s*([a-z]{1,7})\s*": "a span of time on the command line; no part can be taken two ways",
 }
 
 
+# Compares what our own tests send with a provider's document; nothing from outside gets there.
+FOR_TESTS = ("plugins/purchase-simulators/purchase_simulators/stripe/openapi.py",)
+
+
 def patterns() -> Iterator[tuple[str, str]]:
     """Every regular expression, with where it stands. One that is not written out could be anything."""
     for path, node in nodes():
+        if path in FOR_TESTS:
+            continue
         if isinstance(node, ast.Call) and re.fullmatch(r"re\.(?!escape)\w+", dotted(node)):
             found: ast.expr = node.args[0]
         elif isinstance(node, ast.keyword) and node.arg == "pattern":

@@ -16,9 +16,9 @@ DEPTH_MAX = 8
 Form: TypeAlias = "dict[str, Form] | list[Form] | str | None"
 
 _PART = re.compile(r"\[([^\[\]]{0,200})\]")
-_UNKNOWN = re.compile(r"unknown field `([^`]+)`")
-_MISSING = re.compile(r"missing required field `([^`]+)`")
-_EXPECTED = re.compile(r"Expected `([^`]+)`")
+_UNKNOWN = re.compile(r"unknown field `([^`]{1,200})`")
+_MISSING = re.compile(r"missing required field `([^`]{1,200})`")
+_EXPECTED = re.compile(r"Expected `([^`]{1,200})`")
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

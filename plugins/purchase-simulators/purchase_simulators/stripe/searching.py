@@ -15,7 +15,7 @@ from .objects.customers import Customer
 from .refusal import invalid
 
 _CLAUSE = re.compile(
-    r"""\s*(?:metadata\[(['"])(?P<key>.+?)\1\]|(?P<field>email|name))\s*:\s*(['"])(?P<value>.*?)\4\s*"""
+    r"""\s{0,20}(?:metadata\[(['"])(?P<key>.{1,500}?)\1\]|(?P<field>email|name))\s{0,20}:\s{0,20}(['"])(?P<value>.{0,500}?)\4\s{0,20}"""
 )
 
 

@@ -41,7 +41,7 @@ from .rendering import rendered
 
 REQUEST_BYTES_MAX = 256 * 1024
 FORM = "application/x-www-form-urlencoded"
-_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?")
+_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]{1,20})?")
 
 MODULES = (
     catalog,
