@@ -72,7 +72,7 @@ def test_f78_f79_f81_f82_f92_f93_a_process_may_die_or_be_failed_anywhere(store: 
     assert sum(not one.reached for one in verdicts) * 4 < len(verdicts)
 
 
-@pytest.mark.parametrize("name", sorted(BUGS))
+@pytest.mark.parametrize("name", sorted(name for name, bug in BUGS.items() if not bug.by_chance))
 def test_a_planted_bug_is_found(name: str) -> None:
     bug = BUGS[name]
     traced = any("/statement/" not in site for site in bug.sites)
