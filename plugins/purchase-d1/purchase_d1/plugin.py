@@ -6,6 +6,7 @@ from purchase_core.plugins.descriptors import StoreOpening, StorePlugin
 from purchase_core.plugins.hookspecs import hookimpl
 from purchase_core.ports.store import Store
 from purchase_d1.config import D1Config
+from purchase_sql.script import script
 
 
 async def open_store(opening: StoreOpening[D1Config]) -> Store:
@@ -15,7 +16,12 @@ async def open_store(opening: StoreOpening[D1Config]) -> Store:
     return await D1Store.open(opening.config, clock=opening.clock)
 
 
+def migrations_sql(config: D1Config) -> str:
+    """The migrations as text; `purchase d1 migrations` writes them as wrangler wants them."""
+    return script("sqlite", config.prefix)
+
+
 @hookimpl
 def purchase_register_stores() -> tuple[StorePlugin[D1Config], ...]:
     """The store `d1`."""
-    return (StorePlugin("d1", D1Config, open_store),)
+    return (StorePlugin("d1", D1Config, open_store, sql=migrations_sql),)

@@ -59,6 +59,14 @@ def test_the_store_opens_with_a_prefix_and_the_clock_it_is_given(database: Addre
     asyncio.run(run())
 
 
+def test_the_tables_can_be_printed_without_reaching_for_the_database() -> None:
+    (plugin,) = purchase_register_stores()
+    assert plugin.sql is not None
+    printed = plugin.sql(D1Config("https://example.com", TOKEN, prefix="shop_"))
+    assert 'CREATE TABLE IF NOT EXISTS "shop_deliveries"' in printed
+    assert "BEGIN" not in printed, "D1 takes no transactions from outside"
+
+
 @pytest.mark.parametrize(
     "url",
     [
