@@ -80,6 +80,7 @@ class Live(Value, frozen=True):
 
 EMPTY = Live()
 _DECODER = msgspec.json.Decoder(Live)
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def decode_live(document: bytes) -> Live:
@@ -88,8 +89,8 @@ def decode_live(document: bytes) -> Live:
 
 
 def encode_live(live: Live) -> bytes:
-    """JSON, as it is kept with the lane."""
-    return msgspec.json.encode(live)
+    """JSON, as it is kept with the lane: the same bytes, whatever the order in which rows came."""
+    return _encode(live)
 
 
 def exchange(live: Live, gone: Iterable[Row], came: Iterable[Row], *, now: Instant) -> Live:
