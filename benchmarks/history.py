@@ -124,4 +124,4 @@ class Seed:
 
     def _columns(self, connection: sqlite3.Connection, table: str) -> list[str]:
         found = connection.execute(f"PRAGMA table_info({table})").fetchall()
-        return [f'"{name}"' for _, name, *_ in found if name != "position" or table != "facts"]
+        return [f'"{name}"' for _, name, *_ in found]
