@@ -186,7 +186,7 @@ def test_connections_that_ended_while_nobody_used_them_are_noticed(address: str)
                     "WHERE application_name = 'idle'"
                 ).fetchone()
             assert ended is not None
-            assert ended[0] > 1, "as many as were needed, of three"
+            assert ended[0] >= 1, "as many as were needed, of three"
             assert len(await claim(store)) == 1
             assert (await store.lane("customer:1")).version == 1
             await store.commit(batch(10))
