@@ -182,7 +182,7 @@ def test_connections_that_ended_while_nobody_used_them_are_noticed(address: str)
             await keep(store, delivery())
             with psycopg.connect(address, autocommit=True) as other:
                 ended = other.execute(
-                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                    "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
                     "WHERE application_name = 'idle'"
                 ).fetchone()
             assert ended is not None
