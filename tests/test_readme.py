@@ -27,7 +27,7 @@ from purchase_sandbox.account.requests import MakeCustomer
 from purchase_sandbox.demo.catalog import CATALOG
 from purchase_sandbox.sandbox import Sandbox
 from purchase_sandbox.server.running import SandboxServer
-from purchase_sandbox.signature import signed_headers
+from purchase_sandbox.signature import FORM
 
 ROOT = Path(__file__).parents[1]
 API_KEY, WEBHOOK_SECRET = "sk_readme_0123456789abcdef", "whsec_readme_0123456789abcdefghijkl"
@@ -59,7 +59,7 @@ class Names(dict[str, object]):
         if name == "headers":
             body = cast("bytes", self.told("subscription.created"))
             at = self.account.clock.now()
-            return signed_headers(body, at=at, secrets=(Secret(WEBHOOK_SECRET),))
+            return FORM.headers(body, at=at, secrets=(Secret(WEBHOOK_SECRET),))
         raise KeyError(name)
 
     def told(self, type_: str) -> object:
@@ -114,7 +114,7 @@ async def deliver(app: Starlette) -> list[int]:
     account = Sandbox().open_account()
     making.make_customer(account.book, MakeCustomer())
     body = account.book.events[0].body
-    signed = signed_headers(body, at=account.clock.now(), secrets=(Secret(WEBHOOK_SECRET),))
+    signed = FORM.headers(body, at=account.clock.now(), secrets=(Secret(WEBHOOK_SECRET),))
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as provider:
         url = "http://shop.example/billing/webhooks/sandbox"

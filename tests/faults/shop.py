@@ -39,7 +39,7 @@ from purchase_sandbox.account.objects import Customer, Price, Session, Subscript
 from purchase_sandbox.adapter import SandboxProvider
 from purchase_sandbox.config import CAPABILITIES
 from purchase_sandbox.sandbox import DEFAULT_ACCOUNT
-from purchase_sandbox.signature import signed_headers
+from purchase_sandbox.signature import FORM
 from purchase_sandbox.testing import WEBHOOK_SECRET, SandboxHarness, Webhook
 from purchase_simulators.wire.chaos import CERTAIN_PPM, Chaos, Fault
 from purchase_sqlite.config import SqliteConfig
@@ -299,7 +299,7 @@ async def rows_in(store: Store, lane: str) -> list[Row]:
 
 def resigned(body: bytes, at: Instant, secret: Secret = WEBHOOK_SECRET) -> Headers:
     """The headers of a body that is signed at an instant of the test's choosing."""
-    return signed_headers(body, at=at, secrets=(secret,))
+    return FORM.headers(body, at=at, secrets=(secret,))
 
 
 class _Parts:

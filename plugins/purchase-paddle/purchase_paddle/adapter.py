@@ -78,7 +78,7 @@ class PaddleProvider(Provider):
 
     plugin = PLUGIN
     capabilities = CAPABILITIES
-    signature_headers = (signature.HEADER,)
+    signature_headers = (signature.FORM.header,)
 
     def __init__(
         self, connection: Connection, config: PaddleConfig, client: PaddleClient, secrets: Sequence[Secret]
@@ -92,7 +92,7 @@ class PaddleProvider(Provider):
     # --- pure ------------------------------------------------------------------------------------
 
     def verify(self, body: bytes, headers: Headers, *, now: Instant) -> None:
-        signature.verify(body, headers, secrets=self._secrets, now=now)
+        signature.FORM.verify(body, headers, secrets=self._secrets, now=now)
 
     def parse(self, body: bytes) -> Event:
         event = documents.read(body, documents.Event)

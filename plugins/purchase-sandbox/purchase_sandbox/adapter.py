@@ -73,7 +73,7 @@ class SandboxProvider(Provider):
 
     plugin = PLUGIN
     capabilities = CAPABILITIES
-    signature_headers = (signature.HEADER,)
+    signature_headers = (signature.FORM.header,)
 
     def __init__(
         self, connection: Connection, account: str, client: SandboxClient, secrets: Sequence[Secret]
@@ -86,7 +86,7 @@ class SandboxProvider(Provider):
     # --- pure ------------------------------------------------------------------------------------
 
     def verify(self, body: bytes, headers: Headers, *, now: Instant) -> None:
-        signature.verify(body, headers, secrets=self._secrets, now=now)
+        signature.FORM.verify(body, headers, secrets=self._secrets, now=now)
 
     def parse(self, body: bytes) -> Event:
         event = documents.read(body, documents.Event)

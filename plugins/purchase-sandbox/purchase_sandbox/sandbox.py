@@ -76,7 +76,7 @@ class Sandbox(Simulation):
 
     def sign(self, body: bytes, *, at: Instant, secrets: Sequence[Secret]) -> Headers:
         """The headers that the sandbox sends with a body."""
-        return signature.signed_headers(body, at=at, secrets=secrets)
+        return signature.FORM.headers(body, at=at, secrets=secrets)
 
     def open_account(self, identifier: str = DEFAULT_ACCOUNT, api_keys: Sequence[Secret] = ()) -> Account:
         """A new account, empty, and the API keys that open it."""

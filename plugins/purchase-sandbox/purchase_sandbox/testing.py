@@ -40,7 +40,7 @@ from .config import SandboxConfig
 from .sandbox import DEFAULT_ACCOUNT, Sandbox
 from .server.app import application
 from .server.running import SandboxServer
-from .signature import signed_headers
+from .signature import FORM
 
 API_KEY = Secret("sk_sandbox_harness_0123456789abcdef")
 WEBHOOK_SECRET = Secret("whsec_harness_0123456789abcdefghijklmnop")
@@ -154,7 +154,7 @@ class SandboxHarness:
     ) -> Headers:
         """The headers that the sandbox would send with a body; by default now, with the harness's secrets."""
         when = self.clock.now() if at is None else at
-        return signed_headers(body, at=when, secrets=self.secrets if secrets is None else secrets)
+        return FORM.headers(body, at=when, secrets=self.secrets if secrets is None else secrets)
 
     def _keep_up(self, stamp: Instant) -> None:
         if stamp > self.clock.now():

@@ -17,7 +17,7 @@ from purchase_sandbox.account import making, refunds, subscriptions
 from purchase_sandbox.account.cards import GOOD_CARD, NO_CARD
 from purchase_sandbox.account.requests import MakeDiscount
 from purchase_sandbox.adapter import SandboxProvider
-from purchase_sandbox.signature import signed_headers
+from purchase_sandbox.signature import FORM
 from purchase_sandbox.testing import API_KEY, SandboxHarness
 from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
 
@@ -48,7 +48,7 @@ class SandboxBench(ProviderBench):
         return self.harness.clock.now()
 
     def sign(self, body: bytes, *, at: Instant, keys: Sequence[Key] = (Key.NEW,)) -> Headers:
-        return signed_headers(body, at=at, secrets=[SECRETS[key] for key in keys])
+        return FORM.headers(body, at=at, secrets=[SECRETS[key] for key in keys])
 
     def confidential(self) -> Sequence[str]:
         secrets = (API_KEY, NEIGHBOUR_KEY, REVOKED_KEY, *SECRETS.values())

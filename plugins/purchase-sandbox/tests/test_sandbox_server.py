@@ -19,7 +19,7 @@ from purchase_core.testing.clocks import ManualClock
 from purchase_sandbox.sandbox import Sandbox
 from purchase_sandbox.server.app import application
 from purchase_sandbox.server.running import SandboxServer
-from purchase_sandbox.signature import verify
+from purchase_sandbox.signature import FORM
 from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
 from purchase_simulators.wire.deliveries import Attempt, Delivery, Endpoint, State
 from purchase_simulators.wire.spans import after
@@ -361,7 +361,7 @@ def test_webhooks_leave_by_themselves_and_arrive_over_http() -> None:
         listening.close()
         assert (delivery.state, attempt.status, delivery.type) == (State.DELIVERED, 204, "customer.created")
         body, got = received[0]
-        verify(body, got, secrets=(secret,), now=sandbox.signing_clock.now())
+        FORM.verify(body, got, secrets=(secret,), now=sandbox.signing_clock.now())
 
     asyncio.run(story())
 

@@ -12,8 +12,9 @@ import pytest
 import purchase_sandbox
 from purchase_core.errors import SignatureInvalid
 from purchase_core.instants import SECOND, Instant
+from purchase_core.ports.provider.signing import ITEMS_MAX
 from purchase_core.secret import Secret
-from purchase_sandbox.signature import HEADER, ITEMS_MAX, signed_headers, verify
+from purchase_sandbox.signature import FORM
 
 NOW = Instant(1_790_000_000_500_000)
 SECRETS = (Secret("whsec_new_0123456789abcdefghijklmn"), Secret("whsec_old_0123456789abcdefghijklmn"))
@@ -22,14 +23,14 @@ BODY = b'{"id":"evt_1"}'
 
 def holds(value: str, *, body: bytes = BODY, now: Instant = NOW) -> bool:
     try:
-        verify(body, ((HEADER, value),), secrets=SECRETS, now=now)
+        FORM.verify(body, ((FORM.header, value),), secrets=SECRETS, now=now)
     except SignatureInvalid:
         return False
     return True
 
 
 def value_of(secrets: tuple[Secret, ...] = SECRETS[:1], at: Instant = NOW) -> str:
-    return dict(signed_headers(BODY, at=at, secrets=secrets))[HEADER]
+    return dict(FORM.headers(BODY, at=at, secrets=secrets))[FORM.header]
 
 
 def test_the_header_is_what_the_documentation_says() -> None:
@@ -66,9 +67,9 @@ def test_the_items_are_bounded() -> None:
 
 def test_without_secrets_nothing_is_believed() -> None:
     with pytest.raises(SignatureInvalid):
-        verify(BODY, signed_headers(BODY, at=NOW, secrets=SECRETS), secrets=(), now=NOW)
+        FORM.verify(BODY, FORM.headers(BODY, at=NOW, secrets=SECRETS), secrets=(), now=NOW)
     with pytest.raises(SignatureInvalid):
-        verify(BODY, signed_headers(BODY, at=NOW, secrets=()), secrets=SECRETS, now=NOW)
+        FORM.verify(BODY, FORM.headers(BODY, at=NOW, secrets=()), secrets=SECRETS, now=NOW)
 
 
 def test_t02_every_pair_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:

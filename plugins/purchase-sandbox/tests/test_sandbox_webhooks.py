@@ -19,7 +19,7 @@ from purchase_sandbox.account.account import RETRY_SECONDS, Account
 from purchase_sandbox.account.refusal import Refusal
 from purchase_sandbox.account.requests import MakeCustomer
 from purchase_sandbox.sandbox import Sandbox
-from purchase_sandbox.signature import HEADER, verify
+from purchase_sandbox.signature import FORM
 from purchase_simulators.wire.chaos import API_FAULTS, CERTAIN_PPM, Chaos, Fault, parse_odds
 from purchase_simulators.wire.deliveries import (
     Attempt,
@@ -94,9 +94,9 @@ def test_a_webhook_is_the_event_signed_with_the_endpoints_secret() -> None:
     assert (request.method, str(request.url)) == ("POST", HOOK)
     assert request.content == rig.account.book.events[0].body
     headers = [(name.lower(), value) for name, value in request.headers.items()]
-    verify(request.content, headers, secrets=(NEW,), now=rig.clock.now())
+    FORM.verify(request.content, headers, secrets=(NEW,), now=rig.clock.now())
     with pytest.raises(SignatureInvalid):
-        verify(request.content, headers, secrets=(OLD,), now=rig.clock.now())
+        FORM.verify(request.content, headers, secrets=(OLD,), now=rig.clock.now())
 
 
 def test_events_arrive_in_order_and_once() -> None:
@@ -118,11 +118,13 @@ def test_f21_while_a_secret_is_rotated_both_sign() -> None:
     rig.deliveries.retire(rig.endpoint.id)
     rig.happen("ben")
     rig.send()
-    both, only = (request.headers[HEADER] for request in receiver.requests)
+    both, only = (request.headers[FORM.header] for request in receiver.requests)
     assert (both.count("v1="), only.count("v1=")) == (2, 1)
     for secret in (NEW, OLD):
-        verify(receiver.requests[0].content, ((HEADER, both),), secrets=(secret,), now=rig.clock.now())
-    verify(receiver.requests[1].content, ((HEADER, only),), secrets=(OLD,), now=rig.clock.now())
+        FORM.verify(
+            receiver.requests[0].content, ((FORM.header, both),), secrets=(secret,), now=rig.clock.now()
+        )
+    FORM.verify(receiver.requests[1].content, ((FORM.header, only),), secrets=(OLD,), now=rig.clock.now())
 
 
 @pytest.mark.parametrize("secret", ["", " ", "whsec_", "short", "whsec_tooshort"])
@@ -173,7 +175,7 @@ def test_a_retry_carries_the_same_event_and_a_fresh_signature() -> None:
     rig.wait(5)
     first, second = receiver.requests
     assert first.content == second.content
-    assert first.headers[HEADER] != second.headers[HEADER]
+    assert first.headers[FORM.header] != second.headers[FORM.header]
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError, OSError])
@@ -200,7 +202,7 @@ def test_one_endpoint_that_fails_does_not_hold_up_another() -> None:
     rig.send()
     by_state = [(one.endpoint == rig.endpoint.id, one.state) for one in rig.deliveries.newest(10)]
     assert sorted(by_state) == [(False, State.DELIVERED)] * 3 + [(True, State.WAITING)] * 3
-    assert [one.headers[HEADER].count("v1=") for one in receiver.requests] == [1] * 6
+    assert [one.headers[FORM.header].count("v1=") for one in receiver.requests] == [1] * 6
 
 
 def test_an_endpoint_hears_of_nothing_from_before_its_time_and_nothing_after() -> None:
@@ -252,7 +254,7 @@ def test_signatures_are_timed_by_the_receivers_clock_not_by_the_advanced_one() -
     rig.sandbox.signing_clock = rig.sandbox.clock
     rig.happen("ben")
     asyncio.run(rig.sender.send_due())
-    times = [int(one.headers[HEADER].split(",")[0].removeprefix("t=")) for one in receiver.requests]
+    times = [int(one.headers[FORM.header].split(",")[0].removeprefix("t=")) for one in receiver.requests]
     assert times == [START // SECOND, START // SECOND + 365 * 86_400]
 
 

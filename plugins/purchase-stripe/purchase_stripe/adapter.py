@@ -64,7 +64,7 @@ class StripeProvider(Provider):
 
     plugin = PLUGIN
     capabilities = CAPABILITIES
-    signature_headers = (signature.HEADER,)
+    signature_headers = (signature.FORM.header,)
 
     def __init__(
         self, connection: Connection, config: StripeConfig, calls: StripeCalls, secrets: Sequence[Secret]
@@ -80,7 +80,7 @@ class StripeProvider(Provider):
     # --- pure ------------------------------------------------------------------------------------
 
     def verify(self, body: bytes, headers: Headers, *, now: Instant) -> None:
-        signature.verify(body, headers, secrets=self._secrets, now=now)
+        signature.FORM.verify(body, headers, secrets=self._secrets, now=now)
 
     def parse(self, body: bytes) -> Event:
         document = decode(body)

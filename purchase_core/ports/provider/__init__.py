@@ -58,6 +58,7 @@ from purchase_core.ports.provider.requests import (
     TaxBehavior,
     WebhookEndpoint,
 )
+from purchase_core.ports.provider.signing import SignatureForm
 
 __all__ = [
     "ATTEMPT",
@@ -99,6 +100,7 @@ __all__ = [
     "ProviderCheckout",
     "RefundReason",
     "RefundRequest",
+    "SignatureForm",
     "TaxBehavior",
     "WebhookEndpoint",
     "needed_for_change",
