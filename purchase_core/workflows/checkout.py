@@ -10,24 +10,19 @@ provably nothing has come of a connection, the next one in the decision's order 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 import attrs
 
 from purchase_core.errors import (
-    AuthenticationFailed,
     IdempotencyConflict,
     KeyConflict,
     NotFound,
-    OutcomeUnknown,
-    ProviderRefused,
-    StoreError,
 )
 from purchase_core.facts.fact import decided
 from purchase_core.identifiers import IdSource
 from purchase_core.identifiers import idempotency_key as checked_key
-from purchase_core.instants import SECOND, Clock, Instant
+from purchase_core.instants import Clock
 from purchase_core.ports.provider import Provider
 from purchase_core.ports.store import Store
 from purchase_core.projection.locks import LaneLocks
@@ -42,16 +37,13 @@ from purchase_core.workflows.context import NO_CONTEXT, RouteContext
 from purchase_core.workflows.order import NO_OPTIONS, CheckoutOptions, Order, Wish, checked_wish, intent_of
 from purchase_core.workflows.planning import Plan, Planner
 from purchase_core.workflows.provisions import Provisions, checked_email
+from purchase_core.workflows.resolving import Resolver
 from purchase_core.workflows.sessions import Checkout, Sessions
 from purchase_core.workflows.switching import Switching
 
-__all__ = ["KIND", "RESOLVE_ROWS_MAX", "Checkout", "Checkouts"]
+__all__ = ["KIND", "Checkout", "Checkouts"]
 
 KIND = "checkout.start"
-RESOLVE_AFTER_SECONDS = 60
-RESOLVE_ROWS_MAX = 100
-
-log = logging.getLogger("purchase.checkout")
 
 
 class Checkouts:
@@ -82,6 +74,7 @@ class Checkouts:
         self._switching = Switching(store, self._log, connections, planner.router, failover, clock, ids)
         self._adoptions = Adoptions(store, clock, ids)
         self._locks = LaneLocks()
+        self._resolver = Resolver(store, self._log, self._locks, clock)
 
     async def start(
         self,
@@ -155,36 +148,10 @@ class Checkouts:
 
     async def resolve(self) -> int:
         """Go on with checkouts whose outcome was left open; how many have ended since. For workers."""
-        before = Instant(self._clock.now() - RESOLVE_AFTER_SECONDS * SECOND)
-        ended = 0
-        for command in await self._store.open_commands(before=before, limit=RESOLVE_ROWS_MAX):
-            if command.kind == KIND:
-                async with self._locks.hold([command.key]):
-                    ended += await self._resolve(command.key)
-        return ended
+        return await self._resolver.resolve((KIND,), self._resume)
 
-    async def _resolve(self, key: str) -> bool:
-        """Go on with one; whether it has ended. One that cannot be resolved now must not keep the others."""
-        command = await self._store.command(key)
-        if command is None or command.state not in OPEN_STATES:
-            return False  # it ended while we were on the way to it
-        try:
-            await self._sessions.carry_on(command, "", fresh=False)
-        except StoreError:
-            raise
-        except OutcomeUnknown:
-            return False
-        except Exception as error:
-            if isinstance(error, ProviderRefused) and not isinstance(error, AuthenticationFailed):
-                return True
-            log.warning("checkout %s cannot be resolved now: %s", command.reference, type(error).__name__)
-            await self._log.change(command, self._postponed)
-            return False
-        return True
-
-    def _postponed(self, command: Command) -> Command:
-        """Last in the queue: a hundred of one broken connection must not keep those of the others."""
-        return attrs.evolve(command, updated_at=self._clock.now())
+    async def _resume(self, command: Command) -> None:
+        await self._sessions.carry_on(command, "", fresh=False)
 
     # --- before the call ---------------------------------------------------------------------
 

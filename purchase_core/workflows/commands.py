@@ -9,7 +9,6 @@ happen twice: under the same key while the provider remembers keys, or because r
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar, TypeAlias
@@ -25,19 +24,17 @@ from purchase_core.errors import (
     OutcomeUnknown,
     ProviderRefused,
     ProviderUnavailable,
-    StoreError,
 )
 from purchase_core.facts.fact import Fact
 from purchase_core.identifiers import IdSource
 from purchase_core.identifiers import idempotency_key as checked_key
-from purchase_core.instants import SECOND, Clock, Instant
+from purchase_core.instants import Clock, Instant
 from purchase_core.ports.provider import Provider
 from purchase_core.ports.store import Store
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX, Recorder
 from purchase_core.records.command import (
     CONFIRMED,
-    OPEN_STATES,
     PLANNED,
     REFUSED,
     SENDING,
@@ -46,13 +43,7 @@ from purchase_core.records.command import (
     Stage,
 )
 from purchase_core.workflows.command_log import CommandLog
-
-KEY_MARGIN_SECONDS = 3_600  # stop using a provider's idempotency key this long before it forgets it
-ABSENT_SECONDS = 900  # after the last moment at which it may have been sent, no trace of it is proof
-RESOLVE_AFTER_SECONDS = 60
-RESOLVE_ROWS_MAX = 100
-
-log = logging.getLogger("purchase.commands")
+from purchase_core.workflows.resolving import Resolver, may_have_arrived, may_send_again
 
 
 @attrs.frozen
@@ -109,6 +100,7 @@ class Commands:
         self._ids = ids
         self._log = CommandLog(store, recorder)
         self._locks = LaneLocks()
+        self._resolver = Resolver(store, self._log, self._locks, clock)
         self._deciding = LaneLocks()
         self._kinds: dict[str, CommandKind] = {}
 
@@ -150,14 +142,7 @@ class Commands:
 
     async def resolve(self) -> int:
         """Go on with commands whose outcome was left open; how many have ended since. For workers."""
-        before = Instant(self._clock.now() - RESOLVE_AFTER_SECONDS * SECOND)
-        ended = 0
-        for command in await self._store.open_commands(before=before, limit=RESOLVE_ROWS_MAX):
-            kind = self._kinds.get(command.kind)
-            if kind is not None:
-                async with self._locks.hold([command.key]):
-                    ended += await self._resolve(kind, command.key)
-        return ended
+        return await self._resolver.resolve(self._kinds, self._resume)
 
     # --- deciding ----------------------------------------------------------------------------
 
@@ -199,6 +184,9 @@ class Commands:
         raise LaneConflict(message)
 
     # --- sending -----------------------------------------------------------------------------
+
+    async def _resume(self, command: Command) -> None:
+        await self._carry_on(self._kinds[command.kind], command, fresh=False)
 
     async def _carry_on(self, kind: CommandKind, command: Command, *, fresh: bool) -> Command:
         if command.state == CONFIRMED:
@@ -246,11 +234,10 @@ class Commands:
         found = await kind.find(provider, command)
         if found is not None:
             return found
-        age = self._clock.now() - command.created_at
-        resendable = max(0, provider.capabilities.key_lifetime_seconds - KEY_MARGIN_SECONDS)
-        if kind.repeatable or age <= resendable * SECOND:
+        sent_at, now = command.created_at, self._clock.now()
+        if kind.repeatable or may_send_again(provider, sent_at, now):
             return await kind.send(provider, command)
-        if age <= (resendable + ABSENT_SECONDS) * SECOND:
+        if may_have_arrived(provider, sent_at, now):
             raise OutcomeUnknown(f"{kind.name} {command.id} is not to be found at {command.connection} yet")
         message = f"{kind.name} {command.id} never reached {command.connection}"
         raise ProviderRefused(message, provider_code="never arrived")
@@ -271,26 +258,3 @@ class Commands:
         return attrs.evolve(
             known, state=state, updated_at=now, stages=(*known.stages, Stage(state, now, detail))
         )
-
-    # --- resolving ---------------------------------------------------------------------------
-
-    async def _resolve(self, kind: CommandKind, key: str) -> bool:
-        """Go on with one; whether it has ended. One that cannot be resolved now must not keep the others."""
-        command = await self._store.command(key)
-        if command is None or command.state not in OPEN_STATES:
-            return False  # it ended while we were on the way to it
-        try:
-            await self._carry_on(kind, command, fresh=False)
-        except StoreError:
-            raise
-        except Exception as error:
-            if isinstance(error, ProviderRefused) and not isinstance(error, AuthenticationFailed):
-                return True
-            log.warning("%s %s cannot be resolved now: %s", kind.name, command.id, type(error).__name__)
-            await self._log.change(command, self._postponed)
-            return False
-        return True
-
-    def _postponed(self, command: Command) -> Command:
-        """Last in the queue: a hundred of one broken connection must not keep those of the others."""
-        return attrs.evolve(command, updated_at=self._clock.now())

@@ -20,7 +20,7 @@ from purchase_core.errors import (
 )
 from purchase_core.facts.fact import Fact, decided
 from purchase_core.identifiers import IdSource
-from purchase_core.instants import MILLISECOND, SECOND, Clock, Instant
+from purchase_core.instants import MILLISECOND, Clock, Instant
 from purchase_core.ports.provider import Capability, Provider, ProviderCheckout
 from purchase_core.ports.router import Router, decode_decision
 from purchase_core.ports.store import Store
@@ -43,9 +43,8 @@ from purchase_core.routing.failover import (
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.order import Order, attempt_of, checkout_request, decode_order, moved_on
 from purchase_core.workflows.provisions import Provisions
+from purchase_core.workflows.resolving import may_have_arrived, may_send_again
 
-KEY_MARGIN_SECONDS = 3_600  # stop using a provider's idempotency key this long before it forgets it
-ABSENT_SECONDS = 900  # after the last moment at which it may have been sent, no trace of it is proof
 UNCLEAR = "Tell the customer that it is not known whether a payment page was opened, and ask again later."
 
 
@@ -139,10 +138,10 @@ class Sessions:
             )
         started = self._clock.now()
         try:
-            if not this.fresh and self._key_forgotten(command, provider):
-                opened = await self._look_only(command, order, provider)
-            else:
+            if this.fresh or may_send_again(provider, sent_at(command), started):
                 opened = await self._create(order, provider, this, email)
+            else:
+                opened = await self._look_only(command, order, provider)
         except ProviderError as error:
             self._judge(order.connection, error)
             raise
@@ -160,18 +159,13 @@ class Sessions:
     async def _look_only(self, command: Command, order: Order, provider: Provider) -> Opened:
         checkout = await provider.find_checkout(order.attempt)
         if checkout is None:
-            age = self._clock.now() - sent_at(command)
-            if age <= (_resendable_seconds(provider) + ABSENT_SECONDS) * SECOND:
+            if may_have_arrived(provider, sent_at(command), self._clock.now()):
                 raise OutcomeUnknown(f"checkout {order.intent} is not to be found at {order.connection} yet")
             message = f"checkout {order.intent} never reached {order.connection}"
             raise ProviderRefused(message, provider_code="never arrived")
         customer = await self._provisions.known_customer(provider, order.wish.customer) or ""
         price = await self._store.price_for(order.connection, order.version, order.currency)
         return Opened(checkout, price.price if price else "", customer)
-
-    def _key_forgotten(self, command: Command, provider: Provider) -> bool:
-        """Where there are no keys, nothing is ever sent again."""
-        return self._clock.now() - sent_at(command) >= _resendable_seconds(provider) * SECOND
 
     def _judge(self, connection: str, error: ProviderError) -> None:
         """A refusal is an answer; everything else speaks against the connection."""
@@ -315,8 +309,3 @@ def after(command: Command, now: Instant) -> Instant:
 def checkout_of(command: Command) -> Checkout:
     """What the caller was told."""
     return msgspec.json.decode(command.result, type=Checkout)
-
-
-def _resendable_seconds(provider: Provider) -> int:
-    """How long a request may be sent again under its key."""
-    return max(0, provider.capabilities.key_lifetime_seconds - KEY_MARGIN_SECONDS)

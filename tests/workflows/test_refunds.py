@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from unittest.mock import patch
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from purchase_core.errors import (
     WrongState,
 )
 from purchase_core.facts.bodies import DisputeSeen
-from purchase_core.facts.fact import seen
+from purchase_core.facts.fact import Fact, seen
 from purchase_core.facts.rows import InvoiceRow, PurchaseRow
 from purchase_core.identifiers import SeededIds
 from purchase_core.projection.offers import OfferShelf
@@ -29,7 +30,7 @@ from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work
 from purchase_core.records.command import CONFIRMED, REFUSED, UNKNOWN
 from purchase_core.testing.memory_store import MemoryStore
-from purchase_core.workflows.commands import ABSENT_SECONDS, KEY_MARGIN_SECONDS
+from purchase_core.workflows.resolving import ABSENT_SECONDS, KEY_MARGIN_SECONDS
 from purchase_sandbox.account import refunds
 from purchase_sandbox.account.objects import Invoice, Refund
 from purchase_sandbox.config import KEY_LIFETIME_SECONDS
@@ -283,6 +284,30 @@ def test_f36_a_refund_is_not_sent_again_once_its_key_is_forgotten() -> None:
                 await purchases.refund("ana", row.key, amount=500, idempotency_key="r")
             assert (await invoice(shop)).refunding == 0
             assert not shop.made(Refund)
+
+    run(work)
+
+
+def test_f36_without_keys_a_refund_is_never_sent_again_not_even_at_once() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await bought(shop)
+            purchases, sent = shop.billing.purchases, []
+            keyless = attrs.evolve(shop.provider.capabilities, key_lifetime_seconds=0)
+
+            async def lost(*_: object, key: str, **__: object) -> tuple[Fact, ...]:
+                sent.append(key)
+                raise OutcomeUnknown("the answer was lost")
+
+            with (
+                patch.object(shop.provider, "capabilities", keyless),
+                patch.object(shop.provider, "refund", lost),
+            ):
+                for _ in range(2):
+                    with pytest.raises(OutcomeUnknown):
+                        await purchases.refund("ana", row.key, amount=500, idempotency_key="r")
+            assert len(sent) == 1
+            assert (await invoice(shop)).refunding == 500
 
     run(work)
 

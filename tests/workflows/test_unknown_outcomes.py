@@ -23,8 +23,8 @@ from purchase_core.records.command import CONFIRMED, OPEN_STATES, REFUSED, SENDI
 from purchase_core.routing.policy import HealthPolicy, Policy
 from purchase_core.routing.router import PolicyRouter
 from purchase_core.testing.memory_store import MemoryStore
-from purchase_core.workflows.checkout import KIND, RESOLVE_ROWS_MAX
-from purchase_core.workflows.sessions import ABSENT_SECONDS, KEY_MARGIN_SECONDS
+from purchase_core.workflows.checkout import KIND
+from purchase_core.workflows.resolving import ABSENT_SECONDS, KEY_MARGIN_SECONDS, RESOLVE_ROWS_MAX
 from purchase_sandbox.config import KEY_LIFETIME_SECONDS
 from purchase_simulators.wire.chaos import Fault
 from tests.faults.shop import CUSTOMERS, PRICES, SESSIONS, Customer, Price, Session, Shop, run

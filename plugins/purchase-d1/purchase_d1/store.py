@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from purchase_core.errors import InvalidText, LaneConflict
+from purchase_core.errors import LaneConflict
 from purchase_core.instants import Clock, Instant, SystemClock
 from purchase_core.ports.store import Batch, SchemaState
 from purchase_core.records.delivery import Delivery
@@ -16,7 +16,7 @@ from purchase_d1.running import GuardBroken, Pace, Runner
 from purchase_d1.transport import Transport
 from purchase_sql import decode
 from purchase_sql.decode import Record
-from purchase_sql.encode import SURROGATE, Operation, operations
+from purchase_sql.encode import Operation, operations
 from purchase_sql.generated.d1 import KINDS, STATEMENTS
 from purchase_sql.migration import migrations
 from purchase_sql.refusals import Guard, inquiry, refusal
@@ -89,13 +89,8 @@ class D1Store(SqlStore):
         return sorted(claimed, key=lambda one: (one.available_at, one.id))
 
     def _sent(self, batch: Batch) -> Sequence[Sent]:
-        return [*grouped(self._operations(first_parts(batch))), *other_parts(batch, self._texts.prefix)]
-
-    def _operations(self, batch: Batch) -> Sequence[Operation]:
-        try:
-            return operations(self._texts, self._clusters, batch)
-        except UnicodeEncodeError:
-            raise InvalidText(SURROGATE) from None
+        first = operations(self._texts, self._clusters, first_parts(batch))
+        return [*grouped(first), *other_parts(batch, self._texts.prefix)]
 
     # --- reading -----------------------------------------------------------------------------
 

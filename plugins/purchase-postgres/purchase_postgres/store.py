@@ -47,10 +47,7 @@ class PostgresStore(SqlStore):
 
     async def commit(self, batch: Batch) -> None:
         """Write the batch, in one transaction and one round trip."""
-        try:
-            written = operations(self._texts, self._clusters, batch)
-        except UnicodeEncodeError as error:
-            raise trouble(error) from None
+        written = operations(self._texts, self._clusters, batch)
         try:
             await self._run.write(written, guarded=bool(batch.lanes))
         except GuardBroken as broken:
@@ -70,10 +67,7 @@ class PostgresStore(SqlStore):
             for one in batches:
                 await self.commit(one)
             return
-        try:
-            written = operations(self._texts, self._clusters, *batches)
-        except UnicodeEncodeError as error:
-            raise trouble(error) from None
+        written = operations(self._texts, self._clusters, *batches)
         try:
             await self._run.write(written, guarded=True)
         except GuardBroken as broken:

@@ -1,0 +1,89 @@
+"""Commands whose outcome was left open: how long they may be sent again, and going on with them.
+
+The same for every kind of command: whatever is asked of a provider can lose its answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Container
+
+import attrs
+
+from purchase_core.errors import AuthenticationFailed, OutcomeUnknown, ProviderRefused, StoreError
+from purchase_core.instants import SECOND, Clock, Instant
+from purchase_core.ports.provider import Provider
+from purchase_core.ports.store import Store
+from purchase_core.projection.locks import LaneLocks
+from purchase_core.records.command import OPEN_STATES, Command
+from purchase_core.workflows.command_log import CommandLog
+
+KEY_MARGIN_SECONDS = 3_600  # stop using a provider's idempotency key this long before it forgets it
+ABSENT_SECONDS = 900  # after the last moment at which it may have been sent, no trace of it is proof
+RESOLVE_AFTER_SECONDS = 60
+RESOLVE_ROWS_MAX = 100
+
+CarryOn = Callable[[Command], Awaitable[object]]
+
+log = logging.getLogger("purchase.commands")
+
+
+def may_send_again(provider: Provider, sent_at: Instant, now: Instant) -> bool:
+    """Whether the provider still knows the key of what was sent. Never where it has none."""
+    age = max(0, now - sent_at)  # another machine's clock may be ahead of ours
+    return age < _resendable_seconds(provider) * SECOND
+
+
+def may_have_arrived(provider: Provider, sent_at: Instant, now: Instant) -> bool:
+    """Whether what has left no trace may still turn up."""
+    return now - sent_at <= (_resendable_seconds(provider) + ABSENT_SECONDS) * SECOND
+
+
+def _resendable_seconds(provider: Provider) -> int:
+    return max(0, provider.capabilities.key_lifetime_seconds - KEY_MARGIN_SECONDS)
+
+
+class Resolver:
+    """Goes on with open commands, the one that was touched longest ago first.
+
+    `locks` are those under which the same commands are sent otherwise.
+    """
+
+    def __init__(self, store: Store, command_log: CommandLog, locks: LaneLocks, clock: Clock) -> None:
+        self._store = store
+        self._log = command_log
+        self._locks = locks
+        self._clock = clock
+
+    async def resolve(self, kinds: Container[str], carry_on: CarryOn) -> int:
+        """Go on with each open command of these kinds; how many have ended since."""
+        before = Instant(self._clock.now() - RESOLVE_AFTER_SECONDS * SECOND)
+        ended = 0
+        for command in await self._store.open_commands(before=before, limit=RESOLVE_ROWS_MAX):
+            if command.kind in kinds:
+                async with self._locks.hold([command.key]):
+                    ended += await self._one(command.key, carry_on)
+        return ended
+
+    async def _one(self, key: str, carry_on: CarryOn) -> bool:
+        """Go on with one; whether it has ended. One that cannot be resolved now must not keep the others."""
+        command = await self._store.command(key)
+        if command is None or command.state not in OPEN_STATES:
+            return False  # it ended while we were on the way to it
+        try:
+            await carry_on(command)
+        except StoreError:
+            raise
+        except Exception as error:
+            if isinstance(error, ProviderRefused) and not isinstance(error, AuthenticationFailed):
+                return True
+            if not isinstance(error, OutcomeUnknown):  # nothing is wrong where it is as unknown as before
+                what, reason = f"{command.kind} {command.id}", type(error).__name__
+                log.warning("%s cannot be resolved now: %s", what, reason)
+            await self._log.change(command, self._postponed)
+            return False
+        return True
+
+    def _postponed(self, command: Command) -> Command:
+        """Last in the queue: a hundred of one broken connection must not keep those of the others."""
+        return attrs.evolve(command, updated_at=self._clock.now())
