@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 
 from purchase_core.routing.backtest import Backtest
 from purchase_core.routing.charts import Range, bars, timeline, whiskers
 from purchase_core.routing.estimate import Estimate
+from purchase_core.routing.page import page, table
 from purchase_core.routing.simulation import Simulated
-
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<style>
-:root {{ color-scheme: light dark; --text: #1b2430; --quiet: #5d6b7a; --line: #9aa7b5; --mark: #f2dede; }}
-@media (prefers-color-scheme: dark) {{ :root {{ --text: #e6ebf0; --quiet: #9fb0c0; --mark: #4a2a2e; }} }}
-body {{ font: 16px/1.5 system-ui, sans-serif; color: var(--text); }}
-body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
-h1 {{ font-size: 1.5rem; }} h2 {{ font-size: 1.15rem; margin-top: 2rem; }}
-figure {{ margin: 1rem 0 0; }} figcaption {{ font-weight: 600; margin-bottom: .4rem; }}
-svg {{ width: 100%; height: auto; }} svg text {{ font-size: 13px; fill: var(--text); }}
-svg .quiet {{ fill: var(--quiet); }} svg .line {{ stroke: var(--line); stroke-width: 2; }}
-svg .mark {{ fill: var(--mark); }}
-.legend {{ list-style: none; padding: 0; display: flex; gap: 1rem; flex-wrap: wrap; }}
-.legend span {{ display: inline-block; width: .8em; height: .8em; margin-right: .4em; }}
-table {{ border-collapse: collapse; width: 100%; }}
-td, th {{ text-align: left; padding: .25rem .5rem .25rem 0; }}
-tr + tr td {{ border-top: 1px solid var(--line); }} .quiet {{ color: var(--quiet); }}
-</style></head><body>
-<h1>{title}</h1>
-{body}
-</body></html>
-"""
 
 METHOD = (
     "The estimates weigh each recorded checkout by how likely the new policy would have sent it where it "
@@ -77,17 +52,17 @@ def backtest_page(found: Backtest, *, since: str) -> str:
         [one.receipt, one.offer, one.country, one.was, one.would or "nowhere"] for one in found.differences
     ]
     body = [
-        _table(("", ""), summary),
+        table(("", ""), summary),
         shares,
         success,
         cost,
         f"<p>Change in success: {words(found.success_change)}.",
         f"Change in cost: {words(found.cost_change)}.</p>",
         "<h2>Some that would go elsewhere</h2>",
-        _table(("receipt", "offer", "country", "went to", "would go to"), rows),
+        table(("receipt", "offer", "country", "went to", "would go to"), rows),
         f'<p class="quiet">{escape(METHOD)}</p>',
     ]
-    return PAGE.format(title="Backtest of a routing policy", body="\n".join(body))
+    return page("Backtest of a routing policy", body)
 
 
 def simulation_page(found: Simulated) -> str:
@@ -121,9 +96,9 @@ def simulation_page(found: Simulated) -> str:
         f"{moved:,} failed over, {lost:,} found no way.</p>",
         went,
         trouble,
-        _table(("connection", "opened", "paid", "success", "met an outage"), rows),
+        table(("connection", "opened", "paid", "success", "met an outage"), rows),
     ]
-    return PAGE.format(title="A routing policy under traffic and outages", body="\n".join(body))
+    return page("A routing policy under traffic and outages", body)
 
 
 def words(one: Estimate, *, scale: float = 100.0, unit: str = "percentage points") -> str:
@@ -141,9 +116,3 @@ def _range(name: str, one: Estimate) -> Range:
 
 def _percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    heads = "".join(f"<th>{escape(one)}</th>" for one in head) if any(head) else ""
-    lines = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><tr>{heads}</tr>{lines}</table>" if heads else f"<table>{lines}</table>"

@@ -41,6 +41,24 @@ def test_explain_refuses_what_the_policy_cannot_read(app: Any, setting: str, why
     assert why in ended.err
 
 
+def test_explain_shows_a_stored_decision_and_writes_its_page(app: Any, sold: Checkout) -> None:
+    ended = app.run("route", "explain", sold.receipt, "--html", "decision.html")
+    assert ended.code == 0
+    assert "opened" in ended.out
+    page = Path("decision.html").read_text()
+    assert f"purchase route verify {sold.receipt}" in page
+    document = json.loads(app.run("route", "explain", sold.receipt, "--json").out)
+    assert document["decision"]["order"] == ["shop"]
+    assert [one["name"] for one in document["stages"]] == ["routed", "recorded", "opened"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--offer", "app:pro"), ("receipt_1", "--offer", "app:pro")])
+def test_explain_wants_a_receipt_or_a_wish(app: Any, arguments: tuple[str, ...]) -> None:
+    ended = app.run("route", "explain", *arguments)
+    assert ended.code == 2
+    assert "Name a receipt" in ended.err
+
+
 def test_verify_runs_a_decision_again(app: Any, sold: Checkout) -> None:
     ended = app.run("route", "verify", sold.receipt)
     assert (ended.code, ended.out) == (0, "The same, byte for byte: shop.\n")

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from purchase_core.cli import exit_codes
 from purchase_core.cli.app import find_app
+from purchase_core.cli.commands.explaining import explain_command, verify_command
 from purchase_core.cli.commands.simulating import simulate_command
 from purchase_core.cli.output import (
     instant_of,
@@ -19,19 +19,14 @@ from purchase_core.cli.output import (
     print_table,
     say,
     time_of,
-    with_times,
 )
 from purchase_core.config.load import load_policy
-from purchase_core.errors import InvalidArgument
 from purchase_core.instants import DAY, Instant, SystemClock
 from purchase_core.opening import Opening
-from purchase_core.ports.router import Attribute, RoutingDecision
 from purchase_core.routing.backtest import Backtest
 from purchase_core.routing.estimate import Estimate
 from purchase_core.routing.intervals import wilson
 from purchase_core.routing.router import PolicyRouter
-from purchase_core.workflows.context import RouteContext, Scalar
-from purchase_core.workflows.routing import Verification
 
 SINCE_DAYS = 30
 
@@ -43,89 +38,12 @@ def route() -> None:
     \b
     Examples:
       purchase route explain --offer app:pro --customer user_1
+      purchase route explain receipt_… --html decision.html
       purchase route verify receipt_…
       purchase route rates
       purchase route backtest --policy new.toml
       purchase route simulate --offer app:pro --outage stripe:60-120
     """
-
-
-@route.command(short_help="Where such a checkout would go now, and why.")
-@click.option("--offer", required=True, metavar="OFFER", help="What is sold, as product:plan.")
-@click.option("--customer", required=True, metavar="ID", help="The application's id of the customer.")
-@click.option("--quantity", type=int, default=1, show_default=True, help="How many.")
-@click.option("--currency", default="", metavar="CODE", help="Else the offer's first.")
-@click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE",
-    help="country, channel, or an attribute that the policy declares. Repeatable.",
-)  # fmt: skip
-@click.option("--key", default="", metavar="KEY", help="The idempotency key, which seeds chance.")
-@json_option
-@click.pass_context
-def explain(
-    context: click.Context,
-    *,
-    offer: str,
-    customer: str,
-    quantity: int,
-    currency: str,
-    settings: tuple[str, ...],
-    key: str,
-    as_json: bool,
-) -> None:
-    """Where such a checkout would go now, and why. Nothing is written and nobody is called.
-
-    The health of connections is what the processes that sell know; here they count as well.
-
-    \b
-    Examples:
-      purchase route explain --offer app:pro --customer user_1
-      purchase route explain --offer app:pro --customer user_1 --set country=DE
-    """
-
-    async def ask(opening: Opening) -> RoutingDecision:
-        async with opening.reading() as billing:
-            about = context_of(settings, dict(billing.routing.router.attributes))
-            return await billing.routing.explain(
-                customer=customer, offer=offer, quantity=quantity, currency=currency, context=about, key=key
-            )
-
-    decision = asyncio.run(ask(find_app(context)))
-    if as_json:
-        print_json({"decision": with_times(msgspec.to_builtins(decision))})
-        return
-    print_decision(decision)
-
-
-@route.command(short_help="Whether a recorded decision comes out the same again.")
-@click.argument("receipt", metavar="RECEIPT")
-@json_option
-@click.pass_context
-def verify(context: click.Context, receipt: str, *, as_json: bool) -> int:
-    """Run a receipt's routing decision again, by its recorded inputs and policy, and compare bytes.
-
-    Ends with 1 where it does not come out the same, or cannot be run again.
-
-    \b
-    Examples:
-      purchase route verify receipt_…
-      purchase route verify receipt_… --json
-    """
-
-    async def ask(opening: Opening) -> Verification:
-        async with opening.reading() as billing:
-            return await billing.routing.verify(receipt)
-
-    found = asyncio.run(ask(find_app(context)))
-    if as_json:
-        print_json({"verification": with_times(msgspec.to_builtins(found))})
-    elif found.same:
-        click.echo(f"The same, byte for byte: {', '.join(found.recorded.order) or 'nowhere'}.")
-    elif found.why_not:
-        click.echo(f"Cannot be run again: {found.why_not}.")
-    else:
-        click.echo(f"Not the same: {', '.join(found.differs) or 'only the bytes'}.")
-    return exit_codes.OK if found.same else exit_codes.FAILED
 
 
 @route.command(short_help="How many opened checkouts were paid, by connection.")
@@ -205,71 +123,11 @@ def backtest(
     print_backtest(found)
 
 
-route.add_command(simulate_command)
+for command in (explain_command, verify_command, simulate_command):
+    route.add_command(command)
 
 
 # --- showing -------------------------------------------------------------------------------------
-
-
-def context_of(settings: tuple[str, ...], declared: dict[str, Attribute]) -> RouteContext:
-    """What `--set` says. Raises InvalidArgument."""
-    said: dict[str, str] = {}
-    for one in settings:
-        name, separator, value = one.partition("=")
-        if not separator:
-            raise InvalidArgument("--set must be NAME=VALUE", hint="Such as --set country=DE.")
-        said[name.strip()] = value.strip()
-    attributes = {
-        name: _typed(name, value, declared.get(name, Attribute()))
-        for name, value in said.items()
-        if name not in ("country", "channel")
-    }
-    return RouteContext(said.get("country", ""), said.get("channel", ""), attributes)
-
-
-def _typed(name: str, value: str, attribute: Attribute) -> Scalar:
-    if attribute.kind == "flag":
-        if value not in ("true", "false"):
-            raise InvalidArgument(f"--set {name} must be true or false")
-        return value == "true"
-    if attribute.kind == "number":
-        try:
-            return int(value)
-        except ValueError:
-            raise InvalidArgument(f"--set {name} must be a whole number") from None
-    return value
-
-
-def print_decision(decision: RoutingDecision) -> None:
-    """A decision for people: where it goes, and each connection's verdict."""
-    where = " then ".join(decision.order) or f"nowhere ({decision.refused})"
-    print_pairs(
-        [
-            ("goes to", where),
-            ("rule", decision.rule or "-"),
-            ("policy", f"{decision.router} {decision.policy}"),
-            ("seed", decision.seed),
-        ]
-    )
-    click.echo()
-    rows = [
-        [
-            one.connection,
-            f"{one.step}: {one.excluded}" if one.excluded else "can take it",
-            f"{100 * one.propensity:.0f} %",
-            f"{one.score:.4g}",
-            ", ".join(f"{name} {value:+.4g}" for name, value in one.scores),
-            "; ".join(one.notes),
-        ]
-        for one in decision.verdicts
-    ]
-    print_table(
-        ["connection", "verdict", "chance", "score", "made of", "notes"],
-        rows,
-        empty="No connection is configured.",
-    )
-    for one in decision.troubles:
-        say(f"plugin {one.plugin} {one.kind} {one.detail}", head="Note:", fg="yellow")
 
 
 def print_backtest(found: Backtest) -> None:
