@@ -13,11 +13,10 @@ from typing import TypeAlias
 
 from msgspec import UnsetType
 
-from purchase_core.errors import InvalidArgument, MalformedBody
+from purchase_core.errors import MalformedBody
 from purchase_core.facts.bodies import (
     Body,
     DisputeSeen,
-    InvoiceLine,
     InvoiceSeen,
     Item,
     RefundSeen,
@@ -25,13 +24,12 @@ from purchase_core.facts.bodies import (
     SubscriptionSeen,
 )
 from purchase_core.facts.fact import Fact, seen
-from purchase_core.identifiers import ID_CHARACTERS_MAX
 from purchase_core.instants import SECOND, Instant
-from purchase_core.ports.provider import Connection, CustomerClaim, Need, Normalised, OurReference
-from purchase_core.text import identifier
+from purchase_core.ports.provider import Connection, CustomerClaim, Need, Normalised
 
-from . import documents
+from . import documents, reference
 from .documents import name_of
+from .lines import lines_of
 
 Meaning: TypeAlias = Callable[[object, Instant, Connection], Normalised]
 
@@ -205,7 +203,7 @@ def _session(document: documents.Session, connection: Connection) -> SessionSeen
         status=document.status or "",
         payment=PAYMENT.get(document.payment_status, document.payment_status),
         customer=name_of(document.customer),
-        intent=_reference(document.metadata, connection).intent,
+        intent=reference.ours(document.metadata, connection).intent,
         subscription=name_of(document.subscription),
         invoice=name_of(document.invoice),
     )
@@ -230,7 +228,7 @@ def _subscription(document: documents.Subscription, connection: Connection) -> S
         trial_end=_instant(document.trial_end),
         cancel_at=None if over else _instant(cancel_at),
         ended_at=_instant(document.ended_at),
-        intent=_reference(document.metadata, connection).intent,
+        intent=reference.ours(document.metadata, connection).intent,
         resumes_at=_instant(pause.resumes_at) if pause else None,
         collecting=pause is None,
         next_items=next_items,
@@ -261,7 +259,7 @@ def _planned(document: documents.Subscription) -> tuple[tuple[Item, ...], Instan
 
 
 def _invoice(document: documents.Invoice, connection: Connection) -> InvoiceSeen:
-    ours = _reference(_metadata(document), connection)
+    ours = reference.ours(_metadata(document), connection)
     details = document.parent.subscription_details if document.parent else None
     reason = REASON.get(document.billing_reason or "", "manual")
     if reason == "manual" and details is None and ours.intent:
@@ -274,41 +272,13 @@ def _invoice(document: documents.Invoice, connection: Connection) -> InvoiceSeen
         currency=document.currency.upper(),
         total=document.total,
         paid=document.amount_paid,
-        lines=tuple(_line(one, of_subscription=details is not None) for one in document.lines.data),
+        lines=lines_of(document),
         paid_at=_instant(document.status_transitions.paid_at),
         subscription=name_of(details.subscription) if details else "",
         intent=ours.intent,
         due_at=_instant(document.status_transitions.finalized_at),
         action=_action(document),
     )
-
-
-def _line(line: documents.Line, *, of_subscription: bool) -> InvoiceLine:
-    quantity = 1 if line.quantity is None else line.quantity
-    parent = line.parent or documents.LineParent()
-    details = parent.subscription_item_details or parent.invoice_item_details
-    proration = bool(details and details.proration)
-    pricing = line.pricing or documents.Pricing()
-    unit = _unit_amount(pricing.unit_amount_decimal, line.amount, quantity)
-    free = of_subscription and not proration and not line.amount and not unit
-    return InvoiceLine(
-        price=name_of(pricing.price_details.price) if pricing.price_details else "",
-        quantity=quantity,
-        unit_amount=unit,
-        amount=line.amount - sum(one.amount for one in line.discount_amounts or ()),
-        currency=line.currency.upper(),
-        period_start=_at(line.period.start) if of_subscription else None,
-        period_end=_at(line.period.end) if of_subscription else None,
-        proration=proration,
-        trial=free,
-    )
-
-
-def _unit_amount(decimal: str | None, amount: int, quantity: int) -> int:
-    whole, _, fraction = (decimal or "").partition(".")
-    if whole and not fraction.strip("0"):
-        return int(whole)
-    return abs(amount) // max(quantity, 1)  # fractions of a minor unit: what the line says
 
 
 def _action(document: documents.Invoice) -> str:
@@ -330,7 +300,7 @@ def _of_invoice(document: documents.OfInvoice, connection: Connection) -> Refund
     if document.subject.get("object") == "refund":
         refund = _convert(document.subject, documents.Refund, "refund")
         status = refund.status or "pending"
-        ours = _reference(refund.metadata, connection)
+        ours = reference.ours(refund.metadata, connection)
         return RefundSeen(
             id=refund.id,
             invoice=invoice,
@@ -356,7 +326,7 @@ def _told(
     document: documents.Head, order: Instant, connection: Connection, customer: str,
     metadata: Mapping[str, str] | None,
 ) -> Normalised:  # fmt: skip
-    ours = _reference(metadata, connection)
+    ours = reference.ours(metadata, connection)
     claims = (CustomerClaim(customer, ours.customer),) if ours.customer and customer else ()
     return Normalised((fact_of(document, order, connection),), claims)
 
@@ -389,18 +359,6 @@ def _convert(payload: object, kind: type[documents.D], name: str) -> documents.D
     if getattr(document, "object", "") != name:
         raise MalformedBody(f"not a {name}, but another kind of object")
     return document
-
-
-def _reference(metadata: Mapping[str, str] | None, connection: Connection) -> OurReference:
-    """Our reference in the metadata. Whoever wrote it, it must be something that can be stored."""
-    ours = OurReference.read(metadata, connection)
-    for text in (ours.intent, ours.attempt, ours.customer, ours.version, ours.command):
-        try:
-            if text:
-                identifier("our reference", text, characters_max=ID_CHARACTERS_MAX)
-        except InvalidArgument:
-            raise MalformedBody("the metadata has our names, and values that are not ours") from None
-    return ours
 
 
 def _at(seconds: int) -> Instant:

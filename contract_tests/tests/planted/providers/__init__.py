@@ -6,9 +6,9 @@ from types import ModuleType
 
 from planted.tiny.adapter import TinyProvider
 
-from . import calling, changing, reading, selling, verifying
+from . import asking, calling, changing, reading, selling, settling, verifying
 
-MODULES: tuple[ModuleType, ...] = (verifying, reading, calling, selling, changing)
+MODULES: tuple[ModuleType, ...] = (verifying, reading, calling, selling, changing, settling, asking)
 
 
 def planted_providers() -> list[type[TinyProvider]]:

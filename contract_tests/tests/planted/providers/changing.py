@@ -1,58 +1,24 @@
-"""Bugs of what comes after a sale: changes, pauses, bills, refunds, disputes, pages and endpoints."""
+"""Bugs of what becomes of a subscription: changes and pauses."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import attrs
 from msgspec.structs import replace
 
 from planted.tiny.adapter import TinyProvider
-from planted.tiny.variants import TinyWithApproval
-from purchase_core.errors import OutcomeUnknown, ProviderRefused, ProviderUnavailable
-from purchase_core.facts.bodies import DisputeSeen, InvoiceSeen, RefundSeen, SubscriptionSeen
-from purchase_core.facts.fact import Fact, seen
-from purchase_core.instants import Instant
+from purchase_core.errors import ProviderRefused
+from purchase_core.facts.bodies import SubscriptionSeen
+from purchase_core.facts.fact import Fact
 from purchase_core.ports.provider import (
     ChangePreview,
     ChangeRequest,
-    Event,
-    Fetched,
-    InvoiceLinks,
-    Normalised,
-    ObjectPage,
     PauseRequest,
-    PortalFlow,
-    PortalRequest,
     Proration,
-    RefundReason,
-    RefundRequest,
-    WebhookEndpoint,
 )
-from purchase_core.secret import Secret
 
-
-class _ReadsOtherwise(TinyProvider):
-    """Passes every body through `changed`, under the same order and finality."""
-
-    def fact(self, kind: str, document: Any, order: Instant) -> Fact:
-        fact = super().fact(kind, document, order)
-        return seen(fact.connection, fact.order, self.changed(fact.body), final=fact.final)
-
-    def changed(self, body: Any) -> Any:
-        raise NotImplementedError
-
-
-class _ChangesOtherwise(TinyProvider):
-    """Asks for every change as `asked` says."""
-
-    async def change_subscription(self, request: ChangeRequest, *, key: str) -> tuple[Fact, ...]:
-        return await super().change_subscription(self.asked(request), key=key)
-
-    def asked(self, request: ChangeRequest) -> ChangeRequest:
-        raise NotImplementedError
-
+from .otherwise import ChangesOtherwise, ReadsOtherwise
 
 # --- subscriptions -------------------------------------------------------------------------------
 
@@ -69,28 +35,28 @@ class CancelsWhatIsOver(TinyProvider):
             return ()
 
 
-class ForgetsQuantities(_ChangesOtherwise):
+class ForgetsQuantities(ChangesOtherwise):
     """A subscription is of one."""
 
     def asked(self, request: ChangeRequest) -> ChangeRequest:
         return attrs.evolve(request, quantity=1)
 
 
-class NeverProrates(_ChangesOtherwise):
+class NeverProrates(ChangesOtherwise):
     """The rest of the period is on the house."""
 
     def asked(self, request: ChangeRequest) -> ChangeRequest:
         return attrs.evolve(request, proration=Proration.NONE)
 
 
-class AlwaysCharges(_ChangesOtherwise):
+class AlwaysCharges(ChangesOtherwise):
     """Whatever was asked, the difference is charged now."""
 
     def asked(self, request: ChangeRequest) -> ChangeRequest:
         return attrs.evolve(request, proration=Proration.NOW)
 
 
-class ChargesOnTheNextInvoice(_ChangesOtherwise):
+class ChargesOnTheNextInvoice(ChangesOtherwise):
     """What nobody should pay for is on the next invoice."""
 
     def asked(self, request: ChangeRequest) -> ChangeRequest:
@@ -98,7 +64,7 @@ class ChargesOnTheNextInvoice(_ChangesOtherwise):
         return attrs.evolve(request, proration=Proration.NEXT_INVOICE) if later else request
 
 
-class ChangesAtOnce(_ChangesOtherwise):
+class ChangesAtOnce(ChangesOtherwise):
     """At the end of the period is now, without proration."""
 
     def asked(self, request: ChangeRequest) -> ChangeRequest:
@@ -107,7 +73,7 @@ class ChangesAtOnce(_ChangesOtherwise):
         return attrs.evolve(request, at_period_end=False, proration=Proration.NONE)
 
 
-class ForgetsScheduledChanges(_ReadsOtherwise):
+class ForgetsScheduledChanges(ReadsOtherwise):
     """A change counts when it has happened."""
 
     def changed(self, body: Any) -> Any:
@@ -172,7 +138,7 @@ class PreviewsTheWholePrice(TinyProvider):
         return attrs.evolve(shown, due_now=shown.renewal)
 
 
-class ForgetsPreviews(_ChangesOtherwise):
+class ForgetsPreviews(ChangesOtherwise):
     """What was shown is worked out anew."""
 
     def asked(self, request: ChangeRequest) -> ChangeRequest:
@@ -237,260 +203,3 @@ class NeverBeginsAnew(TinyProvider):
 
     async def resume_subscription(self, subscription: str, *, new_period: bool, key: str) -> tuple[Fact, ...]:
         return await super().resume_subscription(subscription, new_period=False, key=key)
-
-
-# --- bills ---------------------------------------------------------------------------------------
-
-
-class ForgetsWhenItWasDue(_ReadsOtherwise):
-    """A bill is due when it is seen."""
-
-    def changed(self, body: Any) -> Any:
-        return replace(body, due_at=None) if isinstance(body, InvoiceSeen) else body
-
-
-class AsksForNothing(_ReadsOtherwise):
-    """That a card failed is the provider's business."""
-
-    def changed(self, body: Any) -> Any:
-        return replace(body, action="") if isinstance(body, InvoiceSeen) else body
-
-
-class AsksForEver(_ReadsOtherwise):
-    """A bill that once failed asks for another card, paid or not."""
-
-    def changed(self, body: Any) -> Any:
-        return replace(body, action="update_card") if isinstance(body, InvoiceSeen) else body
-
-
-class TakesDunningForActive(_ReadsOtherwise):
-    """What is over because nobody paid is past due."""
-
-    def changed(self, body: Any) -> Any:
-        over = isinstance(body, SubscriptionSeen) and body.status == "canceled"
-        return replace(body, status="past_due") if over else body
-
-
-class LinksToPagesThatAreNot(TinyProvider):
-    """The page of an invoice is worked out from its id."""
-
-    async def invoice_links(self, invoice: str) -> InvoiceLinks:
-        return InvoiceLinks("", f"https://tiny.example/invoices/{invoice}")
-
-
-class AsksForPaidBillsToBePaid(TinyProvider):
-    """The page of an invoice is where to pay it."""
-
-    async def invoice_links(self, invoice: str) -> InvoiceLinks:
-        links = await super().invoice_links(invoice)
-        return InvoiceLinks(links.document_url, links.document_url)
-
-
-# --- refunds and disputes ------------------------------------------------------------------------
-
-
-class ForgetsItsCommand(_ReadsOtherwise):
-    """Who asked for a refund is not said."""
-
-    def changed(self, body: Any) -> Any:
-        return replace(body, command="") if isinstance(body, RefundSeen) else body
-
-
-class SendsReasonsAsTheyCome(TinyProvider):
-    """The provider has other words for a reason."""
-
-    async def refund(self, request: RefundRequest, *, key: str) -> tuple[Fact, ...]:
-        if request.reason is RefundReason.FRAUDULENT:
-            raise ProviderRefused("fraudulent is no reason")
-        return await super().refund(request, key=key)
-
-
-class KnowsNoFailedRefunds(_ReadsOtherwise):
-    """A refund that was made has been made."""
-
-    def changed(self, body: Any) -> Any:
-        failed = isinstance(body, RefundSeen) and body.status == "failed"
-        return replace(body, status="succeeded") if failed else body
-
-
-class TakesPendingForDone(TinyWithApproval):
-    """A refund that was asked for is as good as made."""
-
-    def fact(self, kind: str, document: Any, order: Instant) -> Fact:
-        fact = super().fact(kind, document, order)
-        if not isinstance(fact.body, RefundSeen) or fact.body.status != "pending":
-            return fact
-        return seen(fact.connection, fact.order, replace(fact.body, status="succeeded"))
-
-
-class NeverHearsOfRejections(TinyWithApproval):
-    """A refund that was rejected stays pending."""
-
-    def fact(self, kind: str, document: Any, order: Instant) -> Fact:
-        fact = super().fact(kind, document, order)
-        if not isinstance(fact.body, RefundSeen) or fact.body.status != "rejected":
-            return fact
-        return seen(fact.connection, fact.order, replace(fact.body, status="pending"))
-
-
-class TakesDisputesForInquiries(_ReadsOtherwise):
-    """A bank that asks, and a bank that takes, are one."""
-
-    def changed(self, body: Any) -> Any:
-        return replace(body, status="inquiry") if isinstance(body, DisputeSeen) else body
-
-
-class TakesInquiriesForDisputes(_ReadsOtherwise):
-    """Whatever a bank says, the money is gone."""
-
-    def changed(self, body: Any) -> Any:
-        asked = isinstance(body, DisputeSeen) and body.status == "inquiry"
-        return replace(body, status="open") if asked else body
-
-
-class TakesDisputesForRefunds(TinyProvider):
-    """Money that a bank takes has gone back to the buyer."""
-
-    def normalise(self, event: Event) -> Normalised:
-        meaning = super().normalise(event)
-        gone = tuple(
-            seen(
-                one.connection,
-                one.order,
-                RefundSeen(body.id, body.invoice, body.amount, body.currency, "succeeded"),
-            )
-            for one in meaning.facts
-            if isinstance(body := one.body, DisputeSeen)
-        )
-        return replace(meaning, facts=(*meaning.facts, *gone))
-
-
-class EndsDisputesForGood(TinyProvider):
-    """What was won once is won for ever."""
-
-    def fact(self, kind: str, document: Any, order: Instant) -> Fact:
-        fact = super().fact(kind, document, order)
-        return replace(fact, final=True) if kind == "dispute" and document.status == "won" else fact
-
-
-class TakesEveryEndForWon(_ReadsOtherwise):
-    """A dispute that is closed holds nothing back."""
-
-    def changed(self, body: Any) -> Any:
-        lost = isinstance(body, DisputeSeen) and body.status == "lost"
-        return replace(body, status="won") if lost else body
-
-
-# --- pages and endpoints -------------------------------------------------------------------------
-
-
-class OpensTheOverview(TinyProvider):
-    """Whatever somebody came for, there is a page with everything."""
-
-    async def create_portal(self, request: PortalRequest) -> str:
-        overview = attrs.evolve(request, flow=PortalFlow.OVERVIEW)
-        return await super().create_portal(overview)
-
-
-class ComesBackNowhere(TinyProvider):
-    """An address to return to stands in another address, and is taken for none."""
-
-    async def create_portal(self, request: PortalRequest) -> str:
-        if "?" in request.return_url:
-            raise ProviderRefused("that is no address")
-        return await super().create_portal(request)
-
-
-class ShowsSecretsAgain(TinyProvider):
-    """Whoever asks for the endpoints gets their secrets too."""
-
-    async def endpoints(self) -> tuple[WebhookEndpoint, ...]:
-        found = await super().endpoints()
-        return tuple(attrs.evolve(one, secret=Secret(f"whsec_{one.id}_0123456789")) for one in found)
-
-
-class SubscribesToPayments(TinyProvider):
-    """An endpoint hears of what was paid."""
-
-    def call(self, operation: str, request: dict[str, Any], key: str = "") -> dict[str, Any]:
-        if operation == "make_endpoint":
-            request = {**request, "events": ["invoice.paid"]}
-        return super().call(operation, request, key)
-
-
-class ListsTenEndpoints(TinyProvider):
-    """The first page of endpoints is all of them."""
-
-    async def endpoints(self) -> tuple[WebhookEndpoint, ...]:
-        return (await super().endpoints())[:10]
-
-
-# --- unknown outcomes ----------------------------------------------------------------------------
-
-
-class TriesAgainByItself(TinyProvider):
-    """A call whose answer is lost is made again, under another key."""
-
-    async def refund(self, request: RefundRequest, *, key: str) -> tuple[Fact, ...]:
-        try:
-            return await super().refund(request, key=key)
-        except OutcomeUnknown:
-            return await super().refund(request, key=f"{key}:again")
-
-
-class TakesLostChangesForRefused(TinyProvider):
-    """A change that was not answered was not made."""
-
-    def call(self, operation: str, request: dict[str, Any], key: str = "") -> dict[str, Any]:
-        try:
-            return super().call(operation, request, key)
-        except OutcomeUnknown:
-            if operation == "make_session":
-                raise
-            raise ProviderRefused("no answer") from None
-
-
-class AnswersLostCallsWithNothing(TinyProvider):
-    """A lost answer is an empty one."""
-
-    async def expire_checkout(self, session: str, *, key: str) -> tuple[Fact, ...]:
-        try:
-            return await super().expire_checkout(session, key=key)
-        except OutcomeUnknown:
-            return ()
-
-
-class TakesLostReadsForUnknown(TinyProvider):
-    """Whatever was not answered may have happened, though it was only asked."""
-
-    def call(self, operation: str, request: dict[str, Any], key: str = "") -> dict[str, Any]:
-        try:
-            return super().call(operation, request, key)
-        except ProviderUnavailable as error:
-            if error.retry_after_seconds is not None or "nobody" in error.message:
-                raise
-            raise OutcomeUnknown("who knows") from None
-
-
-# --- reading -------------------------------------------------------------------------------------
-
-
-class CannotFetchDisputes(TinyProvider):
-    """What is told of disputes cannot be asked for."""
-
-    async def fetch(self, kind: str, object_id: str) -> Fetched:
-        if kind == "dispute":
-            raise ProviderRefused("unknown kind")
-        return await super().fetch(kind, object_id)
-
-
-class ListsWithoutItems(TinyProvider):
-    """A list shows less than an event, and what is missing is filled in with nothing."""
-
-    async def objects(self, kind: str, *, cursor: str, limit: int = 100) -> ObjectPage:
-        page = await super().objects(kind, cursor=cursor, limit=limit)
-        rows = tuple(
-            attrs.evolve(one, body=json.dumps(json.loads(one.body) | {"lines": []}).encode())
-            for one in page.objects
-        )
-        return attrs.evolve(page, objects=rows)

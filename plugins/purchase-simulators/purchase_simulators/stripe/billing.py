@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from .book import Book
+from .charging import CANCELABLE, cancel_intent, new_intent
 from .composing import Ask, claim, compose
 from .objects.customers import Customer
 from .objects.invoices import Invoice, InvoicePayment, PaidAt
 from .objects.payments import PaymentIntent
-from .payments import CANCELABLE, cancel_intent, new_intent
 from .refusal import wrong_state
 
 PAGES = "/invoice/"

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from . import billing, standing
 from . import metadata as meta
 from .book import Book
+from .charging import Outcome, card_error
 from .collecting import collect, invoice_pages, method_of
 from .composing import Ask, Draft, wait
 from .forms import Params
 from .objects.catalog import Price
 from .objects.invoices import Invoice
 from .objects.subscriptions import PendingUpdate, Subscription, SubscriptionItem
-from .payments import Outcome, card_error
 from .prorating import full_drafts, period_after, proration_drafts, unit_amount
 from .refusal import invalid
 from .renewing import listed, live_discounts

@@ -6,15 +6,15 @@ from msgspec.structs import replace
 
 from purchase_core.instants import DAY, SECOND
 
-from . import billing, payments, standing
+from . import billing, charging, standing
 from .book import Book
+from .charging import Outcome
 from .customers import behaviour
 from .objects.checkout import Session
 from .objects.customers import Customer, PaymentMethod
 from .objects.invoices import Invoice
 from .objects.payments import PaymentIntent
 from .objects.subscriptions import Subscription
-from .payments import Outcome
 
 RETRY_DAYS = (3, 5, 7)
 """How long after a failed charge the next one is tried. After the last, the subscription is cancelled.
@@ -30,7 +30,7 @@ def collect(
     intent = billing.intent_of(book, invoice)
     if intent is None or method is None:
         return _failed(book, invoice, Outcome.DECLINED)
-    outcome = payments.confirm(book, intent, method, present=present, authenticated=authenticated)
+    outcome = charging.confirm(book, intent, method, present=present, authenticated=authenticated)
     return follow(book, invoice, outcome)
 
 
@@ -91,7 +91,7 @@ def settle(book: Book, identifier: str) -> None:
     intent = book.get(PaymentIntent, identifier)
     if intent.status != "processing":
         return
-    outcome = payments.settle(book, intent)
+    outcome = charging.settle(book, intent)
     invoice = billing.invoice_of(book, identifier)
     if invoice is not None and invoice.status == "open":
         follow(book, invoice, outcome)

@@ -11,6 +11,7 @@ from .book import Book
 from .call import Answered, Call, Routes
 from .catalog import MakePrice, ProductData, price_of
 from .changing import ItemParams
+from .charging import Outcome, card_error
 from .collecting import collect, invoice_pages, method_of
 from .composing import Ask, compose, loose_drafts, pending_drafts, put_aside
 from .customers import attach, method_for
@@ -20,7 +21,6 @@ from .objects.customers import Customer
 from .objects.invoices import Invoice, InvoiceItem, InvoicePayment
 from .objects.subscriptions import Subscription
 from .paging import ListParams, Range, newest_first, page
-from .payments import Outcome, card_error
 from .prorating import full_drafts, period_after
 from .refusal import invalid, wrong_state
 from .renewing import listed, live_discounts

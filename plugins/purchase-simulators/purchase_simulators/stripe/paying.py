@@ -7,9 +7,10 @@ from msgspec.structs import replace
 
 from purchase_core.instants import DAY, SECOND
 
-from . import billing, collecting, payments, standing
+from . import billing, charging, collecting, standing
 from .book import Book
 from .cards import AUTHENTICATION_FAILED, DECLINED, METHODS, TestMethod
+from .charging import Outcome
 from .checkout import trial_of, with_totals
 from .composing import Ask, Draft
 from .customers import new_method
@@ -20,10 +21,9 @@ from .objects.customers import Customer, InvoiceSettings, PaymentMethod
 from .objects.invoices import Invoice
 from .objects.payments import PaymentIntent
 from .objects.subscriptions import Subscription
-from .payments import Outcome
 from .refusal import CARD, Refusal, invalid, wrong_state
 from .renewing import spend_once, watch
-from .subscriptions import begin, first_ask
+from .subscribing import begin, first_ask
 
 BUYER = "buyer@example.com"
 AUTHENTICATION_REQUIRED = "authentication_required"
@@ -91,7 +91,7 @@ def decline(book: Book, session: Session, test: TestMethod) -> None:
         intent = _intent(book, session, plan)
         method = new_method(book, test, None)
         book.put(method)
-        payments.confirm(book, intent, method, present=True)
+        charging.confirm(book, intent, method, present=True)
     problem = test.decline if test.decline == "expired_card" else DECLINED
     book.put(replace(plan, problem=test.decline))
     raise Refusal(
@@ -170,7 +170,7 @@ def _purchase(book: Book, session: Session, card: PaymentMethod, due: int) -> tu
         return "no_payment_required", {}
     if not enabled:
         intent = _intent(book, session, plan)
-        outcome = payments.confirm(book, intent, card, present=True, authenticated=True)
+        outcome = charging.confirm(book, intent, card, present=True, authenticated=True)
         if outcome is Outcome.PROCESSING:
             collecting.plan_settling(book, book.get(PaymentIntent, intent.id))
         return _word(outcome), {"payment_intent": intent.id}
@@ -233,7 +233,7 @@ def _redeemed(book: Book, session: Session, plan: SessionPlan, subscription: str
 def _intent(book: Book, session: Session, plan: SessionPlan) -> PaymentIntent:
     if session.payment_intent:
         return book.get(PaymentIntent, session.payment_intent)
-    intent = payments.new_intent(
+    intent = charging.new_intent(
         book, session.amount_total, session.currency, session.customer, metadata=plan.payment_metadata
     )
     known = book.get(Session, session.id)
