@@ -32,8 +32,10 @@ from purchase_core.reads.receipts import Receipts
 from purchase_core.routing.breaker import HealthBook
 from purchase_core.routing.failover import FailoverPolicy
 from purchase_core.secret import Secret
+from purchase_core.workflows.cases import Cases
 from purchase_core.workflows.checkout import Checkouts
 from purchase_core.workflows.claims import Claims
+from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.commands import Commands
 from purchase_core.workflows.invoices import Invoices
 from purchase_core.workflows.planning import Planner, Routable
@@ -76,8 +78,9 @@ class Billing:
 
     `checkout` starts checkouts, `routing` explains where they go, `webhooks` takes deliveries, `customers`
     answers what a customer may do, `receipts` says what a workflow did. `subscriptions`, `purchases`,
-    `invoices` and `portal` are what can be done about what was bought; `commands` goes on with what was left
-    open. One instance serves any number of requests of one event loop.
+    `invoices` and `portal` are what can be done about what was bought, `cases` about what is not as it was
+    ordered; `commands` goes on with what was left open. One instance serves any number of requests of one
+    event loop.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -134,6 +137,9 @@ class Billing:
         self.purchases = Purchases(parts.store, refunds)
         self.invoices = Invoices(parts.store, self.commands, refunds)
         self.portal = Portal(parts.store, self.commands)
+        self.cases = Cases(
+            parts.store, self.commands, refunds, CommandLog(parts.store, recorder), parts.clock, parts.ids
+        )
 
     @staticmethod
     def open(

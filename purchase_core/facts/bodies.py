@@ -91,6 +91,22 @@ class RefundAsked(Seen, frozen=True):
     status: str
 
 
+class CaseDecided(Seen, frozen=True):
+    """We decided that a case, as it was then, needs nothing more. Ours. `status`: resolved | reopened.
+
+    `id` is the case's key, `about` that of the object it is about; `detail` and `amount` are what was known
+    of it: a case that says something else, or of more money, is open again. `command` is the receipt that
+    tells who decided so, and why.
+    """
+
+    id: str
+    about: str
+    detail: str
+    amount: int
+    status: str
+    command: str
+
+
 class SessionSeen(Seen, frozen=True):
     """A checkout session. `status`: open | complete | expired. `payment`: unpaid | paid | none_due."""
 
@@ -184,6 +200,7 @@ Body: TypeAlias = (
     IntentPlaced
     | AttemptMade
     | RefundAsked
+    | CaseDecided
     | SessionSeen
     | SubscriptionSeen
     | InvoiceSeen
@@ -195,6 +212,7 @@ KINDS: dict[str, type[Body]] = {
     "intent": IntentPlaced,
     "attempt": AttemptMade,
     "refund_request": RefundAsked,
+    "case_decision": CaseDecided,
     "session": SessionSeen,
     "subscription": SubscriptionSeen,
     "invoice": InvoiceSeen,
@@ -208,6 +226,7 @@ STATE_RANK: dict[str, tuple[str, ...]] = {
     "intent": (),
     "attempt": ("current", "refused", "withdrawn"),
     "refund_request": ("asked", "refused"),
+    "case_decision": ("resolved", "reopened"),
     "session": ("open", "complete", "expired"),
     "subscription": (
         "incomplete", "trialing", "active", "past_due", "paused", "unpaid", "incomplete_expired", "canceled",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from purchase_core.facts.bodies import DisputeSeen, InvoiceSeen, RefundSeen, SubscriptionSeen
+from purchase_core.facts.bodies import CaseDecided, DisputeSeen, InvoiceSeen, RefundSeen, SubscriptionSeen
 from purchase_core.facts.fact import object_key
 from purchase_core.facts.match import CONFIRMED_STATES
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS, EXCESS, MISMATCHED, Reading, invoice_of
@@ -94,8 +94,10 @@ def _case(
     amount: int,
     currency: str,
 ) -> CaseRow:
+    key = object_key("case", kind, about.object)
+    decided = _decided(reading, key, detail, amount)
     return CaseRow(
-        key=object_key("case", kind, about.object),
+        key=key,
         lane=reading.cluster.lane,
         root=reading.cluster.root,
         kind=kind,
@@ -105,4 +107,14 @@ def _case(
         amount=amount,
         currency=currency,
         opened_at=about.first.order,
+        status="resolved" if decided else "open",
+        decision=decided,
     )
+
+
+def _decided(reading: Reading, key: str, detail: str, amount: int) -> str:
+    """The receipt by which the case was resolved as it is, or ""."""
+    for _, decision in reading.of(CaseDecided):
+        if decision.id == key and decision.status == "resolved":
+            return decision.command if (decision.detail == detail and amount <= decision.amount) else ""
+    return ""

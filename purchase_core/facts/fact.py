@@ -13,6 +13,7 @@ from purchase_core.facts.bodies import (
     KINDS,
     AttemptMade,
     Body,
+    CaseDecided,
     DisputeSeen,
     IntentPlaced,
     InvoiceSeen,
@@ -76,7 +77,7 @@ def seen(connection: str, order: Instant, body: Body, *, final: bool = False) ->
     return Fact(object_key(KIND_OF[type(body)], connection, body.id), order, body, content_hash(body), final)
 
 
-def decided(order: Instant, body: IntentPlaced | AttemptMade | RefundAsked) -> Fact:
+def decided(order: Instant, body: IntentPlaced | AttemptMade | RefundAsked | CaseDecided) -> Fact:
     """A fact about one of our own objects."""
     return seen(OWN, order, body)
 
@@ -98,13 +99,8 @@ def names(fact: Fact) -> tuple[str, ...]:
     """
     body, connection = fact.body, fact.connection
     match body:
-        case IntentPlaced():
-            return ()
-        case AttemptMade():
-            return _present(
-                intent_key(body.intent),
-                (body.session and object_key("session", body.connection, body.session)),
-            )
+        case IntentPlaced() | AttemptMade() | RefundAsked() | CaseDecided():
+            return _named_by_us(body)
         case SessionSeen():
             return _present(
                 (body.intent and intent_key(body.intent)),
@@ -120,8 +116,6 @@ def names(fact: Fact) -> tuple[str, ...]:
                 (body.intent and intent_key(body.intent)),
                 (body.subscription and object_key("subscription", connection, body.subscription)),
             )
-        case RefundAsked():
-            return (object_key("invoice", body.connection, body.invoice),)
         case RefundSeen():
             return _present(
                 object_key("invoice", connection, body.invoice),
@@ -129,6 +123,19 @@ def names(fact: Fact) -> tuple[str, ...]:
             )
         case DisputeSeen():
             return (object_key("invoice", connection, body.invoice),)
+
+
+def _named_by_us(body: IntentPlaced | AttemptMade | RefundAsked | CaseDecided) -> tuple[str, ...]:
+    match body:
+        case IntentPlaced():
+            return ()
+        case AttemptMade():
+            session = body.session and object_key("session", body.connection, body.session)
+            return _present(intent_key(body.intent), session)
+        case RefundAsked():
+            return (object_key("invoice", body.connection, body.invoice),)
+        case CaseDecided():
+            return (body.about,)
 
 
 def intent_key(intent: str) -> str:

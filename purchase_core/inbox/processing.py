@@ -165,8 +165,9 @@ class Processor:
 
 def _contested(batch: Batch, connection: str) -> list[str]:
     """Objects of a connection of which two states now claim one instant."""
-    cases = [row for row in batch.rows if isinstance(row, CaseRow) and row.kind == "contested"]
-    return [case.about for case in cases if case.about.split(":", 2)[1] == connection]
+    cases = [row for row in batch.rows if isinstance(row, CaseRow) and row.status == "open"]
+    contested = [case.about for case in cases if case.kind == "contested"]
+    return [about for about in contested if about.split(":", 2)[1] == connection]
 
 
 def _ended(batch: Batch) -> Processed:

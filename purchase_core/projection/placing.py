@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from purchase_core.facts.bodies import (
     AttemptMade,
+    CaseDecided,
     DisputeSeen,
     IntentPlaced,
     InvoiceLine,
@@ -143,6 +144,8 @@ def home(fact: Fact) -> str:
         )
     if isinstance(body, RefundAsked):
         return object_lane(object_key("invoice", body.connection, body.invoice))
+    if isinstance(body, CaseDecided):
+        return object_lane(body.about)
     for kind in ("subscription", "invoice"):
         if named := getattr(body, kind, ""):
             return object_lane(object_key(kind, connection, named))

@@ -21,7 +21,8 @@ class Recorded(Value, frozen=True):
     def contested(self) -> tuple[str, ...]:
         """Objects of which two states now claim one instant."""
         rows = self.batch.rows if self.batch else ()
-        return tuple(row.about for row in rows if isinstance(row, CaseRow) and row.kind == "contested")
+        cases = (row for row in rows if isinstance(row, CaseRow) and row.status == "open")
+        return tuple(row.about for row in cases if row.kind == "contested")
 
 
 class Work(Value, frozen=True):

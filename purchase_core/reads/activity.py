@@ -11,6 +11,7 @@ from purchase_core.errors import InvalidMoney
 from purchase_core.facts.bodies import (
     AttemptMade,
     Body,
+    CaseDecided,
     DisputeSeen,
     IntentPlaced,
     InvoiceSeen,
@@ -105,6 +106,10 @@ def _refund_asked(body: RefundAsked) -> str:
     return f"refund of {_money(body.amount, body.currency)} {body.status}"
 
 
+def _case_decided(body: CaseDecided) -> str:
+    return f"case about {body.about} was {body.status}: {body.detail}"
+
+
 def _refund(body: RefundSeen) -> str:
     return f"refund of {_money(body.amount, body.currency)} is {body.status}"
 
@@ -122,6 +127,7 @@ _TOLD = cast(
         SubscriptionSeen: _subscription,
         InvoiceSeen: _invoice,
         RefundAsked: _refund_asked,
+        CaseDecided: _case_decided,
         RefundSeen: _refund,
         DisputeSeen: _dispute,
     },

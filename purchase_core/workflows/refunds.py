@@ -20,7 +20,7 @@ from purchase_core.ports.provider import Capability, OurReference, Provider, Ref
 from purchase_core.ports.store import Store
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.command import Command
-from purchase_core.records.lane import customer_lane
+from purchase_core.records.lane import customer_lane, customer_of
 from purchase_core.workflows.commands import CommandKind, Commands, Draft
 
 
@@ -91,12 +91,20 @@ class Refunds:
         Raises NotFound, WrongState (nothing was paid), ExceedsBalance, CapabilityMissing, and what
         `Commands.run` raises. After OutcomeUnknown the money counts as on its way until it is known.
         """
+        lane = customer_lane(customer_id(customer))
+        return await self.refund_in(
+            lane, invoice, amount=amount, reason=reason, idempotency_key=idempotency_key
+        )
+
+    async def refund_in(
+        self, lane: str, invoice: str, *, amount: int | None, reason: RefundReason, idempotency_key: str
+    ) -> Refunded:
+        """The same for a bill of any lane: nobody is known for some money, and it can be given back."""
         if amount is not None and (type(amount) is not int or amount < 1):
             raise InvalidArgument("amount must be a whole number of minor units, at least 1")
-        lane = customer_lane(customer_id(customer))
 
         async def decide(command: str, now: Instant) -> Draft:
-            row = await self._invoice(customer, lane, invoice)
+            row = await self._invoice(lane, invoice)
             wish = _wish(row, amount, reason)
             needed = Capability.REFUND if wish.whole else Capability.PARTIAL_REFUND
             self._commands.provider(row.connection).need(needed)
@@ -107,18 +115,19 @@ class Refunds:
             self._kind,
             lane=lane,
             idempotency_key=idempotency_key,
-            fingerprint=content_hash([customer, invoice, amount, reason]),
+            fingerprint=content_hash([lane, invoice, amount, reason]),
             decide=decide,
         )
         refunds = await rows_of_lane(self._store, RefundRow, lane)
         return Refunded(next(row for row in refunds if row.command == done.id), done.id)
 
-    async def _invoice(self, customer: str, lane: str, invoice: str) -> InvoiceRow:
+    async def _invoice(self, lane: str, invoice: str) -> InvoiceRow:
         for row in await rows_of_lane(self._store, InvoiceRow, lane):
             if row.key == invoice:
                 return row
         raise NotFound(
-            f"customer {customer!r} has no invoice {invoice!r}", hint="`billing.invoices.list` returns them."
+            f"{customer_of(lane) or lane!r} has no invoice {invoice!r}",
+            hint="`billing.invoices.list` returns them.",
         )
 
 

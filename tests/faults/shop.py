@@ -19,6 +19,7 @@ from purchase_core.facts.rows import ROW_TYPES, Row
 from purchase_core.identifiers import IdSource, SeededIds
 from purchase_core.inbox.inbox import DeliveryReceipt
 from purchase_core.instants import DAY, SECOND, Instant
+from purchase_core.opening import Opening
 from purchase_core.plugins.descriptors import (
     NoConfig,
     ProviderOpening,
@@ -135,6 +136,11 @@ class Shop:
     @asynccontextmanager
     async def opening(self, **settings: object) -> AsyncIterator[Billing]:
         """A process that lives as long as the block."""
+        async with self.unopened(**settings) as billing:
+            yield billing
+
+    def unopened(self, **settings: object) -> Opening:
+        """A process that is not open yet: what a command line opens."""
         config: dict[str, object] = {
             "project": self.connection.project,
             "connections": {
@@ -151,7 +157,7 @@ class Shop:
             **settings,
         }
         plugins = (_Parts(self), *self._plugins)
-        opening = Billing.open(
+        return Billing.open(
             catalog=self.catalog,
             config=config,
             plugins=plugins,
@@ -159,8 +165,6 @@ class Shop:
             clock=self.clock,
             ids=self._ids,
         )
-        async with opening as billing:
-            yield billing
 
     async def open_store(self) -> Store:
         """The store, as each process opens it."""

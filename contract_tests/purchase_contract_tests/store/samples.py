@@ -110,7 +110,7 @@ def case(
     key: str = "case_1", lane: str = ANA, *, about: str = "invoice:acme:in_1", detail: str = "paid 1, not 2"
 ) -> CaseRow:
     """A case: the row with the plainest columns."""
-    return CaseRow(key, lane, "root_1", "mismatch", about, detail, "cus_1", 100, "USD", NOW)
+    return CaseRow(key, lane, "root_1", "mismatch", about, detail, "cus_1", 100, "USD", NOW, "open", "")
 
 
 def row_of_each_table(lane: str = ANA, *, filled: bool = True) -> tuple[Row, ...]:
@@ -140,7 +140,10 @@ def row_of_each_table(lane: str = ANA, *, filled: bool = True) -> tuple[Row, ...
             refunded=1, disputed=2, lost=3, purchased_at=NOW,
         ),
         LotRow("l", lane, "r", "ai_credits", "v1", "in_1", 500, 20, NOW, some),
-        CaseRow("c", lane, "r", "mismatch", "invoice:acme:in_1", "paid 1, not 2", "cus_1", 100, "USD", NOW),
+        CaseRow(
+            "c", lane, "r", "mismatch", "invoice:acme:in_1", "paid 1, not 2", "cus_1", 100, "USD", NOW,
+            "open", "",
+        ),
     )  # fmt: skip
 
 

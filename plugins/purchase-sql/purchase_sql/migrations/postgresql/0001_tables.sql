@@ -313,6 +313,8 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}cases" (
     amount BIGINT NOT NULL,
     currency TEXT COLLATE "C" NOT NULL,
     opened_at BIGINT NOT NULL,
+    status TEXT COLLATE "C" NOT NULL,
+    decision TEXT COLLATE "C" NOT NULL,
     CONSTRAINT "{prefix}cases_pk" PRIMARY KEY (key)
 );
 

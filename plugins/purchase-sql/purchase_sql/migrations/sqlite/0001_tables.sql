@@ -313,6 +313,8 @@ CREATE TABLE IF NOT EXISTS "{prefix}cases" (
     amount INTEGER NOT NULL,
     currency TEXT NOT NULL,
     opened_at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    decision TEXT NOT NULL,
     CONSTRAINT "{prefix}cases_pk" PRIMARY KEY ("key")
 ) WITHOUT ROWID, STRICT;
 
