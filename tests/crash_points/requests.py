@@ -39,7 +39,7 @@ class Requests:
     @property
     def counts(self) -> Counter[str]:
         """How many requests there were at which each could happen."""
-        return Counter({harm: self._seen for harm in HARMS})
+        return Counter(dict.fromkeys(HARMS, self._seen))
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:

@@ -15,6 +15,7 @@ OLDEST = (3, 37, 0)  # the first that knows STRICT tables
 WAL_RESET_FIXED = (3, 51, 3)
 STATEMENTS_CACHED_MAX = 256  # more than there are, so that none is ever compiled twice
 WAL_RETRY_SECONDS = 0.01
+NOTHING = "file::memory:?mode=memory"
 
 log = logging.getLogger("purchase.sqlite")
 
@@ -52,12 +53,13 @@ def open_writer(path: Path, config: SqliteConfig) -> sqlite3.Connection:
 
 
 def open_reader(path: Path, config: SqliteConfig) -> sqlite3.Connection:
-    """A connection that cannot write. Raises StoreUnavailable, also where there is no file."""
-    if not path.exists():
-        raise StoreUnavailable(f"there is no database {path}", hint="Run `purchase migrate` first.")
+    """A connection that cannot write. Raises StoreUnavailable.
+
+    A file that is not there has no tables, as an empty one has none; it is not made.
+    """
     try:
         return sqlite3.connect(
-            read_only_address(path),
+            read_only_address(path) if path.exists() else NOTHING,
             uri=True,
             timeout=config.busy_timeout_seconds,
             isolation_level=None,

@@ -22,7 +22,7 @@ PREAMBLE = """
 import asyncio, os, sys
 from pathlib import Path
 from purchase_contract_tests.store.samples import NOW, batch_of_everything, step
-from purchase_core.errors import StoreUnavailable
+from purchase_core.errors import SchemaError, StoreUnavailable
 from purchase_core.ports.store import Batch
 from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.store import SqliteStore
@@ -155,18 +155,19 @@ def test_a_reader_looks_on_while_another_writes(path: Path) -> None:
 
 def test_a_reader_neither_makes_nor_migrates_a_file(tmp_path: Path) -> None:
     absent, empty = tmp_path / "absent.db", tmp_path / "empty.db"
-    with pytest.raises(StoreUnavailable, match="there is no database"):
-        asyncio.run(SqliteStore.open(config(absent, read_only=True)))
-    assert list(tmp_path.iterdir()) == []
-    empty.touch()
 
-    async def run() -> None:
-        async with await SqliteStore.open(config(empty, read_only=True)) as reader:
+    async def run(path: Path) -> None:
+        async with await SqliteStore.open(config(path, read_only=True)) as reader:
             assert (await reader.schema()).found == 0
+            with pytest.raises(SchemaError, match="no such table"):
+                await reader.lane(ANA)
             with pytest.raises(StoreUnavailable, match="read only"):
                 await reader.migrate()
 
-    asyncio.run(run())
+    asyncio.run(run(absent))
+    assert list(tmp_path.iterdir()) == []
+    empty.touch()
+    asyncio.run(run(empty))
 
 
 @needs_fork
