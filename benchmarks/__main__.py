@@ -7,7 +7,17 @@ import asyncio
 import platform
 import sqlite3
 
-from benchmarks import concurrency, entitlements, history, imports, postgres, routing, webhooks
+from benchmarks import (
+    concurrency,
+    d1,
+    entitlements,
+    history,
+    imports,
+    postgres,
+    postgres_history,
+    routing,
+    webhooks,
+)
 
 ALL = {
     "imports": imports.run,
@@ -16,6 +26,8 @@ ALL = {
     "webhooks": webhooks.run,
     "history": history.run,
     "postgres": postgres.run,
+    "postgres-history": postgres_history.run,
+    "d1": d1.run,
     "concurrency": concurrency.run,
 }
 

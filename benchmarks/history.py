@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sqlite3
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.growing import SEED_CUSTOMER, SHARED, copies
+from benchmarks.memory import peak_megabytes
 from benchmarks.replaying import Recording, replay
 from benchmarks.webhooks import receive_all
 from benchmarks.world import interleaved, sell, world
@@ -18,20 +19,17 @@ from purchase_sandbox.testing import SandboxHarness
 SEED_SALES = 250
 MEASURED_SALES = 60
 
-SHARED = ("schema_version", "price_references", "offer_versions")  # what all sales have in common
-IDENTIFIER = re.compile(r"(?<!price)_([0-9a-f]{26})[0-9a-f]{6}\b")
-
 
 async def run(*, short: bool) -> None:
     """Print the curve: rates and ratios at 10^3 events and more, up to 10^6 in full."""
     sizes = (1_000, 10_000) if short else (1_000, 10_000, 100_000, 1_000_000)
-    print("| events in the file | file | one after the other | raw | ratio | 50 at once | raw | ratio |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| events | file | one after the other | raw | ratio | 50 at once | raw | ratio | memory |")
+    print("|---|---|---|---|---|---|---|---|---|")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "purchase.db"
         async with SandboxHarness(SystemClock()) as harness:
             async with world(path, harness) as one:
-                customers = [f"user_m0_{number}" for number in range(SEED_SALES)]
+                customers = [f"{SEED_CUSTOMER}{number}" for number in range(SEED_SALES)]
                 await receive_all(one, interleaved(await sell(one, customers)), 50)
             seed = Seed(path)
             for size in sizes:
@@ -41,7 +39,9 @@ async def run(*, short: bool) -> None:
                     ours, raw = await _measure(path, harness, f"new_{size}_{concurrent}", concurrent)
                     cells.append(f"{ours:,.0f}/s | {raw:,.0f}/s | {100 * ours / raw:.0f} %")
                 megabytes = path.stat().st_size / 1e6
-                print(f"| {seed.events():,} | {megabytes:,.0f} MB | {' | '.join(cells)} |", flush=True)
+                memory = peak_megabytes("sqlite", str(path))
+                print(f"| {seed.events():,} | {megabytes:,.0f} MB | {' | '.join(cells)} | {memory:,.0f} MB |",
+                      flush=True)  # fmt: skip
 
 
 async def _measure(path: Path, harness: SandboxHarness, name: str, concurrent: int) -> tuple[float, float]:
@@ -71,11 +71,7 @@ def _settle(path: Path) -> None:
 
 
 class Seed:
-    """A small file that is made large: every row of it, again and again, as if others had bought as well.
-
-    A copy has the same rows under other identifiers: the last digits of each, and the names of customers,
-    say which copy it is.
-    """
+    """A small file that is made large."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -108,19 +104,10 @@ class Seed:
                 columns = self._columns(connection, name)
                 places = ", ".join("?" * len(columns))
                 text = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608
-                connection.executemany(text, [tuple(map(self._renamed, row)) for row in rows])
+                connection.executemany(text, copies(rows, self._copies))
             connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
-
-    def _renamed(self, value: object) -> object:
-        if isinstance(value, bytes):
-            return str(self._renamed(value.decode())).encode()
-        if not isinstance(value, str):
-            return value
-        return IDENTIFIER.sub(rf"_\g<1>{self._copies:06x}", value).replace(
-            "user_m0_", f"user_m{self._copies}_"
-        )
 
     def _columns(self, connection: sqlite3.Connection, table: str) -> list[str]:
         found = connection.execute(f"PRAGMA table_info({table})").fetchall()

@@ -59,7 +59,7 @@ async def run(*, short: bool) -> None:
 
 @asynccontextmanager
 async def world_on(address: str, name: str, harness: SandboxHarness) -> AsyncIterator[World]:
-    """A billing over a schema of this server."""
+    """A billing over a schema of this server ("": the one that the server would choose)."""
     config = PostgresConfig(Secret(address), schema=name, pool_connections_max=POOL)
     async with await PostgresStore.open(config) as store:
         await store.migrate()
@@ -75,7 +75,7 @@ async def _round(address: str, concurrent: int, sales: int) -> tuple[float, floa
             _copy_schema(address, name, f"{name}_raw")
             try:
                 async with world_on(address, name, harness) as one:
-                    await _warm(one)
+                    await warm(one)
                     with recorded() as transactions:
                         ours = len(deliveries) / await receive_all(one, deliveries, concurrent)
                 moved = [(piped, [(text.replace(f'"{name}".', f'"{name}_raw".'), values) for text, values in
@@ -87,7 +87,7 @@ async def _round(address: str, concurrent: int, sales: int) -> tuple[float, floa
     return ours, raw
 
 
-async def _warm(one: World) -> None:
+async def warm(one: World) -> None:
     """Open every connection of the pool."""
     await asyncio.gather(*(one.store.lane("nobody") for _ in range(4 * POOL)))
 
@@ -236,7 +236,7 @@ async def _one_of_several(share: Share) -> None:
     ):
         customers = [f"user_{share.number}_{number}" for number in range(share.sales)]
         deliveries: list[Webhook] = interleaved(await sell(one, customers))
-        await _warm(one)
+        await warm(one)
         print("ready", flush=True)
         sys.stdin.readline()
         print(len(deliveries) / await receive_all(one, deliveries, CONCURRENT), flush=True)

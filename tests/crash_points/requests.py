@@ -22,8 +22,8 @@ MUTE_REQUESTS = 2
 class Requests:
     """What happens once, at one request.
 
-    `cut`: it does not arrive. `lost`: it is done, and its answer is lost. `mute`: so are those after it, until
-    the store gives up. `kill`: it is done, and the client dies.
+    `cut`: it does not arrive. `lost`: it is done, and its answer is lost. `mute`: so are those after it,
+    until the store gives up. `kill`: it is done, and the client dies.
     """
 
     def __init__(self, address: str, *, harm: str = "", number: int = 0) -> None:
