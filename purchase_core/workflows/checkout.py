@@ -71,8 +71,12 @@ class Checkouts:
         self._sessions = Sessions(
             store, self._log, provisions, connections, planner.router, failover, health, clock, ids
         )
-        self._switching = Switching(store, self._log, connections, planner.router, failover, clock, ids)
+        self._switching = Switching(
+            store, self._log, provisions, connections, planner.router, failover, clock, ids
+        )
         self._adoptions = Adoptions(store, clock, ids)
+        self._provisions = provisions
+        self._connections = connections
         self._locks = LaneLocks()
         self._resolver = Resolver(store, self._log, self._locks, clock)
 
@@ -107,7 +111,7 @@ class Checkouts:
         key = f"{KIND}:{checked_key(idempotency_key)}"
         async with self._locks.hold([key]):
             known = await self._store.command(key)
-            command, fresh = (known, False) if known else await self._plan(key, wish, context)
+            command, fresh = (known, False) if known else await self._plan(key, wish, context, email)
             if command.fingerprint != wish.fingerprint:
                 message = f"idempotency key {idempotency_key!r} was used for another checkout"
                 raise IdempotencyConflict(message, hint="Use a new key for each new cart.")
@@ -122,25 +126,27 @@ class Checkouts:
         """
         await self._claims.claim(token, customer)
 
-    async def switch(self, *, idempotency_key: str, to: str = "") -> Checkout:
+    async def switch(self, *, idempotency_key: str, to: str = "", email: str = "") -> Checkout:
         """The same checkout on another connection: `to`, or the next one of the decision.
 
         The session that is open now is made unpayable first, and the provider confirms it; where a provider
         cannot do that, the attempt is withdrawn, and watched: its page, where somebody has it open, may still
-        take the money, which is an excess case then.
+        take the money, which is an excess case then. `email` is for a connection that does not know the
+        customer yet.
         Raises NotFound, NotSwitchable (it is paid, or its page cannot be closed), NoRoute, or a
         ProviderError.
         """
+        email = checked_email(email)
         key = f"{KIND}:{checked_key(idempotency_key)}"
         async with self._locks.hold([key]):
             command = await self._store.command(key)
             if command is None:
                 raise NotFound(f"no checkout was started with idempotency key {idempotency_key!r}")
             if command.state in OPEN_STATES:
-                await self._sessions.carry_on(command, "", fresh=False)
+                await self._sessions.carry_on(command, email, fresh=False)
                 command = await self._store.command(key) or command
-            moved = await self._switching.move(command, to)
-            return await self._sessions.carry_on(moved, "", fresh=True)
+            moved = await self._switching.move(command, to, email)
+            return await self._sessions.carry_on(moved, email, fresh=True)
 
     async def is_current(self, checkout: str, *, session: str) -> bool:
         """Whether this session is the one to be paid. A page of our own asks this before it takes money."""
@@ -155,10 +161,13 @@ class Checkouts:
 
     # --- before the call ---------------------------------------------------------------------
 
-    async def _plan(self, key: str, wish: Wish, context: RouteContext) -> tuple[Command, bool]:
+    async def _plan(self, key: str, wish: Wish, context: RouteContext, email: str) -> tuple[Command, bool]:
         """The command, and whether it is ours to send: nobody else can have sent it yet."""
         plan = await self._planner.plan(wish, context, key)
         await self._planner.agreed(plan)
+        provider = self._connections.get(plan.decision.order[0])
+        if provider is not None:
+            await self._provisions.must_have_address(provider, wish.customer, email)
         for router in filter(None, (self._planner.router, self._planner.shadow)):
             await self._adoptions.adopt(router)
         command, order = self._command(key, wish, plan)

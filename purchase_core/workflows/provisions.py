@@ -9,7 +9,7 @@ from __future__ import annotations
 import attrs
 
 from purchase_core.catalog.versions import OfferVersion
-from purchase_core.errors import AuthenticationFailed, ProviderRefused
+from purchase_core.errors import AuthenticationFailed, InvalidArgument, ProviderRefused
 from purchase_core.facts.fact import object_key
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
@@ -53,6 +53,19 @@ class Provisions:
         reference = Reference(object_key("customer", connection.name, made), customer_lane(customer))
         await self._recorder.link(reference, cause="checkout")
         return made
+
+    async def must_have_address(self, provider: Provider, customer: str, email: str) -> None:
+        """Raise InvalidArgument where the provider would refuse the customer for want of an e-mail address.
+
+        Asked before anything is written or closed: only the application knows the address, so that what a
+        worker began without it could not go on.
+        """
+        if not customer or email or not provider.capabilities.unique_emails:
+            return
+        if await self.known_customer(provider, customer) is None:
+            name = provider.connection.name
+            message = f"connection {name!r} has one customer an e-mail address, and none was given"
+            raise InvalidArgument(message, hint="Pass `email`.")
 
     async def known_customer(self, provider: Provider, customer: str) -> str | None:
         """The provider's customer that is linked to ours already."""

@@ -71,7 +71,8 @@ class GiveBack(CommandKind):
         asked = RefundAsked(
             command.id, command.connection, wish.invoice, wish.amount, wish.currency, "refused"
         )
-        return (decided(at, asked),)
+        # Behind the asking, whatever the clock of whoever is told so says.
+        return (decided(Instant(max(at, command.created_at + 1)), asked),)
 
 
 class Refunds:

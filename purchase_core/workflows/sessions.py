@@ -123,7 +123,7 @@ class Sessions:
             try:
                 opened = await self._open(command, order, this, email)
             except ProviderError as error:
-                command, fresh = await self._after(command, order, error, this), True
+                command, fresh = await self._after(command, order, error, this, email), True
                 continue
             command, fresh = await self._confirm(command, order, opened), False
 
@@ -227,7 +227,9 @@ class Sessions:
         except ProviderError:
             return ()
 
-    async def _after(self, command: Command, order: Order, error: ProviderError, this: _Try) -> Command:
+    async def _after(
+        self, command: Command, order: Order, error: ProviderError, this: _Try, email: str
+    ) -> Command:
         """The command on its next connection, or as another process has left it; else raises the error."""
         proof = proves_nothing_happened(error, fresh=this.fresh, sent=this.sent)
         if proof and allowed(error, self._failover):
@@ -240,6 +242,8 @@ class Sessions:
                 failover=self._failover,
             )
             if following.connection:
+                provider = self._connections[following.connection]
+                await self._provisions.must_have_address(provider, order.wish.customer, email)
                 moved = await self._move_on(command, order, following.connection, error)
                 if moved is not None:
                     return moved

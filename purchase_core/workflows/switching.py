@@ -20,6 +20,7 @@ from purchase_core.records.command import CONFIRMED, SENDING, Command, Stage
 from purchase_core.routing.failover import FailoverPolicy, next_connection
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.order import Order, attempt_of, decode_order, moved_on
+from purchase_core.workflows.provisions import Provisions
 from purchase_core.workflows.sessions import Checkout, after, checkout_of
 
 EXPIRED, WITHDRAWN = "expired", "withdrawn"
@@ -32,6 +33,7 @@ class Switching:
         self,
         store: Store,
         log: CommandLog,
+        provisions: Provisions,
         connections: Mapping[str, Provider],
         router: Router,
         failover: FailoverPolicy,
@@ -40,13 +42,14 @@ class Switching:
     ) -> None:
         self._store = store
         self._log = log
+        self._provisions = provisions
         self._connections = connections
         self._router = router
         self._failover = failover
         self._clock = clock
         self._ids = ids
 
-    async def move(self, command: Command, to: str) -> Command:
+    async def move(self, command: Command, to: str, email: str) -> Command:
         """The command, ready to be sent to another connection. Its old session can be paid no more, or is
         withdrawn. Raises NotSwitchable, NoRoute, or a ProviderError: then nothing has changed."""
         order = decode_order(command.request)
@@ -58,6 +61,7 @@ class Switching:
         connection = to or self._next(command, order)
         if connection not in self._connections or connection not in decode_decision(command.decision).order:
             raise NoRoute([f"{connection}: was not a choice for this checkout"], kind="none_fits")
+        await self._provisions.must_have_address(self._connections[connection], order.wish.customer, email)
         checkout = checkout_of(command)
         how, facts = await self._close(order, checkout, cluster)
         return await self._moved(command, order, connection, how, facts)

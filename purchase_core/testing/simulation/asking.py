@@ -1,0 +1,86 @@
+"""Asks: what the application has asked of its billing, under a key, until it has an answer that is final."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import attrs
+
+from purchase_core.billing import Billing
+from purchase_core.errors import NoRoute, ProviderRefused, PurchaseError, UsageError
+from purchase_core.testing.simulation.turns import Crashed
+
+OPEN, DONE, REFUSED = "open", "done", "refused"
+
+
+@attrs.define
+class Ask:
+    """A request under one key. While it is open it may be asked again, here or in another process.
+
+    `done` makes of a result what must be the same each time. `refusals`: what it may be refused
+    for; none: for anything that is a refusal. `moves`: another request may have changed what this one is
+    answered.
+    """
+
+    name: str
+    make: Callable[[Billing], Coroutine[Any, Any, Any]]
+    done: Callable[[Any], object]
+    refusals: tuple[str, ...] = ()
+    moves: bool = False
+    state: str = OPEN
+    answer: object = None
+    said: str = ""
+
+    def end(self, result: Any, error: BaseException | None) -> str:
+        """Take a result or an error. Returns what is wrong with it, or ""."""
+        if error is None:
+            answer = self.done(result)
+            # What left no trace was given up, and has turned up after all: a success is one, whoever saw it.
+            if self.state == REFUSED and "never reached" not in self.said:
+                return f"{self.name} was refused ({self.said}), and is done now"
+            if self.state == DONE and self.answer != answer:
+                return f"{self.name} was answered {self.answer}, and now {answer}"
+            self.state, self.answer = DONE, answer
+            return ""
+        if isinstance(error, Crashed):
+            return ""
+        if not isinstance(error, PurchaseError):
+            return f"{self.name} raised {type(error).__name__}: {error}"
+        if _is_final(error):
+            if self.state == DONE and isinstance(error, ProviderRefused) and not self.moves:
+                return f"{self.name} was done, and is refused now: {error.message}"
+            if self.refusals and not any(one in error.message for one in self.refusals):
+                return f"{self.name} was refused for no reason: {error}"
+            if self.state == OPEN:
+                self.state, self.said = REFUSED, f"{type(error).__name__} {error.message}"
+        return ""
+
+
+def _is_final(error: PurchaseError) -> bool:
+    if isinstance(error, NoRoute):
+        return not error.retryable
+    return isinstance(error, UsageError | ProviderRefused)
+
+
+@attrs.define
+class Cart:
+    """What somebody sets out to buy. `pages`: (connection, session) of each page that they were shown.
+
+    `claimed_by`: who has claimed what a guest bought. `twisted`: it was paid otherwise than ordered.
+    """
+
+    number: int
+    customer: str
+    offer: str
+    quantity: int
+    ask: Ask
+    pages: list[tuple[str, str]] = attrs.Factory(list)
+    token: str = ""
+    claimed_by: str = ""
+    twisted: bool = False
+
+    @property
+    def key(self) -> str:
+        """The idempotency key."""
+        return f"cart-{self.number}"

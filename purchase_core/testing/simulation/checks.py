@@ -1,0 +1,149 @@
+"""Checks: what is looked at after each step, and what must be so once everything has been heard of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from purchase_core.instants import DAY, HOUR, Instant, to_datetime
+from purchase_core.testing.bench import problems
+from purchase_core.testing.memory_store import MemoryStore
+from purchase_core.testing.simulation.oracle.expected import Picture, expected, told
+from purchase_core.testing.simulation.oracle.judging import judge
+from purchase_core.testing.simulation.oracle.orders import Order
+from purchase_core.testing.simulation.oracle.rights import Truth, allowed
+from purchase_core.testing.simulation.picture import allowed_by, shown
+from purchase_core.testing.simulation.process import CLAIMS, SECRET
+from purchase_core.testing.simulation.world import World
+
+LATER = (0, 2 * HOUR, 2 * DAY, 8 * DAY, 33 * DAY)
+DIFFERENCES_MAX = 4
+
+
+# --- after each step -------------------------------------------------------------------------
+
+
+def after_step(world: World) -> None:
+    """The invariants that hold at every moment, whatever is on its way."""
+    _acknowledged(world)
+    _one_effect(world)
+    _bounded(world)
+    _secret(world)
+
+
+def _acknowledged(world: World) -> None:
+    """I1: what was acknowledged is there."""
+    for connection, event in world.fresh:
+        if world.read(world.store.delivery(connection, event)) is None:
+            world.found("I1", f"event {event} was acknowledged, and is not in the inbox")
+    world.fresh.clear()
+
+
+def _one_effect(world: World) -> None:
+    """I8: a command has one effect at the provider."""
+    for account in world.accounts.values():
+        for things, name in (
+            (account.book.sessions, "purchase_attempt"),
+            (account.book.refunds, "purchase_command"),
+        ):
+            if len(things) > 1:
+                made = Counter(one.metadata.get(name, "") for one in things.values())
+                twice = [one for one, count in made.items() if one and count > 1]
+                if twice:
+                    world.found("I8", f"{name} {twice[0]} has had {made[twice[0]]} effects")
+
+
+def _bounded(world: World) -> None:
+    """I6: we never ask to pay back more than was paid."""
+    for account in world.accounts.values():
+        if account.book.overdrawn:
+            world.found("I6", f"more than was paid was asked back of {account.book.overdrawn[0]}")
+
+
+def _secret(world: World) -> None:
+    """I16: no error says what must not be said."""
+    for line in world.log[world.looked_at :]:
+        if SECRET.reveal() in line or CLAIMS.reveal() in line or "@example.com" in line:
+            world.found("I16", "an error shows a secret or an address")
+    world.looked_at = len(world.log)
+
+
+# --- once everything was heard of ------------------------------------------------------------
+
+
+def truth_of(world: World) -> Truth:
+    """What is true now, for the oracle."""
+    orders: dict[str, Order] = {}
+    for cart in world.carts:
+        command = world.read(world.store.command(f"checkout.start:{cart.key}"))
+        if command is not None:
+            owner = cart.customer or cart.claimed_by
+            offer = world.scenario.catalog.offers[cart.offer]
+            currency = offer.prices[0].currency
+            orders[command.reference] = Order(command.reference, owner, offer, cart.quantity, currency)
+    books = [account.book for account in world.accounts.values()]
+    owners = {
+        (book.name, payer.id): payer.customer
+        for book in books
+        for payer in book.payers.values()
+        if payer.customer
+    }
+    return Truth(books, orders, world.terms, judge(books, orders), owners)
+
+
+def when_settled(world: World, *, thoroughly: bool) -> None:
+    """Everything equals what the oracle tells, exactly."""
+    truth = truth_of(world)
+    actual = world.read(shown(world.store))
+    for difference in list(_differences(expected(truth), actual))[:DIFFERENCES_MAX]:
+        world.found("I3", difference)
+    _rights(world, truth)
+    _told(world, truth)
+    if thoroughly and isinstance(world.store, MemoryStore):
+        for problem in list(problems(world.store.database, now=world.clock.now()))[:DIFFERENCES_MAX]:
+            world.found("I13", problem)
+
+
+def _differences(wanted: Picture, actual: Picture) -> Iterator[str]:
+    for table, rows in wanted.items():
+        found = actual[table]
+        if rows == found:
+            continue
+        for key in sorted({*rows, *found}):
+            if key not in found:
+                yield f"{table}: {key} is missing; the oracle says {rows[key]}"
+            elif key not in rows:
+                yield f"{table}: {key} should not be there: {found[key]}"
+            elif rows[key] != found[key]:
+                yield f"{table}: {key} is {found[key]}; the oracle says {rows[key]}"
+
+
+def _rights(world: World, truth: Truth) -> None:
+    """I10, I11: everybody may do what they have paid for, and nothing else; now and later."""
+    now = world.clock.now()
+    for customer in world.customers:
+        for later in LATER:
+            at = Instant(now + later)
+            if later:
+                read = world.reader.customers.entitlements(customer, at=to_datetime(at))
+            else:
+                read = world.reader.customers.entitlements(customer)
+            found, wanted = allowed_by(world.read(read)), allowed(truth, customer, at)
+            found.credits = {unit: amount for unit, amount in found.credits.items() if amount}
+            wanted.credits = {unit: amount for unit, amount in wanted.credits.items() if amount}
+            if found != wanted:
+                when = f" in {later // HOUR} hours" if later else ""
+                world.found("I10", f"{customer} may do {found}{when}; the oracle says {wanted}")
+                break
+
+
+def _told(world: World, truth: Truth) -> None:
+    """Others are told once of what has become true."""
+    keys = {
+        effect.key
+        for customer in world.customers
+        for effect in world.read(world.store.effects(f"customer:{customer}"))
+    }
+    missing = sorted(told(truth) - keys)
+    if missing:
+        world.found("I2", f"nobody was told of {missing[0]}")

@@ -1,0 +1,240 @@
+"""A process of the application: its own billing over the shared store, on lines that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from functools import cache
+from typing import Any, TypeVar
+
+from purchase_core.access.policy import AccessPolicy
+from purchase_core.billing import Billing, Parts
+from purchase_core.catalog.catalog import Catalog
+from purchase_core.errors import OutcomeUnknown, ProviderRefused, ProviderUnavailable, StoreUnavailable
+from purchase_core.identifiers import SeededIds
+from purchase_core.inbox.settings import InboxSettings
+from purchase_core.instants import SECOND, Clock, Instant
+from purchase_core.plugins.listeners import Listeners
+from purchase_core.plugins.registry import Registry
+from purchase_core.ports.provider import Connection, Provider
+from purchase_core.ports.store import Batch, Store
+from purchase_core.routing.policy import Policy
+from purchase_core.routing.router import PolicyRouter
+from purchase_core.secret import Secret
+from purchase_core.testing.simulation.chance import Chance
+from purchase_core.testing.simulation.faults import Faults
+from purchase_core.testing.simulation.provider.account import Account
+from purchase_core.testing.simulation.provider.adapter import SimulatedProvider
+from purchase_core.testing.simulation.turns import PARK, YIELD, Crashed, Turns
+
+T = TypeVar("T")
+
+SECRET = Secret("whsec_" + "simulated" * 4)
+CLAIMS = Secret("claims" * 6)
+LEASE_SECONDS = 60
+REFUSABLE = frozenset(
+    {"create_checkout", "refund", "change_subscription", "pause_subscription", "resume_subscription",
+     "cancel_subscription", "uncancel_subscription", "ensure_price"}
+)  # fmt: skip
+
+
+class Trouble:
+    """What goes wrong for one process. Nothing does while `faults` has no rates."""
+
+    def __init__(self, chance: Chance, turns: Turns, faults: Faults) -> None:
+        self.faults = faults
+        self.process: Process | None = None
+        self._chance = chance
+        self._turns = turns
+
+    @property
+    def together(self) -> bool:
+        """Whether others could have a turn."""
+        return self._turns.together
+
+    async def call(self) -> None:
+        """Something is about to be asked of store or provider, or has been: others may have their turn."""
+        if self.process is not None and not self.process.alive:
+            raise Crashed
+        if self._chance.happens(self.faults.crash):
+            self._die()
+        if self._chance.happens(self.faults.stall):
+            await PARK
+        elif self.together:
+            await YIELD
+
+    def _die(self) -> None:
+        process = self.process
+        if process is not None:
+            process.die()
+        raise Crashed
+
+
+class Process:
+    """One process. It is dead after a crash; `again` is the next one in its place."""
+
+    billing: Billing
+
+    def __init__(self, number: int, trouble: Trouble, turns: Turns) -> None:
+        self.number = number
+        self.alive = True
+        self.trouble = trouble
+        self._turns = turns
+        trouble.process = self
+
+    def die(self) -> None:
+        """At once, whatever it is doing."""
+        self.alive = False
+        self._turns.kill(self)
+
+
+class SkewedClock:
+    """A clock that is some seconds ahead or behind."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.skew = 0
+
+    def now(self) -> Instant:
+        """The present instant, as this machine believes."""
+        return Instant(self._clock.now() + self.skew * SECOND)
+
+
+class UnreliableLine:
+    """A line to a provider on which requests and answers are lost."""
+
+    def __init__(self, trouble: Trouble, chance: Chance) -> None:
+        self._trouble = trouble
+        self._chance = chance
+
+    async def before(self, operation: str) -> None:
+        """The request may not arrive, or be refused."""
+        trouble, happens = self._trouble, self._chance.happens
+        await trouble.call()
+        faults = trouble.faults
+        if happens(faults.down):
+            raise ProviderUnavailable(f"{operation}: nobody is there")
+        if happens(faults.no_answer_before):
+            raise OutcomeUnknown(f"{operation}: no answer")
+        if operation in REFUSABLE and happens(faults.refused):
+            raise ProviderRefused(f"{operation}: not today", provider_code="not_today")
+
+    async def after(self, operation: str) -> None:
+        """The answer may not arrive."""
+        await self._trouble.call()
+        if self._chance.happens(self._trouble.faults.no_answer_after):
+            raise OutcomeUnknown(f"{operation}: no answer")
+
+
+class UnreliableStore:
+    """A store on whose way calls and replies are lost. What it does, the store behind it does."""
+
+    def __init__(self, store: Store, trouble: Trouble, chance: Chance) -> None:
+        self.sole_writer = False
+        self._store = store
+        self._trouble = trouble
+        self._chance = chance
+
+    def __getattr__(self, name: str) -> Any:
+        behind = getattr(self._store, name)
+        trouble = self._trouble
+
+        async def called(*arguments: Any, **named: Any) -> Any:
+            if trouble.faults is not Faults.NONE:
+                await trouble.call()
+                if self._chance.happens(trouble.faults.store_down):
+                    raise StoreUnavailable(f"{name}: the database is busy")
+            elif trouble.together:
+                await YIELD
+            return await behind(*arguments, **named)
+
+        self.__dict__[name] = called
+        return called
+
+    async def commit(self, batch: Batch) -> None:
+        """Commit; the reply may be lost."""
+        await self._committing("commit", batch)
+
+    async def commit_all(self, batches: Sequence[Batch]) -> None:
+        """Commit all; the reply may be lost."""
+        await self._committing("commit_all", batches)
+
+    async def _committing(self, name: str, what: Any) -> None:
+        trouble, happens = self._trouble, self._chance.happens
+        if trouble.faults is Faults.NONE:
+            if trouble.together:
+                await YIELD
+            await getattr(self._store, name)(what)
+            return
+        await trouble.call()
+        if happens(trouble.faults.store_down):
+            unknown = happens(500)
+            raise StoreUnavailable(f"{name}: the database is busy", outcome_unknown=unknown)
+        await getattr(self._store, name)(what)
+        if happens(trouble.faults.commit_lost):
+            raise StoreUnavailable(f"{name}: the reply was lost", outcome_unknown=True)
+        await trouble.call()
+
+
+@cache
+def nobody() -> Listeners:
+    """Nobody listens. Made once, since that is dear."""
+    return Listeners(Registry())
+
+
+def open_billing(
+    store: Store,
+    providers: Mapping[str, Provider],
+    catalog: Catalog,
+    policy: AccessPolicy,
+    clock: Clock,
+    ids: SeededIds,
+    mode: str,
+) -> Billing:
+    """A billing of these parts, as `Billing.open` would put together."""
+    return Billing(
+        Parts(
+            catalog=catalog,
+            store=store,
+            connections=providers,
+            router=PolicyRouter(Policy()),
+            listeners=nobody(),
+            clock=clock,
+            ids=ids,
+            policy=policy,
+            inbox=InboxSettings(mode=mode, lease_seconds=LEASE_SECONDS),  # type: ignore[arg-type]
+            claim_secret=CLAIMS,
+        )
+    )
+
+
+def open_process(
+    number: int,
+    store: Store,
+    accounts: Mapping[str, Account],
+    catalog: Catalog,
+    policy: AccessPolicy,
+    clock: Clock,
+    chance: Chance,
+    turns: Turns,
+    faults: Faults,
+    poisoned: Container[str],
+    *,
+    seed: int,
+    mode: str,
+) -> Process:
+    """A process of an application that sells through these accounts."""
+    trouble = Trouble(chance, turns, faults)
+    process = Process(number, trouble, turns)
+    line = UnreliableLine(trouble, chance)
+    providers: dict[str, Provider] = {
+        name: SimulatedProvider(connection_of(account), account, (SECRET,), line, poisoned)
+        for name, account in accounts.items()
+    }
+    unreliable: Any = UnreliableStore(store, trouble, chance)
+    process.billing = open_billing(unreliable, providers, catalog, policy, clock, SeededIds(seed), mode)
+    return process
+
+
+def connection_of(account: Account) -> Connection:
+    """The connection to an account."""
+    return Connection(account.connection, account.dialect.name, account.mode, "simulated", "test")

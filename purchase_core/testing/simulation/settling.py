@@ -1,0 +1,72 @@
+"""Settling: faults stop, and within a bounded number of rounds nothing is left to be done."""
+
+from __future__ import annotations
+
+from purchase_core.instants import HOUR, MINUTE, SECOND, Instant
+from purchase_core.records.delivery import PENDING, QUARANTINED
+from purchase_core.testing.simulation.asking import OPEN
+from purchase_core.testing.simulation.turns import Activity
+from purchase_core.testing.simulation.world import World
+
+PAUSES = (3 * SECOND, 70 * SECOND, 17 * MINUTE, HOUR, HOUR, 2 * HOUR, 24 * HOUR)
+ROUNDS_MAX = 14
+
+
+def settle(world: World) -> None:
+    """Bring everything to its end. What does not end is a finding of I12."""
+    world.note("faults stop")
+    world.calm()
+    for number in range(len(world.turns.parked), 0, -1):
+        world.turns.wake(number - 1)
+    world.run()
+    for row in world.deliveries(QUARANTINED):
+        world.run(_retried(world, row.id))
+    for number in range(ROUNDS_MAX):
+        _round(world)
+        left = _left(world)
+        if not left:
+            return
+        world.pass_time(PAUSES[min(number, len(PAUSES) - 1)])
+    world.found("I12", f"after {ROUNDS_MAX} rounds without faults there is left: {', '.join(left)}")
+
+
+def _retried(world: World, delivery: str) -> Activity:
+    return world.activity(lambda process: process.billing.webhooks.retry(delivery), _ignore)
+
+
+def _ignore(_result: object, _error: BaseException | None) -> None:
+    return
+
+
+def _round(world: World) -> None:
+    for post in world.posts.values():
+        while post.waiting:
+            before = len(post.waiting)
+            world.run(world.deliver(post, post.waiting[0]))
+            if len(post.waiting) >= before:
+                break
+    for ask in [*(cart.ask for cart in world.carts), *world.wishes]:
+        if ask.state == OPEN:
+            world.run(world.ask(ask))
+    if _work_waits(world):
+        world.run(world.work(world.processes[0]))
+
+
+def _work_waits(world: World) -> bool:
+    return bool(world.deliveries(PENDING) or _open_commands(world))
+
+
+def _open_commands(world: World) -> list[str]:
+    forever = Instant(2**62)
+    found = world.read(world.store.open_commands(before=forever, limit=100))
+    return [command.key for command in found]
+
+
+def _left(world: World) -> list[str]:
+    left = [f"event {sent.id}" for post in world.posts.values() for sent in post.waiting]
+    left += [
+        f"{ask.name}" for ask in [*(cart.ask for cart in world.carts), *world.wishes] if ask.state == OPEN
+    ]
+    left += [f"delivery {row.event_id} ({row.reason})" for row in world.deliveries(PENDING)]
+    left += [f"quarantined {row.event_id} ({row.reason})" for row in world.deliveries(QUARANTINED)]
+    return left + _open_commands(world)

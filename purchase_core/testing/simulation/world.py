@@ -1,0 +1,259 @@
+"""The world of one history: accounts, the post, the application's processes, and what it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+from purchase_core.billing import Billing
+from purchase_core.errors import DeliveryRefused, StoreError
+from purchase_core.identifiers import SeededIds
+from purchase_core.instants import DAY, SECOND, Instant
+from purchase_core.ports.store import Store
+from purchase_core.records.delivery import Delivery
+from purchase_core.testing.clocks import ManualClock
+from purchase_core.testing.simulation.asking import Ask, Cart
+from purchase_core.testing.simulation.chance import Chance
+from purchase_core.testing.simulation.faults import Faults
+from purchase_core.testing.simulation.post import Post
+from purchase_core.testing.simulation.process import (
+    Process,
+    SkewedClock,
+    connection_of,
+    open_billing,
+    open_process,
+)
+from purchase_core.testing.simulation.provider.account import Account, Sent
+from purchase_core.testing.simulation.provider.adapter import Clear, SimulatedProvider
+from purchase_core.testing.simulation.provider.billing import catch_up
+from purchase_core.testing.simulation.provider.dialect import PADDLE_SHAPED, STRIPE_SHAPED, Dialect
+from purchase_core.testing.simulation.scenario import Scenario
+from purchase_core.testing.simulation.turns import Activity, Crashed, Turns
+
+T = TypeVar("T")
+
+# The 31st of January of a year before a leap year, in the evening: months end soon.
+START = Instant(1_801_418_400 * SECOND)
+NAMES = ("ana", "bo", "cy", "di", "eve")
+CONNECTIONS: tuple[Mapping[str, Dialect], ...] = (
+    {"stripe": STRIPE_SHAPED},
+    {"paddle": PADDLE_SHAPED},
+    {"stripe": STRIPE_SHAPED, "paddle": PADDLE_SHAPED},
+    {"paddle": PADDLE_SHAPED, "stripe": STRIPE_SHAPED},
+)
+
+
+class Finding(Exception):  # what was found
+    """Something is not as it must be. `check` names the invariant or mode."""
+
+    def __init__(self, check: str, message: str) -> None:
+        super().__init__(f"{check}: {message}")
+        self.check = check
+
+
+class World:
+    """Everything of one history. `problems` is what was found so far, `log` what was done."""
+
+    def __init__(self, scenario: Scenario, seed: int, store: Store, chance: Chance, faults: Faults) -> None:
+        self.scenario, self.seed, self.store, self.chance = scenario, seed, store, chance
+        self.faults = self.present = faults
+        self.clock = ManualClock(Instant(START + chance.below(60) * DAY + chance.below(SECOND)))
+        self.turns = Turns(chance)
+        self.carts: list[Cart] = []
+        self.wishes: list[Ask] = []
+        self.poisoned: set[str] = set()
+        self.fresh: list[tuple[str, str]] = []  # events that were just acknowledged
+        self.problems: list[Finding] = []
+        self.log: list[str] = []
+        self.looked_at = 0  # lines of the log that were searched for secrets
+        self.customers = NAMES[: scenario.customers]
+        self.accounts = {
+            name: self._account(name, dialect) for name, dialect in chance.one_of(CONNECTIONS).items()
+        }
+        self.posts = {name: Post(account) for name, account in self.accounts.items()}
+        self.shares_address = chance.happens(200)
+        self.mode = "queue" if chance.happens(250) else "inline"
+        self.policy = scenario.policy_of(seed)
+        self.terms = scenario.terms(self.policy)
+        self._started = 0
+        several = faults.together and chance.happens(700)
+        self.processes = [self._process(number) for number in range(2 if several else 1)]
+        self.reader = self._reader()
+
+    def _account(self, name: str, dialect: Dialect) -> Account:
+        account, chance = Account(name, dialect, self.clock), self.chance
+        account.exhausted = chance.one_of(dialect.exhausted)
+        account.asynchronous_refunds = chance.happens(200)
+        account.lag_seconds = chance.below(60) if chance.happens(self.faults.lag) else 0
+        return account
+
+    # --- processes ---------------------------------------------------------------------------
+
+    def _process(self, number: int) -> Process:
+        self._started += 1
+        clock = SkewedClock(self.clock)
+        if self.chance.happens(self.present.skew):
+            clock.skew = self.chance.below(240) - 120
+        return open_process(
+            number,
+            self.store,
+            self.accounts,
+            self.scenario.catalog,
+            self.policy,
+            clock,
+            self.chance,
+            self.turns,
+            self.present,
+            self.poisoned,
+            seed=self.seed * 64 + self._started,
+            mode=self.mode,
+        )
+
+    def _reader(self) -> Billing:
+        """A process that only reads, and whose calls never fail."""
+        providers = {
+            name: SimulatedProvider(connection_of(account), account, (), Clear())
+            for name, account in self.accounts.items()
+        }
+        return open_billing(
+            self.store,
+            providers,
+            self.scenario.catalog,
+            self.policy,
+            self.clock,
+            SeededIds(-self.seed - 1),
+            "inline",
+        )
+
+    def mend(self) -> None:
+        """Processes that have died are started again."""
+        for number, process in enumerate(self.processes):
+            if not process.alive:
+                self.note(f"process {number} starts again")
+                self.processes[number] = self._process(number)
+
+    def restart(self, number: int) -> None:
+        """End a process, and start it again."""
+        self.processes[number].die()
+        self.mend()
+
+    def a_process(self) -> Process:
+        """One of them."""
+        return self.chance.one_of(self.processes)
+
+    def calm(self) -> None:
+        """From now on nothing goes wrong."""
+        self.present = Faults.NONE
+        self.poisoned.clear()
+        for process in self.processes:
+            process.trouble.faults = Faults.NONE
+
+    def uncalm(self) -> None:
+        """Faults are back."""
+        self.present = self.faults
+        for process in self.processes:
+            process.trouble.faults = self.faults
+
+    # --- what is done ------------------------------------------------------------------------
+
+    def note(self, what: str) -> None:
+        """A line of the history's log."""
+        self.log.append(f"{self.clock.now() - START:>16} {what}")
+
+    def found(self, check: str, message: str) -> None:
+        """Something is wrong."""
+        self.problems.append(Finding(check, message))
+
+    def activity(
+        self, work: Callable[[Process], Coroutine[Any, Any, Any]],
+        end: Callable[[Any, BaseException | None], object], process: Process | None = None,
+    ) -> Activity:  # fmt: skip
+        """Something that a process does."""
+        process = process or self.a_process()
+
+        def ended(result: Any, error: BaseException | None) -> None:
+            end(result, error)
+
+        return Activity(process, work(process), ended)
+
+    def ask(self, ask: Ask) -> Activity:
+        """Ask it, or ask it again, in some process."""
+
+        def end(result: Any, error: BaseException | None) -> None:
+            wrong = ask.end(result, error)
+            self.note(f"{ask.name}: {ask.state} {_told(error)}")
+            if wrong:
+                self.found("I8", wrong)
+
+        return self.activity(lambda process: ask.make(process.billing), end)
+
+    def deliver(self, post: Post, sent: Sent) -> Activity:
+        """Send a delivery to some process."""
+
+        def end(receipt: Any, error: BaseException | None) -> None:
+            self.note(f"delivery {sent.id} {sent.type}: {_told(error) or receipt.status}")
+            if error is None:
+                post.take(sent)
+                self.fresh.append((post.account.connection, sent.id))
+            elif isinstance(error, DeliveryRefused):
+                self.found("I1", f"delivery {sent.id} is genuine, and was refused: {error}")
+            elif not isinstance(error, StoreError | Crashed):
+                self.found("I12", f"delivery {sent.id} raised {type(error).__name__}: {error}")
+
+        async def received(process: Process) -> Any:
+            headers = post.signed(sent.body, self.clock.now())
+            return await process.billing.webhooks.receive(post.account.connection, sent.body, headers)
+
+        return self.activity(received, end)
+
+    def work(self, process: Process | None = None) -> Activity:
+        """Whatever there is to do for a worker."""
+
+        def end(done: Any, error: BaseException | None) -> None:
+            self.note(f"worker: {_told(error) or dict(done)}")
+            if error is not None and not isinstance(error, StoreError | Crashed):
+                self.found("I12", f"a worker raised {type(error).__name__}: {error}")
+
+        async def once(process: Process) -> Mapping[str, int]:
+            return await process.billing.worker().once(lambda task, count: None)
+
+        return self.activity(once, end, process)
+
+    def run(self, *activities: Activity) -> None:
+        """Have all of them done, at the same time, and whatever dies started again."""
+        for one in activities:
+            self.turns.start(one)
+        self.turns.run()
+        self.mend()
+        for post in self.posts.values():
+            post.collect()
+
+    def pass_time(self, microseconds: int) -> None:
+        """Let time pass; providers do what has come due."""
+        self.clock.advance(microseconds=microseconds)
+        for post in self.posts.values():
+            catch_up(post.account)
+            post.collect()
+
+    # --- what is looked at -------------------------------------------------------------------
+
+    def read(self, question: Coroutine[Any, Any, T]) -> T:
+        """The answer to something that only reads, through a store that never fails."""
+        try:
+            question.send(None)
+        except StopIteration as stop:
+            answer: T = stop.value
+            return answer
+        raise AssertionError("a read waited for something")
+
+    def deliveries(self, state: str) -> list[Delivery]:
+        """Inbox rows in a state."""
+        return list(self.read(self.store.deliveries(state=state, limit=1_000)))
+
+    def address(self, customer: str) -> str:
+        """A customer's e-mail address."""
+        return f"{self.customers[0] if self.shares_address else customer}@example.com"
+
+
+def _told(error: BaseException | None) -> str:
+    return "" if error is None else f"{type(error).__name__} {error}".split("\n", maxsplit=1)[0][:120]

@@ -1,0 +1,93 @@
+"""What the simulator has found in code that had passed every other test. Each stays mended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from purchase_core.errors import InvalidArgument, OutcomeUnknown, ProviderRefused
+from purchase_core.facts.rows import CaseRow, InvoiceRow, RefundRow
+from purchase_core.instants import SECOND, Instant
+from purchase_core.records.command import CONFIRMED
+from purchase_core.testing.simulation.provider.money import dispute
+from purchase_core.testing.simulation.provider.selling import pay
+from purchase_core.testing.simulation.world import World
+
+from .stage import asked, delivered, stage, started
+
+
+def paid(world: World) -> str:
+    """The key of the invoice of a book that ana has bought."""
+    (name,) = world.accounts
+    checkout = started(world, email="ana@example.com")
+    world.pass_time(5_000_000)
+    pay(world.accounts[name], world.accounts[name].book.sessions[checkout.session])
+    delivered(world)
+    (row,) = world.read(world.store.rows(InvoiceRow))
+    return row.key
+
+
+@pytest.mark.parametrize("seconds_behind", [0, 45])
+def test_f73_a_refusal_counts_after_its_request_whatever_the_clock_says(seconds_behind: int) -> None:
+    """Else the money would be on its way for ever: nothing that came later could say otherwise."""
+    world = stage("stripe")
+    invoice = paid(world)
+    account = world.accounts["stripe"]
+    dispute(account, account.book.invoices[invoice.rpartition(":")[2]], 2_000)  # nobody has told us yet
+    provider = world.processes[0].billing.connections["stripe"]
+    send = provider.refund
+
+    async def set_back(*request: Any, **named: Any) -> Any:
+        world.clock.set_to(Instant(world.clock.now() - seconds_behind * SECOND))
+        return await send(*request, **named)
+
+    provider.refund = set_back  # type: ignore[method-assign]
+    with pytest.raises(ProviderRefused):
+        asked(world, lambda billing: billing.invoices.refund("ana", invoice, idempotency_key="back-1"))
+    (refund,) = world.read(world.store.rows(RefundRow))
+    (row,) = world.read(world.store.rows(InvoiceRow))
+    assert (refund.status, row.refunding) == ("refused", 0)
+    assert world.read(world.store.rows(CaseRow)) == []
+
+
+def test_f48_a_worker_that_knows_no_address_gives_no_checkout_up() -> None:
+    """Where a provider has one customer an address, only the application can go on: it knows it."""
+    world = stage("stripe", "paddle")
+    provider = world.processes[0].billing.connections["stripe"]
+
+    async def lost(*_request: Any, **_named: Any) -> Any:
+        raise OutcomeUnknown("no answer")
+
+    create, provider.create_checkout = provider.create_checkout, lost  # type: ignore[method-assign]
+    with pytest.raises(OutcomeUnknown):
+        started(world, email="ana@example.com")
+    provider.create_checkout = create  # type: ignore[method-assign]
+    world.accounts["stripe"].refuses = True
+    world.pass_time(70 * SECOND)
+    world.run(world.work())
+    assert started(world, email="ana@example.com").session.startswith("txn_paddle")
+    command = world.read(world.store.command("checkout.start:cart-0"))
+    assert command is not None
+    assert command.state == CONFIRMED
+
+
+def test_nothing_is_begun_for_want_of_an_address() -> None:
+    """What is written down without it could never be sent."""
+    world = stage("paddle")
+    with pytest.raises(InvalidArgument, match="one customer an e-mail address, and none was given"):
+        started(world)
+    assert world.read(world.store.command("checkout.start:cart-0")) is None
+    assert started(world, email="ana@example.com").session.startswith("txn_paddle")
+
+
+def test_f43_a_checkout_goes_on_where_a_customer_needs_an_address() -> None:
+    """A page that is closed must be followed by one that can be opened."""
+    world = stage("stripe", "paddle")
+    first = started(world, email="ana@example.com")
+    second = asked(
+        world, lambda billing: billing.checkout.switch(idempotency_key="cart-0", email="ana@example.com")
+    )
+    assert (first.connection, second.connection) == ("stripe", "paddle")
+    assert world.accounts["stripe"].book.sessions[first.session].status == "expired"
+    assert world.accounts["paddle"].book.sessions[second.session].status == "open"
