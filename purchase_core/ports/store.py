@@ -42,7 +42,7 @@ class Batch(Value, frozen=True):
     | dropped_clusters, dropped_rows | removed; absent is fine |
     | references | written by object; lane and root may move |
     | prices | inserted by (connection, price, currency); known: only `ended_at` may be set; |
-    | | other version: KeyConflict("price", key) |
+    | | one made after that (`created_at`) is on sale again; other version: KeyConflict("price", key) |
     | offers | inserted by hash, or ignored |
     | command | written by key; a key or an id that another holds is KeyConflict("command", key) |
     | deliveries | inserted; a known (connection, event_id) or id is KeyConflict("delivery", key) |
@@ -114,6 +114,14 @@ class View(Value, frozen=True):
     clusters: Mapping[str, Cluster]
 
 
+class Holders(Value, frozen=True):
+    """`count` live subscriptions hold a version of an offer, and pay for it in this currency."""
+
+    version: str
+    currency: str
+    count: int
+
+
 class SchemaState(Value, frozen=True):
     """Version of the tables found (0 = none), and the version that this code writes."""
 
@@ -182,8 +190,23 @@ class Store(ABC):
         """Offer versions that were sold, by hash. They never change, so callers may keep them."""
 
     @abstractmethod
-    async def price_for(self, connection: str, version: str, currency: str) -> PriceReference | None:
-        """The price on sale for an offer version in a currency: the newest one that has not ended."""
+    async def price_for(
+        self, connection: str, version: str, currency: str, variant: str = ""
+    ) -> PriceReference | None:
+        """The price on sale for a variant of an offer version in a currency: the newest that has not ended."""
+
+    @abstractmethod
+    async def prices_of(
+        self, connection: str, *, after: tuple[str, str] = ("", ""), limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[PriceReference]:
+        """Every price of a connection, those that ended too, by ascending (price, currency) behind `after`."""
+
+    @abstractmethod
+    async def holders(self, connection: str) -> Sequence[Holders]:
+        """How many live agreements there are of each offer version, by ascending (version, currency).
+
+        A subscription is live once it is bound, until it has ended; "" is the version of those unmapped.
+        """
 
     @abstractmethod
     async def references_of(self, lane: str, kind: str) -> Sequence[Reference]:

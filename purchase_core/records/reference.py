@@ -17,10 +17,14 @@ class Reference(Value, frozen=True):
     root: str = ""
 
 
+TRIAL = "trial"  # the variant of a price that begins with its offer's trial
+
+
 class PriceReference(Value, frozen=True):
     """A price at a provider stands for one version of one offer, for ever. `ended_at`: sold no more.
 
-    One price may serve several currencies at some providers; there is a reference for each then.
+    One price may serve several currencies at some providers; there is a reference for each then. Where trials
+    belong to prices, a version has a price of the variant TRIAL, and one without.
     """
 
     connection: str
@@ -30,3 +34,4 @@ class PriceReference(Value, frozen=True):
     currency: str
     created_at: Instant
     ended_at: Instant | None = None
+    variant: str = ""

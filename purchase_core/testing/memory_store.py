@@ -6,6 +6,7 @@ checks everything first and then applies everything; that is all of its atomicit
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from typing import TypeVar
@@ -25,9 +26,10 @@ from purchase_core.errors import (
 )
 from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import Row
+from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
+from purchase_core.facts.rows import Row, SubscriptionRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, SchemaState, Store, View
+from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Holders, Question, SchemaState, Store, View
 from purchase_core.records.command import OPEN_STATES, Command
 from purchase_core.records.delivery import PENDING, Delivery
 from purchase_core.records.effect import Effect
@@ -181,6 +183,9 @@ class MemoryStore(Store):
             known = self.database.prices.setdefault(_price_key(price), price)
             if price.ended_at is not None:
                 self.database.prices[_price_key(price)] = replace(known, ended_at=price.ended_at)
+            elif known.ended_at is not None and price.created_at > known.ended_at:
+                again = replace(known, created_at=price.created_at, ended_at=None)
+                self.database.prices[_price_key(price)] = again
 
     def _apply_settlements(self, batch: Batch) -> None:
         for settlement in batch.settlements:
@@ -242,15 +247,37 @@ class MemoryStore(Store):
         """Offer versions that were sold, by hash."""
         return _named(self.database.offers, hashes)
 
-    async def price_for(self, connection: str, version: str, currency: str) -> PriceReference | None:
-        """The newest price of an offer version in a currency that has not ended."""
+    async def price_for(
+        self, connection: str, version: str, currency: str, variant: str = ""
+    ) -> PriceReference | None:
+        """The newest price of a variant of an offer version in a currency that has not ended."""
+        wanted = (connection, version, currency, variant)
         on_sale = [
             one
             for one in self.database.prices.values()
-            if (one.connection, one.version, one.currency) == (connection, version, currency)
-            and one.ended_at is None
+            if (one.connection, one.version, one.currency, one.variant) == wanted and one.ended_at is None
         ]
         return max(on_sale, key=lambda one: (one.created_at, one.price), default=None)
+
+    async def prices_of(
+        self, connection: str, *, after: tuple[str, str] = ("", ""), limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[PriceReference]:
+        """Every price of a connection, by ascending (price, currency)."""
+        found = [
+            one
+            for one in self.database.prices.values()
+            if one.connection == connection and (one.price, one.currency) > after
+        ]
+        return sorted(found, key=lambda one: (one.price, one.currency))[:limit]
+
+    async def holders(self, connection: str) -> Sequence[Holders]:
+        """How many live agreements there are of each offer version."""
+        counts = Counter(
+            (row.version, row.currency)
+            for row in self._table(SubscriptionRow)
+            if row.connection == connection and row.bound and row.status not in ENDED_SUBSCRIPTIONS
+        )
+        return [Holders(version, currency, count) for (version, currency), count in sorted(counts.items())]
 
     async def references_of(self, lane: str, kind: str) -> Sequence[Reference]:
         """References of one kind that belong to a lane, by ascending object."""

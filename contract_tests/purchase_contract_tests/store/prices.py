@@ -7,13 +7,15 @@ from msgspec.structs import replace
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
-from purchase_contract_tests.store.samples import NOW, later, offer, price
+from purchase_contract_tests.store.samples import NOW, later, offer, price, row_of_each_table
 from purchase_core.errors import KeyConflict
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.ports.store import Batch, Holders, Question, Store
+from purchase_core.records.reference import TRIAL, PriceReference
 
 
 class Prices(StorePromises):
-    """`Batch.prices`, `Batch.offers`, `price_for` and `offers`."""
+    """`Batch.prices`, `Batch.offers`, `price_for`, `prices_of`, `holders` and `offers`."""
 
     @promise
     async def a_price_stands_for_one_version_for_ever(self, store: Store) -> None:
@@ -60,6 +62,69 @@ class Prices(StorePromises):
         await store.commit(Batch("batch_1", NOW, prices=(price(), price(currency="EUR"))))
         assert await store.price_for("acme", "v1", "USD") == price()
         assert await store.price_for("acme", "v1", "EUR") == price(currency="EUR")
+
+    @promise
+    async def a_price_that_ended_can_be_on_sale_again(self, store: Store) -> None:
+        """Whoever sells it again says so after its end; whoever was slow to say that it was made does not."""
+        ended = replace(price(age=60), ended_at=later(9))
+        again = replace(price(), created_at=later(10))
+        for number, one in enumerate((ended, price(), again, price())):
+            await store.commit(Batch(f"batch_{number}", NOW, prices=(one,)))
+        assert await store.price_for("acme", "v1", "USD") == again
+        await store.commit(Batch("batch_9", NOW, prices=(replace(again, ended_at=later(20)),)))
+        assert await store.price_for("acme", "v1", "USD") is None
+
+    @promise
+    async def a_variant_of_a_version_has_a_price_of_its_own(self, store: Store) -> None:
+        plain, trial = price(age=9), price("price_2", variant=TRIAL)
+        await store.commit(Batch("batch_1", NOW, prices=(plain, trial)))
+        assert await store.price_for("acme", "v1", "USD") == plain
+        assert await store.price_for("acme", "v1", "USD", TRIAL) == trial
+        assert await store.price_for("acme", "v1", "USD", "other") is None
+
+    @promise
+    async def every_price_of_a_connection_is_listed(self, store: Store) -> None:
+        prices = [
+            price("price_1"),
+            price("price_2", currency="EUR"),
+            replace(price("price_2"), ended_at=NOW),
+            price("price_3", variant=TRIAL),
+        ]
+        await store.commit(
+            Batch("batch_1", NOW, prices=(*reversed(prices), replace(price(), connection="other")))
+        )
+        assert list(await store.prices_of("acme")) == prices
+        found: list[PriceReference] = []
+        while True:
+            after = (found[-1].price, found[-1].currency) if found else ("", "")
+            page = await store.prices_of("acme", after=after, limit=1)
+            if not page:
+                break
+            found += page
+        assert found == prices
+
+    @promise
+    async def live_agreements_are_counted_by_what_they_hold(self, store: Store) -> None:
+        held = [one for one in row_of_each_table(filled=True) if isinstance(one, SubscriptionRow)][0]
+        rows = [
+            held,
+            replace(held, key="paused", status="paused"),
+            replace(held, key="late", status="past_due", version="v0"),
+            replace(held, key="euros", currency="EUR"),
+            replace(held, key="unpaid for", bound=False),
+            replace(held, key="over", status="canceled"),
+            replace(held, key="never", status="incomplete_expired"),
+            replace(held, key="theirs", connection="other"),
+        ]
+        await store.commit(Batch("batch_1", NOW, rows=tuple(rows)))
+        assert list(await store.holders("acme")) == [
+            Holders("v0", "USD", 1),
+            Holders("v1", "EUR", 1),
+            Holders("v1", "USD", 2),
+        ]
+        await store.commit(Batch("batch_2", NOW, rows=(replace(held, key="late", status="canceled"),)))
+        assert list(await store.holders("other")) == [Holders("v1", "USD", 1)]
+        assert await store.holders("nobody's") == []
 
     @promise
     async def an_offer_version_is_kept_by_its_hash_and_never_changes(self, store: Store) -> None:

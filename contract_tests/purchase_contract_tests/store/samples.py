@@ -158,10 +158,15 @@ def reference(
 
 
 def price(
-    identifier: str = "price_1", *, version: str = "v1", currency: str = "USD", age: int = 0
+    identifier: str = "price_1",
+    *,
+    version: str = "v1",
+    currency: str = "USD",
+    age: int = 0,
+    variant: str = "",
 ) -> PriceReference:
     """A price, made `age` seconds ago."""
-    return PriceReference("acme", identifier, "app:pro", version, currency, later(-age))
+    return PriceReference("acme", identifier, "app:pro", version, currency, later(-age), variant=variant)
 
 
 def offer(name: str = "Pro", *, trial_days: int = 14) -> OfferVersion:

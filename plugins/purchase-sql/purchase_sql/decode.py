@@ -46,7 +46,7 @@ def reference(record: Record) -> Reference:
 
 
 def price(record: Record) -> PriceReference:
-    """A row of `look_prices` and `price_for`."""
+    """A row of `look_prices`, `price_for` and `prices_of`."""
     return PriceReference(*record)
 
 

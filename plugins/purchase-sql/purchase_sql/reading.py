@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from purchase_core.facts.rows import ROW_TYPES, Row
+from purchase_core.facts.rows import ROW_TYPES, Row, SubscriptionRow
 from purchase_core.records.delivery import DONE
 from purchase_sql import schema
 from purchase_sql.dialects import OneOf
@@ -107,12 +107,13 @@ def _points() -> Iterable[Statement]:
     prices = schema.price_references
     yield Statement(
         "price_for",
-        ("connection", "version", "currency"),
+        ("connection", "version", "currency", "variant"),
         _all(prices)
         .where(
             prices.c.connection == text("connection"),
             prices.c.version == text("version"),
             prices.c.currency == text("currency"),
+            prices.c.variant == text("variant"),
             sa.text(schema.IS_ON_SALE),
         )
         .order_by(prices.c.created_at.desc(), prices.c.price.desc())
@@ -196,6 +197,28 @@ def _lists() -> Iterable[Statement]:
             references.c.object < text("beyond"),
         )
         .order_by(references.c.object),
+    )
+    prices = schema.price_references
+    yield Statement(
+        "prices_of",
+        ("connection", "price", "currency", "limit"),
+        _all(prices)
+        .where(
+            prices.c.connection == text("connection"),
+            prices.c.price >= text("price"),
+            sa.or_(prices.c.price > text("price"), prices.c.currency > text("currency")),
+        )
+        .order_by(prices.c.price, prices.c.currency)
+        .limit(whole("limit")),
+    )
+    held = schema.rows[SubscriptionRow]
+    yield Statement(
+        "holders",
+        ("connection",),
+        sa.select(held.c.version, held.c.currency, sa.func.count().label("count"))
+        .where(held.c.connection == text("connection"), sa.text(schema.IS_LIVE))
+        .group_by(held.c.version, held.c.currency)
+        .order_by(held.c.version, held.c.currency),
     )
     yield Statement(
         "commands_open",

@@ -14,7 +14,8 @@ from typing import Any, get_args, get_type_hints
 
 import sqlalchemy as sa
 
-from purchase_core.facts.rows import ROW_TYPES, Row
+from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
+from purchase_core.facts.rows import ROW_TYPES, Row, SubscriptionRow
 from purchase_core.records.command import OPEN_STATES
 from purchase_core.records.delivery import DONE, PENDING
 
@@ -64,6 +65,7 @@ IS_PENDING = f"state = '{PENDING}'"
 IS_NOT_DONE = f"state <> '{DONE}'"
 IS_LINKED = "linked_to <> ''"
 IS_ON_SALE = "ended_at IS NULL"
+IS_LIVE = f"bound AND NOT {_any_of('status', tuple(sorted(ENDED_SUBSCRIPTIONS)))}"
 
 # --- what is ours ------------------------------------------------------------------------------
 
@@ -122,6 +124,7 @@ price_references = _table(
     _key("currency"),
     _column("created_at", WHOLE),
     _column("ended_at", WHOLE, null=True),
+    _column("variant", TEXT),
     _guard("prices_same", "version <> ''"),
 )
 _index(
@@ -129,6 +132,7 @@ _index(
     price_references.c.connection,
     price_references.c.version,
     price_references.c.currency,
+    price_references.c.variant,
     price_references.c.created_at,
     price_references.c.price,
     where=IS_ON_SALE,
@@ -214,3 +218,5 @@ def _row_column(name: str, hint: object) -> sa.Column[Any]:
 
 
 rows: dict[type[Row], sa.Table] = {one: _row_table(one) for one in ROW_TYPES}
+_held = rows[SubscriptionRow].c
+_index("subscriptions_held", _held.connection, _held.version, _held.currency, where=IS_LIVE)

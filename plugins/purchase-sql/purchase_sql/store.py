@@ -10,7 +10,7 @@ from purchase_core.catalog.versions import OfferVersion, decode_offer
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Question, Store, View
+from purchase_core.ports.store import PAGE_ROWS_MAX, Holders, Question, Store, View
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import DONE, Delivery
 from purchase_core.records.effect import Effect
@@ -87,9 +87,23 @@ class SqlStore(Store):
         found = await self._rows(self._texts.offers, (text_list(hashes),))
         return {key: decode_offer(body) for key, body in found}
 
-    async def price_for(self, connection: str, version: str, currency: str) -> PriceReference | None:
-        """The newest price of an offer version in a currency that has not ended."""
-        return await self._one(decode.price, self._texts.price_for, (connection, version, currency))
+    async def price_for(
+        self, connection: str, version: str, currency: str, variant: str = ""
+    ) -> PriceReference | None:
+        """The newest price of a variant of an offer version in a currency that has not ended."""
+        values = (connection, version, currency, variant)
+        return await self._one(decode.price, self._texts.price_for, values)
+
+    async def prices_of(
+        self, connection: str, *, after: tuple[str, str] = ("", ""), limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[PriceReference]:
+        """Every price of a connection, by ascending (price, currency)."""
+        found = await self._page(self._texts.prices_of, (connection, *after, limit))
+        return [decode.price(record) for record in found]
+
+    async def holders(self, connection: str) -> Sequence[Holders]:
+        """How many live agreements there are of each offer version."""
+        return [Holders(*record) for record in await self._page(self._texts.holders, (connection,))]
 
     async def references_of(self, lane: str, kind: str) -> Sequence[Reference]:
         """References of one kind that belong to a lane, by ascending object."""

@@ -51,6 +51,8 @@ class Texts:
     linked_lanes: str
     facts_about: str
     references_of: str
+    prices_of: str
+    holders: str
     commands_open: str
     effects: str
     found_lanes: str

@@ -132,11 +132,16 @@ def _price_put(given: type[Given]) -> Statement:
     row = given(_names(prices))
     inserting = _inserting(prices, row)
     fresh = inserting.excluded
+    # Not true where it has not ended, or ends now: then it is compared with null.
+    again = sa.and_(fresh.ended_at.is_(None), fresh.created_at > prices.c.ended_at)
     clause = inserting.on_conflict_do_update(
         index_elements=["connection", "price", "currency"],
         set_={
             "version": sa.case((prices.c.version == fresh.version, prices.c.version), else_=NOWHERE),
-            "ended_at": sa.func.coalesce(fresh.ended_at, prices.c.ended_at),
+            "created_at": sa.case((again, fresh.created_at), else_=prices.c.created_at),
+            "ended_at": sa.case(
+                (again, sa.null()), else_=sa.func.coalesce(fresh.ended_at, prices.c.ended_at)
+            ),
         },
     )
     return Statement("price_put", row.parameters, clause)

@@ -16,7 +16,8 @@ WALKS = {f"{one.TABLE}_page" for one in ROW_TYPES} | {"schema_version"}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
     "claim", "commands_open", "deliveries", "deliveries_done", "deliveries_in", "effects", "facts",
-    "linked_lanes", "price_for", "references_of", *(f"{one.TABLE}_page_of_lane" for one in ROW_TYPES),
+    "holders", "linked_lanes", "price_for", "prices_of", "references_of",
+    *(f"{one.TABLE}_page_of_lane" for one in ROW_TYPES),
 }  # fmt: skip
 
 

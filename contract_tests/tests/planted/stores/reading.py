@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -9,9 +10,10 @@ from msgspec.structs import replace
 
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import Row
+from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
+from purchase_core.facts.rows import Row, SubscriptionRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, View
+from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Holders, Question, View
 from purchase_core.records.command import UNKNOWN, Command
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
@@ -182,12 +184,14 @@ class HidesEndedPrices(MemoryStore):
 class SellsAtTheOldestPrice(MemoryStore):
     """The first price that is found will do."""
 
-    async def price_for(self, connection: str, version: str, currency: str) -> PriceReference | None:
+    async def price_for(
+        self, connection: str, version: str, currency: str, variant: str = ""
+    ) -> PriceReference | None:
+        wanted = (connection, version, currency, variant)
         found = [
             one
             for one in self.database.prices.values()
-            if (one.connection, one.version, one.currency) == (connection, version, currency)
-            and one.ended_at is None
+            if (one.connection, one.version, one.currency, one.variant) == wanted and one.ended_at is None
         ]
         return min(found, key=lambda one: one.created_at, default=None)
 
@@ -195,10 +199,64 @@ class SellsAtTheOldestPrice(MemoryStore):
 class SellsAtAnothersPrice(MemoryStore):
     """The connection is left out."""
 
-    async def price_for(self, connection: str, version: str, currency: str) -> PriceReference | None:
+    async def price_for(
+        self, connection: str, version: str, currency: str, variant: str = ""
+    ) -> PriceReference | None:
         connections = {one.connection for one in self.database.prices.values()}
-        found = [await MemoryStore.price_for(self, one, version, currency) for one in sorted(connections)]
+        found = [await MemoryStore.price_for(self, one, version, currency, variant) for one in sorted(connections)]
         return max((one for one in found if one), key=lambda one: one.created_at, default=None)
+
+
+class SellsAnyVariant(MemoryStore):
+    """Whether a price begins with a trial makes no difference."""
+
+    async def price_for(
+        self, connection: str, version: str, currency: str, variant: str = ""
+    ) -> PriceReference | None:
+        plain = await super().price_for(connection, version, currency)
+        return plain or await super().price_for(connection, version, currency, variant)
+
+
+class ListsPricesOnSale(MemoryStore):
+    """What is sold no more is not listed."""
+
+    async def prices_of(
+        self, connection: str, *, after: tuple[str, str] = ("", ""), limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[PriceReference]:
+        found = await super().prices_of(connection, after=after)
+        return [one for one in found if one.ended_at is None][:limit]
+
+
+class PagesPricesById(MemoryStore):
+    """The currency is left out of the cursor."""
+
+    async def prices_of(
+        self, connection: str, *, after: tuple[str, str] = ("", ""), limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[PriceReference]:
+        found = await super().prices_of(connection)
+        return [one for one in found if one.price > after[0]][:limit]
+
+
+class CountsWhoHasEnded(MemoryStore):
+    """Whoever once held a version holds it still."""
+
+    async def holders(self, connection: str) -> Sequence[Holders]:
+        rows = [row for row in self._table(SubscriptionRow) if row.connection == connection and row.bound]
+        counts = Counter((row.version, row.currency) for row in rows)
+        return [Holders(version, currency, count) for (version, currency), count in sorted(counts.items())]
+
+
+class CountsWhoNeverPaid(MemoryStore):
+    """A subscription is held by whoever began it."""
+
+    async def holders(self, connection: str) -> Sequence[Holders]:
+        rows = [
+            row
+            for row in self._table(SubscriptionRow)
+            if row.connection == connection and row.status not in ENDED_SUBSCRIPTIONS
+        ]
+        counts = Counter((row.version, row.currency) for row in rows)
+        return [Holders(version, currency, count) for (version, currency), count in sorted(counts.items())]
 
 
 class ForgetsUnknownCommands(MemoryStore):

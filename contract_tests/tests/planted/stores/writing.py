@@ -202,6 +202,16 @@ class ReopensPrices(MemoryStore):
             self.database.prices[key] = replace(self.database.prices[key], ended_at=price.ended_at)
 
 
+class EndsPricesForEver(MemoryStore):
+    """What has ended cannot be sold again."""
+
+    def _apply_prices(self, batch: Batch) -> None:
+        known = self.database.prices
+        over = {key: one for key, one in known.items() if one.ended_at is not None}
+        super()._apply_prices(batch)
+        known.update({key: one for key, one in over.items() if known[key].ended_at is None})
+
+
 class KeepsOneCurrencyOfAPrice(MemoryStore):
     """The currency is not part of the key."""
 

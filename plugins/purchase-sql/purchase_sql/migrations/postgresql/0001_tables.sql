@@ -73,11 +73,12 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}price_references" (
     currency TEXT COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL,
     ended_at BIGINT,
+    variant TEXT COLLATE "C" NOT NULL,
     CONSTRAINT "{prefix}price_references_pk" PRIMARY KEY (connection, price, currency),
     CONSTRAINT "{prefix}prices_same" CHECK (version <> '')
 );
 
-CREATE INDEX IF NOT EXISTS "{prefix}prices_on_sale" ON {schema}"{prefix}price_references" (connection, version, currency, created_at, price) WHERE ended_at IS NULL;
+CREATE INDEX IF NOT EXISTS "{prefix}prices_on_sale" ON {schema}"{prefix}price_references" (connection, version, currency, variant, created_at, price) WHERE ended_at IS NULL;
 
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}offer_versions" (
     hash TEXT COLLATE "C" NOT NULL,
@@ -201,6 +202,8 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}subscriptions" (
     seen_at BIGINT NOT NULL,
     CONSTRAINT "{prefix}subscriptions_pk" PRIMARY KEY (key)
 );
+
+CREATE INDEX IF NOT EXISTS "{prefix}subscriptions_held" ON {schema}"{prefix}subscriptions" (connection, version, currency) WHERE bound AND NOT status IN ('canceled', 'incomplete_expired');
 
 CREATE INDEX IF NOT EXISTS "{prefix}subscriptions_lane" ON {schema}"{prefix}subscriptions" (lane, key);
 

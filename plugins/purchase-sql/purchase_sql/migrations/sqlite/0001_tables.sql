@@ -73,11 +73,12 @@ CREATE TABLE IF NOT EXISTS "{prefix}price_references" (
     currency TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     ended_at INTEGER,
+    variant TEXT NOT NULL,
     CONSTRAINT "{prefix}price_references_pk" PRIMARY KEY (connection, price, currency),
     CONSTRAINT "{prefix}prices_same" CHECK (version <> '')
 ) WITHOUT ROWID, STRICT;
 
-CREATE INDEX IF NOT EXISTS "{prefix}prices_on_sale" ON "{prefix}price_references" (connection, version, currency, created_at, price) WHERE ended_at IS NULL;
+CREATE INDEX IF NOT EXISTS "{prefix}prices_on_sale" ON "{prefix}price_references" (connection, version, currency, variant, created_at, price) WHERE ended_at IS NULL;
 
 CREATE TABLE IF NOT EXISTS "{prefix}offer_versions" (
     hash TEXT NOT NULL,
@@ -201,6 +202,8 @@ CREATE TABLE IF NOT EXISTS "{prefix}subscriptions" (
     seen_at INTEGER NOT NULL,
     CONSTRAINT "{prefix}subscriptions_pk" PRIMARY KEY ("key")
 ) WITHOUT ROWID, STRICT;
+
+CREATE INDEX IF NOT EXISTS "{prefix}subscriptions_held" ON "{prefix}subscriptions" (connection, version, currency) WHERE bound AND NOT status IN ('canceled', 'incomplete_expired');
 
 CREATE INDEX IF NOT EXISTS "{prefix}subscriptions_lane" ON "{prefix}subscriptions" (lane, "key");
 
