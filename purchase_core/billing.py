@@ -45,6 +45,7 @@ from purchase_core.workflows.purchases import Purchases
 from purchase_core.workflows.refunds import Refunds
 from purchase_core.workflows.routing import Routing
 from purchase_core.workflows.subscriptions import Subscriptions
+from purchase_core.workflows.trials import CheckoutPolicy
 
 DRAIN_ROWS = 200  # then a worker looks whether it is to stop
 RESOLVE_IDLE_SECONDS = 15.0
@@ -68,6 +69,7 @@ class Parts:
     shadow: Router | None = None
     failover: FailoverPolicy = FailoverPolicy()  # noqa: RUF009  # frozen
     claim_secret: Secret | None = None
+    checkout: CheckoutPolicy = CheckoutPolicy()  # noqa: RUF009  # frozen
 
 
 class Billing:
@@ -110,6 +112,7 @@ class Billing:
             evidence,
             health,
             parts.clock,
+            parts.checkout,
         )
         self.checkout = Checkouts(
             parts.store,

@@ -163,6 +163,7 @@ class Opening(AbstractAsyncContextManager["Billing"]):
                     routable=_routable(settings, registry),
                     shadow=routers[1],
                     failover=settings.failover,
+                    checkout=settings.checkout,
                     claim_secret=self._claim_secret(settings) if connected else None,
                 )
             )

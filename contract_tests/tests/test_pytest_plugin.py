@@ -18,7 +18,7 @@ from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
 
 
 class Shallow(MemoryStore):
-    async def price_for(self, connection, version, currency):
+    async def price_for(self, connection, version, currency, variant=""):
         return None
 
 
@@ -61,7 +61,7 @@ def test_the_summary_is_a_matrix_of_promises_and_adapters(adapters: pytest.Pytes
     rows = {cells[0]: cells[1:] for cells in table if len(cells) == 3}
     assert rows[""] == ["Memory", "Shallow"]
     assert rows["restart"] == ["3/3", "3 not declared"]
-    assert rows["prices"] == ["5/5", "1/5, 3 broken, 1 known"]
+    assert rows["prices"] == ["8/8", "2/8, 5 broken, 1 known"]
     assert rows["lanes"] == ["4/4", "3/4, 1 broken"]
     assert list(rows).index("lanes") < list(rows).index("prices") < list(rows).index("restart")
 

@@ -20,6 +20,14 @@ QUANTITY_MAX = 1_000_000
 
 
 @attrs.frozen
+class CountryPrice:
+    """What a plan costs in one country (ISO 3166, two letters), instead of its other prices."""
+
+    country: str
+    price: Money
+
+
+@attrs.frozen
 class Plan:
     """One way to have a product. Made by `plan(...)`; checked with the catalog as a whole."""
 
@@ -38,6 +46,7 @@ class Plan:
     trial_card: bool
     tax: Tax
     tax_category: str
+    countries: tuple[CountryPrice, ...] = ()
 
 
 @attrs.frozen
@@ -67,6 +76,7 @@ def plan(
     trial_card: bool = True,
     tax: Tax = "",
     tax_category: str = "",
+    countries: Mapping[str, Money] | None = None,
 ) -> Plan:
     """A plan of a product.
 
@@ -75,7 +85,8 @@ def plan(
     the product); `default`: everyone has it who has nothing else of its group; `provider_ids`: prices that
     exist already, by connection; `trial_card`: whether a trial asks for a card; `tax`: whether prices hold
     the tax already ("" = as each provider account is set up); `tax_category`: a provider's word for what is
-    sold, where it needs one.
+    sold, where it needs one; `countries`: what it costs in some countries instead, where a provider can do
+    that, as in {"DE": Money("11.00", "EUR")}.
     """
     if price is not None and prices:
         raise InvalidArgument(f"plan {plan_id!r}: give price or prices, not both")
@@ -95,6 +106,7 @@ def plan(
         trial_card=trial_card,
         tax=tax,
         tax_category=tax_category,
+        countries=tuple(CountryPrice(*one) for one in sorted((countries or {}).items())),
     )
 
 

@@ -13,6 +13,8 @@ from purchase_core.money import Money
 from purchase_core.text import storable
 
 IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
+COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+COUNTRIES_MAX = 250
 TRIAL_DAYS_MAX = 730
 TAXES = ("", "inclusive", "exclusive")
 LIMIT_MAX = 2**53 - 1
@@ -63,12 +65,27 @@ def _prices(product: Product, plan: Plan) -> Iterator[str]:
     for price in plan.prices:
         if price.minor <= 0:
             yield f"the price {price} is not above zero; leave it out for a free plan"
+    yield from _countries(plan)
     if not plan.prices and product.kind != "subscription":
         yield f"a {product.kind} needs a price"
     if plan.default and plan.prices:
         yield "a default plan must be free"
     if plan.default and product.kind != "subscription":
         yield f"a {product.kind} cannot be a default"
+
+
+def _countries(plan: Plan) -> Iterator[str]:
+    if len(plan.countries) > COUNTRIES_MAX:
+        yield f"more than {COUNTRIES_MAX} countries"
+    for one in plan.countries:
+        if not isinstance(one.country, str) or not COUNTRY.fullmatch(one.country):
+            yield f"country {one.country!r} is not two capital letters, as in ISO 3166"
+        if not isinstance(one.price, Money):
+            yield f"a price is Money, not {type(one.price).__name__}"
+        elif one.price.minor <= 0:
+            yield f"the price in {one.country}, {one.price}, is not above zero"
+    if plan.countries and not plan.prices:
+        yield "countries= belongs to a plan with a price"
 
 
 def _rhythm(product: Product, plan: Plan) -> Iterator[str]:

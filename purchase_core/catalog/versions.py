@@ -10,7 +10,7 @@ import msgspec
 
 from purchase_core.canonical import content_hash
 from purchase_core.catalog.grants import CreditGrant, FlagGrant, Grant, LicenceGrant, QuotaGrant
-from purchase_core.catalog.products import Plan, Product, ProductKind, Tax
+from purchase_core.catalog.products import CountryPrice, Plan, Product, ProductKind, Tax
 from purchase_core.money import Money
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-ADDED: Mapping[str, object] = {"trial_card": True, "tax": "", "tax_category": ""}
+ADDED: Mapping[str, object] = {"trial_card": True, "tax": "", "tax_category": "", "countries": ()}
 """Fields that the first release had not, with what it would have meant: a version's hash is for ever."""
 
 
@@ -51,6 +51,7 @@ class OfferVersion:
     trial_card: bool = True
     tax: Tax = ""
     tax_category: str = ""
+    countries: tuple[CountryPrice, ...] = ()
 
     @cached_property
     def hash(self) -> str:
@@ -90,4 +91,5 @@ def offer_version(product: Product, plan: Plan) -> OfferVersion:
         trial_card=plan.trial_card,
         tax=plan.tax,
         tax_category=plan.tax_category,
+        countries=plan.countries,
     )

@@ -27,6 +27,7 @@ from purchase_core.inbox.settings import InboxSettings
 from purchase_core.routing.failover import FailoverPolicy
 from purchase_core.routing.policy import Policy
 from purchase_core.secret import Secret
+from purchase_core.workflows.trials import CheckoutPolicy
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ NUMBER_MAX = 2_147_483_647
 
 _KEYS = (
     "app", "project", "environment", "connections", "store", "router", "shadow", "failover", "inbox",
-    "access", "reads", "plugins",
+    "access", "checkout", "reads", "plugins",
     "claim_secret",
 )  # fmt: skip
 _CONNECTION_KEYS = ("plugin", "mode", "api_key", "webhook_secrets")
@@ -101,6 +102,7 @@ def read_settings(table: Table, *, source: str, folder: Path) -> Settings:
         inbox=_section(InboxSettings, table, "inbox", source, least=1),
         access=_access(table, source),
         reads=_section(ReadsSettings, table, "reads", source),
+        checkout=_section(CheckoutPolicy, table, "checkout", source),
         plugins=_plugins(table, source),
         claim_secret=text(table, "claim_secret", where=source, default=""),
     )

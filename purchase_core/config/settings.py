@@ -10,6 +10,7 @@ import attrs
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.routing.failover import FailoverPolicy
+from purchase_core.workflows.trials import CheckoutPolicy
 
 DEFAULT_PROJECT = "default"
 DEFAULT_ENVIRONMENT = "development"
@@ -72,5 +73,6 @@ class Settings:
     inbox: InboxSettings
     access: AccessPolicy
     reads: ReadsSettings
+    checkout: CheckoutPolicy
     plugins: Mapping[str, str]
     claim_secret: str

@@ -43,10 +43,18 @@ class InvoiceLine(Seen, frozen=True):
     version: str = ""
 
 
+class CountryAmount(Seen, frozen=True):
+    """What one unit costs those who live in a country, instead of what the intent says."""
+
+    country: str
+    unit_amount: int
+    currency: str
+
+
 class IntentPlaced(Seen, frozen=True):
     """A customer set out to buy `quantity` of an offer at this price. Ours; never changes.
 
-    `customer` is "" for a guest.
+    `customer` is "" for a guest. `countries`: what it costs in some countries instead.
     """
 
     id: str
@@ -59,6 +67,7 @@ class IntentPlaced(Seen, frozen=True):
     currency: str
     trial_days: int
     discounts: bool = False  # whether the checkout was allowed to take promotion codes
+    countries: tuple[CountryAmount, ...] = ()
 
 
 class AttemptMade(Seen, frozen=True):

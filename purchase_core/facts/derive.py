@@ -223,7 +223,7 @@ def _purchases(reading: Reading) -> Iterator[PurchaseRow]:
         product=intent.product,
         version=intent.version,
         quantity=intent.quantity,
-        currency=intent.currency,
+        currency=winner.currency,
         due=winner.total,
         paid=sum(cast("InvoiceSeen", reading.cluster.registers[key].newest.body).paid for key in answers),
         refunded=sum(one.refunded for one in back),

@@ -31,7 +31,7 @@ def invoice_mismatch(
     line = next((line for line in invoice.lines if line.price in prices and not line.proration), None)
     if line is None:
         return f"no line has price {' or '.join(sorted(prices))}"
-    return _line_mismatch(intent, line) or _total_mismatch(intent, invoice)
+    return _line_mismatch(intent, line) or _total_mismatch(intent, line, invoice)
 
 
 def trial_mismatch(
@@ -67,34 +67,44 @@ def _prices(attempts: Sequence[AttemptMade], connection: str) -> set[str]:
 
 
 def _line_mismatch(intent: IntentPlaced, line: InvoiceLine) -> str:
+    if line.trial:
+        return _trial_line_mismatch(intent, line)
     wrong = _sold_as_ordered(intent, line)
     if wrong:
         return wrong
     full = line.unit_amount * line.quantity
-    if line.trial:
-        return (
-            "" if intent.trial_days and line.amount == 0 else f"a trial line of {line.amount} was not ordered"
-        )
     if line.amount > full or (line.amount < full and not intent.discounts):
         return f"line amount {line.amount} is not {full}"
     return ""
 
 
+def _trial_line_mismatch(intent: IntentPlaced, line: InvoiceLine) -> str:
+    # Free time may cost nothing a unit; what follows it is the subscription's to tell.
+    if not intent.trial_days or line.amount != 0:
+        return f"a trial line of {line.amount} was not ordered"
+    return _sold_as_ordered(intent, line) if line.unit_amount else _quantity_mismatch(intent, line)
+
+
 def _sold_as_ordered(intent: IntentPlaced, line: InvoiceLine | Item) -> str:
-    if line.currency != intent.currency:
-        return f"currency {line.currency} is not {intent.currency}"
-    if line.unit_amount != intent.unit_amount:
-        return f"unit amount {line.unit_amount} is not {intent.unit_amount}"
-    if line.quantity != intent.quantity:
-        return f"quantity {line.quantity} is not {intent.quantity}"
-    return ""
+    # Where the buyer lives is for the provider to tell: only it has seen an address.
+    abroad = {(one.currency, one.unit_amount) for one in intent.countries}
+    if (line.currency, line.unit_amount) not in abroad:
+        if line.currency != intent.currency:
+            return f"currency {line.currency} is not {intent.currency}"
+        if line.unit_amount != intent.unit_amount:
+            return f"unit amount {line.unit_amount} is not {intent.unit_amount}"
+    return _quantity_mismatch(intent, line)
 
 
-def _total_mismatch(intent: IntentPlaced, invoice: InvoiceSeen) -> str:
+def _quantity_mismatch(intent: IntentPlaced, line: InvoiceLine | Item) -> str:
+    return "" if line.quantity == intent.quantity else f"quantity {line.quantity} is not {intent.quantity}"
+
+
+def _total_mismatch(intent: IntentPlaced, line: InvoiceLine, invoice: InvoiceSeen) -> str:
     # A line below zero is a discount, by another name.
     lines = sum(line.amount for line in invoice.lines if line.amount > 0 or intent.discounts)
-    if invoice.currency != intent.currency:
-        return f"currency {invoice.currency} is not {intent.currency}"
+    if invoice.currency != line.currency:
+        return f"currency {invoice.currency} is not {line.currency}"
     if invoice.total < lines:
         return f"total {invoice.total} is less than the lines' {lines}"
     if invoice.paid < invoice.total:

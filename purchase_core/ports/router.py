@@ -70,7 +70,8 @@ class Candidate(Value, frozen=True):
     """A connection as the router sees it: what its adapter declares, and what was known at that moment.
 
     `currencies` None: every one. `priced`: whether the provider has a price of the offer already (only looked
-    up for routers that want it). `said` is what plugins said before.
+    up for routers that want it). `said` is what plugins said before. `unfit`: why it cannot take this very
+    checkout, whatever it declares; then it must not be chosen.
     """
 
     connection: str
@@ -82,6 +83,7 @@ class Candidate(Value, frozen=True):
     health: Health = WELL
     evidence: Evidence = NO_EVIDENCE
     said: tuple[Said, ...] = ()
+    unfit: str = ""
 
 
 class Attribute(Value, frozen=True):
@@ -229,7 +231,9 @@ def routed(router: Router, request: RouteRequest, candidates: tuple[Candidate, .
 
 
 def _wrong(decision: RoutingDecision, request: RouteRequest, candidates: tuple[Candidate, ...]) -> str:
-    free = {one.connection for one in candidates if not any(said.excluded for said in one.said)}
+    free = {
+        one.connection for one in candidates if not (one.unfit or any(said.excluded for said in one.said))
+    }
     if set(decision.order) - free:
         return "chose a connection that was not to be chosen"
     if len(set(decision.order)) < len(decision.order):

@@ -193,13 +193,13 @@ class Store(ABC):
     async def price_for(
         self, connection: str, version: str, currency: str, variant: str = ""
     ) -> PriceReference | None:
-        """The price on sale for a variant of an offer version in a currency: the newest that has not ended."""
+        """The price on sale for a variant of an offer version in a currency: the newest not ended."""
 
     @abstractmethod
     async def prices_of(
         self, connection: str, *, after: tuple[str, str] = ("", ""), limit: int = PAGE_ROWS_MAX
     ) -> Sequence[PriceReference]:
-        """Every price of a connection, those that ended too, by ascending (price, currency) behind `after`."""
+        """Every price of a connection, ended ones too, by ascending (price, currency) behind `after`."""
 
     @abstractmethod
     async def holders(self, connection: str) -> Sequence[Holders]:

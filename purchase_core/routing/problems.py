@@ -221,14 +221,16 @@ def _missing(version: OfferVersion, capabilities: Capabilities) -> str:
     return ""
 
 
-def needs_of(version: OfferVersion, quantity: int = 1) -> tuple[Capability, ...]:
-    """What a connection must be able to do to sell an offer."""
+def needs_of(version: OfferVersion, quantity: int = 1, *, trial: bool = True) -> tuple[Capability, ...]:
+    """What a connection must be able to do to sell an offer; without its trial, if the customer gets none."""
     subscribes = version.product == "subscription"
     needs = [Capability.SUBSCRIPTION_CHECKOUT if subscribes else Capability.ONE_TIME_CHECKOUT]
-    if version.trial_days:
+    if version.trial_days and trial:
         needs.append(Capability.TRIAL)
-    if version.trial_days and not version.trial_card:
-        needs.append(Capability.TRIAL_WITHOUT_CARD)
+        if not version.trial_card:
+            needs.append(Capability.TRIAL_WITHOUT_CARD)
+    if version.countries:
+        needs.append(Capability.COUNTRY_OVERRIDES)
     if quantity > 1:
         needs.append(Capability.QUANTITY)
     return tuple(needs)

@@ -182,25 +182,17 @@ class Checkouts:
         return command, True
 
     def _command(self, key: str, wish: Wish, plan: Plan) -> tuple[Command, Order]:
-        now, version = self._clock.now(), plan.version
+        now = self._clock.now()
         order = Order(
             wish=wish,
             intent=self._ids.new("intent"),
             attempt=self._ids.new("attempt"),
             connection=plan.decision.order[0],
-            version=version.hash,
-            product=version.product,
-            product_name=version.name,
+            version=plan.version,
             unit_amount=plan.price.minor,
             currency=plan.price.currency,
-            interval=version.interval,
-            interval_count=version.interval_count,
-            trial_days=version.trial_days,
+            trial_days=plan.trial_days,
             placed_at=now,
-            trial_card=version.trial_card,
-            tax=version.tax,
-            tax_category=version.tax_category,
-            quantity_max=version.quantity_max,
         )
         stages = [Stage("routed", now, order.connection), Stage("recorded", now, order.intent)]
         if plan.shadow:

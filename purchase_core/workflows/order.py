@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import attrs
 import msgspec
 
 from purchase_core.canonical import content_hash
-from purchase_core.catalog.products import QUANTITY_MAX, Tax
+from purchase_core.catalog.products import QUANTITY_MAX
+from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import InvalidArgument
-from purchase_core.facts.bodies import AttemptMade, IntentPlaced
+from purchase_core.facts.bodies import AttemptMade, CountryAmount, IntentPlaced
 from purchase_core.facts.fact import intent_key
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import SECOND, Instant
-from purchase_core.ports.provider import Capability, CheckoutRequest, OurReference
+from purchase_core.ports.provider import Capability, CheckoutRequest, OurReference, PriceRequest
 from purchase_core.records.lane import customer_lane, guest_lane
 from purchase_core.text import identifier, storable
 from purchase_core.workflows.urls import return_url
@@ -27,13 +29,14 @@ GUEST = ""  # instead of a customer's id
 class CheckoutOptions:
     """What a checkout page is asked to do besides. Each needs the provider's capability of its name.
 
-    `promotion_codes`: the buyer may type one. `discount`: the provider's id of one that the application
-    gives. `collect_tax`: the provider works out tax. `locale`: the page's language, as in "de" or "pt-BR".
-    `expires_in_seconds`: when the page ends (0: the provider's own term).
+    `promotion_codes`: the buyer may type one. `discount`: one that the application gives, by the id that it
+    has on each connection; the checkout goes to one of these. `collect_tax`: the provider works out tax.
+    `locale`: the page's language, as in "de" or "pt-BR". `expires_in_seconds`: when the page ends (0: the
+    provider's own term).
     """
 
     promotion_codes: bool = False
-    discount: str = ""
+    discount: Mapping[str, str] = attrs.Factory(dict)
     collect_tax: bool = False
     locale: str = ""
     expires_in_seconds: int = 0
@@ -57,8 +60,13 @@ EXPIRY_SECONDS_MIN, EXPIRY_SECONDS_MAX = 1_800, 86_400
 
 def checked_options(options: CheckoutOptions) -> CheckoutOptions:
     """The options, if they make sense. Raises InvalidArgument, naming the option."""
-    if options.discount:
-        identifier("discount", options.discount)
+    if not isinstance(options.discount, Mapping):
+        raise InvalidArgument(
+            "discount must say what it is called on each connection", hint='Such as {"stripe-eu": "promo_1"}.'
+        )
+    for connection, name in options.discount.items():
+        identifier("discount", connection)
+        identifier("discount", name)
     if options.discount and options.promotion_codes:
         raise InvalidArgument("a checkout takes a discount or promotion codes, not both")
     if options.locale and not LOCALE.fullmatch(options.locale):
@@ -89,6 +97,11 @@ class Wish:
         """What a provider must be capable of, beside selling the offer."""
         guest = () if self.customer else (Capability.GUEST_CHECKOUT,)
         return (*guest, *self.options.needed())
+
+    def unmet_on(self, connection: str) -> str:
+        """Why this connection cannot fulfil the wish, whatever it is capable of; "" if nothing says so."""
+        discount = self.options.discount
+        return "has no such discount" if discount and connection not in discount else ""
 
     @property
     def fingerprint(self) -> str:
@@ -124,25 +137,20 @@ def checked_wish(
 
 @attrs.frozen
 class Order:
-    """The wish, priced and routed. The price is a snapshot: a later catalog does not change it."""
+    """The wish, priced and routed. The version is a snapshot: a later catalog does not change it.
+
+    `trial_days`: 0 as well where the version has a trial, and the customer has had one.
+    """
 
     wish: Wish
     intent: str
     attempt: str
     connection: str
-    version: str
-    product: str
-    product_name: str
+    version: OfferVersion
     unit_amount: int
     currency: str
-    interval: str
-    interval_count: int
     trial_days: int
     placed_at: Instant
-    trial_card: bool = True
-    tax: Tax = ""
-    tax_category: str = ""
-    quantity_max: int = 1
     tried: tuple[str, ...] = ()  # connections of earlier attempts
 
     @property
@@ -168,13 +176,16 @@ def intent_of(order: Order) -> IntentPlaced:
         id=order.intent,
         customer=order.wish.customer,
         offer=order.wish.offer,
-        version=order.version,
-        product=order.product,
+        version=order.version.hash,
+        product=order.version.product,
         quantity=order.wish.quantity,
         unit_amount=order.unit_amount,
         currency=order.currency,
         trial_days=order.trial_days,
         discounts=bool(order.wish.options.promotion_codes or order.wish.options.discount),
+        countries=tuple(
+            CountryAmount(one.country, one.price.minor, one.price.currency) for one in order.version.countries
+        ),
     )
 
 
@@ -183,21 +194,23 @@ def attempt_of(order: Order, status: str, price: str, customer: str, session: st
     return AttemptMade(order.attempt, order.intent, status, order.connection, price, customer, session)
 
 
-def checkout_request(order: Order, customer: str, price: str) -> CheckoutRequest:
-    """What the provider is asked for."""
+def checkout_request(order: Order, customer: str, price: str, request: PriceRequest) -> CheckoutRequest:
+    """What the provider is asked for; `request` is what `price` was made of."""
     options = order.wish.options
     ends = options.expires_in_seconds * SECOND
     return CheckoutRequest(
-        mode="subscription" if order.product == "subscription" else "payment",
+        mode="subscription" if order.version.product == "subscription" else "payment",
         price=price,
         quantity=order.wish.quantity,
         customer=customer,
         success_url=order.wish.success_url,
         cancel_url=order.wish.cancel_url,
-        reference=OurReference(order.intent, order.attempt, order.wish.customer, order.version),
+        reference=OurReference(order.intent, order.attempt, order.wish.customer, order.version.hash),
         trial_days=order.trial_days,
-        trial_without_card=bool(order.trial_days) and not order.trial_card,
-        discount=options.discount,
+        trial_without_card=bool(order.trial_days) and not order.version.trial_card,
+        # A price of several currencies leaves the choice to the provider, unless it is said.
+        currency=order.currency if len(request.currencies) > 1 else "",
+        discount=options.discount.get(order.connection, ""),
         promotion_codes=options.promotion_codes,
         collect_tax=options.collect_tax,
         locale=options.locale,

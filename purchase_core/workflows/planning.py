@@ -32,10 +32,14 @@ from purchase_core.ports.router import (
 from purchase_core.ports.store import Store
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.lane import customer_lane
+from purchase_core.records.reference import TRIAL
 from purchase_core.routing.breaker import HealthBook
 from purchase_core.routing.problems import needs_of
 from purchase_core.workflows.context import RouteContext, checked_context
 from purchase_core.workflows.order import Wish
+from purchase_core.workflows.trials import CheckoutPolicy, trial_days
+
+TRIALS_ALWAYS = CheckoutPolicy()
 
 
 class Advisers(Protocol):
@@ -71,10 +75,14 @@ class Routable:
 
 @attrs.frozen
 class Plan:
-    """What is sold, for how much, and where it goes. `shadow` is what a second policy would have done."""
+    """What is sold, for how much, after which trial, and where it goes.
+
+    `shadow` is what a second policy would have done.
+    """
 
     version: OfferVersion
     price: Money
+    trial_days: int
     decision: RoutingDecision
     shadow: str = ""
 
@@ -93,6 +101,7 @@ class Planner:
         witnesses: Witnesses,
         health: HealthBook,
         clock: Clock,
+        policy: CheckoutPolicy = TRIALS_ALWAYS,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -103,19 +112,23 @@ class Planner:
         self._witnesses = witnesses
         self._health = health
         self._clock = clock
+        self._policy = policy
 
     async def plan(self, wish: Wish, context: RouteContext, key: str) -> Plan:
         """The plan of a checkout. Its decision may have no order. Raises what `checkout.start` raises."""
         context = checked_context(context, self.router.attributes)
         version = self._catalog.version(wish.offer)
         price = price_of(version, wish)
-        request = await self._request(key, wish, version, price, context)
-        candidates = tuple([await self._candidate(name, version, request) for name in self._connections])
+        trial = await trial_days(self._store, self._policy, version, wish.customer)
+        request = await self._request(key, wish, version, price, trial, context)
+        candidates = tuple(
+            [await self._candidate(name, version, request, wish) for name in self._connections]
+        )
         advice = await self._advisers.score(request, candidates)
         decision = routed(self.router, request, advice.candidates)
         if advice.troubles:
             decision = replace(decision, troubles=advice.troubles)
-        return Plan(version, price, decision, self._shadowed(decision))
+        return Plan(version, price, trial, decision, self._shadowed(decision))
 
     async def agreed(self, plan: Plan) -> None:
         """Raise NoRoute where nobody can take it, and CheckoutVetoed where a plugin objects."""
@@ -140,11 +153,17 @@ class Planner:
     # --- what the router is told -------------------------------------------------------------
 
     async def _request(
-        self, key: str, wish: Wish, version: OfferVersion, price: Money, context: RouteContext
+        self,
+        key: str,
+        wish: Wish,
+        version: OfferVersion,
+        price: Money,
+        trial: int,
+        context: RouteContext,
     ) -> RouteRequest:
         lane = customer_lane(wish.customer)
         known = await self._store.references_of(lane, "customer") if wish.customer else ()
-        asked = (*needs_of(version, wish.quantity), *wish.needed(), *context.needs)
+        asked = (*needs_of(version, wish.quantity, trial=bool(trial)), *wish.needed(), *context.needs)
         needs = dict.fromkeys(asked)
         return RouteRequest(
             customer=wish.customer,
@@ -157,7 +176,7 @@ class Planner:
             links=tuple(one.object.split(":", 2)[1] for one in known),
             at=self._clock.now(),
             key=key,
-            trial_days=version.trial_days,
+            trial_days=trial,
             country=context.country,
             channel=context.channel,
             attributes=tuple(sorted(context.attributes.items())),
@@ -175,11 +194,14 @@ class Planner:
         }
         return tuple(sorted(live, key=lambda one: (one.connection, one.currency)))
 
-    async def _candidate(self, name: str, version: OfferVersion, request: RouteRequest) -> Candidate:
+    async def _candidate(
+        self, name: str, version: OfferVersion, request: RouteRequest, wish: Wish
+    ) -> Candidate:
         connection = self._connections[name]
         priced, evidence = False, Evidence()
         if PRICES in self._wanted:
-            priced = await self._store.price_for(name, version.hash, request.currency) is not None
+            variant = TRIAL if request.trial_days and connection.capabilities.price_trials else ""
+            priced = bool(await self._store.price_for(name, version.hash, request.currency, variant))
         if EVIDENCE in self._wanted:
             evidence = await self._witnesses.evidence(self.router, request, name, now=request.at)
         capabilities = connection.capabilities
@@ -192,6 +214,7 @@ class Planner:
             priced=priced,
             health=self._health.health(name, request.at),
             evidence=evidence,
+            unfit=wish.unmet_on(name),
         )
 
     @property

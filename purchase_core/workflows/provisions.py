@@ -6,21 +6,18 @@ any number of processes, end with one of each.
 
 from __future__ import annotations
 
-import attrs
-
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import AuthenticationFailed, InvalidArgument, ProviderRefused
 from purchase_core.facts.fact import object_key
 from purchase_core.identifiers import IdSource
-from purchase_core.instants import Clock
-from purchase_core.money import Money
-from purchase_core.ports.provider import CustomerRequest, PriceRequest, Provider, TaxBehavior
+from purchase_core.instants import Clock, Instant
+from purchase_core.ports.provider import CustomerRequest, PriceRequest, Provider
 from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.recorder import Recorder
 from purchase_core.records.lane import customer_lane
 from purchase_core.records.reference import PriceReference, Reference
+from purchase_core.rollout.terms import price_request
 from purchase_core.text import identifier
-from purchase_core.workflows.order import Order
 
 EMAIL_CHARACTERS_MAX = 254
 
@@ -77,58 +74,49 @@ class Provisions:
                 return identifier
         return None
 
-    async def price(self, provider: Provider, order: Order) -> str:
-        """The provider's price of the offer version that is being sold."""
-        request = order_price(order)
-        if provider.capabilities.price_trials:
-            request = attrs.evolve(request, trial_days=order.trial_days)
-        return await self.price_for(provider, request)
+    async def price(
+        self,
+        provider: Provider,
+        version: OfferVersion,
+        currency: str,
+        *,
+        trial: bool = False,
+        keep: bool = False,
+    ) -> tuple[str, PriceRequest]:
+        """The provider's price of a version in a currency, and what it is made of.
 
-    async def price_for(
-        self, provider: Provider, request: PriceRequest, offers: tuple[OfferVersion, ...] = ()
-    ) -> str:
-        """The provider's price of an offer version in a currency. `offers` are stored with a new one."""
+        `trial`: the one that begins with the trial, where trials belong to prices. `keep`: the version may
+        not be stored yet, and is with a new price.
+        """
+        request = price_request(version, currency, provider.capabilities, trial=trial)
         connection = provider.connection
-        known = await self._store.price_for(connection.name, request.version, request.currency)
-        if known is not None:
-            return known.price
-        key = f"price:{connection.project}:{connection.environment}:{request.version}:{request.currency}"
-        price = await provider.ensure_price(request, key=key)
+        known = await self.known_price(provider, version, currency, trial=trial)
+        if known:
+            return known, request
+        words = (connection.project, connection.environment, version.hash, request.currency, request.variant)
+        price = await provider.ensure_price(request, key=":".join(("price", *filter(None, words))))
         now = self._clock.now()
-        made = PriceReference(connection.name, price, request.offer, request.version, request.currency, now)
-        await self._store.commit(Batch(self._ids.new("batch"), now, prices=(made,), offers=offers))
-        return price
+        made = references(connection.name, price, request, now)
+        offers = (version,) if keep else ()
+        await self._store.commit(Batch(self._ids.new("batch"), now, prices=made, offers=offers))
+        return price, request
+
+    async def known_price(
+        self, provider: Provider, version: OfferVersion, currency: str, *, trial: bool = False
+    ) -> str:
+        """The price that we know to be on sale for a version in a currency; "" for none."""
+        request = price_request(version, currency, provider.capabilities, trial=trial)
+        known = await self._store.price_for(provider.connection.name, version.hash, currency, request.variant)
+        return known.price if known else ""
 
 
-def order_price(order: Order) -> PriceRequest:
-    """The price that an order needs."""
-    return PriceRequest(
-        offer=order.wish.offer,
-        version=order.version,
-        product_name=order.product_name,
-        unit_amount=order.unit_amount,
-        currency=order.currency,
-        interval=order.interval,
-        interval_count=order.interval_count,
-        tax_behavior=TaxBehavior(order.tax),
-        tax_category=order.tax_category,
-        quantity_max=order.quantity_max,
-    )
-
-
-def version_price(version: OfferVersion, price: Money) -> PriceRequest:
-    """One of the prices of an offer version."""
-    return PriceRequest(
-        offer=version.offer,
-        version=version.hash,
-        product_name=version.name,
-        unit_amount=price.minor,
-        currency=price.currency,
-        interval=version.interval,
-        interval_count=version.interval_count,
-        tax_behavior=TaxBehavior(version.tax),
-        tax_category=version.tax_category,
-        quantity_max=version.quantity_max,
+def references(connection: str, price: str, request: PriceRequest, at: Instant) -> tuple[PriceReference, ...]:
+    """What a price stands for: a reference for each currency that it can be paid in."""
+    return tuple(
+        PriceReference(
+            connection, price, request.offer, request.version, currency, at, variant=request.variant
+        )
+        for currency in request.currencies
     )
 
 

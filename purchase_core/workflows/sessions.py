@@ -151,9 +151,12 @@ class Sessions:
 
     async def _create(self, order: Order, provider: Provider, this: _Try, email: str) -> Opened:
         customer = await self._provisions.customer(provider, order.wish.customer, email)
-        price = await self._provisions.price(provider, order)
+        price, made_of = await self._provisions.price(
+            provider, order.version, order.currency, trial=bool(order.trial_days)
+        )
         this.sent = True
-        checkout = await provider.create_checkout(checkout_request(order, customer, price), key=order.attempt)
+        request = checkout_request(order, customer, price, made_of)
+        checkout = await provider.create_checkout(request, key=order.attempt)
         return Opened(checkout, price, customer)
 
     async def _look_only(self, command: Command, order: Order, provider: Provider) -> Opened:
@@ -164,8 +167,10 @@ class Sessions:
             message = f"checkout {order.intent} never reached {order.connection}"
             raise ProviderRefused(message, provider_code="never arrived")
         customer = await self._provisions.known_customer(provider, order.wish.customer) or ""
-        price = await self._store.price_for(order.connection, order.version, order.currency)
-        return Opened(checkout, price.price if price else "", customer)
+        price = await self._provisions.known_price(
+            provider, order.version, order.currency, trial=bool(order.trial_days)
+        )
+        return Opened(checkout, price, customer)
 
     def _judge(self, connection: str, error: ProviderError) -> None:
         """A refusal is an answer; everything else speaks against the connection."""

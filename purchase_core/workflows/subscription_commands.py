@@ -11,14 +11,14 @@ from typing import Generic, TypeAlias, TypeVar
 import attrs
 import msgspec
 
-from purchase_core.facts.bodies import SubscriptionSeen
+from purchase_core.catalog.versions import OfferVersion
+from purchase_core.facts.bodies import Item, SubscriptionSeen
 from purchase_core.facts.fact import Fact
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import (
     Capability,
     ChangeRequest,
     PauseRequest,
-    PriceRequest,
     Proration,
     Provider,
     needed_for_change,
@@ -31,10 +31,11 @@ from purchase_core.workflows.provisions import Provisions
 
 @attrs.frozen
 class ChangeWish:
-    """Another price or quantity. `price` is what the offer version costs, made at the provider if need be."""
+    """Another version or quantity. Its price in the currency is made at the provider if need be."""
 
     subscription: str
-    price: PriceRequest
+    version: OfferVersion
+    currency: str
     quantity: int
     proration: Proration
     at_period_end: bool
@@ -150,14 +151,29 @@ class Change(SubscriptionCommand[ChangeWish]):
     async def send(self, provider: Provider, command: Command) -> tuple[Fact, ...]:
         """Make sure of the price, then ask for the change."""
         wish = self.read(command)
-        price = await self._provisions.price_for(provider, wish.price)
+        price, _ = await self._provisions.price(provider, wish.version, wish.currency)
         return await provider.change_subscription(wish.request(price), key=command.id)
+
+    async def find(self, provider: Provider, command: Command) -> tuple[Fact, ...] | None:
+        """The subscription's facts, if it is at the price of the version; two versions may cost the same."""
+        found, wish = await super().find(provider, command), self.read(command)
+        price = await self._provisions.known_price(provider, wish.version, wish.currency)
+        if found is None or not price:
+            return found
+        seen = next(one.body for one in found if isinstance(one.body, SubscriptionSeen))
+        return found if {one.price for one in _items(wish, seen)} == {price} else None
 
     def shows(self, wish: ChangeWish, seen: SubscriptionSeen) -> bool:
         """By amount and quantity: the provider's id of the price may not have reached us."""
-        items = seen.next_items if wish.at_period_end else seen.items
-        wanted = (wish.price.unit_amount, wish.price.currency, wish.quantity)
-        return [(one.unit_amount, one.currency, one.quantity) for one in items] == [wanted]
+        version = wish.version
+        prices = (*version.prices, *(one.price for one in version.countries))
+        wanted = {(one.minor, one.currency, wish.quantity) for one in prices}
+        found = [(one.unit_amount, one.currency, one.quantity) for one in _items(wish, seen)]
+        return len(found) == 1 and wanted.issuperset(found)
+
+
+def _items(wish: ChangeWish, seen: SubscriptionSeen) -> tuple[Item, ...]:
+    return seen.next_items if wish.at_period_end else seen.items
 
 
 class Cancel(SubscriptionCommand[CancelWish]):

@@ -19,7 +19,6 @@ from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import Clock, Instant
-from purchase_core.money import Money
 from purchase_core.ports.provider import (
     Capability,
     ChangePreview,
@@ -31,7 +30,7 @@ from purchase_core.ports.store import Store
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.lane import customer_lane
 from purchase_core.workflows.commands import CommandKind, Commands, Draft
-from purchase_core.workflows.provisions import Provisions, version_price
+from purchase_core.workflows.provisions import Provisions
 from purchase_core.workflows.subscription_commands import (
     Cancel,
     CancelWish,
@@ -114,11 +113,11 @@ class Subscriptions:
     ) -> ChangePreview:
         """What a change would cost, as the provider works it out. Its token goes into `change`."""
         row = await self._live(customer, subscription)
-        version, price = self._sold(offer, row.currency, quantity)
+        version, currency = self._sold(offer, row.currency, quantity)
         provider = self._commands.provider(row.connection)
         request = ChangeRequest(row.provider_id, "", quantity, proration, at_period_end)
         provider.need(Capability.PREVIEW_CHANGE, *needed_for_change(request))
-        made = await self._provisions.price_for(provider, version_price(version, price), (version,))
+        made, _ = await self._provisions.price(provider, version, currency, keep=True)
         return await provider.preview_change(attrs.evolve(request, price=made))
 
     # --- commands ----------------------------------------------------------------------------
@@ -143,10 +142,11 @@ class Subscriptions:
         version = self._catalog.version(offer)
 
         def wish(row: SubscriptionRow) -> ChangeWish:
-            sold, price = self._sold(offer, row.currency, quantity)
+            sold, currency = self._sold(offer, row.currency, quantity)
             return ChangeWish(
                 row.provider_id,
-                version_price(sold, price),
+                sold,
+                currency,
                 quantity,
                 proration,
                 at_period_end,
@@ -258,8 +258,8 @@ class Subscriptions:
             raise WrongState(f"{subscription} has ended", hint="Start a new checkout.")
         return row
 
-    def _sold(self, offer: str, currency: str, quantity: int) -> tuple[OfferVersion, Money]:
-        """An offer and its price in the currency that a subscription is paid in."""
+    def _sold(self, offer: str, currency: str, quantity: int) -> tuple[OfferVersion, str]:
+        """An offer, and the currency of its price for a subscription that is paid in this one."""
         version = self._catalog.version(offer)
         if version.product != "subscription" or not version.prices:
             raise OfferNotSellable(
@@ -269,7 +269,8 @@ class Subscriptions:
         if type(quantity) is not int or not version.quantity_min <= quantity <= version.quantity_max:
             bounds = f"{version.quantity_min} to {version.quantity_max}"
             raise InvalidArgument(f"quantity of {offer!r} must be a whole number from {bounds}")
-        for price in version.prices:
-            if price.currency == currency:
-                return version, price
+        if any(price.currency == currency for price in version.prices):
+            return version, currency
+        if any(one.price.currency == currency for one in version.countries):
+            return version, version.prices[0].currency  # that price costs something else where it is paid
         raise OfferNotSellable(f"offer {offer!r} is not sold in {currency}, as the subscription is paid")

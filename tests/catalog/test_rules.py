@@ -53,6 +53,7 @@ RIGHT = {
         app(pro(tax="exclusive", tax_category="saas", trial_days=7, trial_card=False))
     ],
     "several currencies": [app(pro(price=None, prices=[USD, EUR]))],
+    "other amounts in some countries": [app(pro(countries={"DE": EUR, "US": USD}))],
     "several default groups": [app(plan("free", default=True), plan("none", default=True, group="support"))],
     "one plan id in two products": [app(pro("x")), one_time("life", plans=[plan("x", price=USD)])],
     "credits in any kind": [
@@ -78,6 +79,11 @@ WRONG = {
         pro(price=Money("-1", "USD"))
     ),
     "app:pro: a price is Money, not str": app(pro(price="12.00")),
+    "app:pro: country 'de' is not two capital letters, as in ISO 3166": app(pro(countries={"de": EUR})),
+    "app:pro: country 'DEU' is not two capital letters, as in ISO 3166": app(pro(countries={"DEU": EUR})),
+    "app:pro: a price is Money, not int": app(pro(countries={"DE": 11})),
+    "app:pro: the price in DE, 0.00 EUR, is not above zero": app(pro(countries={"DE": Money("0", "EUR")})),
+    "app:free: countries= belongs to a plan with a price": app(plan("free", countries={"DE": EUR})),
     "app:pro: a price in 'USD' is there twice": app(
         pro(price=None, prices=[USD, EUR, Money("13.00", "USD")])
     ),

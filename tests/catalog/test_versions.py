@@ -157,3 +157,13 @@ def test_metadata_and_provider_ids_are_not_what_a_holder_bought() -> None:
     product = subscription("app", plans=[])
     plain = offer_version(product, plan("x"))
     assert offer_version(product, plan("x", metadata={"a": "b"}, provider_ids={"stripe": "price_1"})) == plain
+
+
+def test_what_it_costs_in_a_country_is_what_a_holder_bought() -> None:
+    product = subscription("app", plans=[])
+    usd, eur = Money("12.00", "USD"), Money("11.00", "EUR")
+    plain = offer_version(product, plan("x", price=usd, every="month"))
+    abroad = offer_version(product, plan("x", price=usd, every="month", countries={"DE": eur, "AT": eur}))
+    turned = offer_version(product, plan("x", price=usd, every="month", countries={"AT": eur, "DE": eur}))
+    assert abroad.hash == turned.hash != plain.hash
+    assert decode_offer(abroad.encode()) == abroad

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import pytest
 from msgspec.structs import replace
 
-from purchase_core.facts.bodies import AttemptMade, IntentPlaced, InvoiceSeen, SubscriptionSeen
+from purchase_core.facts.bodies import AttemptMade, CountryAmount, IntentPlaced, InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.fact import Fact, decided
 from purchase_core.facts.fold import fold, rows_of
 from purchase_core.facts.match import invoice_mismatch, trial_mismatch
@@ -246,3 +246,43 @@ def test_an_intent_with_its_attempt_refused_has_no_price_to_match() -> None:
         "no attempt was made on connection stripe-eu"
     )
     assert decided(SALE.placed().order, intent) == SALE.placed()
+
+
+# --- amounts of countries ------------------------------------------------------------------------
+
+ABROAD = (CountryAmount("DE", 900, "EUR"), CountryAmount("GB", 800, "GBP"))
+
+
+@pytest.mark.parametrize(
+    ("unit", "currency", "wrong"),
+    [
+        (900, "EUR", ""),
+        (800, "GBP", ""),
+        (1_000, "EUR", ""),
+        (800, "EUR", "unit amount 800 is not 1000"),
+        (1_000, "GBP", "currency GBP is not EUR"),
+    ],
+)
+def test_what_is_sold_for_less_in_a_country_may_be_paid_so(unit: int, currency: str, wrong: str) -> None:
+    intent, attempts = order_of(SALE)
+    body = cast("Any", SALE.invoice().body)
+    first = but(body.lines[0], unit_amount=unit, amount=2 * unit, currency=currency)
+    paid = but(body, lines=(first,), currency=currency, total=2 * unit, paid=2 * unit)
+    assert invoice_mismatch(but(intent, countries=ABROAD), attempts, "stripe-eu", paid) == wrong
+    less = but(paid, total=2 * unit - 1, paid=2 * unit - 1)
+    assert invoice_mismatch(but(intent, countries=ABROAD), attempts, "stripe-eu", less) != ""
+    elsewhere = but(paid, currency="USD")
+    assert invoice_mismatch(but(intent, countries=ABROAD), attempts, "stripe-eu", elsewhere) != ""
+
+
+def test_the_free_time_of_a_trial_may_have_no_unit_amount() -> None:
+    intent, attempts = order_of(TRIAL)
+    body = cast("Any", TRIAL.invoice().body)
+    free = but(body.lines[0], unit_amount=0, amount=0, trial=True)
+    nothing = but(body, lines=(free,), total=0, paid=0)
+    assert invoice_mismatch(intent, attempts, "stripe-eu", nothing) == ""
+    assert invoice_mismatch(but(intent, trial_days=0), attempts, "stripe-eu", nothing) != ""
+    two = but(nothing, lines=(but(free, quantity=2),))
+    assert invoice_mismatch(intent, attempts, "stripe-eu", two) == "quantity 2 is not 1"
+    paid = but(nothing, lines=(but(free, amount=5),), total=5, paid=5)
+    assert invoice_mismatch(intent, attempts, "stripe-eu", paid) == "a trial line of 5 was not ordered"

@@ -270,7 +270,8 @@ def test_f16_nothing_that_ended_before_touches_what_was_bought_again(*, renamed:
 # --- F08, F09: what fails in the middle --------------------------------------------------------
 
 READS_AND_WRITES = (
-    "commit", "committed", "claim", "look", "lane", "offers", "price_for", "prices_of", "holders", "references_of", "delivery",
+    "commit", "committed", "claim", "look", "lane", "offers", "price_for", "prices_of", "holders",
+    "references_of", "delivery",
 )  # fmt: skip
 
 

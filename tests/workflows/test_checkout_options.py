@@ -78,7 +78,7 @@ def test_each_option_reaches_the_provider() -> None:
             before = shop.clock.now()
             with able(shop) as requests:
                 await shop.start(options=asked)
-                await shop.start("other", options=CheckoutOptions(discount="di_1"))
+                await shop.start("other", options=CheckoutOptions(discount={"sandbox": "di_1"}))
             first, second = requests
             assert (first.promotion_codes, first.collect_tax, first.locale) == (True, True, "pt-BR")
             assert first.expires_at is not None
@@ -118,7 +118,7 @@ def test_a_trial_without_a_card_and_the_taxes_of_a_price_are_asked_for() -> None
     "options",
     [
         CheckoutOptions(promotion_codes=True),
-        CheckoutOptions(discount="di_1"),
+        CheckoutOptions(discount={"sandbox": "di_1"}),
         CheckoutOptions(collect_tax=True),
         CheckoutOptions(locale="de"),
         CheckoutOptions(expires_in_seconds=3_600),
@@ -139,10 +139,12 @@ def test_what_no_provider_can_do_is_refused_before_anything_is_written(options: 
 @pytest.mark.parametrize(
     "options",
     [
-        CheckoutOptions(promotion_codes=True, discount="di_1"),
+        CheckoutOptions(promotion_codes=True, discount={"sandbox": "di_1"}),
         CheckoutOptions(locale="Deutsch!"),
         CheckoutOptions(locale="<script>"),
-        CheckoutOptions(discount="a\nb"),
+        CheckoutOptions(discount={"sandbox": "a\nb"}),
+        CheckoutOptions(discount={"": "di_1"}),
+        CheckoutOptions(discount="di_1"),  # type: ignore[arg-type]
         CheckoutOptions(expires_in_seconds=60),
         CheckoutOptions(expires_in_seconds=10**9),
         CheckoutOptions(expires_in_seconds=1_800.5),  # type: ignore[arg-type]
@@ -153,6 +155,18 @@ def test_options_that_make_no_sense_are_refused(options: CheckoutOptions) -> Non
         async with Shop() as shop:
             with pytest.raises(InvalidArgument):
                 await shop.start(options=options)
+
+    run(work)
+
+
+def test_a_checkout_goes_where_its_discount_is_known() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            elsewhere = CheckoutOptions(discount={"stripe-eu": "promo_1"})
+            with declaring(shop, frozenset(Capability)), pytest.raises(NoRoute) as refused:
+                await shop.start(options=elsewhere)
+            assert refused.value.reasons == ("sandbox: has no such discount",)
+            assert await shop.billing.store.rows(IntentRow) == []
 
     run(work)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.router.base import RouterPromises
-from purchase_contract_tests.router.samples import ELSEWHERE, EXCLUDED, ONE, PLAIN, REQUESTS, UNABLE
+from purchase_contract_tests.router.samples import ELSEWHERE, EXCLUDED, ONE, PLAIN, REQUESTS, UNABLE, UNFIT
 from purchase_core.ports.router import Candidate, Router
 
 
@@ -22,6 +22,10 @@ class Exclusions(RouterPromises):
     @promise
     async def who_lacks_a_capability_stays_out(self, router: Router) -> None:
         self._stays_out(router, UNABLE)
+
+    @promise
+    async def who_is_unfit_for_this_checkout_stays_out(self, router: Router) -> None:
+        self._stays_out(router, UNFIT)
 
     @promise
     async def who_does_not_sell_in_the_currency_stays_out(self, router: Router) -> None:

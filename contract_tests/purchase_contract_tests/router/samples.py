@@ -23,6 +23,7 @@ ONE, TWO, THREE = (Candidate(name, name, "test", ABLE, None) for name in ("one",
 ALL = (ONE, TWO, THREE)
 EXCLUDED = replace(TWO, said=(Said("audit", 5.0, "closed for the day"),))
 UNABLE = replace(TWO, capabilities=("refund",))
+UNFIT = replace(TWO, unfit="has no such discount")
 ELSEWHERE = replace(TWO, currencies=("USD",))
 DOWN = replace(TWO, health=Health("open", 9, 9))
 SEEN = replace(

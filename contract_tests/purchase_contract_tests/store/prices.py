@@ -105,7 +105,7 @@ class Prices(StorePromises):
 
     @promise
     async def live_agreements_are_counted_by_what_they_hold(self, store: Store) -> None:
-        held = [one for one in row_of_each_table(filled=True) if isinstance(one, SubscriptionRow)][0]
+        held = next(one for one in row_of_each_table(filled=True) if isinstance(one, SubscriptionRow))
         rows = [
             held,
             replace(held, key="paused", status="paused"),

@@ -52,7 +52,8 @@ def show(context: click.Context, *, as_json: bool) -> None:
 
 
 def _prices(version: OfferVersion) -> str:
-    return " or ".join(map(str, version.prices)) or "free"
+    abroad = "".join(f", {one.country} {one.price}" for one in version.countries)
+    return (" or ".join(map(str, version.prices)) or "free") + abroad
 
 
 def _rhythm(version: OfferVersion) -> str:

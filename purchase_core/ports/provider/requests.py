@@ -9,6 +9,7 @@ import attrs
 from purchase_core.facts.fact import Fact
 from purchase_core.instants import Instant
 from purchase_core.ports.provider.connection import OurReference
+from purchase_core.records.reference import TRIAL
 from purchase_core.secret import Secret
 
 
@@ -59,6 +60,16 @@ class PriceRequest:
     tax_category: str = ""  # the provider's word for it; "" = the account's default
     quantity_max: int = 1
     overrides: tuple[Override, ...] = ()
+
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        """Those that it can be paid in by whoever chooses: its own first, then those of its overrides."""
+        return (self.currency, *(one.currency for one in self.overrides if not one.countries))
+
+    @property
+    def variant(self) -> str:
+        """Which of a version's prices it is: TRIAL, or "" for the one without."""
+        return TRIAL if self.trial_days else ""
 
 
 # --- checkouts ---------------------------------------------------------------------------------

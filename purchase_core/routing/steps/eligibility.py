@@ -10,8 +10,8 @@ STEP = "eligibility"
 
 
 def eligibility(sheet: Sheet) -> None:
-    """Exclude those that lack a capability, a currency, a country or a price, are switched off, or were
-    excluded by a plugin."""
+    """Exclude those that are unfit, lack a capability, a currency, a country or a price, are switched off,
+    or were excluded by a plugin."""
     for one in sheet.live:
         reason = _unfit(sheet, one)
         if reason:
@@ -21,6 +21,8 @@ def eligibility(sheet: Sheet) -> None:
 
 def _unfit(sheet: Sheet, one: Standing) -> str:
     candidate = one.candidate
+    if candidate.unfit:
+        return candidate.unfit
     for said in candidate.said:
         if said.excluded:
             return said.excluded

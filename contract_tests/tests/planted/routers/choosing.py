@@ -78,6 +78,14 @@ class RevivesTheExcluded(PolicyRouter):
         return replace(super().decide(request, deaf), candidates=candidates)
 
 
+class ChoosesTheUnfit(PolicyRouter):
+    """What an adapter declares is all that counts."""
+
+    def decide(self, request: RouteRequest, candidates: Candidates) -> RoutingDecision:
+        fit = tuple(replace(one, unfit="") for one in candidates)
+        return replace(super().decide(request, fit), candidates=candidates)
+
+
 class SpeaksForPlugins(PolicyRouter):
     """A plugin's reason is put into other words."""
 

@@ -203,7 +203,9 @@ class SellsAtAnothersPrice(MemoryStore):
         self, connection: str, version: str, currency: str, variant: str = ""
     ) -> PriceReference | None:
         connections = {one.connection for one in self.database.prices.values()}
-        found = [await MemoryStore.price_for(self, one, version, currency, variant) for one in sorted(connections)]
+        found = [
+            await MemoryStore.price_for(self, one, version, currency, variant) for one in sorted(connections)
+        ]
         return max((one for one in found if one), key=lambda one: one.created_at, default=None)
 
 

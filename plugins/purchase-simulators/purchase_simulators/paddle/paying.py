@@ -62,6 +62,8 @@ def identify(book: Book, document: Document, *, email: str, country: str, postal
     if not document["address_id"]:
         asked = Address(country_code=country, postal_code=postal_code)
         document["address_id"] = add_address(book, document["customer_id"], asked)["id"]
+    if not book.note(document["id"]).get("currency"):
+        document["currency_code"] = ""  # nobody named one: it is that of where the buyer lives
     price_it(book, document)
     document["status"] = "ready"
     book.changed(document, "transaction.updated", "transaction.ready")

@@ -45,6 +45,7 @@ def create(book: Book, asked: Transaction, *, origin: str = ORIGIN_API) -> Docum
     document["status"] = _readiness(document)
     if asked.status == "billed":
         return _bill(book, book.add(document, "transaction.created"))
+    book.note(document["id"])["currency"] = asked.currency_code or ""
     types = ["transaction.created"] + (["transaction.ready"] if document["status"] == "ready" else [])
     return book.add(document, *types)
 
