@@ -16,7 +16,7 @@ from purchase_core.catalog.catalog import Catalog
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import InvalidArgument, NotFound, OfferNotSellable, WrongState
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
-from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.facts.rows import InvoiceRow, SubscriptionRow
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import Clock, Instant
 from purchase_core.ports.provider import (
@@ -50,10 +50,15 @@ GRANTING = ("active", "trialing", "past_due", "paused")  # the best first
 
 @attrs.frozen
 class SubscriptionChanged:
-    """A subscription after a command: its row as it is known now, and the id of the receipt."""
+    """A subscription after a command: its row as it is known now, and the id of the receipt.
+
+    `bill` is one that the customer must see to before a change is made (`billing.invoices.links` leads
+    there): a bank asks who is paying. Until then, and if nobody answers, the subscription stays as it was.
+    """
 
     subscription: SubscriptionRow
     receipt: str
+    bill: InvoiceRow | None = None
 
 
 class Subscriptions:
@@ -136,7 +141,8 @@ class Subscriptions:
     ) -> SubscriptionChanged:
         """Put a subscription on another offer or quantity.
 
-        Pay first: what is due at once must be paid, else nothing changes. `at_period_end`: with the next
+        Pay first: what is due at once must be paid, else nothing changes; see `SubscriptionChanged.bill` for
+        what a customer's bank may ask before. `at_period_end`: with the next
         renewal. `preview` is the token of `preview_change`: what was shown is what is charged.
         """
         version = self._catalog.version(offer)
@@ -154,9 +160,10 @@ class Subscriptions:
             )
 
         arguments = (offer, quantity, proration.value, at_period_end)
-        return await self._run(
+        done = await self._run(
             self._change, customer, subscription, idempotency_key, arguments, wish, offers=(version,)
         )
+        return attrs.evolve(done, bill=await self._waiting(customer, done.subscription))
 
     async def cancel(
         self, customer: str, subscription: str, *, idempotency_key: str, at_period_end: bool = True
@@ -251,6 +258,16 @@ class Subscriptions:
             f"customer {customer!r} has no subscription {subscription!r}",
             hint="`billing.subscriptions.list` returns them; a subscription is named by its row's key.",
         )
+
+    async def _waiting(self, customer: str, row: SubscriptionRow) -> InvoiceRow | None:
+        """The newest bill of a change that is still open."""
+        bills = [
+            one
+            for one in await rows_of_lane(self._store, InvoiceRow, customer_lane(customer_id(customer)))
+            if (one.connection, one.subscription) == (row.connection, row.provider_id)
+            if (one.reason, one.status) == ("change", "open")
+        ]
+        return max(bills, key=lambda one: (one.due_at or 0, one.key), default=None)
 
     async def _live(self, customer: str, subscription: str) -> SubscriptionRow:
         row = await self._find(customer, subscription)

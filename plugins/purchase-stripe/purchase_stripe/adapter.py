@@ -48,7 +48,7 @@ from purchase_core.ports.provider import (
 from purchase_core.secret import Secret, checked_webhook_secret
 from purchase_core.strict_json import decode
 
-from . import asking, documents, signature
+from . import asking, documents, pending, signature
 from .changing import Changing
 from .client import StripeCalls, as_key
 from .config import API_VERSION, CAPABILITIES, PLUGIN, StripeConfig
@@ -261,8 +261,14 @@ class StripeProvider(Provider):
 
     async def change_subscription(self, request: ChangeRequest, *, key: str) -> tuple[Fact, ...]:
         self.need(*needed_for_change(request))
-        change = self._changing.plan if request.at_period_end else self._changing.change
-        return await self._witness(await change(request, key))
+        if request.at_period_end:
+            return await self._witness(await self._changing.plan(request, key))
+        changed, as_of = await self._changing.change(request, key)
+        if changed.pending_update is None:
+            return await self._witness((changed, as_of))
+        bill = await pending.bill_of(self._calls, self._looking, changed, key)
+        seen = [await self.fetch("subscription", changed.id), *([bill] if bill else [])]
+        return tuple(fact for one in seen for fact in self.normalise(self.parse_fetched(one)).facts)
 
     async def preview_change(self, request: ChangeRequest) -> ChangePreview:
         self.need(Capability.PREVIEW_CHANGE, *needed_for_change(request))

@@ -145,11 +145,16 @@ def _options(params: SessionCreateParams, request: CheckoutRequest) -> None:
 
 
 def change_params(request: ChangeRequest, item: str, proration_date: int | None) -> SubscriptionUpdateParams:
-    """A change now. Where money is due at once and is not paid, it is refused, and nothing has changed."""
+    """A change now. What is due at once is paid first: the change waits for it, or is refused.
+
+    Only a change that is charged can wait, and only where its payment method is no bank debit
+    (docs.stripe.com/billing/subscriptions/pending-updates); with the others, nothing is due.
+    """
+    now = request.proration is Proration.NOW
     params: SubscriptionUpdateParams = {
         "items": [{"id": item, "price": request.price, "quantity": request.quantity}],
         "proration_behavior": PRORATION[request.proration],
-        "payment_behavior": "error_if_incomplete",
+        "payment_behavior": "pending_if_incomplete" if now else "error_if_incomplete",
     }
     if proration_date is not None:
         params["proration_date"] = proration_date

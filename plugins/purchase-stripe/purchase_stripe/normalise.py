@@ -277,11 +277,11 @@ def _invoice(document: documents.Invoice, connection: Connection) -> InvoiceSeen
         subscription=name_of(details.subscription) if details else "",
         intent=ours.intent,
         due_at=_instant(document.status_transitions.finalized_at),
-        action=_action(document),
+        action=action_of(document),
     )
 
 
-def _action(document: documents.Invoice) -> str:
+def action_of(document: documents.Invoice) -> str:
     """What the customer must do for an open invoice to be paid."""
     if document.status != "open":
         return ""

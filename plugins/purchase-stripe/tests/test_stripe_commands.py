@@ -40,7 +40,8 @@ from purchase_core.ports.provider import (
 )
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
-from purchase_simulators.stripe import portal, refunds
+from purchase_simulators.stripe import collecting, portal, refunds
+from purchase_simulators.stripe.objects.invoices import Invoice
 from purchase_simulators.stripe.objects.subscriptions import Subscription
 from purchase_simulators.stripe.openapi import CheckedStripe, document_in
 from purchase_simulators.stripe.simulator import DEFAULT_ACCOUNT
@@ -162,17 +163,62 @@ async def test_a_change_is_paid_before_it_is_made(rig: Rig) -> None:
 
 
 @on_stripe
-async def test_a_change_that_is_not_paid_leaves_everything_as_it_was(rig: Rig) -> None:
-    """The old rights stay: nothing has changed, and nobody is told."""
+async def test_a_change_that_is_declined_leaves_everything_as_it_was(rig: Rig) -> None:
+    """The old rights stay, and nothing stays behind that a later payment could still change."""
     name = await rig.subscribed("fails_later")
     before = await rig.seen(name)
     price = await rig.provider.ensure_price(DEARER, key="dearer")
-    await rig.told()
-    with pytest.raises(ProviderRefused) as refused:
-        await rig.provider.change_subscription(ChangeRequest(name, price, 1), key="change")
+    for _ in range(2):  # the second time, the answer is the old one under its key
+        with pytest.raises(ProviderRefused) as refused:
+            await rig.provider.change_subscription(ChangeRequest(name, price, 1), key="change")
     assert refused.value.provider_code == "generic_decline"
     assert await rig.seen(name) == before
-    assert not rig.stripe.webhooks()
+    assert rig.book.get(Subscription, name).pending_update is None
+    bill = newest(await rig.told(), InvoiceSeen)
+    assert (bill.reason, bill.status, bill.paid) == ("change", "void", 0)
+
+
+async def asked_by_the_bank(rig: Rig) -> tuple[str, str, InvoiceSeen]:
+    """A change that the customer's bank asks about: its subscription, its price, and the bill that waits."""
+    name = await rig.subscribed("always_challenge")
+    before = await rig.seen(name)
+    price = await rig.provider.ensure_price(DEARER, key="dearer")
+    facts = await rig.provider.change_subscription(ChangeRequest(name, price, 1), key="change")
+    assert newest(list(facts), SubscriptionSeen).items == before.items
+    bill = newest(list(facts), InvoiceSeen)
+    assert (bill.status, bill.reason, bill.action, bill.paid) == ("open", "change", "authenticate", 0)
+    assert newest(await rig.told(), InvoiceSeen).action == "authenticate"
+    assert await rig.seen(name) == before
+    return name, price, bill
+
+
+@on_stripe
+async def test_a_change_that_a_bank_asks_about_is_made_when_the_customer_has_answered(rig: Rig) -> None:
+    name, price, bill = await asked_by_the_bank(rig)
+    assert (await rig.provider.invoice_links(bill.id)).pay_url.startswith(rig.stripe.url)
+    rig.stripe.advance(seconds=60)
+    invoice = rig.book.get(Invoice, bill.id)
+    collecting.collect(
+        rig.book, invoice, collecting.method_of(rig.book, invoice), present=True, authenticated=True
+    )
+    facts = await rig.told()
+    assert [one.price for one in newest(facts, SubscriptionSeen).items] == [price]
+    assert newest(facts, InvoiceSeen).status == "paid"
+    again = await rig.provider.change_subscription(ChangeRequest(name, price, 1), key="change")
+    assert [one.price for one in newest(list(again), SubscriptionSeen).items] == [price]
+
+
+@on_stripe
+async def test_a_change_that_nobody_answers_for_is_given_up_after_a_day(rig: Rig) -> None:
+    name, price, _ = await asked_by_the_bank(rig)
+    before = await rig.seen(name)
+    rig.stripe.advance(seconds=23 * 3_600 + 60)
+    facts = await rig.told()
+    assert newest(facts, InvoiceSeen).status == "void"
+    assert newest(facts, SubscriptionSeen).items == before.items
+    with pytest.raises(ProviderRefused):
+        await rig.provider.change_subscription(ChangeRequest(name, price, 1), key="change")
+    assert await rig.seen(name) == before
 
 
 @on_stripe

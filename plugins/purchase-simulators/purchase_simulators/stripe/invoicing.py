@@ -220,7 +220,9 @@ def pay(book: Book, invoice: Invoice, named: str | None, *, present: bool = True
 
 def void_invoice(call: Call) -> Answered:
     call.params(Params)
-    return billing.void(call.book, call.book.get(Invoice, call.id))
+    voided = billing.void(call.book, call.book.get(Invoice, call.id))
+    standing.dropped(call.book, voided)
+    return voided
 
 
 def write_off_invoice(call: Call) -> Answered:

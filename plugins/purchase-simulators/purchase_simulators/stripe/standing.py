@@ -93,6 +93,15 @@ def expire_update(book: Book, identifier: str) -> None:
     book.tell("customer.subscription.updated", expired)
 
 
+def dropped(book: Book, invoice: Invoice) -> None:
+    """The invoice of a change is void: the change is given up."""
+    subscription = book.find(Subscription, subscription_of(invoice))
+    if subscription is None or subscription.pending_update is None:
+        return
+    if subscription.latest_invoice == invoice.id:
+        book.changed("customer.subscription.updated", replace(subscription, pending_update=None))
+
+
 def requested() -> CancellationDetails:
     """Why: somebody asked."""
     return CancellationDetails(reason="cancellation_requested")

@@ -103,10 +103,18 @@ class InvoiceParent(Part, frozen=True, kw_only=True):
     subscription_details: SubscriptionDetails | None = None
 
 
+class PaymentError(Part, frozen=True, kw_only=True):
+    """Why a payment did not go through."""
+
+    code: Word | None = None
+    decline_code: Word | None = None
+
+
 class Intent(Head, frozen=True, kw_only=True):
     """A payment intent, expanded."""
 
     status: Word
+    last_payment_error: PaymentError | None = None
 
 
 class Payment(Part, frozen=True, kw_only=True):
