@@ -1,9 +1,10 @@
 """The webhook endpoint: a plain ASGI app that any framework can mount.
 
     POST /webhooks/{connection}      with or without a final slash: a redirect would be a failed delivery
+    GET  /checkout/{connection}      where a provider's checkout is a page of the application (Paddle's)
 
-Answers 2xx for whatever is kept; 4xx where sending again cannot help (it is logged, and nothing is
-stored); 503 where it can, so that providers try again exactly when they should.
+The endpoint answers 2xx for whatever is kept; 4xx where sending again cannot help (it is logged, and nothing
+is stored); 503 where it can, so that providers try again exactly when they should.
 """
 
 from __future__ import annotations
@@ -11,22 +12,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import msgspec
 
 from purchase_core.errors import BodyTooLarge, DeliveryRefused, PurchaseError
 from purchase_core.inbox.inbox import Inbox
-
-Scope: TypeAlias = MutableMapping[str, Any]
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
+from purchase_core.ports.provider.pages import AsgiApp, Receive, Scope, Send
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
-PREFIX = "/webhooks/"
+WEBHOOKS, CHECKOUT = "/webhooks/", "/checkout/"
 RETRY_AFTER_SECONDS = 5
 BODY_SECONDS_MAX = 30.0
 RETRY_AFTER: Headers = ((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),)
@@ -60,7 +57,7 @@ class WebhookApp:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, Mapping[str, object], Headers]:
-        connection = _connection(scope)
+        connection = _connection(scope, WEBHOOKS)
         if connection is None:
             return 404, _error("not_found", "webhooks arrive at /webhooks/{connection}"), ()
         if scope["method"] != "POST":
@@ -91,15 +88,29 @@ class WebhookApp:
         return 200, {"id": receipt.id, "event": receipt.event_id, "status": receipt.status}, ()
 
 
-def _connection(scope: Scope) -> str | None:
-    """The connection that the path names, wherever the app is mounted."""
+class BillingApp:
+    """All that an application mounts: the webhook endpoint, and `pages` by the connection they belong to."""
+
+    def __init__(self, webhooks: WebhookApp, pages: Mapping[str, AsgiApp]) -> None:
+        self._webhooks = webhooks
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        name = _connection(scope, CHECKOUT) if scope["type"] == "http" else None
+        app = self._pages.get(name or "", self._webhooks)
+        await app(scope, receive, send)
+
+
+def _connection(scope: Scope, prefix: str) -> str | None:
+    """The connection that the path names behind a prefix, wherever the app is mounted."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "").rstrip("/")
     if root and path.startswith(root + "/"):
         path = path[len(root) :]
-    if not path.startswith(PREFIX):
+    if not path.startswith(prefix):
         return None
-    name = path[len(PREFIX) :].removesuffix("/")
+    name = path[len(prefix) :].removesuffix("/")
     return name if name and "/" not in name else None
 
 

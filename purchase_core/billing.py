@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from purchase_core.access.policy import AccessPolicy
-from purchase_core.asgi import WebhookApp
+from purchase_core.asgi import BillingApp, WebhookApp
 from purchase_core.catalog.catalog import Catalog
 from purchase_core.identifiers import IdSource, RandomIds
 from purchase_core.inbox.inbox import Inbox
@@ -26,6 +26,7 @@ from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.reads.activity import Activity
+from purchase_core.reads.attempts import StoreAttempts
 from purchase_core.reads.customers import Customers
 from purchase_core.reads.evidence import EvidenceBook
 from purchase_core.reads.receipts import Receipts
@@ -188,9 +189,16 @@ class Billing:
             jitter=lambda: random.uniform(0.5, 1.5),  # noqa: S311  # so that many workers do not wake together
         )
 
-    def asgi(self) -> WebhookApp:
-        """The webhook endpoint as an ASGI app: `POST /webhooks/{connection}`."""
-        return WebhookApp(self.webhooks)
+    def asgi(self) -> BillingApp:
+        """The ASGI app to mount: `POST /webhooks/{connection}` is the webhook endpoint.
+
+        `GET /checkout/{connection}` is the page that carries a checkout, where the provider hosts none.
+        """
+        attempts = StoreAttempts(self.store)
+        pages = {name: provider.checkout_page(attempts) for name, provider in self.connections.items()}
+        return BillingApp(
+            WebhookApp(self.webhooks), {name: page for name, page in pages.items() if page is not None}
+        )
 
     def _on_commit(self, batch: Batch) -> None:
         self.customers.on_commit(batch)

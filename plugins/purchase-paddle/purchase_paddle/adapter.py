@@ -16,6 +16,8 @@ from purchase_core.facts.fact import Fact, object_key
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import (
     EVENT_PAGE_MAX,
+    AsgiApp,
+    Attempts,
     ChangePreview,
     ChangeRequest,
     CheckoutRequest,
@@ -253,6 +255,13 @@ class PaddleProvider(Provider):
 
     async def create_endpoint(self, url: str, *, key: str) -> WebhookEndpoint:
         return await endpoints.create(self._client, url, self.connection)
+
+    # --- in the application ----------------------------------------------------------------------
+
+    def checkout_page(self, attempts: Attempts) -> AsgiApp:
+        from .page import CheckoutPage  # noqa: PLC0415  # templates are for those who serve the page
+
+        return CheckoutPage(self, attempts=attempts)
 
     # --- answers ---------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 """The page that carries Paddle's checkout: an ASGI app for the address that `checkout_url` names.
 
-    page = CheckoutPage(billing.connections["paddle-eu"], attempts=StoreAttempts(billing.store))
-    app.mount("/pay", page)
+`billing.asgi()` serves it at `/checkout/{connection}`. With a template of your own, mount it yourself:
+
+    paddle, attempts = billing.connections["paddle-eu"], StoreAttempts(billing.store)
+    app.mount("/pay", CheckoutPage(paddle, attempts=attempts, templates=Path("templates")))
 
 Paddle's checkout is a script on a page of yours, which opens the transaction that `_ptxn` names. An open
 transaction can be neither cancelled nor expired, so it is this page that refuses an attempt which was
@@ -17,20 +19,16 @@ file uses.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
 import jinja2
 
 from purchase_core.errors import InvalidArgument, ProviderError, ProviderRefused
-from purchase_core.facts.bodies import AttemptMade
-from purchase_core.facts.fact import OWN, object_key
-from purchase_core.ports.provider import Provider
-from purchase_core.ports.store import Question, Store
+from purchase_core.ports.provider import Attempts, Provider
+from purchase_core.ports.provider.pages import Receive, Scope, Send
 
 from . import reference
 from .adapter import PaddleProvider
@@ -39,42 +37,12 @@ from .config import LIVE
 from .documents import Transaction
 from .normalise import PAID
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 PARAMETER = "_ptxn"
 QUERY_BYTES_MAX = 4_096
 TEMPLATE = "checkout.html"
-CURRENT = "current"
 PAYABLE = frozenset({"draft", "ready", "billed", "past_due"})
 STATUS = {"open": 200, "over": 410, "superseded": 410, "unknown": 404, "later": 503}
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-class Attempts(Protocol):
-    """Knows which attempt of an intent is the current one."""
-
-    async def is_current(self, attempt: str) -> bool:
-        """Whether this attempt may be paid. One that nobody knows may not."""
-        ...
-
-
-@attrs.frozen
-class StoreAttempts:
-    """Attempts as the application's store has them."""
-
-    store: Store
-
-    async def is_current(self, attempt: str) -> bool:
-        """Whether the newest that is known of the attempt says that it is current."""
-        key = object_key("attempt", OWN, attempt)
-        view = await self.store.look(Question(objects=(key,)))
-        for cluster in view.clusters.values():
-            register = cluster.registers.get(key)
-            if register is not None and isinstance(register.newest.body, AttemptMade):
-                return register.newest.body.status == CURRENT
-        return False
 
 
 @attrs.frozen

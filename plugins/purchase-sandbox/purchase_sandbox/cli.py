@@ -13,6 +13,8 @@ from purchase_core.cli.output import json_option, print_json, print_pairs, print
 from purchase_core.instants import Instant
 from purchase_core.secret import Secret, resolve_secret
 
+from .locals import PROVIDERS
+
 if TYPE_CHECKING:
     from .control_client import ControlClient
 
@@ -20,7 +22,6 @@ HOST, PORT = "127.0.0.1", 4242
 URL = f"http://{HOST}:{PORT}"
 KEY_REFERENCE = "env:PURCHASE_SANDBOX_KEY"
 ROWS_SHOWN_MAX = 100
-PROVIDERS = ("sandbox", "stripe", "paddle")
 
 url_option = click.option(
     "--url", default=URL, show_default=True, metavar="URL", help="Where the sandbox listens."
@@ -69,9 +70,7 @@ def sandbox() -> None:
 @click.option(
     "--expose", is_flag=True, help="Listen on an address that others can reach, knowing what it means."
 )
-@click.option(
-    "--account", default="acct_sandbox", show_default=True, metavar="ID", help="The account that is opened."
-)
+@click.option("--account", default="", metavar="ID", help="The account that is opened; else the usual one.")
 @click.option(
     "--api-key", metavar="REFERENCE", help="env:NAME or file:PATH; else one is made, and shown this once."
 )

@@ -1,10 +1,9 @@
-"""`purchase sandbox serve`: a sandbox in a process of its own, which shows what happens."""
+"""`purchase sandbox serve`: a provider in a process of its own, which shows what happens."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 
 import attrs
 import click
@@ -14,12 +13,9 @@ from purchase_core.cli.output import SCHEMA_VERSION, say, time_of
 from purchase_core.cli.serving import run_until_stopped
 from purchase_core.secret import Secret
 from purchase_simulators.wire.chaos import Chaos, parse_odds
-from purchase_simulators.wire.deliveries import Attempt, Delivery, Endpoint, JournalEvent
+from purchase_simulators.wire.local import Happened, Sent, Wanted
 
-from .sandbox import Sandbox
-from .server.running import SandboxServer
-
-SECRET_BYTES = 24
+from .locals import local_provider
 
 
 @attrs.frozen
@@ -44,36 +40,29 @@ def serve_for_ever(asked: Serving) -> None:
     """Serve until the process is interrupted."""
     # Chaos breaks answers off on purpose; the server need not say each time that it noticed.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    if asked.provider == "paddle":
-        from .serving_paddle import serve  # noqa: PLC0415  # only what is served is imported
-
-        run_until_stopped(serve(asked))
-        return
-    if asked.provider == "stripe":
-        from .serving_stripe import serve as serve_stripe  # noqa: PLC0415
-
-        run_until_stopped(serve_stripe(asked))
-        return
     run_until_stopped(_serve(asked))
 
 
 async def _serve(asked: Serving) -> None:
-    sandbox = Sandbox(chaos=Chaos(asked.seed, parse_odds(asked.odds)))
-    key, made_key = or_made(asked.api_key, "sk_sandbox_")
-    account = sandbox.open_account(asked.account, (key,))
-    account.book.refund_approval = asked.approve_refunds
-    shown = [("API key", key.reveal())] if made_key else []
-    if asked.webhook_url:
-        secret, made_secret = or_made(asked.webhook_secret, "whsec_")
-        account.deliveries.add(asked.webhook_url, secret)
-        shown += [("Webhook secret", secret.reveal())] if made_secret else []
-    told = Telling("Sandbox", as_json=asked.as_json)
-    sandbox.listeners.append(told.event)
-    server = SandboxServer(
-        sandbox, host=asked.host, port=asked.port, expose=asked.expose, notice=told.attempt
+    provider = local_provider(asked.provider)
+    told = Telling(provider.title, as_json=asked.as_json)
+    wanted = Wanted(
+        host=asked.host,
+        port=asked.port,
+        expose=asked.expose,
+        account=asked.account,
+        api_key=asked.api_key,
+        approve_refunds=asked.approve_refunds,
+        on_event=told.event,
+        on_sent=told.sent,
     )
-    async with server:
-        told.ready(server.url, account.id, asked.webhook_url, shown)
+    serving = provider(wanted, chaos=Chaos(asked.seed, parse_odds(asked.odds)))
+    shown = [] if asked.api_key else [("API key", serving.api_key.reveal())]
+    if asked.webhook_url:
+        secret = serving.connect(asked.webhook_url, asked.webhook_secret)
+        shown += [] if asked.webhook_secret else [("Webhook secret", secret.reveal())]
+    async with serving:
+        told.ready(serving.url, serving.account, asked.webhook_url, shown)
         await asyncio.Event().wait()
 
 
@@ -98,30 +87,21 @@ class Telling:
             say("The other commands of `purchase sandbox` want the key in PURCHASE_SANDBOX_KEY.")
         say("No money moves here. Everything is forgotten at the end. Stop with ^C.")
 
-    def event(self, event: JournalEvent) -> None:
+    def event(self, event: Happened) -> None:
         """Something happened."""
         if self._as_json:
-            self._line(
-                {"event": event.id, "type": event.type, "object": event.about, "created": event.created}
-            )
+            self._line({"event": event.id, "type": event.type, "object": event.about, "created": event.at})
         else:
-            click.echo(f"{time_of(event.created)}  {event.type.ljust(34)} {event.about}")
+            click.echo(f"{time_of(event.at)}  {event.type.ljust(34)} {event.about}")
 
-    async def attempt(self, delivery: Delivery, endpoint: Endpoint, attempt: Attempt) -> None:
-        """A webhook was sent."""
+    def sent(self, sent: Sent) -> None:
+        """A webhook was tried."""
         if self._as_json:
-            fields = {"event": delivery.event, "type": delivery.type, "state": delivery.state}
-            self._line(
-                {"delivery": delivery.id, **fields, "status": attempt.status, "problem": attempt.problem}
-            )
+            fields = {"delivery": sent.id, "event": sent.event, "type": sent.type, "state": sent.state}
+            self._line({**fields, "status": sent.status, "problem": sent.problem})
         else:
-            outcome = str(attempt.status or attempt.problem)
-            click.echo(f"{time_of(attempt.at)}    → {delivery.type.ljust(30)} {outcome}")
+            outcome = str(sent.status or sent.problem)
+            click.echo(f"{time_of(sent.at)}    → {sent.type.ljust(30)} {outcome}")
 
     def _line(self, document: dict[str, object]) -> None:
         click.echo(msgspec.json.encode({"schema_version": SCHEMA_VERSION, **document}).decode())
-
-
-def or_made(given: Secret | None, prefix: str) -> tuple[Secret, bool]:
-    """The given secret, or a new one and that it was made here."""
-    return (given, False) if given else (Secret(prefix + secrets.token_hex(SECRET_BYTES)), True)

@@ -37,6 +37,10 @@ from purchase_core.ports.provider.needs import (
     needed_for_portal,
     needed_for_price,
 )
+from purchase_core.ports.provider.pages import (
+    AsgiApp,
+    Attempts,
+)
 from purchase_core.ports.provider.provider import (
     Provider,
 )
@@ -72,6 +76,8 @@ __all__ = [
     "PROJECT",
     "SIGNATURE_WINDOW_SECONDS",
     "WEBHOOK_SECRET_BYTES_MIN",
+    "AsgiApp",
+    "Attempts",
     "Capabilities",
     "Capability",
     "ChangePreview",

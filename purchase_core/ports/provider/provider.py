@@ -26,6 +26,7 @@ from purchase_core.ports.provider.events import (
     ObjectPage,
 )
 from purchase_core.ports.provider.needs import INSTEAD, needed_for_pause, needed_for_portal
+from purchase_core.ports.provider.pages import AsgiApp, Attempts
 from purchase_core.ports.provider.requests import (
     ChangePreview,
     ChangeRequest,
@@ -190,6 +191,15 @@ class Provider(ABC):
         Needs `webhook_endpoints`.
         """
         raise self.missing(Capability.WEBHOOK_ENDPOINTS)
+
+    # --- in the application --------------------------------------------------------------------
+
+    def checkout_page(self, attempts: Attempts) -> AsgiApp | None:
+        """The page of the application that carries this provider's checkout; None: the provider hosts it.
+
+        It shows no attempt that is not current.
+        """
+        return None
 
     def need(self, *capabilities: Capability) -> None:
         """Raise CapabilityMissing unless all of these are declared. Called before anything is sent."""

@@ -26,12 +26,13 @@ from purchase_core.ports.provider import (
     ProviderCheckout,
 )
 from purchase_core.ports.store import Batch
+from purchase_core.reads.attempts import StoreAttempts
 from purchase_core.records.reference import Reference
 from purchase_core.testing.memory_store import MemoryStore
 from purchase_paddle.adapter import PaddleProvider
 from purchase_paddle.client import PaddleClient
 from purchase_paddle.config import PaddleConfig
-from purchase_paddle.page import CheckoutPage, StoreAttempts
+from purchase_paddle.page import CheckoutPage
 from purchase_paddle.testing import API_KEY, WEBHOOK_SECRET, PaddleHarness, no_pause
 
 Opened: TypeAlias = Callable[[], AbstractAsyncContextManager[PaddleHarness]]

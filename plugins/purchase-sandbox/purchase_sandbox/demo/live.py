@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 import msgspec
@@ -17,40 +15,33 @@ from purchase_core.records.effect import Effect
 
 from .running import Demo, running
 
-CARDS_PAGE = "Any of the test cards on the payment page will do."
 
-
-async def serve(port: int, sandbox_port: int, database: Path | None, *, as_json: bool) -> None:
+async def serve(
+    names: Sequence[str], port: int, provider_port: int, database: Path, *, kept: bool, as_json: bool
+) -> None:
     """Run the demo until the process is interrupted."""
-    async with _database(database) as file:
-        telling = _Telling(as_json=as_json)
-        async with running(file, shop_port=port, sandbox_port=sandbox_port, plugins=[telling]) as demo:
-            _ready(demo, kept=database is not None, as_json=as_json)
-            await asyncio.Event().wait()
-
-
-@asynccontextmanager
-async def _database(chosen: Path | None) -> AsyncIterator[Path]:
-    if chosen is not None:
-        yield chosen
-        return
-    with TemporaryDirectory(prefix="purchase-demo-") as folder:
-        yield Path(folder) / "purchase.db"
+    telling = _Telling(as_json=as_json)
+    async with running(
+        database, names, shop_port=port, provider_port=provider_port, plugins=[telling]
+    ) as demo:
+        _ready(demo, kept=kept, as_json=as_json)
+        await asyncio.Event().wait()
 
 
 def _ready(demo: Demo, *, kept: bool, as_json: bool) -> None:
     if as_json:
-        _line({"shop": demo.shop_url, "sandbox": demo.sandbox_url, "database": str(demo.database)})
+        urls = {name: one.url for name, one in demo.providers.items()}
+        _line({"shop": demo.shop_url, "providers": urls, "database": str(demo.database)})
         return
     for name, value in (
         ("Shop", f"{demo.shop_url}/"),
         ("Account", f"{demo.shop_url}/account"),
-        ("Provider", f"{demo.sandbox_url}/"),
+        *((one.title, f"{one.url}/  (simulated)") for one in demo.providers.values()),
         ("Database", f"{demo.database}{'' if kept else '  (thrown away at the end)'}"),
     ):
         say(f"{name.ljust(10)} {value}")
-    say(f"\nBuy something in the shop. {CARDS_PAGE}")
-    say("On the account page, let time pass, or send every webhook again. No money moves. Stop with ^C.\n")
+    say("\nBuy something in the shop. Any of the test cards on the payment page will do.")
+    say("On the account page, let time pass, or break things. No money moves. Stop with ^C.\n")
 
 
 class _Telling:

@@ -1,38 +1,38 @@
-"""The demo's parts, running: real HTTP between shop and provider, a real file, really signed webhooks."""
+"""The demo's parts, running: real HTTP between shop and providers, a real file, really signed webhooks."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import attrs
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from purchase_core.billing import Billing
 from purchase_core.catalog.catalog import Catalog
 from purchase_core.identifiers import RandomIds
+from purchase_core.instants import SystemClock
+from purchase_core.operations.worker import Stop
 from purchase_core.secret import Secret
-from purchase_sandbox.account.account import Account
-from purchase_sandbox.sandbox import DEFAULT_ACCOUNT, Sandbox
-from purchase_sandbox.server.running import SandboxServer
+from purchase_sandbox.locals import local_provider
 from purchase_sandbox.shop.app import Shop
 from purchase_sandbox.shop.laboratory import Laboratory
+from purchase_simulators.wire.clock import SharedClock
 from purchase_simulators.wire.embedded import EmbeddedServer
+from purchase_simulators.wire.local import LocalProvider, Wanted
 
 from .catalog import CATALOG
-
-KEY_BYTES = 24
 
 
 @attrs.frozen
 class Demo:
-    """Everything that runs, and where."""
+    """Everything that runs, and where. Providers go by the names of their connections."""
 
     billing: Billing
-    sandbox: Sandbox
-    account: Account
-    sandbox_url: str
+    providers: Mapping[str, LocalProvider]
+    clock: SharedClock
     shop_url: str
     database: Path
 
@@ -40,47 +40,82 @@ class Demo:
 @asynccontextmanager
 async def running(
     database: Path,
+    names: Sequence[str] = ("sandbox",),
     *,
     shop_port: int = 0,
-    sandbox_port: int = 0,
+    provider_port: int = 0,
     plugins: Sequence[object] = (),
     catalog: Catalog = CATALOG,
 ) -> AsyncIterator[Demo]:
-    """The demo, for as long as the block lasts. Keys are made anew each time, and kept nowhere."""
-    keys = {name: secrets.token_hex(KEY_BYTES) for name in ("SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET")}
-    sandbox = Sandbox()
-    sandbox.signing_clock = sandbox.clock  # shop and provider travel in time together
-    account = sandbox.open_account(DEFAULT_ACCOUNT, (Secret(keys["SANDBOX_API_KEY"]),))
-    async with SandboxServer(sandbox, port=sandbox_port) as server:
+    """The demo, for as long as the block lasts. Keys are made anew each time, and kept nowhere.
+
+    The first provider listens at `provider_port`, the others at those behind it; 0 takes any free ones. Shop
+    and providers have one time, and travel in it together.
+    """
+    clock = SharedClock(SystemClock())
+    async with AsyncExitStack() as stack:
+        providers: dict[str, LocalProvider] = {}
+        for number, name in enumerate(names):
+            wanted = Wanted(port=provider_port and provider_port + number)
+            providers[name] = await stack.enter_async_context(local_provider(name)(wanted, clock=clock))
+        door = _Door()
+        serving = await stack.enter_async_context(EmbeddedServer(door, port=shop_port))
+        secrets = {
+            name: one.connect(f"{serving.url}/webhooks/{name}", None) for name, one in providers.items()
+        }
         opening = Billing.open(
             catalog=catalog,
-            config=configuration(server.url, database),
-            environ=keys,
-            clock=sandbox.clock,
+            config=configuration(providers, serving.url, database),
+            environ=_environ(providers, secrets),
+            clock=clock,
             plugins=plugins,
         )
-        async with opening as billing:
-            shop = Shop(billing, RandomIds(), laboratory=Laboratory(sandbox, account))
-            async with EmbeddedServer(shop.app, port=shop_port) as serving:
-                shop.url = serving.url
-                account.deliveries.add(
-                    f"{serving.url}/webhooks/sandbox", Secret(keys["SANDBOX_WEBHOOK_SECRET"])
-                )
-                yield Demo(billing, sandbox, account, server.url, serving.url, database)
+        billing = await stack.enter_async_context(opening)
+        laboratory = Laboratory(clock, providers)
+        door.app = Shop(billing, RandomIds(), url=serving.url, laboratory=laboratory).app
+        await stack.enter_async_context(_working(billing))
+        yield Demo(billing, providers, clock, serving.url, database)
 
 
-def configuration(sandbox_url: str, database: Path) -> dict[str, object]:
+def configuration(providers: Mapping[str, LocalProvider], shop_url: str, database: Path) -> dict[str, object]:
     """What would stand in `purchase.toml`."""
     return {
         "project": "demo",
         "connections": {
-            "sandbox": {
-                "plugin": "sandbox",
+            name: {
+                "plugin": one.plugin,
                 "mode": "test",
-                "api_key": "env:SANDBOX_API_KEY",
-                "webhook_secrets": ["env:SANDBOX_WEBHOOK_SECRET"],
-                "base_url": sandbox_url,
+                "api_key": f"env:{name.upper()}_API_KEY",
+                "webhook_secrets": [f"env:{name.upper()}_WEBHOOK_SECRET"],
+                **one.settings(f"{shop_url}/checkout/{name}"),
             }
+            for name, one in providers.items()
         },
         "store": {"plugin": "sqlite", "path": str(database)},
     }
+
+
+def _environ(providers: Mapping[str, LocalProvider], secrets: Mapping[str, Secret]) -> dict[str, str]:
+    keys = {f"{name.upper()}_API_KEY": one.api_key.reveal() for name, one in providers.items()}
+    return keys | {f"{name.upper()}_WEBHOOK_SECRET": one.reveal() for name, one in secrets.items()}
+
+
+@asynccontextmanager
+async def _working(billing: Billing) -> AsyncIterator[None]:
+    """What waits is worked off meanwhile, as a deployment would have it done."""
+    stop = Stop()
+    work = asyncio.create_task(billing.worker().run(stop, lambda task, count: None), name="worker")
+    try:
+        yield
+    finally:
+        stop.set()
+        await work
+
+
+class _Door:
+    """Where the shop will be: its address has to be known before it is open."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)

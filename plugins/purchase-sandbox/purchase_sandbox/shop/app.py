@@ -50,6 +50,7 @@ class Shop:
         self._laboratory = laboratory
         self._billing = billing
         self._ids = ids
+        self._billing_app = billing.asgi()
         self._templates = Jinja2Templates(directory=FOLDER / "templates")
         self.app = Starlette(
             routes=[
@@ -59,7 +60,10 @@ class Shop:
                 Route("/account", self.account),
                 Route("/laboratory", self.experiment, methods=["POST"]),
                 Mount("/static", StaticFiles(directory=FOLDER / "static")),
-                Route("/webhooks/{connection}", billing.asgi()),
+                *(
+                    Route(path, self._billing_app)
+                    for path in ("/webhooks/{connection}", "/checkout/{connection}")
+                ),
             ],
             exception_handlers={PurchaseError: self.sorry, HTTPException: self.sorry},
         )
@@ -87,6 +91,7 @@ class Shop:
         checkout = await self._billing.checkout.start(
             customer=customer_of(request),
             offer=form.get("offer", ""),
+            email=email_of(customer_of(request)),
             success_url=f"{self.url}/account?from=checkout",
             cancel_url=f"{self.url}/?from=checkout",
             idempotency_key=f"{customer_of(request)}:{form.get('cart', '')}:{form.get('offer', '')}",
@@ -153,3 +158,8 @@ def customer_of(request: Request) -> str:
     """Who is signed in; `user_1` until somebody says otherwise."""
     found = request.cookies.get(COOKIE, "")
     return found if CUSTOMER.fullmatch(found) else "user_1"
+
+
+def email_of(customer: str) -> str:
+    """Where the shop's customers can be written to: it knows that, as applications do."""
+    return customer if "@" in customer else f"{customer}@example.com"

@@ -159,3 +159,8 @@ def day(moment: Instant) -> str:
     """A day for people: 31 January 2026."""
     when = to_datetime(moment)
     return f"{when.day} {when:%B %Y}"
+
+
+def moment(at: Instant) -> str:
+    """A moment for people: 31 January 2026, 12:30 UTC."""
+    return f"{day(at)}, {to_datetime(at):%H:%M} UTC"

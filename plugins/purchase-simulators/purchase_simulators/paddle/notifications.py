@@ -90,6 +90,21 @@ class Notifications:
             raise missing(document["payload"]["event_id"])
         return self._plan(event, document["notification_setting_id"], "replay")
 
+    def send_again(self) -> int:
+        """Tell every event once more, at once and undisturbed; how many notifications that makes."""
+        settings = [one for one in self._book.rows("ntfset") if one["active"]]
+        planned = [
+            self._plan(event, setting["id"], "replay", disturbed=False)
+            for event in list(self._book.events)
+            for setting in settings
+            if event.type in {one["name"] for one in setting["subscribed_events"]}
+        ]
+        return len(planned)
+
+    def next_due(self) -> Instant | None:
+        """When something is to be sent next."""
+        return min(self._due.values(), default=None)
+
     def find(self, notification: str) -> Document:
         """A notification. Raises Refusal (404)."""
         if notification not in self._known:
@@ -144,7 +159,7 @@ class Notifications:
             document |= {"status": NEEDS_RETRY, "retry_at": written(at)}
             self._due[document["id"]] = at
 
-    def _plan(self, event: Event, setting: str, origin: str) -> Document:
+    def _plan(self, event: Event, setting: str, origin: str, *, disturbed: bool = True) -> Document:
         identifier = self._book.ids.new("ntf")
         document: Document = {
             "id": identifier,
@@ -167,7 +182,8 @@ class Notifications:
                 table.pop(oldest, None)
         happened = read_instant("occurred_at", event.occurred_at)
         start = happened if origin == "event" else self._book.clock.now()
-        copies = tuple(Instant(start + delay) for delay in self._chaos.of_webhook())
+        delays = self._chaos.of_webhook() if disturbed else (0,)
+        copies = tuple(Instant(start + delay) for delay in delays)
         self._copies[identifier] = copies
         self._next_copy(identifier)
         return document

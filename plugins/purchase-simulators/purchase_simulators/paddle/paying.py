@@ -33,10 +33,12 @@ def checkout(
     country: str = "US",
     postal_code: str = "10001",
     code: str = "",
+    refusal: str = "",
 ) -> Document:
     """The buyer fills in the page, and pays or is declined. Raises Refusal if the page takes no payment.
 
     The e-mail and address are asked for only where the transaction has none yet. `code`: of a discount.
+    `refusal`: why this attempt fails, whatever the card.
     """
     document = book.find("txn", transaction)
     if document["status"] not in PAYABLE:
@@ -49,7 +51,7 @@ def checkout(
     if chosen.slow:
         _attempt(book, document, chosen, "pending_no_action_required")
         return book.changed(document, "transaction.updated")
-    return pay(book, document, chosen, refusal=chosen.refusal)
+    return pay(book, document, chosen, refusal=refusal or chosen.refusal)
 
 
 def identify(book: Book, document: Document, *, email: str, country: str, postal_code: str) -> None:

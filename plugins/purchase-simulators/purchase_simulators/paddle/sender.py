@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import httpx
 
@@ -16,14 +18,22 @@ ANSWER_CHARACTERS_MAX = 1_000
 SENDINGS_MAX = 10_000
 USER_AGENT = "Paddle"
 
+Notice: TypeAlias = Callable[[Document, int, str], Awaitable[None]]
+"""Hears of a notification that was tried, the status of the answer (0: none), and what was wrong."""
+
 
 class NotificationSender:
-    """Sends what is due in all accounts, whenever it is told to."""
+    """Sends what is due in all accounts, whenever it is told to. `notice` hears of every try."""
 
     def __init__(
-        self, simulator: PaddleSimulator, *, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        simulator: PaddleSimulator,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        notice: Notice | None = None,
     ) -> None:
         self._simulator = simulator
+        self._notice = notice
         self._http = httpx.AsyncClient(
             transport=transport, timeout=ANSWER_SECONDS_MAX, follow_redirects=False, trust_env=False
         )
@@ -49,6 +59,8 @@ class NotificationSender:
         for document, setting in way:
             status, kind, answer = await self._send(document, setting)
             account.notifications.tried(document, status, kind, answer)
+            if self._notice:
+                await self._notice(document, status, "" if status else answer)
 
     async def _send(self, document: Document, setting: Document) -> tuple[int, str, str]:
         body = body_of(document)

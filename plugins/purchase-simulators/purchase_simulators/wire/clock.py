@@ -1,4 +1,4 @@
-"""The provider's own clock: real time plus an offset that only grows."""
+"""Providers' clocks: real time plus an offset that only grows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,25 @@ from purchase_core.instants import DAY, Clock, Instant
 ADVANCE_DAYS_MAX = 3_660
 
 
+class SharedClock:
+    """One time for several providers and the application: whoever advances it takes all of them along."""
+
+    def __init__(self, base: Clock) -> None:
+        self._base = base
+        self._offset = 0
+
+    def now(self) -> Instant:
+        """The time that they share."""
+        return Instant(self._base.now() + self._offset)
+
+    def advance(self, microseconds: int) -> Instant:
+        """Jump forwards. Raises InvalidArgument if that is backwards, or further than ten years."""
+        self._offset += _checked(microseconds)
+        return self.now()
+
+
 class ProviderClock:
-    """Follows another clock at a distance. Over a ManualClock it is wholly manual.
+    """Follows another clock at a distance. Over a ManualClock it is wholly manual; a SharedClock moves along.
 
     It hands out stamps, of which no two are alike, and never shows a time before its last stamp. So
     documents can be ordered by their stamps alone, to the microsecond. `on_stamp` is told of each.
@@ -36,7 +53,14 @@ class ProviderClock:
 
     def advance(self, microseconds: int) -> Instant:
         """Jump forwards. Raises InvalidArgument if that is backwards, or further than ten years."""
-        if not 0 <= microseconds <= ADVANCE_DAYS_MAX * DAY:
-            raise InvalidArgument(f"the clock advances by 0 to {ADVANCE_DAYS_MAX} days")
-        self._offset = self.now() + microseconds - self._base.now()
+        if isinstance(self._base, SharedClock):
+            self._base.advance(microseconds)
+        else:
+            self._offset = self.now() + _checked(microseconds) - self._base.now()
         return self.now()
+
+
+def _checked(microseconds: int) -> int:
+    if not 0 <= microseconds <= ADVANCE_DAYS_MAX * DAY:
+        raise InvalidArgument(f"the clock advances by 0 to {ADVANCE_DAYS_MAX} days")
+    return microseconds

@@ -17,15 +17,30 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 def test_the_page_pays_declines_and_is_over(desk: Desk) -> None:
     made = desk.transaction()
     page = desk.call("GET", f"/checkout/{made['id']}").text
-    assert re.search(r'id="due">1200 USD', page)
+    assert re.search(r'id="due">12.00 USD', page)
     assert 'name="email"' in page
     declined = desk.call("POST", f"/checkout/{made['id']}", b"card=declined&email=a%40b.example", FORM)
-    assert "was not taken: declined" in declined.text
+    assert "The card was declined." in declined.text
     paid = desk.call("POST", f"/checkout/{made['id']}", b"card=pays", FORM)
     assert "This checkout is completed." in paid.text
     again = desk.call("POST", f"/checkout/{made['id']}", b"card=pays", FORM)
     assert again.status_code == 400
     assert desk.call("GET", "/checkout/txn_unknown").status_code == 404
+
+
+def test_a_bank_asks_and_is_answered(desk: Desk) -> None:
+    made = desk.transaction()
+    address = f"/checkout/{made['id']}"
+    asked = desk.call("POST", address, b"card=challenge&email=a%40b.example&action=pay", FORM).text
+    assert "Is it really you?" in asked
+    assert 'name="email" value="a@b.example"' in asked
+    assert desk.get(f"/transactions/{made['id']}")["status"] == "draft"
+    failed = desk.call("POST", address, b"card=challenge&action=fail", FORM).text
+    assert "did not confirm" in failed
+    (attempt,) = desk.get(f"/transactions/{made['id']}")["payments"]
+    assert (attempt["status"], attempt["error_code"]) == ("error", "authentication_failed")
+    desk.call("POST", address, b"card=challenge&action=approve", FORM)
+    assert desk.get(f"/transactions/{made['id']}")["status"] == "completed"
 
 
 def test_the_default_payment_link_leads_to_the_page(desk: Desk) -> None:

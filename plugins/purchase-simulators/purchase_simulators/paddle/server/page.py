@@ -7,33 +7,44 @@ sent on; only to where the checkout page itself lives.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import jinja2
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from purchase_core.money import Money
 from purchase_simulators.paddle import paying
 from purchase_simulators.paddle.amounts import TAX_RATES
-from purchase_simulators.paddle.cards import CARDS, GOOD_CARD
+from purchase_simulators.paddle.cards import AUTHENTICATION_FAILED, CARDS, GOOD_CARD, MESSAGES
 from purchase_simulators.paddle.refusal import Refusal
 from purchase_simulators.paddle.shapes import Document
 from purchase_simulators.paddle.simulator import Account, PaddleSimulator
 
 COUNTRIES = ("US", *TAX_RATES)
 SEE_OTHER = 303
+STYLE = Path(__file__).parent / "static" / "paddle.css"
 SAFE_HEADERS = {
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' *",
+    "content-security-policy": "default-src 'none'; style-src 'self'; img-src data:; form-action 'self' *",
 }
 
 
 def routes(simulator: PaddleSimulator) -> list[Route]:
     """The page, and what its form does."""
+
+    async def home(request: Request) -> Response:
+        text = "Its API is at the root of this address, and what only a simulator has under /simulator."
+        return _rendered("message.html", title="A simulated Paddle", text=text)
+
+    async def style(request: Request) -> Response:
+        return FileResponse(STYLE, media_type="text/css")
 
     async def show(request: Request) -> Response:
         return _page(*_found(simulator, request), codes=request.query_params.get("codes") == "yes")
@@ -42,17 +53,20 @@ def routes(simulator: PaddleSimulator) -> list[Route]:
         account, document = _found(simulator, request)
         if account is None or document is None:
             return _page(None, None)
-        form = await request.form()
+        form = {name: str(value) for name, value in (await request.form()).items()}
+        card = CARDS.get(form.get("card", ""), CARDS[GOOD_CARD])
+        if card.challenge and form.get("action") not in ("approve", "fail"):
+            return _challenge(document, form)
         codes = request.query_params.get("codes") == "yes"
-        card = str(form.get("card", GOOD_CARD))
         try:
             paid = paying.checkout(
                 account.book,
                 document["id"],
-                card if card in CARDS else GOOD_CARD,
-                email=str(form.get("email", "buyer@example.com")),
-                country=str(form.get("country", "US")),
-                code=str(form.get("code", "")) if codes else "",
+                card.name,
+                email=form.get("email", "buyer@example.com"),
+                country=form.get("country", "US"),
+                code=form.get("code", "") if codes else "",
+                refusal=AUTHENTICATION_FAILED if form.get("action") == "fail" else "",
             )
         except Refusal as refusal:
             return _page(account, document, refusal.detail, status=refusal.status, codes=codes)
@@ -60,7 +74,7 @@ def routes(simulator: PaddleSimulator) -> list[Route]:
             to = _onwards(account, request.query_params.get("success", ""))
             return RedirectResponse(to, SEE_OTHER) if to else _page(account, paid)
         code = paid["payments"][0]["error_code"]
-        problem = f"The payment was not taken: {code}." if code else "The payment is on its way."
+        problem = f"{MESSAGES[code]} Choose another card." if code else "The payment is on its way."
         return _page(account, paid, problem, codes=codes)
 
     async def forward(request: Request) -> Response:
@@ -69,6 +83,8 @@ def routes(simulator: PaddleSimulator) -> list[Route]:
         )
 
     return [
+        Route("/", home, methods=["GET"]),
+        Route("/static/paddle.css", style, methods=["GET"]),
         Route("/checkout", forward, methods=["GET"]),
         Route("/checkout/{id}", show, methods=["GET"]),
         Route("/checkout/{id}", pay, methods=["POST"]),
@@ -93,21 +109,27 @@ def _page(
     codes: bool = False,
 ) -> Response:
     if account is None or document is None:
-        body = _template().render(
-            title="There is no such checkout", lines=[], tax="0", total="0", currency=""
-        )
-        return Response(body, 404, SAFE_HEADERS, "text/html")
-    totals = document["details"]["totals"]
+        text = "Please go back to the shop, and begin there."
+        return _rendered("message.html", 404, title="There is no such checkout", text=text)
+    totals, currency = document["details"]["totals"], document["currency_code"]
     lines = [
-        {"quantity": row["quantity"], "name": row["product"]["name"], "total": row["totals"]["total"]}
+        {
+            "quantity": row["quantity"],
+            "name": row["product"]["name"],
+            "total": _money(row["totals"]["total"], currency),
+        }
         for row in document["details"]["line_items"]
     ]
-    body = _template().render(
+    due, trial = _money(totals["balance"], currency), _trial(document)
+    return _rendered(
+        "checkout.html",
+        status,
         title="Checkout",
         lines=lines,
-        tax=totals["tax"],
-        total=totals["balance"],
-        currency=totals["currency_code"],
+        tax=_money(totals["tax"], currency),
+        total=due,
+        later=f"{trial} free, then as the price says, until you cancel." if trial else "",
+        verb="Start trial" if trial else f"Pay {due}",
         payable=document["status"] in paying.PAYABLE,
         ask_email=not document["customer_id"],
         ask_country=not document["address_id"],
@@ -117,7 +139,30 @@ def _page(
         problem=problem,
         over=f"This checkout is {document['status']}.",
     )
+
+
+def _challenge(document: Document, form: Mapping[str, str]) -> Response:
+    total = _money(document["details"]["totals"]["balance"], document["currency_code"])
+    kept = [(name, value) for name, value in form.items() if name != "action"]
+    return _rendered("challenge.html", title="Is it really you?", total=total, kept=kept)
+
+
+def _rendered(template: str, status: int = 200, **values: object) -> Response:
+    body = _templates().get_template(template).render(**values)
     return Response(body, status, SAFE_HEADERS, "text/html")
+
+
+def _money(minor: str, currency: str) -> str:
+    return str(Money.of_minor(int(minor), currency))
+
+
+def _trial(document: Document) -> str:
+    """How long nothing is due, where the price begins with a trial."""
+    periods = [item["price"]["trial_period"] for item in document["items"] if item["price"]["trial_period"]]
+    if not periods or document["subscription_id"]:
+        return ""
+    frequency, interval = periods[0]["frequency"], periods[0]["interval"]
+    return f"{frequency} {interval}{'s' if frequency != 1 else ''}"
 
 
 def _onwards(account: Account, url: str) -> str:
@@ -128,6 +173,12 @@ def _onwards(account: Account, url: str) -> str:
 
 
 @cache
-def _template() -> jinja2.Template:
+def _templates() -> jinja2.Environment:
     loader = jinja2.PackageLoader("purchase_simulators.paddle.server", "templates")
-    return jinja2.Environment(loader=loader, autoescape=True).get_template("checkout.html")
+    return jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp
 
-from purchase_simulators.paddle.sender import NotificationSender
+from purchase_simulators.paddle.sender import Notice, NotificationSender
 from purchase_simulators.paddle.simulator import PaddleSimulator
 from purchase_simulators.wire.embedded import LOOPBACK
 from purchase_simulators.wire.running import BackgroundServer
@@ -13,7 +13,10 @@ from .app import application
 
 
 class PaddleServer(BackgroundServer[NotificationSender]):
-    """Serves a simulator. `app` is what is served, if it is not the simulator's application as such."""
+    """Serves a simulator. `app` is what is served, if it is not the simulator's application as such.
+
+    `notice` hears of every try of a notification.
+    """
 
     def __init__(
         self,
@@ -24,11 +27,12 @@ class PaddleServer(BackgroundServer[NotificationSender]):
         expose: bool = False,
         deliver: bool = True,
         app: ASGIApp | None = None,
+        notice: Notice | None = None,
     ) -> None:
         self.simulator = simulator
         super().__init__(
             app or application(simulator),
-            lambda url: NotificationSender(simulator),
+            lambda url: NotificationSender(simulator, notice=notice),
             simulator.listeners,
             host=host,
             port=port,

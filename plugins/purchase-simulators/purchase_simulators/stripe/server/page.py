@@ -70,6 +70,7 @@ class Pages:
             Route("/invoice/{id}", self._safely(self.invoice), methods=["GET", "POST"]),
             Route("/p/session/{id}", self._safely(self.portal), methods=["GET", "POST"]),
             Route("/static/stripe.css", _style, methods=["GET"]),
+            Route("/static/icon.svg", _icon, methods=["GET"]),
             Route("/", self.home, methods=["GET"]),
         ]
 
@@ -259,6 +260,10 @@ def _of_portal(account: Account, subscription: Subscription, action: str) -> Non
 
 async def _style(request: Request) -> Response:
     return FileResponse(FOLDER / "static" / "stripe.css", media_type="text/css")
+
+
+async def _icon(request: Request) -> Response:
+    return FileResponse(FOLDER / "static" / "icon.svg", media_type="image/svg+xml")
 
 
 def _done(session: Session) -> str:

@@ -1,0 +1,103 @@
+"""Paddle on this machine: `LocalProvider` over its simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from purchase_core.instants import Clock
+from purchase_core.secret import Secret, checked_webhook_secret
+from purchase_simulators.wire.clock import ProviderClock
+from purchase_simulators.wire.local import Happened, LocalProvider, Sent, Trigger, Wanted
+
+from .book import Event
+from .notifications import EVENT_TYPES
+from .requests import NotificationSetting
+from .server.running import PaddleServer
+from .settings import Settings
+from .shapes import Document
+from .simulator import DEFAULT_ACCOUNT, PaddleSimulator
+from .stamps import read as read_instant
+
+REQUESTS_PER_MINUTE = 10_000  # whoever plays plays fast
+
+
+class LocalPaddle(LocalProvider):
+    """A simulated Paddle Billing."""
+
+    plugin = "paddle"
+    title = "Paddle"
+    key_prefix = "pdl_sdbx_apikey_"
+
+    def _open(self, wanted: Wanted, clock: Clock) -> PaddleServer:
+        self.simulator = PaddleSimulator(clock=clock, chaos=self.chaos)
+        self._settings = Settings(requests_per_minute=REQUESTS_PER_MINUTE)
+        if wanted.approve_refunds:
+            self._settings.approval = None
+        name = wanted.account or DEFAULT_ACCOUNT
+        self._account = self.simulator.open_account(name, [self.api_key], self._settings)
+        tell, told = wanted.on_event, wanted.on_sent
+
+        def happened(event: Event) -> None:
+            if tell:
+                at = read_instant("occurred_at", event.occurred_at)
+                tell(Happened(event.id, event.type, str(event.data.get("id", "")), at))
+
+        async def sent(notification: Document, status: int, problem: str) -> None:
+            if told:
+                names = ("id", "type", "status")
+                name, type_, state = (str(notification[one]) for one in names)
+                event = str(notification["payload"]["event_id"])
+                told(Sent(name, event, type_, state, status, problem, self.clock.now()))
+
+        self.simulator.listeners.append(happened)
+        return PaddleServer(
+            self.simulator, host=wanted.host, port=wanted.port, expose=wanted.expose, notice=sent
+        )
+
+    async def start(self) -> None:
+        await super().start()
+        self._settings.default_checkout_url = f"{self.url}/checkout"
+
+    @property
+    def account(self) -> str:
+        return self._account.id
+
+    def connect(self, url: str, secret: Secret | None = None) -> Secret:
+        setting = self._account.notifications.add(
+            NotificationSetting(
+                description="On this machine",
+                type="url",
+                destination=url,
+                subscribed_events=sorted(EVENT_TYPES),
+            )
+        )
+        if secret is not None:
+            setting["endpoint_secret_key"] = checked_webhook_secret("a webhook secret", secret).reveal()
+        return Secret(setting["endpoint_secret_key"])
+
+    def settings(self, checkout_url: str) -> Mapping[str, str]:
+        return {"base_url": self.url, "checkout_url": checkout_url}
+
+    @property
+    def clock(self) -> ProviderClock:
+        return self.simulator.clock
+
+    def advance(self, microseconds: int) -> None:
+        self.simulator.advance(microseconds)
+
+    def redeliver(self) -> int:
+        return self._account.notifications.send_again()
+
+    def is_waiting(self) -> bool:
+        return self._account.notifications.next_due() is not None
+
+    def payments(self) -> int:
+        return sum(
+            1
+            for row in self._account.book.rows("txn")
+            for one in row["payments"]
+            if one["status"] == "captured" and int(one["amount"]) > 0
+        )
+
+    def triggers(self) -> Mapping[str, Trigger]:
+        return {}
