@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from purchase_core.catalog.products import credit_pack, one_time, plan, subscription
     from purchase_core.errors import PurchaseError
     from purchase_core.money import Money
+    from purchase_core.plugins.descriptors import Subscriber
     from purchase_core.ports.provider import PortalFlow, Proration, RefundReason
     from purchase_core.workflows.order import CheckoutOptions
 
@@ -30,6 +31,7 @@ __all__ = [
     "PurchaseError",
     "RefundReason",
     "Rights",
+    "Subscriber",
     "credit_pack",
     "credit_unit",
     "feature",
@@ -50,6 +52,7 @@ _HOMES = {
     "PurchaseError": "errors",
     "RefundReason": "ports.provider",
     "Rights": "access.rights",
+    "Subscriber": "plugins.descriptors",
     "credit_pack": "catalog.products",
     "credit_unit": "catalog.features",
     "feature": "catalog.features",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -19,6 +20,10 @@ from purchase_core.instants import Clock, SystemClock
 from purchase_core.opening import Opening
 from purchase_core.operations.replay import Replay
 from purchase_core.operations.worker import Task, Worker
+from purchase_core.outbox.settings import SubscriberSettings, TickSettings
+from purchase_core.outbox.telling import Subscribers
+from purchase_core.outbox.tick import Tick
+from purchase_core.plugins.descriptors import Subscriber
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.ports.provider import Provider
 from purchase_core.ports.router import Router
@@ -50,6 +55,7 @@ from purchase_core.workflows.trials import CheckoutPolicy
 
 DRAIN_ROWS = 200  # then a worker looks whether it is to stop
 RESOLVE_IDLE_SECONDS = 15.0
+TICK_IDLE_SECONDS = 5.0
 
 
 @attrs.frozen
@@ -71,6 +77,9 @@ class Parts:
     failover: FailoverPolicy = FailoverPolicy()  # noqa: RUF009  # frozen
     claim_secret: Secret | None = None
     checkout: CheckoutPolicy = CheckoutPolicy()  # noqa: RUF009  # frozen
+    subscribers: Mapping[str, Subscriber] = attrs.Factory(dict)
+    telling: SubscriberSettings = SubscriberSettings()  # noqa: RUF009  # frozen
+    tick: TickSettings = TickSettings()  # noqa: RUF009  # frozen
 
 
 class Billing:
@@ -137,6 +146,8 @@ class Billing:
         provisions = Provisions(parts.store, recorder, parts.clock, parts.ids)
         refunds = Refunds(parts.store, self.commands)
         self.subscriptions = Subscriptions(parts.store, self.commands, parts.catalog, provisions, parts.clock)
+        self.subscribers = Subscribers(parts.store, parts.subscribers, parts.clock, parts.ids, parts.telling)
+        self.tick = Tick(parts.store, recorder, offers, parts.policy, parts.clock, parts.tick)
         self.replay = Replay(parts.store, recorder, processor, parts.connections)
         self.purchases = Purchases(parts.store, refunds)
         self.invoices = Invoices(parts.store, self.commands, refunds)
@@ -151,6 +162,7 @@ class Billing:
         catalog: Catalog,
         config: str | Path | Mapping[str, object] | None = None,
         plugins: Sequence[object] = (),
+        subscribers: Sequence[Subscriber] = (),
         environ: Mapping[str, str] | None = None,
         clock: Clock | None = None,
         ids: IdSource | None = None,
@@ -159,6 +171,7 @@ class Billing:
 
         `config` is a file (None: `purchase.toml`, or `[tool.purchase]` in `pyproject.toml`, in the working
         directory) or a table. `plugins` are handed over in code, beside those that the configuration names.
+        `subscribers` are told of what happens, and miss nothing; `worker` does so.
         `environ` is where secrets `env:NAME` are looked up (None: the process's environment).
 
         Entering raises ConfigurationError, PluginError, SecretMissing or SchemaError, each saying what to do.
@@ -169,13 +182,16 @@ class Billing:
             catalog,
             config,
             plugins=tuple(plugins),
+            subscribers=tuple(subscribers),
             environ=environ,
             clock=clock or SystemClock(),
             ids=ids or RandomIds(),
         )
 
     def worker(self) -> Worker:
-        """What works off deliveries that wait, and finds out what became of commands without an answer."""
+        """What works off deliveries that wait, finds out what became of commands without an answer, and tells
+        subscribers. Run it in a process of its own (`purchase work`), or as a task beside the application.
+        """
 
         async def drain() -> int:
             return (await self.webhooks.drain(rows_max=DRAIN_ROWS)).worked
@@ -185,6 +201,11 @@ class Billing:
                 Task("deliveries", drain),
                 Task("checkouts", self.checkout.resolve, RESOLVE_IDLE_SECONDS),
                 Task("commands", self.commands.resolve, RESOLVE_IDLE_SECONDS),
+                Task("ticks", self.tick.work, TICK_IDLE_SECONDS),
+                *(
+                    Task(f"subscriber {name}", partial(self.subscribers.work, name))
+                    for name in self.subscribers.names
+                ),
             ),
             jitter=lambda: random.uniform(0.5, 1.5),  # noqa: S311  # so that many workers do not wake together
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,8 @@ from purchase_core.config.tables import ResolveSecret, read_table
 from purchase_core.errors import ConfigurationError, PluginFailed, SchemaError, UsageError
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
-from purchase_core.plugins.descriptors import ProviderOpening, ProviderPlugin, StoreOpening
+from purchase_core.plugins.descriptors import ProviderOpening, ProviderPlugin, StoreOpening, Subscriber
+from purchase_core.plugins.hookspecs import hookimpl
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.observed import observe
 from purchase_core.plugins.registry import Registry, reraise_own
@@ -50,10 +51,12 @@ class Opening(AbstractAsyncContextManager["Billing"]):
         config: str | Path | Mapping[str, object] | None,
         *,
         plugins: tuple[object, ...],
+        subscribers: tuple[Subscriber, ...],
         environ: Mapping[str, str] | None,
         clock: Clock,
         ids: IdSource,
     ) -> None:
+        self._subscribers = subscribers
         self.catalog = catalog
         self._config = config
         self._plugins = plugins
@@ -68,6 +71,7 @@ class Opening(AbstractAsyncContextManager["Billing"]):
             self.catalog,
             config,
             plugins=self._plugins,
+            subscribers=self._subscribers,
             environ=self._environ,
             clock=self._clock,
             ids=self._ids,
@@ -85,6 +89,8 @@ class Opening(AbstractAsyncContextManager["Billing"]):
         registry = Registry(pins=settings.plugins)
         for plugin in self._plugins:
             registry.register(plugin)
+        if self._subscribers:
+            registry.register(InCode(self._subscribers), name=InCode.__name__)
         named = [*settings.plugins, settings.store.plugin]
         named += [one.plugin for one in settings.connections.values()]
         routers = (one.plugin for one in (settings.router, settings.shadow) if one)
@@ -148,7 +154,7 @@ class Opening(AbstractAsyncContextManager["Billing"]):
                 if listeners.wants_calls:
                     observe(provider, self._clock, listeners.on_provider_call)
                 connections[one.name] = provider
-            yield Billing(
+            billing = Billing(
                 Parts(
                     catalog=self.catalog,
                     store=store,
@@ -165,8 +171,14 @@ class Opening(AbstractAsyncContextManager["Billing"]):
                     failover=settings.failover,
                     checkout=settings.checkout,
                     claim_secret=self._claim_secret(settings) if connected else None,
+                    subscribers=registry.subscribers,
+                    telling=settings.subscribers,
+                    tick=settings.tick,
                 )
             )
+            if connected:
+                await billing.subscribers.register()
+            yield billing
 
     def store_sql(self) -> str:
         """The migrations of the configured store as SQL, without connecting to anything.
@@ -252,6 +264,18 @@ class Opening(AbstractAsyncContextManager["Billing"]):
             return resolve_secret(where, reference, environ=environ, folder=settings.folder)
 
         return resolve
+
+
+@attrs.frozen
+class InCode:
+    """Subscribers that the application hands over, as a plugin of its own."""
+
+    subscribers: tuple[Subscriber, ...]
+
+    @hookimpl
+    def purchase_register_subscribers(self) -> Sequence[Subscriber]:
+        """All of them."""
+        return self.subscribers
 
 
 def _no_secret_yet(_where: str, _reference: str) -> Secret:

@@ -24,6 +24,7 @@ COMMANDS = {
     "receipts": "What a workflow did, and why.",
     "replay": "Read deliveries again with today's code.",
     "route": "Where checkouts go, and why; trying a policy before it is live.",
+    "subscribers": "Who is told of what happens, and where they are stuck.",
     "webhooks": "What arrived from providers, and how far it got.",
     "work": "Work off what waits, for as long as it runs.",
 }

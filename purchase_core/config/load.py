@@ -24,6 +24,7 @@ from purchase_core.config.settings import (
 from purchase_core.config.tables import Table, read_table, refuse_unknown, sub_table, text
 from purchase_core.errors import ConfigurationError
 from purchase_core.inbox.settings import InboxSettings
+from purchase_core.outbox.settings import SubscriberSettings, TickSettings
 from purchase_core.routing.failover import FailoverPolicy
 from purchase_core.routing.policy import Policy
 from purchase_core.secret import Secret
@@ -39,7 +40,7 @@ NUMBER_MAX = 2_147_483_647
 
 _KEYS = (
     "app", "project", "environment", "connections", "store", "router", "shadow", "failover", "inbox",
-    "access", "checkout", "reads", "plugins",
+    "access", "checkout", "reads", "subscribers", "tick", "plugins",
     "claim_secret",
 )  # fmt: skip
 _CONNECTION_KEYS = ("plugin", "mode", "api_key", "webhook_secrets")
@@ -103,6 +104,8 @@ def read_settings(table: Table, *, source: str, folder: Path) -> Settings:
         access=_access(table, source),
         reads=_section(ReadsSettings, table, "reads", source),
         checkout=_section(CheckoutPolicy, table, "checkout", source),
+        subscribers=_section(SubscriberSettings, table, "subscribers", source, least=1),
+        tick=_section(TickSettings, table, "tick", source),
         plugins=_plugins(table, source),
         claim_secret=text(table, "claim_secret", where=source, default=""),
     )

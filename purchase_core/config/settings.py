@@ -9,6 +9,7 @@ import attrs
 
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.inbox.settings import InboxSettings
+from purchase_core.outbox.settings import SubscriberSettings, TickSettings
 from purchase_core.routing.failover import FailoverPolicy
 from purchase_core.workflows.trials import CheckoutPolicy
 
@@ -74,5 +75,7 @@ class Settings:
     access: AccessPolicy
     reads: ReadsSettings
     checkout: CheckoutPolicy
+    subscribers: SubscriberSettings
+    tick: TickSettings
     plugins: Mapping[str, str]
     claim_secret: str

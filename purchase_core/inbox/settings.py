@@ -6,7 +6,8 @@ from typing import Literal
 
 import attrs
 
-from purchase_core.instants import SECOND, Instant
+from purchase_core.backoff import retry_at
+from purchase_core.instants import Instant
 
 
 @attrs.frozen
@@ -28,5 +29,10 @@ class InboxSettings:
 
     def retry_at(self, now: Instant, attempts: int, spread: int) -> Instant:
         """When to try again: doubling pauses, of which `spread` (any integer) takes off up to a half."""
-        pause = min(self.retry_seconds_first << min(attempts, 20), self.retry_seconds_max) * SECOND
-        return Instant(now + pause - spread % (pause // 2))
+        return retry_at(
+            now,
+            attempts,
+            spread,
+            seconds_first=self.retry_seconds_first,
+            seconds_max=self.retry_seconds_max,
+        )

@@ -18,6 +18,7 @@ from purchase_core.instants import Clock
 from purchase_core.ports.provider import Capabilities, Connection, Provider
 from purchase_core.ports.router import Router
 from purchase_core.ports.store import Store
+from purchase_core.records.effect import Effect
 from purchase_core.secret import Secret
 
 API_VERSION = 1
@@ -90,3 +91,26 @@ class RouterPlugin(Generic[C]):
     config: type[C]
     make: Callable[[C], Router]
     api_version: int = API_VERSION
+
+
+@attrs.frozen
+class Subscriber:
+    """Somebody who must be told of what happened: each time, in the order of each customer, at least once.
+
+    `tell` is awaited with one effect; what it raises has it told again later. It may be told the same effect
+    twice: `Effect.key` says that it is the same. `events` are names such as `purchase.granted`, or beginnings
+    of names that end with a dot (`case.`); none: all. `seconds_max`: how long one effect may take.
+    `lanes_at_once`: how many customers it is told of at one time.
+    """
+
+    name: str
+    tell: Callable[[Effect], Awaitable[object]]
+    events: tuple[str, ...] = ()
+    seconds_max: float = 30.0
+    lanes_at_once: int = 1
+    api_version: int = API_VERSION
+
+    def wants(self, effect: Effect) -> bool:
+        """Whether it is to be told."""
+        families = tuple(name for name in self.events if name.endswith("."))
+        return not self.events or effect.name in self.events or effect.name.startswith(families)

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import pluggy
 
-from purchase_core.plugins.descriptors import ProviderPlugin, RouterPlugin, StorePlugin
+from purchase_core.plugins.descriptors import ProviderPlugin, RouterPlugin, StorePlugin, Subscriber
 from purchase_core.ports.router import Candidate, RouteRequest, RoutingDecision
 from purchase_core.records.effect import Effect
 
@@ -85,6 +85,19 @@ def purchase_register_routers() -> Sequence[RouterPlugin[Any]]:
     raise NotImplementedError
 
 
+@hookspec
+def purchase_register_subscribers() -> Sequence[Subscriber]:
+    """Who must be told of what happened, and miss nothing: from the outbox, in order, at least once.
+
+    Example:
+
+        @hookimpl
+        def purchase_register_subscribers():
+            return [Subscriber("acme-licences", send_licence_key, events=("purchase.granted",))]
+    """
+    raise NotImplementedError
+
+
 # --- listening ---------------------------------------------------------------------------------
 
 
@@ -129,7 +142,7 @@ async def purchase_on_event(event: Effect) -> None:
     """Something happened, and is committed: `purchase.granted`, `subscription.started`, `case.excess`, ...
 
     Best effort, after the commit and beside the request: it may be missed when the process ends, and may
-    come twice. What must not be lost is read from the outbox.
+    come twice. Who must not miss anything is a subscriber.
 
     Example:
 
@@ -153,7 +166,12 @@ def purchase_on_provider_call(call: ProviderCall) -> None:
     raise NotImplementedError
 
 
-REGISTERING = ("purchase_register_providers", "purchase_register_stores", "purchase_register_routers")
+REGISTERING = (
+    "purchase_register_providers",
+    "purchase_register_stores",
+    "purchase_register_routers",
+    "purchase_register_subscribers",
+)
 LISTENING = (
     "purchase_score_routes",
     "purchase_before_checkout",

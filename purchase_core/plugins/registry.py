@@ -18,7 +18,13 @@ from purchase_core.errors import (
     PurchaseError,
 )
 from purchase_core.plugins import hookspecs
-from purchase_core.plugins.descriptors import API_VERSION, ProviderPlugin, RouterPlugin, StorePlugin
+from purchase_core.plugins.descriptors import (
+    API_VERSION,
+    ProviderPlugin,
+    RouterPlugin,
+    StorePlugin,
+    Subscriber,
+)
 from purchase_core.plugins.installed import (
     Installed,
     find_plugin,
@@ -30,9 +36,10 @@ from purchase_core.plugins.installed import (
 
 DESCRIPTORS_MAX = 100
 MESSAGE_CHARACTERS_MAX = 500
+SUBSCRIBER_SECONDS_MAX = 3_600
 
-AnyPlugin = ProviderPlugin[Any] | StorePlugin[Any] | RouterPlugin[Any]
-D = TypeVar("D", ProviderPlugin[Any], StorePlugin[Any], RouterPlugin[Any])
+AnyPlugin = ProviderPlugin[Any] | StorePlugin[Any] | RouterPlugin[Any] | Subscriber
+D = TypeVar("D", ProviderPlugin[Any], StorePlugin[Any], RouterPlugin[Any], Subscriber)
 
 
 @attrs.frozen
@@ -76,6 +83,7 @@ class Registry:
         self._providers: dict[str, ProviderPlugin[Any]] = {}
         self._stores: dict[str, StorePlugin[Any]] = {}
         self._routers: dict[str, RouterPlugin[Any]] = {}
+        self._subscribers: dict[str, Subscriber] = {}
         self._owners: dict[tuple[str, str], Owner] = {}
         self._handed: set[str] = set()
 
@@ -168,11 +176,13 @@ class Registry:
 
     def _take_in(self, plugin: object, owner: Owner) -> None:
         providers, stores, routers = dict(self._providers), dict(self._stores), dict(self._routers)
-        owners = dict(self._owners)
+        subscribers, owners = dict(self._subscribers), dict(self._owners)
         self._add("provider", ProviderPlugin, providers, plugin, owner, owners)
         self._add("store", StorePlugin, stores, plugin, owner, owners)
         self._add("router", RouterPlugin, routers, plugin, owner, owners)
-        self._providers, self._stores, self._routers, self._owners = providers, stores, routers, owners
+        self._add("subscriber", Subscriber, subscribers, plugin, owner, owners)
+        self._providers, self._stores, self._routers = providers, stores, routers
+        self._subscribers, self._owners = subscribers, owners
 
     def _add(
         self,
@@ -219,6 +229,11 @@ class Registry:
         """The router of this name; its plugin must be loaded. Raises PluginMissing."""
         return _named("router", name, self._routers)
 
+    @property
+    def subscribers(self) -> Mapping[str, Subscriber]:
+        """Every subscriber of the loaded plugins, by name."""
+        return self._subscribers
+
     def listeners(self, hook: str) -> tuple[Listener, ...]:
         """Every implementation of a listening hook, first registered first."""
         found = getattr(self._manager.hook, hook).get_hookimpls()
@@ -241,11 +256,26 @@ def _check(kind: str, one: AnyPlugin, owner: Owner) -> None:
             f"{owner} registers a {kind} under {one.name!r}, which cannot be a plugin's name",
             hint="Names are lower-case ASCII: a-z, 0-9, _ and -.",
         )
+    if isinstance(one, Subscriber):
+        _check_subscriber(one, owner)
+        return
     home = home_of(one.name)
     if home and owner.distribution and not same_distribution(home, owner.distribution):
         raise PluginCollision(f"{kind} {one.name!r} belongs to {home}, but {owner} offers it")
     if not (isinstance(one.config, type) and attrs.has(one.config)):
         raise PluginIncompatible(f"the configuration of {kind} {one.name!r} of {owner} is no attrs class")
+
+
+def _check_subscriber(one: Subscriber, owner: Owner) -> None:
+    where = f"subscriber {one.name!r} of {owner}"
+    if not callable(one.tell):
+        raise PluginIncompatible(f"{where} cannot be told anything")
+    if isinstance(one.events, str) or not all(isinstance(name, str) and name for name in one.events):
+        raise PluginIncompatible(f"{where}: events are a tuple of names")
+    if not 0 < one.seconds_max <= SUBSCRIBER_SECONDS_MAX or one.lanes_at_once < 1:
+        raise PluginIncompatible(
+            f"{where}: seconds_max is at most {SUBSCRIBER_SECONDS_MAX}, lanes_at_once at least 1"
+        )
 
 
 def _named(kind: str, name: str, known: Mapping[str, D]) -> D:

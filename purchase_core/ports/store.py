@@ -21,6 +21,7 @@ from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery, Settlement
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane, LaneStep
+from purchase_core.records.mailbox import Mailbox, Told
 from purchase_core.records.reference import PriceReference, Reference
 from purchase_core.values import Value
 
@@ -47,7 +48,11 @@ class Batch(Value, frozen=True):
     | command | written by key; a key or an id that another holds is KeyConflict("command", key) |
     | deliveries | inserted; a known (connection, event_id) or id is KeyConflict("delivery", key) |
     | settlements | applied to the claimed row; other fence: LeaseLost |
-    | effects | inserted by key, or ignored |
+    | dropped_subscribers | removed with their mailboxes; absent is fine |
+    | subscribers | inserted by name, or ignored; known from this batch's effects on |
+    | effects | inserted by key, or ignored; where inserted, the mailboxes of their lane wait, one for each |
+    | | known subscriber (a new one begins with this lane version); a stuck one stays so |
+    | told | applied to the claimed mailbox; other fence: LeaseLost |
 
     What it names twice counts as written twice, in order; what it drops and writes is written. Text that the
     database cannot keep as it is raises InvalidText, an integer InvalidArgument: nothing is ever changed.
@@ -68,6 +73,9 @@ class Batch(Value, frozen=True):
     deliveries: tuple[Delivery, ...] = ()
     settlements: tuple[Settlement, ...] = ()
     effects: tuple[Effect, ...] = ()
+    subscribers: tuple[str, ...] = ()
+    dropped_subscribers: tuple[str, ...] = ()
+    told: tuple[Told, ...] = ()
 
     def placed_facts(self) -> list[tuple[int, RecordedFact]]:
         """Each fact with its position in its lane. Raises InvalidArgument where that lane is not stepped.
@@ -175,6 +183,15 @@ class Store(ABC):
         has grown by one and `attempts` by one; it is what the settlement must quote.
         """
 
+    @abstractmethod
+    async def claim_mailboxes(
+        self, subscriber: str, *, now: Instant, lease_until: Instant, limit: int
+    ) -> Sequence[Mailbox]:
+        """Take up to `limit` waiting mailboxes of a subscriber, due at `now`, whose lease ended before.
+
+        Oldest first by `available_at`, then by lane. As with `claim`, fence and `attempts` have grown by one.
+        """
+
     # --- reading for a decision --------------------------------------------------------------
 
     @abstractmethod
@@ -265,8 +282,22 @@ class Store(ABC):
         """Rows of one table by ascending key; of one lane, or of all ("")."""
 
     @abstractmethod
-    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
-        """The outbox of one lane, in order."""
+    async def effects(self, lane: str, *, after: int = -1, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+        """The outbox of one lane, in order; only what is behind the place `after`."""
+
+    @abstractmethod
+    async def subscribers(self) -> Sequence[str]:
+        """Names of the known subscribers, ascending."""
+
+    @abstractmethod
+    async def mailbox(self, subscriber: str, lane: str) -> Mailbox | None:
+        """How far a subscriber has come in a lane."""
+
+    @abstractmethod
+    async def mailboxes(
+        self, subscriber: str, *, state: str, after_lane: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[Mailbox]:
+        """Mailboxes of a subscriber in one state (waiting or stuck), by ascending lane."""
 
     # --- life cycle --------------------------------------------------------------------------
 

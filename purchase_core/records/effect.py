@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from purchase_core.instants import Instant
+from purchase_core.records.lane import customer_of
 from purchase_core.values import Value
+
+EFFECTS_PER_VERSION_MAX = 1 << 20
 
 
 class Effect(Value, frozen=True):
@@ -19,3 +22,13 @@ class Effect(Value, frozen=True):
     position: int
     about: str
     at: Instant
+
+    @property
+    def place(self) -> int:
+        """Where it stands in its lane: places grow as the lane does."""
+        return self.lane_version * EFFECTS_PER_VERSION_MAX + self.position
+
+    @property
+    def customer(self) -> str:
+        """The application's customer, or "" where nobody is known yet."""
+        return customer_of(self.lane)

@@ -35,36 +35,18 @@ from purchase_core.records.delivery import PENDING, Delivery
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
 from purchase_core.records.reference import PriceReference, Reference
+from purchase_core.testing.memory_database import NOT_LEASED, MemoryDatabase
+from purchase_core.testing.memory_mailboxes import MemoryMailboxes
 
 R = TypeVar("R", bound=Row)
 V = TypeVar("V")
 
+__all__ = ["NOT_LEASED", "SCHEMA_VERSION", "MemoryDatabase", "MemoryStore"]
+
 SCHEMA_VERSION = 1
-NOT_LEASED = Instant(-(2**63))
 
 
-@attrs.define
-class MemoryDatabase:
-    """What would be on disk. Several stores may share one, as processes share a database."""
-
-    schema_version: int = 0
-    batches: set[str] = attrs.field(factory=set)
-    lanes: dict[str, Lane] = attrs.field(factory=dict)
-    facts: dict[str, RecordedFact] = attrs.field(factory=dict)  # by key
-    positions: dict[str, int] = attrs.field(factory=dict)  # of facts in their lanes, by key
-    clusters: dict[str, Cluster] = attrs.field(factory=dict)
-    rows: dict[tuple[type[Row], str], Row] = attrs.field(factory=dict)
-    references: dict[str, Reference] = attrs.field(factory=dict)
-    prices: dict[tuple[str, str, str], PriceReference] = attrs.field(factory=dict)
-    offers: dict[str, OfferVersion] = attrs.field(factory=dict)
-    commands: dict[str, Command] = attrs.field(factory=dict)
-    deliveries: dict[str, Delivery] = attrs.field(factory=dict)  # by id
-    events: dict[tuple[str, str], str] = attrs.field(factory=dict)  # (connection, event id): delivery id
-    leases: dict[str, Instant] = attrs.field(factory=dict)  # of claimed deliveries, by id
-    effects: dict[str, Effect] = attrs.field(factory=dict)
-
-
-class MemoryStore(Store):
+class MemoryStore(MemoryMailboxes, Store):
     """A store that forgets everything with its database. For tests, and to read beside the port."""
 
     def __init__(self, database: MemoryDatabase | None = None) -> None:
@@ -108,6 +90,7 @@ class MemoryStore(Store):
         self._check_command(batch)
         self._check_deliveries(batch)
         self._check_settlements(batch)
+        self._check_told(batch)
 
     def _check_lanes(self, batch: Batch) -> None:
         for step in batch.lanes:
@@ -173,8 +156,9 @@ class MemoryStore(Store):
                 into.positions[fact.fact.key] = position
         for offer in batch.offers:
             into.offers.setdefault(offer.hash, offer)
-        for effect in batch.effects:
-            into.effects.setdefault(effect.key, effect)
+        self._apply_subscribers(batch)
+        self._apply_effects(batch)
+        self._apply_told(batch)
         self._apply_prices(batch)
         self._apply_settlements(batch)
 
@@ -350,9 +334,9 @@ class MemoryStore(Store):
         found = [row for row in self._table(row_type) if lane in ("", row.lane) and row.key > after_key]
         return sorted(found, key=lambda row: row.key)[:limit]
 
-    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+    async def effects(self, lane: str, *, after: int = -1, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
         """The outbox of one lane, in order."""
-        found = [one for one in self.database.effects.values() if one.lane == lane]
+        found = [one for one in self.database.effects.values() if one.lane == lane and one.place > after]
         return sorted(found, key=lambda one: (one.lane_version, one.position))[:limit]
 
     # --- life cycle --------------------------------------------------------------------------

@@ -56,6 +56,10 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("route", "explain"): ("--offer", "app:pro", "--customer", "user_1"),
     ("route", "simulate"): ("--offer", "app:pro", "--minutes", "5"),
     ("route", "verify"): ("receipt_1",),
+    ("subscribers", "forget"): ("mail", "--yes"),
+    ("subscribers", "retry"): ("mail", "customer:user_1"),
+    ("subscribers", "skip"): ("mail", "customer:user_1", "--yes"),
+    ("subscribers", "stuck"): ("mail",),
     ("webhooks", "show"): ("delivery_1",),
     ("work",): ("--once",),
 }
@@ -65,6 +69,10 @@ ABSENT = (
     ("cases", "show"),
     ("receipts", "show"),
     ("route", "verify"),
+    ("subscribers", "forget"),
+    ("subscribers", "retry"),
+    ("subscribers", "skip"),
+    ("subscribers", "stuck"),
 )  # what they are asked for is not there
 each_leaf = pytest.mark.parametrize("path", LEAVES, ids=" ".join)
 

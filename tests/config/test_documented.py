@@ -15,6 +15,7 @@ from purchase_core.config import load
 from purchase_core.config.load import load_settings
 from purchase_core.config.settings import ReadsSettings, RouterSettings, Settings
 from purchase_core.inbox.settings import InboxSettings
+from purchase_core.outbox.settings import SubscriberSettings, TickSettings
 from purchase_core.routing.failover import FailoverPolicy
 from purchase_core.secret import WEBHOOK_SECRET_BYTES_MIN
 
@@ -40,6 +41,8 @@ def written(default: object) -> str:
         ("[inbox]", InboxSettings),
         ("[access]", AccessRules),
         ("[reads]", ReadsSettings),
+        ("[subscribers]", SubscriberSettings),
+        ("[tick]", TickSettings),
     ],
 )
 def test_a_section_names_every_key_with_its_default(heading: str, kind: type[Any]) -> None:

@@ -26,6 +26,7 @@ from purchase_core.plugins.descriptors import (
     ProviderPlugin,
     StoreOpening,
     StorePlugin,
+    Subscriber,
 )
 from purchase_core.plugins.hookspecs import hookimpl
 from purchase_core.ports.provider import Connection, Headers, Provider
@@ -89,6 +90,7 @@ class Shop:
         meddle: Callable[[Store], Store] | None = None,
         recorder: Recorder | None = None,
         plugins: Sequence[object] = (),
+        subscribers: Sequence[Subscriber] = (),
         harness: SandboxHarness | None = None,
         ids: IdSource | None = None,
         sole_writer: bool = False,
@@ -111,6 +113,7 @@ class Shop:
         self._own_harness = harness is None
         self._inbox, self._reads = dict(inbox or {}), dict(reads or {})
         self._meddle, self._recorder, self._plugins = meddle, recorder, tuple(plugins)
+        self.subscribers = tuple(subscribers)
         self._secrets = tuple(secrets)
         # A database that was there before has ids in it already.
         self._ids = ids or SeededIds(FIRST_SEED if database is None else next(_seeds))
@@ -161,6 +164,7 @@ class Shop:
             catalog=self.catalog,
             config=config,
             plugins=plugins,
+            subscribers=self.subscribers,
             environ=ENVIRON,
             clock=self.clock,
             ids=self._ids,

@@ -27,10 +27,12 @@ from purchase_core.plugins.descriptors import (
     ProviderPlugin,
     RouterPlugin,
     StorePlugin,
+    Subscriber,
 )
 from purchase_core.plugins.hookspecs import LISTENING, hookimpl
 from purchase_core.plugins.registry import Registry
 from purchase_core.ports.provider import Capabilities, Provider
+from purchase_core.records.effect import Effect
 from purchase_core.routing.router import PolicyRouter
 from purchase_core.testing.plugins import MemoryPlugin
 
@@ -41,6 +43,10 @@ NOTHING = Capabilities(frozenset(), key_lifetime_seconds=0)
 
 async def _open(opening: ProviderOpening[NoConfig]) -> Provider:
     raise AssertionError("nothing is opened here")
+
+
+async def _tell(_effect: Effect) -> None:
+    raise AssertionError("nobody is told here")
 
 
 def provider(name: str, **changes: Any) -> ProviderPlugin[Any]:
@@ -81,7 +87,7 @@ def purchase_register_providers():
 
 
 def test_each_kind_is_found_under_its_name_and_kind() -> None:
-    class Three(Brings):
+    class Four(Brings):
         @hookimpl
         def purchase_register_stores(self) -> list[StorePlugin[Any]]:
             return [StorePlugin("acme", NoConfig, _open)]  # type: ignore[arg-type]
@@ -90,11 +96,16 @@ def test_each_kind_is_found_under_its_name_and_kind() -> None:
         def purchase_register_routers(self) -> list[RouterPlugin[Any]]:
             return [RouterPlugin("cheapest", NoConfig, lambda _config: PolicyRouter())]
 
+        @hookimpl
+        def purchase_register_subscribers(self) -> list[Subscriber]:
+            return [Subscriber("acme", _tell), Subscriber("stripe", _tell)]
+
     registry = Registry()
-    registry.register(Three(provider("acme")))
+    registry.register(Four(provider("acme")))
     assert registry.provider("acme").name == registry.store("acme").name == "acme"
     assert registry.router("cheapest").name == "cheapest"
-    assert registry.loaded == ("Three",)
+    assert list(registry.subscribers) == ["acme", "stripe"], "their names belong to nobody"
+    assert registry.loaded == ("Four",)
     with pytest.raises(PluginMissing, match="'cheapest' brings no provider"):
         registry.provider("cheapest")
     with pytest.raises(PluginMissing, match="'acme' brings no router"):

@@ -15,6 +15,7 @@ from purchase_contract_tests.store.isolation import Isolation
 from purchase_contract_tests.store.keys import Keys
 from purchase_contract_tests.store.lanes import Lanes
 from purchase_contract_tests.store.limits import Limits
+from purchase_contract_tests.store.mailboxes import Mailboxes
 from purchase_contract_tests.store.outbox import Outbox
 from purchase_contract_tests.store.prices import Prices
 from purchase_contract_tests.store.processes import Processes
@@ -39,6 +40,7 @@ class StoreContract(
     Inbox,
     Commands,
     Outbox,
+    Mailboxes,
     Rows,
     CanonicalHash,
     Reads,

@@ -34,3 +34,19 @@ class Outbox(StorePromises):
         assert list(await store.effects(ANA)) == expected
         assert list(await store.effects(ANA, limit=2)) == expected[:2]
         assert {one.lane for one in await store.effects(BEN)} == {BEN}
+
+    @promise
+    async def whoever_reads_on_behind_a_place_misses_no_effect(self, store: Store) -> None:
+        effects = tuple(
+            effect(f"effect_{version}_{position}", version=version, position=position)
+            for version in (1, 2, 3)
+            for position in (0, 1)
+        )
+        await store.commit(Batch("batch_1", NOW, effects=(*effects, effect("ben", lane=BEN, version=3))))
+        for count, one in enumerate(effects, start=1):
+            assert list(await store.effects(ANA, after=one.place)) == list(effects[count:])
+            assert list(await store.effects(ANA, after=one.place, limit=1)) == list(
+                effects[count : count + 1]
+            )
+        between = effect("none", version=1, position=7).place
+        assert list(await store.effects(ANA, after=between)) == list(effects[2:])

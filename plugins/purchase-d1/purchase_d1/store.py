@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from purchase_core.errors import LaneConflict
-from purchase_core.instants import Clock, Instant, SystemClock
+from purchase_core.instants import Clock, SystemClock
 from purchase_core.ports.store import Batch, SchemaState
-from purchase_core.records.delivery import Delivery
 from purchase_d1.bodies import first_parts, other_parts
 from purchase_d1.config import D1Config
 from purchase_d1.connect import connect
 from purchase_d1.migrating import migrate, version
 from purchase_d1.running import GuardBroken, Pace, Runner
 from purchase_d1.transport import Transport
-from purchase_sql import decode
 from purchase_sql.decode import Record
 from purchase_sql.encode import Operation, operations
 from purchase_sql.generated.d1 import KINDS, STATEMENTS
@@ -78,15 +76,9 @@ class D1Store(SqlStore):
             if not all([await self.committed(one.id) for one in batches]):
                 raise LaneConflict(f"one of {len(batches)} batches is refused: {broken.guard}") from None
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
-        """Take pending rows that are due and free, oldest first.
-
-        If the reply is lost, whoever has them does not know: they are free again when their lease ends.
-        """
-        records = await self._run.written_rows(self._texts.claim, (now, lease_until, limit))
-        # RETURNING comes in whatever order the rows were updated in.
-        claimed = [decode.delivery(record) for record in records]
-        return sorted(claimed, key=lambda one: (one.available_at, one.id))
+    async def _taken(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
+        # If the reply is lost, whoever has them does not know: they are free again when their lease ends.
+        return await self._run.written_rows(text, values)
 
     def _sent(self, batch: Batch) -> Sequence[Sent]:
         first = operations(self._texts, self._clusters, first_parts(batch))

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from purchase_core.errors import LaneConflict, SchemaError
-from purchase_core.instants import Clock, Instant, SystemClock
+from purchase_core.instants import Clock, SystemClock
 from purchase_core.ports.store import Batch, SchemaState
-from purchase_core.records.delivery import Delivery
 from purchase_postgres.config import PostgresConfig
 from purchase_postgres.connect import Pool, open_pool
 from purchase_postgres.migrating import migrate
 from purchase_postgres.running import GuardBroken, Runner
 from purchase_postgres.troubles import FAILURES, trouble
-from purchase_sql import decode
 from purchase_sql.decode import Record
 from purchase_sql.encode import Operation, operations
 from purchase_sql.generated.postgresql import STATEMENTS
@@ -77,12 +75,8 @@ class PostgresStore(SqlStore):
             if not all([await self.committed(one.id) for one in batches]):
                 raise LaneConflict(f"one of {len(batches)} batches is refused: {guard}") from None
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
-        """Take pending rows that are due and free, oldest first; what others are taking is passed by."""
-        records = await self._run.written_rows(self._texts.claim, (now, lease_until, limit))
-        # RETURNING comes in whatever order the rows were updated in.
-        claimed = [decode.delivery(record) for record in records]
-        return sorted(claimed, key=lambda one: (one.available_at, one.id))
+    async def _taken(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
+        return await self._run.written_rows(text, values)
 
     # --- reading -----------------------------------------------------------------------------
 

@@ -15,12 +15,13 @@ from purchase_postgres.store import PostgresStore
 from purchase_sql.generated.postgresql import STATEMENTS
 from purchase_sql.prefix import with_prefix
 
-# Pages over a whole table walk its key in order; the version table has a handful of rows.
-WALKS = {f"{one.TABLE}_page" for one in ROW_TYPES} | {"schema_version"}
+# Pages over a whole table walk its key in order; versions and subscribers are a handful of rows.
+WALKS = {f"{one.TABLE}_page" for one in ROW_TYPES} | {"schema_version", "subscribers", "mailbox_wake"}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
     "claim", "commands_open", "deliveries", "deliveries_done", "deliveries_in", "effects", "facts",
-    "price_for", "prices_of", "references_of", *(f"{one.TABLE}_page_of_lane" for one in ROW_TYPES),
+    "mailbox_claim", "mailboxes", "price_for", "prices_of", "references_of",
+    *(f"{one.TABLE}_page_of_lane" for one in ROW_TYPES),
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from purchase_core.records.command import Command, Stage
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
+from purchase_core.records.mailbox import Mailbox
 from purchase_core.records.reference import PriceReference, Reference
 from purchase_sql.encode import NO_HEADERS
 from purchase_sql.shapes import ROW_FLAGS
@@ -76,6 +77,11 @@ def recorded_fact(record: Record) -> tuple[int, RecordedFact]:
 def effect(record: Record) -> Effect:
     """A row of `effects`."""
     return Effect(*record)
+
+
+def mailbox(record: Record) -> Mailbox:
+    """A row of `mailbox`, `mailboxes` and `mailbox_claim`."""
+    return Mailbox(*record)
 
 
 def row(row_type: type[R], record: Record) -> R:

@@ -24,6 +24,7 @@ from purchase_sql.shapes import (
     values_of_price,
     values_of_reference,
     values_of_row,
+    values_of_told,
 )
 from purchase_sql.texts import Texts
 
@@ -36,6 +37,7 @@ T = TypeVar("T")
 _by_lane = attrgetter("lane")
 _by_event = attrgetter("connection", "event_id")
 _by_id = attrgetter("id")
+_by_mailbox = attrgetter("subscriber", "lane")
 _by_price = attrgetter("connection", "price", "currency")
 _by_object = attrgetter("object")
 _by_hash = attrgetter("hash")
@@ -68,6 +70,8 @@ def _add_guarded(texts: Texts, batches: Sequence[Batch], add: Callable[[Operatio
         add((texts.delivery_insert, _delivery(delivery)))
     for settled in _sorted([settled for one in batches for settled in one.settlements], _by_id):
         add((texts.settle, _settlement(settled)))
+    for told in _sorted([told for one in batches for told in one.told], _by_mailbox):
+        add((texts.mailbox_told, values_of_told(told)))
     for command in _sorted([one.command for one in batches if one.command is not None], _by_key):
         add((texts.command_put, _command(command)))
     for price in _sorted([price for one in batches for price in one.prices], _by_price):
@@ -89,8 +93,15 @@ def _add_unguarded(
         add((texts.reference_put, values_of_reference(reference)))
     for offer in _sorted([offer for one in batches for offer in one.offers], _by_hash):
         add((texts.offer_insert, (offer.hash, offer.offer, offer.encode().decode())))
-    for effect in _sorted([effect for one in batches for effect in one.effects], _by_key):
+    names = [change for one in batches for change in _subscribers(texts, one)]
+    for _, operation in _sorted(names, _by_place):
+        add(operation)
+    effects = _sorted([effect for one in batches for effect in one.effects], _by_key)
+    for effect in effects:
         add((texts.effect_insert, values_of_effect(effect)))
+    for effect in effects:
+        # An effect that was there before stands at another place, and wakes nobody.
+        add((texts.mailbox_wake, (effect.key, effect.lane_version, effect.position)))
 
 
 # Drops and puts are sorted together: of one key, what was there is dropped before it is put anew.
@@ -108,6 +119,14 @@ def _rows(texts: Texts, batch: Batch) -> Iterator[tuple[tuple[str, str], Operati
         yield (kind.TABLE, key), (texts.row_drop[kind], (key,))
     for row in batch.rows:
         yield (row.TABLE, row.key), (texts.row_put[type(row)], values_of_row[type(row)](row))
+
+
+def _subscribers(texts: Texts, batch: Batch) -> Iterator[tuple[str, Operation]]:
+    for name in batch.dropped_subscribers:
+        yield name, (texts.subscriber_drop, (name,))
+        yield name, (texts.mailbox_drop, (name,))
+    for name in batch.subscribers:
+        yield name, (texts.subscriber_insert, (name,))
 
 
 def _sorted(values: Sequence[T], key: Callable[[T], str | tuple[str, ...]]) -> Sequence[T]:

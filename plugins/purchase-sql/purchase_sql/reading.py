@@ -11,7 +11,7 @@ from purchase_core.facts.rows import ROW_TYPES, Row, SubscriptionRow
 from purchase_core.records.delivery import DONE
 from purchase_sql import schema
 from purchase_sql.dialects import OneOf
-from purchase_sql.shapes import DELIVERY_COLUMNS, ROW_COLUMNS
+from purchase_sql.shapes import DELIVERY_COLUMNS, MAILBOX_COLUMNS, ROW_COLUMNS
 from purchase_sql.statement import Statement, in_pairs, in_texts, number, text, whole, word
 
 LISTED_COLUMNS = DELIVERY_COLUMNS[:-1]
@@ -39,6 +39,7 @@ def statements() -> Iterable[Statement]:
     yield from _deliveries()
     yield from _facts()
     yield from _lists()
+    yield from _mailboxes()
     yield from _conflicting()
     for row_type in ROW_TYPES:
         yield from _pages(row_type)
@@ -228,11 +229,18 @@ def _lists() -> Iterable[Statement]:
         .order_by(commands.c.updated_at, commands.c.key)
         .limit(whole("limit")),
     )
+    beyond = sa.and_(
+        effects.c.lane_version == whole("after_version"), effects.c.position > whole("after_position")
+    )
     yield Statement(
         "effects",
-        ("lane", "limit"),
+        ("lane", "after_version", "after_position", "limit"),
         _all(effects)
-        .where(effects.c.lane == text("lane"))
+        .where(
+            effects.c.lane == text("lane"),
+            effects.c.lane_version >= whole("after_version"),  # what an index can begin at
+            sa.or_(effects.c.lane_version > whole("after_version"), beyond),
+        )
         .order_by(effects.c.lane_version, effects.c.position)
         .limit(whole("limit")),
     )
@@ -255,6 +263,36 @@ def _conflicting() -> Iterable[Statement]:
         "found_fences",
         ("ids",),
         sa.select(deliveries.c.id, deliveries.c.fence).where(in_texts(deliveries.c.id, "ids")),
+    )
+    mailboxes = schema.mailboxes
+    whose = (mailboxes.c.subscriber, mailboxes.c.lane)
+    yield Statement(
+        "found_mailboxes",
+        ("mailboxes",),
+        sa.select(*whose, mailboxes.c.fence).where(in_pairs(*whose, "mailboxes")),
+    )
+
+
+def _mailboxes() -> Iterable[Statement]:
+    mailboxes, subscribers = schema.mailboxes, schema.subscribers
+    chosen = _chosen(mailboxes, MAILBOX_COLUMNS)
+    yield Statement("subscribers", (), sa.select(subscribers.c.name).order_by(subscribers.c.name))
+    yield Statement(
+        "mailbox",
+        ("subscriber", "lane"),
+        chosen.where(mailboxes.c.subscriber == text("subscriber"), mailboxes.c.lane == text("lane")),
+    )
+    yield Statement(
+        "mailboxes",
+        ("subscriber", "state", "after_lane", "limit"),
+        chosen.where(
+            mailboxes.c.subscriber == text("subscriber"),
+            mailboxes.c.state == text("state"),
+            sa.text(schema.IS_NOT_IDLE),
+            mailboxes.c.lane > text("after_lane"),
+        )
+        .order_by(mailboxes.c.lane)
+        .limit(whole("limit")),
     )
 
 

@@ -27,6 +27,7 @@ class Guard(StrEnum):
     COMMAND = "commands_same"
     DELIVERY = "deliveries_once"
     LEASE = "deliveries_held"
+    MAILBOX = "mailboxes_held"
 
 
 _CHECK = re.compile(r"CHECK constraint failed: (\w+)")
@@ -69,6 +70,9 @@ def inquiry(texts: Texts, batch: Batch, guard: Guard) -> Operation:
             )
         case Guard.LEASE:
             return texts.found_fences, (text_list(one.id for one in batch.settlements),)
+        case Guard.MAILBOX:
+            held = [(one.subscriber, one.lane) for one in batch.told]
+            return texts.found_mailboxes, (pair_list(held),)
         case Guard.BATCH:
             return texts.batch, (batch.id,)
 
@@ -95,6 +99,8 @@ def refusal(batch: Batch, guard: Guard, found: Sequence[Sequence[Any]]) -> Store
             return KeyConflict("delivery", _event(batch, {(one[0], one[1]) for one in found}))
         case Guard.LEASE:
             return _lease_lost(batch, {one[0]: one[1] for one in found})
+        case Guard.MAILBOX:
+            return _mailbox_lost(batch, {(one[0], one[1]): one[2] for one in found})
 
 
 def _lane_conflict(batch: Batch, versions: dict[str, int]) -> LaneConflict:
@@ -136,3 +142,10 @@ def _lease_lost(batch: Batch, fences: dict[str, int]) -> LeaseLost:
         if fences.get(one.id) != one.fence:
             return LeaseLost(f"delivery {one.id!r} is not held under fence {one.fence}")
     return LeaseLost(f"delivery {batch.settlements[0].id!r} was claimed by another worker")
+
+
+def _mailbox_lost(batch: Batch, fences: dict[tuple[str, str], int]) -> LeaseLost:
+    for one in batch.told:
+        if fences.get((one.subscriber, one.lane)) != one.fence:
+            break
+    return LeaseLost(f"the mailbox of {one.subscriber!r} of {one.lane!r} is not held under fence {one.fence}")

@@ -18,6 +18,7 @@ from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import ROW_TYPES, Row, SubscriptionRow
 from purchase_core.records.command import OPEN_STATES
 from purchase_core.records.delivery import DONE, PENDING
+from purchase_core.records.mailbox import IDLE, WAITING
 
 NAME_CHARACTERS_MAX = 23  # Postgres cuts identifiers at 63, which leaves 40 to the prefix there
 
@@ -63,6 +64,8 @@ def _any_of(column: str, values: tuple[str, ...]) -> str:
 IS_OPEN = _any_of("state", OPEN_STATES)
 IS_PENDING = f"state = '{PENDING}'"
 IS_NOT_DONE = f"state <> '{DONE}'"
+IS_WAITING = f"state = '{WAITING}'"
+IS_NOT_IDLE = f"state <> '{IDLE}'"
 IS_LINKED = "linked_to <> ''"
 IS_ON_SALE = "ended_at IS NULL"
 IS_LIVE = f"bound AND NOT {_any_of('status', tuple(sorted(ENDED_SUBSCRIPTIONS)))}"
@@ -199,6 +202,31 @@ effects = _table(
     _column("at", WHOLE),
 )
 _index("effects_lane", effects.c.lane, effects.c.lane_version, effects.c.position)
+
+subscribers = _table("subscribers", _key("name"))
+
+mailboxes = _table(
+    "mailboxes",
+    _key("subscriber"),
+    _key("lane"),
+    _column("told", WHOLE),
+    _column("newest", WHOLE),
+    _column("state", TEXT),
+    _column("attempts", WHOLE),
+    _column("available_at", WHOLE),
+    _column("reason", TEXT),
+    _column("fence", WHOLE),
+    _column("leased_until", WHOLE, null=True),
+    _guard("mailboxes_held", "fence >= 0"),
+)
+_index(
+    "mailboxes_waiting",
+    mailboxes.c.subscriber,
+    mailboxes.c.available_at,
+    mailboxes.c.lane,
+    where=IS_WAITING,
+)
+_index("mailboxes_state", mailboxes.c.subscriber, mailboxes.c.state, mailboxes.c.lane, where=IS_NOT_IDLE)
 
 # --- the projection ----------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from msgspec.structs import fields
 from purchase_core.facts.rows import ROW_TYPES
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.effect import Effect
+from purchase_core.records.mailbox import Mailbox, Told
 from purchase_core.records.reference import PriceReference, Reference
 
 Value: TypeAlias = str | int | bytes | None
@@ -31,6 +32,8 @@ def flags(cls: type[Struct]) -> tuple[int, ...]:
 DELIVERY_COLUMNS = (*(name for name in columns(Delivery) if name != "body"), "body")
 """The body comes last, so that lists can leave it out."""
 
+MAILBOX_COLUMNS = columns(Mailbox)
+
 ROW_COLUMNS: dict[type[object], tuple[str, ...]] = {one: columns(one) for one in ROW_TYPES}
 ROW_FLAGS: dict[type[object], tuple[int, ...]] = {one: flags(one) for one in ROW_TYPES}
 
@@ -41,3 +44,4 @@ values_of_row: dict[type[object], Callable[[object], tuple[Value, ...]]] = {
 values_of_reference: Callable[[Reference], tuple[Value, ...]] = attrgetter(*columns(Reference))
 values_of_price: Callable[[PriceReference], tuple[Value, ...]] = attrgetter(*columns(PriceReference))
 values_of_effect: Callable[[Effect], tuple[Value, ...]] = attrgetter(*columns(Effect))
+values_of_told: Callable[[Told], tuple[Value, ...]] = attrgetter(*columns(Told))

@@ -55,6 +55,10 @@ def word(value: str) -> sa.ColumnElement[str]:
     return sa.literal_column(f"'{value}'", TEXT)
 
 
+IMPOSSIBLE = number(-1)  # what a guard sets, so that a named CHECK ends the batch
+NOWHERE = word("")
+
+
 def in_texts(column: sa.ColumnElement[Any], parameter: str) -> sa.ColumnElement[bool]:
     """Whether a column is one of the texts of a JSON list."""
     return OneOf(column, TextList(text(parameter)))
@@ -88,6 +92,10 @@ class Given(ABC):
         """Inserts a row of these values by column."""
 
     @abstractmethod
+    def select(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        """Columns of other tables, for each of the rows that are given."""
+
+    @abstractmethod
     def is_one(self, key: sa.Column[Any]) -> sa.ColumnElement[bool]:
         """Whether a row is one of those that are given by their key."""
 
@@ -112,6 +120,10 @@ class Single(Given):
         """Inserts it."""
         # The insert of the Postgres dialect is the generic one with ON CONFLICT, as SQLite has it too.
         return insert(table).inline().values(dict(values))
+
+    def select(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        """The columns, for the one row."""
+        return sa.select(*columns)
 
     def is_one(self, key: sa.Column[Any]) -> sa.ColumnElement[bool]:
         """Whether a row is that of this key."""
@@ -144,6 +156,10 @@ class Listed(Given):
         # Without WHERE, SQLite would take the ON of ON CONFLICT for that of a join.
         rows = sa.select(*values.values()).select_from(self._rows).where(sa.true())
         return insert(table).from_select(list(values), rows)
+
+    def select(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        """The columns, joined to the list."""
+        return sa.select(*columns).select_from(self._rows)
 
     def is_one(self, key: sa.Column[Any]) -> sa.ColumnElement[bool]:
         """Whether a row is that of one of these keys."""

@@ -13,8 +13,9 @@ from purchase_core.instants import Instant
 from purchase_core.ports.store import PAGE_ROWS_MAX, Holders, Question, Store, View
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import DONE, Delivery
-from purchase_core.records.effect import Effect
+from purchase_core.records.effect import EFFECTS_PER_VERSION_MAX, Effect
 from purchase_core.records.lane import Lane
+from purchase_core.records.mailbox import Mailbox
 from purchase_core.records.reference import PriceReference, Reference
 from purchase_sql import decode
 from purchase_sql.clusters import ClusterTexts
@@ -45,9 +46,30 @@ class SqlStore(Store):
     async def _snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Record]]:
         """The rows of several statements that read, all as of one moment."""
 
+    @abstractmethod
+    async def _taken(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
+        """The rows that one statement writes and returns, in a transaction of its own."""
+
     async def _page(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
         """Every row of one statement that reads. They can be many."""
         return await self._rows(text, values)
+
+    # --- claims ------------------------------------------------------------------------------
+
+    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
+        """Take pending rows that are due and free, oldest first."""
+        records = await self._taken(self._texts.claim, (now, lease_until, limit))
+        # RETURNING comes in whatever order the rows were updated in.
+        claimed = [decode.delivery(record) for record in records]
+        return sorted(claimed, key=lambda one: (one.available_at, one.id))
+
+    async def claim_mailboxes(
+        self, subscriber: str, *, now: Instant, lease_until: Instant, limit: int
+    ) -> Sequence[Mailbox]:
+        """Take waiting mailboxes that are due and free, oldest first."""
+        values = (subscriber, now, lease_until, limit)
+        claimed = [decode.mailbox(one) for one in await self._taken(self._texts.mailbox_claim, values)]
+        return sorted(claimed, key=lambda one: (one.available_at, one.lane))
 
     # --- for a decision ----------------------------------------------------------------------
 
@@ -173,9 +195,25 @@ class SqlStore(Store):
             found = await self._page(self._texts.row_page[row_type], (after_key, limit))
         return [decode.row(row_type, record) for record in found]
 
-    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+    async def effects(self, lane: str, *, after: int = -1, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
         """The outbox of one lane, in order."""
-        return [decode.effect(one) for one in await self._page(self._texts.effects, (lane, limit))]
+        values = (lane, *divmod(after, EFFECTS_PER_VERSION_MAX), limit)
+        return [decode.effect(one) for one in await self._page(self._texts.effects, values)]
+
+    async def subscribers(self) -> Sequence[str]:
+        """Names of the known subscribers, ascending."""
+        return [name for (name,) in await self._rows(self._texts.subscribers, ())]
+
+    async def mailbox(self, subscriber: str, lane: str) -> Mailbox | None:
+        """How far a subscriber has come in a lane."""
+        return await self._one(decode.mailbox, self._texts.mailbox, (subscriber, lane))
+
+    async def mailboxes(
+        self, subscriber: str, *, state: str, after_lane: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[Mailbox]:
+        """Mailboxes of a subscriber in one state, by ascending lane."""
+        values = (subscriber, state, after_lane, limit)
+        return [decode.mailbox(one) for one in await self._page(self._texts.mailboxes, values)]
 
     async def _one(self, decoded: Callable[[Record], T], text: str, values: tuple[Value, ...]) -> T | None:
         found = await self._rows(text, values)

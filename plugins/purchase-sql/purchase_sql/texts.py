@@ -29,6 +29,12 @@ class Texts:
     settle: str
     claim: str
     effect_insert: str
+    subscriber_insert: str
+    subscriber_drop: str
+    mailbox_drop: str
+    mailbox_wake: str
+    mailbox_told: str
+    mailbox_claim: str
     version_insert: str
     look_lanes: str
     look_references: str
@@ -55,10 +61,14 @@ class Texts:
     holders: str
     commands_open: str
     effects: str
+    subscribers: str
+    mailbox: str
+    mailboxes: str
     found_lanes: str
     found_facts: str
     found_events: str
     found_fences: str
+    found_mailboxes: str
     row_put: Mapping[type[object], str]
     row_drop: Mapping[type[object], str]
     row_page: Mapping[type[object], str]

@@ -15,14 +15,11 @@ from sqlalchemy.dialects.postgresql import Insert
 
 from purchase_core.facts.rows import ROW_TYPES
 from purchase_core.records.delivery import PENDING
-from purchase_sql import schema
+from purchase_sql import mailboxes, schema
 from purchase_sql.dialects import NoBytes, OneOf
 from purchase_sql.schema import WHOLE
 from purchase_sql.shapes import DELIVERY_COLUMNS, ROW_COLUMNS
-from purchase_sql.statement import Given, Single, Statement, number, whole, word
-
-IMPOSSIBLE = number(-1)
-NOWHERE = word("")
+from purchase_sql.statement import IMPOSSIBLE, NOWHERE, Given, Single, Statement, number, whole, word
 
 
 def statements(given: type[Given] = Single) -> Iterable[Statement]:
@@ -40,6 +37,7 @@ def statements(given: type[Given] = Single) -> Iterable[Statement]:
     yield _settle(given)
     yield _claim()
     yield _insert_or_ignore("effect_insert", schema.effects, given)
+    yield from mailboxes.statements(given)
     for row_type in ROW_TYPES:
         table = schema.rows[row_type]
         yield _put(f"{row_type.TABLE}_put", table, given(ROW_COLUMNS[row_type]))

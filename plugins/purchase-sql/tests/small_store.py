@@ -21,10 +21,8 @@ from purchase_core.errors import (
     SchemaError,
     StoreUnavailable,
 )
-from purchase_core.instants import Clock, Instant, SystemClock
+from purchase_core.instants import Clock, SystemClock
 from purchase_core.ports.store import Batch, SchemaState
-from purchase_core.records.delivery import Delivery
-from purchase_sql import decode
 from purchase_sql.decode import Record
 from purchase_sql.encode import SURROGATE, Operation, operations
 from purchase_sql.generated.sqlite import STATEMENTS
@@ -111,11 +109,9 @@ class SmallStore(SqlStore):
             if not all([await self.committed(one.id) for one in batches]):
                 raise LaneConflict(f"one of {len(batches)} batches is refused") from error
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
-        """Take pending rows that are due and free, oldest first."""
+    async def _taken(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
         with self._transaction("IMMEDIATE"):
-            records = self._execute(self._texts.claim, (now, lease_until, limit))
-        return sorted(map(decode.delivery, records), key=lambda one: (one.available_at, one.id))
+            return self._execute(text, values)
 
     # --- life cycle --------------------------------------------------------------------------
 

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from purchase_core.errors import StoreUnavailable
-from purchase_core.instants import Clock, Instant, SystemClock
+from purchase_core.instants import Clock, SystemClock
 from purchase_core.ports.store import Batch, SchemaState
-from purchase_core.records.delivery import Delivery
 from purchase_sql.decode import Record
 from purchase_sql.encode import Operation, operations
 from purchase_sql.generated.sqlite import STATEMENTS
@@ -29,7 +28,7 @@ from purchase_sqlite.lock import WriterLock
 from purchase_sqlite.long_reads import LongReads
 from purchase_sqlite.snapshot import snapshot
 from purchase_sqlite.troubles import FAILURES, trouble
-from purchase_sqlite.works import Claim, Commit, CommitAll, Migrate, version_found
+from purchase_sqlite.works import Commit, CommitAll, Migrate, Take, version_found
 from purchase_sqlite.writer import Recorder, Writer, executing
 
 
@@ -114,9 +113,8 @@ class SqliteStore(SqlStore):
             written = operations(self._texts, self._clusters, *batches)
             await self._write().do(CommitAll(self._texts, batches, written))
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
-        """Take pending rows that are due and free, oldest first."""
-        return await self._write().do(Claim(self._texts, now, lease_until, limit))
+    async def _taken(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
+        return await self._write().do(Take(text, values))
 
     def _write(self) -> Writer:
         if self._writer is None:

@@ -1,4 +1,4 @@
-"""What the writer does: commit a batch, claim deliveries, migrate."""
+"""What the writer does: commit a batch, take what waits, migrate."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import attrs
 
 from purchase_core.errors import LaneConflict, SchemaError
-from purchase_core.instants import Clock, Instant
+from purchase_core.instants import Clock
 from purchase_core.ports.store import Batch
-from purchase_core.records.delivery import Delivery
-from purchase_sql import decode
+from purchase_sql.decode import Record
 from purchase_sql.encode import Operation
 from purchase_sql.migration import Migration, pending
 from purchase_sql.refusals import broken_guard, inquiry, refusal
+from purchase_sql.shapes import Value
 from purchase_sql.texts import Texts
 from purchase_sqlite.troubles import trouble
 from purchase_sqlite.writer import Execute
@@ -67,22 +67,17 @@ class CommitAll:
 
 
 @attrs.define(eq=False)
-class Claim:
-    """Take deliveries that are due and free."""
+class Take:
+    """Run one statement that writes rows and returns them: what a worker takes."""
 
-    texts: Texts
-    now: Instant
-    lease_until: Instant
-    limit: int
+    text: str
+    values: tuple[Value, ...]
 
-    def run(self, execute: Execute) -> Sequence[Delivery]:
-        """Take them, oldest first."""
-        records = execute(self.texts.claim, (self.now, self.lease_until, self.limit)).fetchall()
-        # RETURNING comes in whatever order the rows were updated in.
-        claimed = [decode.delivery(record) for record in records]
-        return sorted(claimed, key=lambda one: (one.available_at, one.id))
+    def run(self, execute: Execute) -> Sequence[Record]:
+        """Take them, in whatever order they were updated in."""
+        return execute(self.text, self.values).fetchall()
 
-    def refused(self, error: sqlite3.IntegrityError, execute: Execute) -> Sequence[Delivery]:
+    def refused(self, error: sqlite3.IntegrityError, execute: Execute) -> Sequence[Record]:
         """It breaks no guard."""
         raise trouble(error)
 

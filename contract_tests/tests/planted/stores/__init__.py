@@ -6,12 +6,13 @@ from types import ModuleType
 
 from purchase_core.testing.memory_store import MemoryStore
 
-from . import concurrency, inbox, isolation, keys, processes, reading, restart, values, writing
+from . import concurrency, inbox, isolation, keys, mailboxes, processes, reading, restart, values, writing
 
 MODULES: tuple[ModuleType, ...] = (
     writing,
     keys,
     inbox,
+    mailboxes,
     reading,
     isolation,
     values,

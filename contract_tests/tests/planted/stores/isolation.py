@@ -39,9 +39,9 @@ class ReadsFactsOfEverybody(MemoryStore):
 class ReadsEffectsOfEverybody(MemoryStore):
     """The outbox is read without the lane."""
 
-    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+    async def effects(self, lane: str, *, after: int = -1, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
         found = sorted(self.database.effects.values(), key=lambda one: (one.lane_version, one.position))
-        return found[:limit]
+        return [one for one in found if one.place > after][:limit]
 
 
 class FindsReferencesOfEverybody(MemoryStore):
@@ -63,9 +63,10 @@ class ReadsClustersOfEverybody(MemoryStore):
 class MatchesLanesByPattern(MemoryStore):
     """`LIKE` where `=` was meant: a customer called % is everybody."""
 
-    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+    async def effects(self, lane: str, *, after: int = -1, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
         pattern = re.escape(lane).replace("%", ".*").replace("_", ".")
         found = [one for one in self.database.effects.values() if re.fullmatch(pattern, one.lane, re.DOTALL)]
+        found = [one for one in found if one.place > after]
         return sorted(found, key=lambda one: (one.lane_version, one.position))[:limit]
 
 

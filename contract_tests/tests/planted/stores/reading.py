@@ -272,22 +272,23 @@ class ForgetsUnknownCommands(MemoryStore):
 class OrdersEffectsByWriting(MemoryStore):
     """The outbox comes as it was written."""
 
-    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
-        return [one for one in self.database.effects.values() if one.lane == lane][:limit]
+    async def effects(self, lane: str, *, after: int = -1, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+        found = [one for one in self.database.effects.values() if one.lane == lane]
+        return [one for one in found if one.place > after][:limit]
 
 
 class OrdersEffectsByKey(MemoryStore):
     """The outbox comes in the order of its primary key."""
 
-    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
-        return sorted(await super().effects(lane), key=lambda one: one.key)[:limit]
+    async def effects(self, lane: str, *, after: int = -1, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+        return sorted(await super().effects(lane, after=after), key=lambda one: one.key)[:limit]
 
 
 class OrdersEffectsByText(MemoryStore):
     """Version 10 comes before version 9."""
 
-    async def effects(self, lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
-        found = await super().effects(lane)
+    async def effects(self, lane: str, *, after: int = -1, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
+        found = await super().effects(lane, after=after)
         return sorted(found, key=lambda one: (str(one.lane_version), str(one.position)))[:limit]
 
 

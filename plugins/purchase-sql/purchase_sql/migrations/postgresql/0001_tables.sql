@@ -151,6 +151,30 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}effects" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}effects_lane" ON {schema}"{prefix}effects" (lane, lane_version, position);
 
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}subscribers" (
+    name TEXT COLLATE "C" NOT NULL,
+    CONSTRAINT "{prefix}subscribers_pk" PRIMARY KEY (name)
+);
+
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}mailboxes" (
+    subscriber TEXT COLLATE "C" NOT NULL,
+    lane TEXT COLLATE "C" NOT NULL,
+    told BIGINT NOT NULL,
+    newest BIGINT NOT NULL,
+    state TEXT COLLATE "C" NOT NULL,
+    attempts BIGINT NOT NULL,
+    available_at BIGINT NOT NULL,
+    reason TEXT COLLATE "C" NOT NULL,
+    fence BIGINT NOT NULL,
+    leased_until BIGINT,
+    CONSTRAINT "{prefix}mailboxes_pk" PRIMARY KEY (subscriber, lane),
+    CONSTRAINT "{prefix}mailboxes_held" CHECK (fence >= 0)
+);
+
+CREATE INDEX IF NOT EXISTS "{prefix}mailboxes_state" ON {schema}"{prefix}mailboxes" (subscriber, state, lane) WHERE state <> 'idle';
+
+CREATE INDEX IF NOT EXISTS "{prefix}mailboxes_waiting" ON {schema}"{prefix}mailboxes" (subscriber, available_at, lane) WHERE state = 'waiting';
+
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}intents" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,

@@ -151,6 +151,30 @@ CREATE TABLE IF NOT EXISTS "{prefix}effects" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}effects_lane" ON "{prefix}effects" (lane, lane_version, position);
 
+CREATE TABLE IF NOT EXISTS "{prefix}subscribers" (
+    name TEXT NOT NULL,
+    CONSTRAINT "{prefix}subscribers_pk" PRIMARY KEY (name)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE IF NOT EXISTS "{prefix}mailboxes" (
+    subscriber TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    told INTEGER NOT NULL,
+    newest INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    available_at INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    fence INTEGER NOT NULL,
+    leased_until INTEGER,
+    CONSTRAINT "{prefix}mailboxes_pk" PRIMARY KEY (subscriber, lane),
+    CONSTRAINT "{prefix}mailboxes_held" CHECK (fence >= 0)
+) WITHOUT ROWID, STRICT;
+
+CREATE INDEX IF NOT EXISTS "{prefix}mailboxes_state" ON "{prefix}mailboxes" (subscriber, state, lane) WHERE state <> 'idle';
+
+CREATE INDEX IF NOT EXISTS "{prefix}mailboxes_waiting" ON "{prefix}mailboxes" (subscriber, available_at, lane) WHERE state = 'waiting';
+
 CREATE TABLE IF NOT EXISTS "{prefix}intents" (
     "key" TEXT NOT NULL,
     lane TEXT NOT NULL,
