@@ -9,20 +9,16 @@ from msgspec.structs import replace
 
 from purchase_core.errors import MalformedBody
 from purchase_core.facts.fact import Fact, object_key
-from purchase_core.facts.rows import CaseRow
 from purchase_core.identifiers import IdSource
-from purchase_core.instants import SECOND, Clock, Instant
+from purchase_core.instants import Clock
 from purchase_core.ports.provider import CustomerClaim, Event, Fetched, Need, Normalised, Provider
 from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Recorded, Work
-from purchase_core.records.delivery import DONE, IGNORED, PENDING, Delivery
+from purchase_core.records.delivery import DONE, FETCH, IGNORED, LOOKUP, PENDING, Delivery
 from purchase_core.values import Value
 
-FETCH = "fetch"
-LOOKUP = "look-up"
 FOREIGN = "foreign: not of this application"
-CONTESTED_SECONDS = 2  # clocks of whole seconds have moved on by then
 
 Settle: TypeAlias = Callable[[Batch, str, str], Batch]
 """Adds the inbox row, or its settlement, to a batch: (batch, state, reason)."""
@@ -81,7 +77,7 @@ class Processor:
         fetched: list[Delivery] = []
         while True:
             if not needs:
-                recorded = await self._record(provider, Work(facts, claims), cause, settle, fetched)
+                recorded = await self._record(Work(facts, claims), cause, settle, fetched)
                 if recorded.batch is not None:
                     return _ended(recorded.batch)
                 needs = recorded.needs
@@ -95,7 +91,6 @@ class Processor:
 
     async def _record(
         self,
-        provider: Provider,
         work: Work,
         cause: str,
         settle: Settle,
@@ -103,8 +98,7 @@ class Processor:
     ) -> Recorded:
         def addition(batch: Batch) -> Batch:
             state, reason = (DONE, "") if batch.facts else (IGNORED, FOREIGN)
-            asked = [self._asked_again(key) for key in _contested(batch, provider.connection.name)]
-            return settle(replace(batch, deliveries=(*fetched, *asked)), state, reason)
+            return settle(replace(batch, deliveries=(*batch.deliveries, *fetched)), state, reason)
 
         return await self._recorder.record(work, cause=cause, addition=addition)
 
@@ -140,34 +134,6 @@ class Processor:
             source=FETCH,
             state=DONE,
         )
-
-    def _asked_again(self, key: str) -> Delivery:
-        """An inbox row that asks for an object of which two states claim one instant, once that is over.
-
-        It has an event id that nothing else has: asking twice is harmless, a refused batch is not.
-        """
-        now = self._clock.now()
-        identifier = self._ids.new("delivery")
-        return Delivery(
-            id=identifier,
-            connection=key.split(":", 2)[1],
-            event_id=f"{LOOKUP}:{identifier}",
-            event_type=LOOKUP,
-            object=key,
-            occurred_at=now,
-            received_at=now,
-            headers=(),
-            body=b"",
-            source=LOOKUP,
-            available_at=Instant(now + CONTESTED_SECONDS * SECOND),
-        )
-
-
-def _contested(batch: Batch, connection: str) -> list[str]:
-    """Objects of a connection of which two states now claim one instant."""
-    cases = [row for row in batch.rows if isinstance(row, CaseRow) and row.status == "open"]
-    contested = [case.about for case in cases if case.kind == "contested"]
-    return [about for about in contested if about.split(":", 2)[1] == connection]
 
 
 def _ended(batch: Batch) -> Processed:

@@ -12,16 +12,15 @@ from collections.abc import AsyncIterator, Mapping
 import attrs
 
 from purchase_core.errors import DeliveryRefused, NotFound
-from purchase_core.inbox.processing import LOOKUP, Processor
+from purchase_core.inbox.processing import Processor
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Provider
 from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, Store
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work
-from purchase_core.records.delivery import Delivery
+from purchase_core.records.delivery import LOOKUP, WEBHOOK, Delivery
 
 CHANGED, UNCHANGED, SKIPPED, FAILED = "changed", "unchanged", "skipped", "failed"
-WEBHOOK = "webhook"
 LOOKED_UP = "it asks for a look-up, whose answer is a delivery of its own"
 
 

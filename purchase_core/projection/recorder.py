@@ -14,6 +14,7 @@ from purchase_core.ports.provider import Need
 from purchase_core.ports.store import Batch, Store, View
 from purchase_core.projection.change import Change
 from purchase_core.projection.coalescing import Addition, Request, Waiting, advanced
+from purchase_core.projection.contested import with_look_ups
 from purchase_core.projection.derived import DerivedRows
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.offers import OfferShelf
@@ -168,7 +169,7 @@ class Recorder:
                 why = f"{fact.kind} of an invoice that was not seen yet"
                 return Recorded(needs=(Need("invoice", invoice, why),))
         offers = await self._offers.learn(change.versions())
-        batch = request.addition(change.parts(request.batch_id, offers))
+        batch = request.addition(with_look_ups(change.parts(request.batch_id, offers), self._ids))
         return Recorded(batch, foreign=len(left))
 
 

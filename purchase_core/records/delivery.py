@@ -10,11 +10,17 @@ DONE = "done"
 IGNORED = "ignored"
 QUARANTINED = "quarantined"
 
+WEBHOOK = "webhook"
+FETCH = "fetch"
+LOOKUP = "look-up"
+
 EPOCH = Instant(0)
 
 
 class Delivery(Value, frozen=True):
-    """One event. Unique by (connection, event_id). `source`: webhook | fetch.
+    """One event. Unique by (connection, event_id).
+
+    `source`: webhook | fetch (an object as it was looked up) | look-up (one that is to be looked up).
 
     `object` is a scheduling hint only. `headers` are the few that verification needs again on replay.
     `state`: pending | done | ignored | quarantined, with a `reason` for the last two; a pending row is
@@ -30,7 +36,7 @@ class Delivery(Value, frozen=True):
     received_at: Instant
     headers: tuple[tuple[str, str], ...]
     body: bytes
-    source: str = "webhook"
+    source: str = WEBHOOK
     state: str = PENDING
     reason: str = ""
     attempts: int = 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from purchase_core.errors import InvalidArgument, OutcomeUnknown, ProviderRefused
-from purchase_core.facts.rows import CaseRow, InvoiceRow, RefundRow
+from purchase_core.facts.rows import CaseRow, InvoiceRow, RefundRow, SubscriptionRow
 from purchase_core.instants import SECOND, Instant
 from purchase_core.records.command import CONFIRMED
 from purchase_core.testing.simulation.provider.money import dispute
@@ -91,3 +91,28 @@ def test_f43_a_checkout_goes_on_where_a_customer_needs_an_address() -> None:
     assert (first.connection, second.connection) == ("stripe", "paddle")
     assert world.accounts["stripe"].book.sessions[first.session].status == "expired"
     assert world.accounts["paddle"].book.sessions[second.session].status == "open"
+
+
+def test_f05_the_answer_to_a_command_can_contest_what_an_event_has_told() -> None:
+    """Two changes of one second: the provider is asked which counts, whatever brought the second one."""
+    world = stage("stripe")
+    checkout = started(world, offer="app:pro")
+    account = world.accounts["stripe"]
+    world.pass_time(5 * SECOND)
+    pay(account, account.book.sessions[checkout.session])
+    delivered(world)
+    world.pass_time(5 * SECOND)
+    (row,) = world.read(world.store.rows(SubscriptionRow))
+    for number, name in enumerate(("cancel", "uncancel")):
+        asked(
+            world,
+            lambda billing, name=name, number=number: getattr(billing.subscriptions, name)(
+                "ana", row.key, idempotency_key=f"wish-{number}"
+            ),
+        )
+    delivered(world)
+    world.pass_time(3 * SECOND)
+    world.run(world.work())
+    (row,) = world.read(world.store.rows(SubscriptionRow))
+    assert (row.cancel_at, row.contested) == (None, False)
+    assert world.read(world.store.rows(CaseRow)) == []

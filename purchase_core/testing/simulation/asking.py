@@ -11,6 +11,7 @@ from purchase_core.billing import Billing
 from purchase_core.errors import NoRoute, ProviderRefused, PurchaseError, UsageError
 from purchase_core.testing.simulation.turns import Crashed
 
+ABSENT = ("never reached", "never arrived")
 OPEN, DONE, REFUSED = "open", "done", "refused"
 
 
@@ -20,7 +21,7 @@ class Ask:
 
     `done` makes of a result what must be the same each time. `refusals`: what it may be refused
     for; none: for anything that is a refusal. `moves`: another request may have changed what this one is
-    answered.
+    answered. `passing`: refusals that are none for ever.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Ask:
     done: Callable[[Any], object]
     refusals: tuple[str, ...] = ()
     moves: bool = False
+    passing: str = ""
     state: str = OPEN
     answer: object = None
     said: str = ""
@@ -36,8 +38,9 @@ class Ask:
         """Take a result or an error. Returns what is wrong with it, or ""."""
         if error is None:
             answer = self.done(result)
-            # What left no trace was given up, and has turned up after all: a success is one, whoever saw it.
-            if self.state == REFUSED and "never reached" not in self.said:
+            # Only a provider's refusal is remembered. What left no trace was given up, and may turn up after
+            # all: a success is one, whoever saw it.
+            if self.said.startswith("ProviderRefused") and not any(one in self.said for one in ABSENT):
                 return f"{self.name} was refused ({self.said}), and is done now"
             if self.state == DONE and self.answer != answer:
                 return f"{self.name} was answered {self.answer}, and now {answer}"
@@ -47,12 +50,12 @@ class Ask:
             return ""
         if not isinstance(error, PurchaseError):
             return f"{self.name} raised {type(error).__name__}: {error}"
-        if _is_final(error):
+        if _is_final(error) and not (self.passing and self.passing in error.message):
             if self.state == DONE and isinstance(error, ProviderRefused) and not self.moves:
                 return f"{self.name} was done, and is refused now: {error.message}"
             if self.refusals and not any(one in error.message for one in self.refusals):
                 return f"{self.name} was refused for no reason: {error}"
-            if self.state == OPEN:
+            if self.state != DONE:
                 self.state, self.said = REFUSED, f"{type(error).__name__} {error.message}"
         return ""
 

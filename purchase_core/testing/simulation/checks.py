@@ -35,7 +35,7 @@ def _acknowledged(world: World) -> None:
     """I1: what was acknowledged is there."""
     for connection, event in world.fresh:
         if world.read(world.store.delivery(connection, event)) is None:
-            world.found("I1", f"event {event} was acknowledged, and is not in the inbox")
+            world.found("acknowledged", f"event {event} was acknowledged, and is not in the inbox")
     world.fresh.clear()
 
 
@@ -50,21 +50,21 @@ def _one_effect(world: World) -> None:
                 made = Counter(one.metadata.get(name, "") for one in things.values())
                 twice = [one for one, count in made.items() if one and count > 1]
                 if twice:
-                    world.found("I8", f"{name} {twice[0]} has had {made[twice[0]]} effects")
+                    world.found("effects", f"{name} {twice[0]} has had {made[twice[0]]} effects")
 
 
 def _bounded(world: World) -> None:
     """I6: we never ask to pay back more than was paid."""
     for account in world.accounts.values():
         if account.book.overdrawn:
-            world.found("I6", f"more than was paid was asked back of {account.book.overdrawn[0]}")
+            world.found("bounds", f"more than was paid was asked back of {account.book.overdrawn[0]}")
 
 
 def _secret(world: World) -> None:
     """I16: no error says what must not be said."""
     for line in world.log[world.looked_at :]:
         if SECRET.reveal() in line or CLAIMS.reveal() in line or "@example.com" in line:
-            world.found("I16", "an error shows a secret or an address")
+            world.found("secrets", "an error shows a secret or an address")
     world.looked_at = len(world.log)
 
 
@@ -95,27 +95,32 @@ def when_settled(world: World, *, thoroughly: bool) -> None:
     """Everything equals what the oracle tells, exactly."""
     truth = truth_of(world)
     actual = world.read(shown(world.store))
-    for difference in list(_differences(expected(truth), actual))[:DIFFERENCES_MAX]:
-        world.found("I3", difference)
+    for table, difference in list(_differences(expected(truth), actual))[:DIFFERENCES_MAX]:
+        world.found(table, difference)
     _rights(world, truth)
     _told(world, truth)
+    _silent(world)
     if thoroughly and isinstance(world.store, MemoryStore):
+        for fact in world.store.database.facts.values():
+            if not fact.cause:
+                world.found("rebuilt", f"nobody knows what brought {fact.fact.key}")
         for problem in list(problems(world.store.database, now=world.clock.now()))[:DIFFERENCES_MAX]:
-            world.found("I13", problem)
+            world.found("rebuilt", problem)
 
 
-def _differences(wanted: Picture, actual: Picture) -> Iterator[str]:
+def _differences(wanted: Picture, actual: Picture) -> Iterator[tuple[str, str]]:
+    """(table, what is wrong)."""
     for table, rows in wanted.items():
         found = actual[table]
         if rows == found:
             continue
         for key in sorted({*rows, *found}):
             if key not in found:
-                yield f"{table}: {key} is missing; the oracle says {rows[key]}"
+                yield table, f"{key} is missing; the oracle says {rows[key]}"
             elif key not in rows:
-                yield f"{table}: {key} should not be there: {found[key]}"
+                yield table, f"{key} should not be there: {found[key]}"
             elif rows[key] != found[key]:
-                yield f"{table}: {key} is {found[key]}; the oracle says {rows[key]}"
+                yield table, f"{key} is {found[key]}; the oracle says {rows[key]}"
 
 
 def _rights(world: World, truth: Truth) -> None:
@@ -133,7 +138,7 @@ def _rights(world: World, truth: Truth) -> None:
             wanted.credits = {unit: amount for unit, amount in wanted.credits.items() if amount}
             if found != wanted:
                 when = f" in {later // HOUR} hours" if later else ""
-                world.found("I10", f"{customer} may do {found}{when}; the oracle says {wanted}")
+                world.found("rights", f"{customer} may do {found}{when}; the oracle says {wanted}")
                 break
 
 
@@ -146,4 +151,28 @@ def _told(world: World, truth: Truth) -> None:
     }
     missing = sorted(told(truth) - keys)
     if missing:
-        world.found("I2", f"nobody was told of {missing[0]}")
+        world.found("told", f"nobody was told of {missing[0]}")
+
+
+def _silent(world: World) -> None:
+    """I14: a delivery that is read again, long after it was taken, has no effect of any kind."""
+    taken = [(name, event) for name, post in world.posts.items() for event in post.taken]
+    if not taken:
+        return
+    row = world.read(world.store.delivery(*world.chance.one_of(taken)))
+    if row is None:
+        return
+    before = _counts(world)
+    replayed = world.read(world.reader.replay.one(row.id))
+    if replayed.status not in ("unchanged", "skipped"):
+        world.found("silent", f"event {row.event_id}, read again, {replayed.status}: {replayed.rows}")
+    after = _counts(world)
+    if after != before:
+        world.found("silent", f"reading event {row.event_id} again: {before} became {after}")
+
+
+def _counts(world: World) -> tuple[int, ...]:
+    """How often providers were called, and how much there is to tell of each customer."""
+    calls = sum(account.calls for account in world.accounts.values())
+    told = (len(world.read(world.store.effects(f"customer:{one}"))) for one in world.customers)
+    return (calls, *told)

@@ -148,9 +148,9 @@ def _paid(world: World) -> tuple[Account, Invoice] | None:
 
 
 KINDS = (
-    ("portal", portal, 3),
-    ("pay-bill", pay_bill, 2),
-    ("refund-there", refund, 2),
-    ("decide", decide, 2),
-    ("bank", bank, 2),
+    ("portal", portal, 5),
+    ("pay-bill", pay_bill, 3),
+    ("refund-there", refund, 3),
+    ("decide", decide, 4),
+    ("bank", bank, 4),
 )

@@ -15,12 +15,13 @@ from purchase_core.testing.simulation.faults import Faults
 from purchase_core.testing.simulation.scenario import Scenario
 from purchase_core.testing.simulation.settling import settle
 from purchase_core.testing.simulation.turns import Activity, Stuck
-from purchase_core.testing.simulation.workload import Kind, mixture, shop
+from purchase_core.testing.simulation.workload import Kind, burst, buy, mixture, shop
 from purchase_core.testing.simulation.world import Finding, World
 
-STEPS_MIN = 5
+STEPS_MIN = 6
 THOROUGH_EVERY = 4
 TRIES_MAX = 12
+PRELUDE = (shop, buy, burst)  # how every history begins: else most would end before anything is sold
 SAFETY, LIVENESS = "safety", "liveness"
 
 
@@ -88,7 +89,7 @@ def play(
                 if not world.problems:
                     when_settled(world, thoroughly=plan.seed % THOROUGH_EVERY == 0)
     except Stuck as stuck:
-        world.found("I12", str(stuck))
+        world.found("drained", str(stuck))
     return Played(plan, tuple(world.problems), tuple(taken), tuple(faults.kinds()), tuple(world.log))
 
 
@@ -101,18 +102,21 @@ def _step(world: World, kinds: Sequence[tuple[int, Kind]], step: int) -> None:
     """One thing happens, or several at the same time."""
     chance = world.chance
     many = 1 + (1 + chance.below(2) if chance.happens(world.present.together * 2) else 0)
-    found = [shop(world) if step == 0 else _something(world, kinds) for _ in range(many)]
-    world.run(*[one for one in found if one is not None])
+    activities: list[Activity] = []
+    for _ in range(many):
+        found = PRELUDE[step](world) if step < len(PRELUDE) else _something(world, kinds)
+        activities += [found] if isinstance(found, Activity) else found or []
+    world.run(*activities)
     if chance.below(2):
         world.pass_time(1_300_000)
     after_step(world)
 
 
-def _something(world: World, kinds: Sequence[tuple[int, Kind]]) -> Activity | None:
+def _something(world: World, kinds: Sequence[tuple[int, Kind]]) -> Activity | Sequence[Activity] | None:
     """What happens next: often there is nothing to do of a kind, and another one is tried."""
     for _ in range(TRIES_MAX):
         before = len(world.log), world.clock.now()
         activity = world.chance.weighted(kinds).act(world)
-        if activity is not None or (len(world.log), world.clock.now()) != before:
+        if activity or (len(world.log), world.clock.now()) != before:
             return activity
     return None

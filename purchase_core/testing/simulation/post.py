@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from purchase_core.instants import Instant
+from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.provider import Headers
+from purchase_core.secret import Secret
+from purchase_core.testing.simulation.chance import Chance
 from purchase_core.testing.simulation.process import SECRET
 from purchase_core.testing.simulation.provider.account import Account, Sent
 from purchase_core.testing.simulation.provider.adapter import FORM
+
+STRANGER = Secret("whsec_" + "somebody-else" * 3)
 
 
 class Post:
@@ -29,6 +33,23 @@ class Post:
         self.taken[sent.id] = sent
         if sent in self.waiting:
             self.waiting.remove(sent)
+
+    def forged(self, chance: Chance, now: Instant) -> tuple[str, bytes, Headers]:
+        """A delivery that is not genuine: how, its body and its headers."""
+        sent = chance.one_of(self.account.events)
+        name, body = f"{sent.id}x{now}".encode(), sent.body
+        body = body.replace(f'"{sent.id}"'.encode(), b'"' + name + b'"', 1)
+        if chance.below(2):  # something else than there is
+            body = body.replace(b'"amount":', b'"amount":1').replace(b'"status":"', b'"status":"p')
+        how = chance.one_of(("unsigned", "of a stranger", "of another account", "of another mode", "old"))
+        if how == "of another account":
+            body = body.replace(self.account.name.encode(), b"acct_other", 1)
+        elif how == "of another mode":
+            body = body.replace(b'"mode":"test"', b'"mode":"live"', 1)
+        secret = STRANGER if how == "of a stranger" else SECRET
+        at = Instant(now - 3_600 * SECOND) if how == "old" else now
+        headers = () if how == "unsigned" else FORM.headers(body, at=at, secrets=(secret,))
+        return how, body, headers
 
     @staticmethod
     def signed(body: bytes, now: Instant) -> Headers:

@@ -176,6 +176,12 @@ class UnreliableStore:
 
 
 @cache
+def as_configured() -> PolicyRouter:
+    """In the order in which connections are configured."""
+    return PolicyRouter(Policy())
+
+
+@cache
 def nobody() -> Listeners:
     """Nobody listens. Made once, since that is dear."""
     return Listeners(Registry())
@@ -196,7 +202,7 @@ def open_billing(
             catalog=catalog,
             store=store,
             connections=providers,
-            router=PolicyRouter(Policy()),
+            router=as_configured(),
             listeners=nobody(),
             clock=clock,
             ids=ids,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 
 from purchase_core.instants import DAY, HOUR, SECOND
+from purchase_core.records.delivery import QUARANTINED
 from purchase_core.testing.simulation import dashboard, requests
 from purchase_core.testing.simulation.asking import OPEN, Cart
 from purchase_core.testing.simulation.provider import selling
@@ -15,8 +16,10 @@ from purchase_core.testing.simulation.provider.billing import next_due
 from purchase_core.testing.simulation.turns import Activity
 from purchase_core.testing.simulation.world import World
 
-Act = Callable[[World], Activity | None]
-"""Does something at once, or returns what some process is to do; None where there is nothing to do."""
+BURST_MAX = 5
+
+Act = Callable[[World], "Activity | Sequence[Activity] | None"]
+"""Does something at once, or returns what processes are to do; None where there is nothing to do."""
 
 
 @attrs.frozen
@@ -117,6 +120,12 @@ def deliver(world: World) -> Activity | None:
     return world.deliver(post, sent)
 
 
+def burst(world: World) -> Sequence[Activity]:
+    """The provider sends all that was not taken yet, at the same time."""
+    sent = [(post, one) for post in world.posts.values() for one in post.waiting[:BURST_MAX]]
+    return [world.deliver(post, one) for post, one in sent if not world.chance.happens(world.present.lost)]
+
+
 def deliver_again(world: World) -> Activity | None:
     """Something comes once more that was taken already."""
     posts = [post for post in world.posts.values() if post.taken]
@@ -126,6 +135,21 @@ def deliver_again(world: World) -> Activity | None:
     names = list(post.taken)
     recent = names[-3:] if world.chance.happens(world.present.duplicate * 4) else names
     return world.deliver(post, post.taken[world.chance.one_of(recent)])
+
+
+def forge(world: World) -> Activity | None:
+    """Somebody else sends a delivery: unsigned, of another account or mode, or of long ago."""
+    posts = [post for post in world.posts.values() if post.account.events]
+    if not posts or not world.chance.happens(world.present.forged * 3):
+        return None
+    post = world.chance.one_of(posts)
+    return world.forge(post, post.forged(world.chance, world.clock.now()))
+
+
+def operator(world: World) -> Activity | None:
+    """Somebody has what was given up tried again, before its reason is mended perhaps."""
+    rows = world.deliveries(QUARANTINED)
+    return world.retry(world.chance.one_of(rows).id) if rows else None
 
 
 def work(world: World) -> Activity | None:
@@ -205,18 +229,21 @@ def claim(world: World) -> Activity | None:
 
 
 KINDS = (
-    Kind("shop", shop, 6),
-    Kind("ask-again", ask_again, 4),
-    Kind("buy", buy, 12),
+    Kind("shop", shop, 3),
+    Kind("ask-again", ask_again, 3),
+    Kind("buy", buy, 16),
     Kind("money-arrives", money_arrives, 3),
-    Kind("deliver", deliver, 24),
-    Kind("deliver-again", deliver_again, 4),
+    Kind("deliver", deliver, 16),
+    Kind("burst", burst, 8),
+    Kind("deliver-again", deliver_again, 5),
+    Kind("forge", forge, 3),
+    Kind("operator", operator, 2),
     Kind("work", work, 6),
     Kind("moments", moments, 4),
     Kind("hours", hours, 2),
-    Kind("until-due", until_due, 5),
+    Kind("until-due", until_due, 8),
     Kind("months", months, 2),
-    Kind("card", card, 3),
+    Kind("card", card, 4),
     Kind("wake", wake, 3),
     Kind("restart", restart, 1),
     Kind("poison", poison, 2),
@@ -229,7 +256,7 @@ KINDS = (
 def mixture(world: World) -> list[tuple[int, Kind]]:
     """How often each kind happens in this history: some never, some more than elsewhere."""
     chance = world.chance
-    always = ("shop", "buy", "deliver")
+    always = ("shop", "buy", "deliver", "burst")
     return [
         (kind.weight * (1 if kind.name in always else chance.one_of((0, 1, 1, 3))), kind) for kind in KINDS
     ]

@@ -51,6 +51,7 @@ class Account:
         self.exhausted = dialect.exhausted[0]
         self.asynchronous_refunds = False  # of a dialect that needs no approval
         self.lag_seconds = 0
+        self.calls = 0
         self.refuses = False  # new checkouts
         self._clock = clock
         self._due: int | None = None
@@ -66,8 +67,8 @@ class Account:
         return moment // self.dialect.resolution * self.dialect.resolution
 
     def at_the_time(self, due: int, act: Callable[[], object]) -> None:
-        """Do something as of the instant at which it was due."""
-        self._due = due
+        """Do something as of the instant at which it was due; if that is over, behind what has happened."""
+        self._due = max(due, self._last)
         try:
             act()
         finally:

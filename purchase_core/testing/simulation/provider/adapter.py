@@ -298,6 +298,7 @@ class SimulatedProvider(Provider):
 
     async def _ask(self, operation: str, effect: Callable[[], T]) -> T:
         await self._line.before(operation)
+        self.the_account.calls += 1
         catch_up(self.the_account)
         try:
             answer = effect()

@@ -148,9 +148,9 @@ def settle(account: Account, invoice: Invoice) -> None:
     """A bill is paid. Raises Refusal."""
     if invoice.status != "open":
         raise Refusal(f"{invoice.id} is {invoice.status}")
-    invoice.status, invoice.paid, invoice.paid_at = "paid", invoice.total, account.now()
-    invoice.action = ""
+    invoice.status, invoice.paid, invoice.action = "paid", invoice.total, ""
     account.changed(invoice)
+    invoice.paid_at = invoice.at
     if account.dialect.joint:
         account.tell("transaction.paid", invoice)
         account.tell("transaction.completed", invoice)

@@ -144,16 +144,17 @@ def money_arrives(account: Account, session: Session, *, fails: bool) -> None:
 
 
 def _settled(account: Account, session: Session, invoice: Invoice) -> None:
-    book, now = account.book, account.now()
+    book = account.book
     if account.dialect.joint and session.subscription:
         # Paid, and not completed yet: the agreement and the bill are still to be made.
         early = Session(**{name: getattr(session, name) for name in session.__struct_fields__})
         early.subscription = early.invoice = ""
         account.changed(early)
         account.tell("transaction.paid", early)
-    invoice.status, invoice.paid, invoice.paid_at = "paid", invoice.total, now
+    invoice.status, invoice.paid = "paid", invoice.total
     session.payment = "paid" if invoice.total else "none_due"
     account.changed(session, invoice)
+    invoice.paid_at = invoice.at
     if session.subscription:
         subscription = book.subscriptions[session.subscription]
         if subscription.status == "incomplete":
