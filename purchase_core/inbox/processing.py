@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from purchase_core.errors import MalformedBody
+from purchase_core.errors import MalformedBody, ProviderUnavailable
 from purchase_core.facts.fact import Fact, object_key
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
@@ -86,6 +86,8 @@ class Processor:
             if len(fetched) + len(needs) > self._lookups_max:
                 raise MalformedBody(f"event {event.id} needs more than {self._lookups_max} look-ups")
             found, claimed, answers = await self._look_up(provider, needs)
+            if event.type == LOOKUP:
+                _must_be_later(event, found)
             facts, claims, needs = (*found, *facts), (*claims, *claimed), ()
             fetched += answers
 
@@ -139,6 +141,12 @@ class Processor:
 def _ended(batch: Batch) -> Processed:
     facts = tuple(one.fact.key for one in batch.facts)
     return Processed(DONE, facts=facts) if facts else Processed(IGNORED, FOREIGN)
+
+
+def _must_be_later(event: Event, found: Sequence[Fact]) -> None:
+    """An answer as of the very instant that is contested settles nothing: clocks of machines differ."""
+    if all(fact.order <= event.occurred_at for fact in found if fact.object == event.object):
+        raise ProviderUnavailable(f"{event.object} was looked up while the instant in question went on")
 
 
 def _meaning(provider: Provider, event: Event) -> Normalised:

@@ -22,18 +22,22 @@ CONTESTED_SECONDS = 2  # clocks of whole seconds have moved on by then
 
 def with_look_ups(batch: Batch, ids: IdSource) -> Batch:
     """The batch, and a look-up for each object that is contested by it."""
-    asked = tuple(_look_up(key, batch.at, ids) for key in _contested(batch))
+    asked = tuple(_look_up(key, at, batch.at, ids) for key, at in _contested(batch))
     return replace(batch, deliveries=(*batch.deliveries, *asked)) if asked else batch
 
 
-def _contested(batch: Batch) -> Iterator[str]:
+def _contested(batch: Batch) -> Iterator[tuple[str, Instant]]:
+    """Contested objects of providers, and the instant that their states claim."""
+    registers = {key: one for cluster in batch.clusters for key, one in cluster.registers.items()}
     for row in batch.rows:
         if isinstance(row, CaseRow) and row.kind == "contested" and row.about.split(":", 2)[1] != OWN:
-            yield row.about
+            yield row.about, registers[row.about].newest.order
 
 
-def _look_up(key: str, now: Instant, ids: IdSource) -> Delivery:
-    """It has an event id that nothing else has: asking twice is harmless, a refused batch is not."""
+def _look_up(key: str, contested_at: Instant, now: Instant, ids: IdSource) -> Delivery:
+    """The inbox row. Its `occurred_at` is the instant that must be over when the object is looked up.
+
+    It has an event id that nothing else has: asking twice is harmless, a refused batch is not."""
     identifier = ids.new("delivery")
     return Delivery(
         id=identifier,
@@ -41,7 +45,7 @@ def _look_up(key: str, now: Instant, ids: IdSource) -> Delivery:
         event_id=f"{LOOKUP}:{identifier}",
         event_type=LOOKUP,
         object=key,
-        occurred_at=now,
+        occurred_at=contested_at,
         received_at=now,
         headers=(),
         body=b"",

@@ -10,6 +10,8 @@ from purchase_core.errors import InvalidArgument, OutcomeUnknown, ProviderRefuse
 from purchase_core.facts.rows import CaseRow, InvoiceRow, RefundRow, SubscriptionRow
 from purchase_core.instants import SECOND, Instant
 from purchase_core.records.command import CONFIRMED
+from purchase_core.testing.clocks import ManualClock
+from purchase_core.testing.simulation.provider import changing
 from purchase_core.testing.simulation.provider.money import dispute
 from purchase_core.testing.simulation.provider.selling import pay
 from purchase_core.testing.simulation.world import World
@@ -112,6 +114,32 @@ def test_f05_the_answer_to_a_command_can_contest_what_an_event_has_told() -> Non
         )
     delivered(world)
     world.pass_time(3 * SECOND)
+    world.run(world.work())
+    (row,) = world.read(world.store.rows(SubscriptionRow))
+    assert (row.cancel_at, row.contested) == (None, False)
+    assert world.read(world.store.rows(CaseRow)) == []
+
+
+def test_f05_a_look_up_that_comes_too_early_is_repeated() -> None:
+    """A machine whose clock is ahead asks before the second is over: the answer settles nothing yet."""
+    world = stage("stripe")
+    checkout = started(world, offer="app:pro")
+    account = world.accounts["stripe"]
+    world.pass_time(5 * SECOND)
+    pay(account, account.book.sessions[checkout.session])
+    delivered(world)
+    world.clock.set_to(Instant(world.clock.now() // SECOND * SECOND + 5 * SECOND))
+    (row,) = world.read(world.store.rows(SubscriptionRow))
+    (one,) = account.book.subscriptions.values()
+    changing.cancel(account, one, at_period_end=True)
+    changing.uncancel(account, one)
+    delivered(world)
+    ahead = world.processes[0].billing.webhooks
+    ahead._clock = ManualClock(Instant(world.clock.now() + 60 * SECOND))
+    world.run(world.work())
+    assert [case.kind for case in world.read(world.store.rows(CaseRow))] == ["contested"]
+    world.clock.advance(seconds=3)
+    ahead._clock.advance(seconds=10)
     world.run(world.work())
     (row,) = world.read(world.store.rows(SubscriptionRow))
     assert (row.cancel_at, row.contested) == (None, False)

@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from purchase_core.instants import DAY, HOUR, Instant, to_datetime
+from purchase_core.records.command import CONFIRMED
+from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED
 from purchase_core.testing.bench import problems
 from purchase_core.testing.memory_store import MemoryStore
+from purchase_core.testing.simulation.asking import REFUSED
 from purchase_core.testing.simulation.oracle.expected import Picture, expected, told
 from purchase_core.testing.simulation.oracle.judging import judge
 from purchase_core.testing.simulation.oracle.orders import Order
@@ -18,6 +21,7 @@ from purchase_core.testing.simulation.world import World
 
 LATER = (0, 2 * HOUR, 2 * DAY, 8 * DAY, 33 * DAY)
 DIFFERENCES_MAX = 4
+ONCE = ("subscription.started", "subscription.ended", "purchase.granted")
 
 
 # --- after each step -------------------------------------------------------------------------
@@ -26,6 +30,7 @@ DIFFERENCES_MAX = 4
 def after_step(world: World) -> None:
     """The invariants that hold at every moment, whatever is on its way."""
     _acknowledged(world)
+    _ended(world)
     _one_effect(world)
     _bounded(world)
     _secret(world)
@@ -37,6 +42,17 @@ def _acknowledged(world: World) -> None:
         if world.read(world.store.delivery(connection, event)) is None:
             world.found("acknowledged", f"event {event} was acknowledged, and is not in the inbox")
     world.fresh.clear()
+
+
+def _ended(world: World) -> None:
+    """I12: what a worker has brought to its end, none that comes late takes back."""
+    if not world.worked:
+        return
+    world.worked = False
+    back = {row.id for state in (PENDING, QUARANTINED) for row in world.deliveries(state)} & world.ended
+    if back:
+        world.found("ended", f"delivery {min(back)} was done, and is not any more")
+    world.ended.update(row.id for state in (DONE, IGNORED) for row in world.deliveries(state))
 
 
 def _one_effect(world: World) -> None:
@@ -93,10 +109,13 @@ def truth_of(world: World) -> Truth:
 
 def when_settled(world: World, *, thoroughly: bool) -> None:
     """Everything equals what the oracle tells, exactly."""
+    after_step(world)
     truth = truth_of(world)
     actual = world.read(shown(world.store))
     for table, difference in list(_differences(expected(truth), actual))[:DIFFERENCES_MAX]:
         world.found(table, difference)
+    _pages(world)
+    _commands(world)
     _rights(world, truth)
     _told(world, truth)
     _silent(world)
@@ -142,13 +161,43 @@ def _rights(world: World, truth: Truth) -> None:
                 break
 
 
+def _pages(world: World) -> None:
+    """I7: where a page can be closed, it is, before another one takes its place."""
+    for cart in world.carts:
+        command = world.read(world.store.command(f"checkout.start:{cart.key}"))
+        if command is None:
+            continue
+        for name, account in world.accounts.items():
+            for session in account.book.sessions.values():
+                mine = session.metadata.get("purchase_intent") == command.reference
+                if mine and session.status == "open" and not account.dialect.joint:
+                    present = cart.ask.state != REFUSED and (name, session.id) == cart.pages[-1]
+                    if not present:
+                        world.found("pages", f"{session.id} of {cart.key} can still be paid")
+
+
+def _commands(world: World) -> None:
+    """I8: a command that has had its effect has not been refused."""
+    for account in world.accounts.values():
+        for refund in account.book.refunds.values():
+            name = refund.metadata.get("purchase_command", "")
+            command = world.read(world.store.command_by_id(name)) if name else None
+            if command is not None and command.state != CONFIRMED:
+                world.found("answers", f"{command.key} is {command.state}, and {refund.id} was made")
+
+
 def _told(world: World, truth: Truth) -> None:
     """Others are told once of what has become true."""
-    keys = {
-        effect.key
+    effects = [
+        effect
         for customer in world.customers
         for effect in world.read(world.store.effects(f"customer:{customer}"))
-    }
+    ]
+    keys = {effect.key for effect in effects}
+    once = Counter((one.name, one.about) for one in effects if one.name in ONCE)
+    twice = [name for name, count in once.items() if count > 1]
+    if twice:
+        world.found("told", f"others were told twice: {twice[0]}")
     missing = sorted(told(truth) - keys)
     if missing:
         world.found("told", f"nobody was told of {missing[0]}")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from purchase_core.errors import ProviderRefused, StoreError
 from purchase_core.facts.rows import InvoiceRow, SubscriptionRow
 from purchase_core.ports.provider import Proration
 from purchase_core.testing.simulation.asking import DONE, OPEN, Ask, Cart
 from purchase_core.testing.simulation.provider.objects import ENDED
-from purchase_core.testing.simulation.turns import Activity
+from purchase_core.testing.simulation.turns import Activity, Crashed
 from purchase_core.testing.simulation.world import World
 
 SUCCESS, CANCEL = "https://shop.example/thanks", "https://shop.example/cart"
-CHECKOUT_REFUSALS = ("not today", "not_today", "never reached", "never arrived")
+CHECKOUT_REFUSALS = ("not today", "not_today", "never reached", "never arrived", "is held to")
 CARTS_MAX, WISHES_MAX = 4, 12
 
 
@@ -78,6 +79,38 @@ def claim(world: World, cart: Cart) -> Activity:
         return world.ask(ask)
     same = next(one for one in world.wishes if one.name.startswith(f"claim of {cart.key} "))
     return world.ask(same)
+
+
+def misuse(world: World, cart: Cart) -> Activity:
+    """The same key with another quantity."""
+
+    def end(_: Any, error: BaseException | None) -> None:
+        world.note(f"{cart.key} for something else: {type(error).__name__}")
+        if error is None or isinstance(error, ProviderRefused):
+            world.found("answers", f"{cart.key} was used for something else, and that was not noticed")
+
+    wish: dict[str, Any] = {
+        "customer": cart.customer or None,
+        "offer": cart.offer,
+        "success_url": SUCCESS,
+        "cancel_url": CANCEL,
+        "idempotency_key": cart.key,
+        "quantity": cart.quantity + 1,
+    }
+    return world.activity(lambda process: process.billing.checkout.start(**wish), end)
+
+
+def look(world: World) -> Activity:
+    """What somebody may do, now."""
+    customer = world.chance.one_of(world.customers)
+
+    def end(_: Any, error: BaseException | None) -> None:
+        world.note(f"rights of {customer} are asked for")
+        if error is not None and not isinstance(error, StoreError | Crashed):
+            world.found("answers", f"rights raised {type(error).__name__}: {error}")
+
+    world.read(world.reader.customers.entitlements(customer))
+    return world.activity(lambda process: process.billing.customers.entitlements(customer), end)
 
 
 def switch(world: World) -> Activity | None:

@@ -8,9 +8,65 @@ import attrs
 
 from purchase_core.access.policy import AccessPolicy, AccessRules
 from purchase_core.catalog.catalog import Catalog
+from purchase_core.catalog.features import credit_unit, feature, licence, quota
+from purchase_core.catalog.products import credit_pack, one_time, plan, subscription
 from purchase_core.instants import SECOND
-from purchase_core.testing.sales import CATALOG
+from purchase_core.money import Money
 from purchase_core.testing.simulation.oracle.orders import Rules, Terms
+
+SHOP = Catalog(
+    subscription(
+        "app",
+        plans=[
+            plan("free", default=True, includes=[quota("api")(limit=10, reset="month")]),
+            plan(
+                "pro",
+                price=Money("10.00", "EUR"),
+                every="month",
+                quantity=(1, 10),
+                includes=[
+                    feature("export")(),
+                    quota("api")(limit=1_000, reset="month"),
+                    credit_unit("ai")(amount=100, expires_days=30),
+                    licence("seats")(count=2),
+                ],
+            ),
+            plan(
+                "team",
+                price=Money("30.00", "EUR"),
+                every="month",
+                trial_days=14,
+                quantity=(1, 10),
+                includes=[
+                    feature("audit")(),
+                    quota("api")(limit=5_000, reset="day"),
+                    credit_unit("ai")(amount=40),
+                ],
+            ),
+        ],
+    ),
+    subscription(
+        "backup",
+        plans=[plan("weekly", price=Money("2.50", "EUR"), every="week", includes=[feature("backup")()])],
+    ),
+    one_time(
+        "book",
+        plans=[
+            plan("full", price=Money("20.00", "EUR"), quantity=(1, 3), includes=[licence("reader")(count=1)])
+        ],
+    ),
+    one_time("poster", plans=[plan("a2", price=Money("1900", "JPY"), includes=[feature("poster")()])]),
+    credit_pack(
+        "tokens",
+        plans=[
+            plan("small", price=Money("5.00", "EUR"), includes=[credit_unit("ai")(amount=500)]),
+            plan(
+                "brief", price=Money("1.00", "EUR"), includes=[credit_unit("ai")(amount=90, expires_days=9)]
+            ),
+        ],
+    ),
+)
+"""What is sold where no catalog is given."""
 
 POLICIES = (
     AccessPolicy(),
@@ -28,7 +84,7 @@ class Scenario:
     `steps_max`: how many steps a history has at most; `customers`: how many people there are.
     """
 
-    catalog: Catalog = CATALOG
+    catalog: Catalog = SHOP
     policy: AccessPolicy | None = None
     steps_max: int = 16
     customers: int = 2

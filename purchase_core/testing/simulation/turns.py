@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import attrs
 
+from purchase_core.instants import Clock
 from purchase_core.testing.simulation.chance import Chance
 
 TURNS_MAX = 100_000
@@ -49,13 +50,15 @@ class Activity:
     process: object
     work: Coroutine[Any, Any, Any]
     end: Callable[[object, BaseException | None], None]
+    parked_at: int = 0
 
 
 class Turns:
     """As much of an event loop as locks need: no clock and no selector, only activities and futures."""
 
-    def __init__(self, chance: Chance) -> None:
+    def __init__(self, chance: Chance, clock: Clock) -> None:
         self._chance = chance
+        self._clock = clock
         self._ready: list[Activity] = []
         self._soon: deque[Callable[[], object]] = deque()
         self._waiting: dict[Activity, None] = {}
@@ -123,6 +126,7 @@ class Turns:
 
     def _put_aside(self, activity: Activity, wanted: Any) -> None:
         if isinstance(wanted, _Turn):
+            activity.parked_at = self._clock.now()
             (self.parked if wanted.park else self._ready).append(activity)
             return
         wanted._asyncio_future_blocking = False  # noqa: SLF001  # what every event loop does

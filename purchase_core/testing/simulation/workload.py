@@ -9,7 +9,7 @@ import attrs
 from purchase_core.instants import DAY, HOUR, SECOND
 from purchase_core.records.delivery import QUARANTINED
 from purchase_core.testing.simulation import dashboard, requests
-from purchase_core.testing.simulation.asking import OPEN, Cart
+from purchase_core.testing.simulation.asking import DONE, OPEN, Cart
 from purchase_core.testing.simulation.provider import selling
 from purchase_core.testing.simulation.provider.account import Refusal
 from purchase_core.testing.simulation.provider.billing import next_due
@@ -43,6 +43,17 @@ def ask_again(world: World) -> Activity | None:
         return None
     waiting = [one for one in asks if one.state == OPEN]
     return world.ask(world.chance.one_of(waiting or asks))
+
+
+def misuse(world: World) -> Activity | None:
+    """The application uses a key again for something else: it must be told so, and nothing may come of it."""
+    known = [cart for cart in world.carts if cart.ask.state == DONE]
+    return requests.misuse(world, world.chance.one_of(known)) if known else None
+
+
+def look(world: World) -> Activity | None:
+    """Somebody's rights are asked for, in a process that has asked before perhaps."""
+    return requests.look(world)
 
 
 def buy(world: World) -> Activity | None:
@@ -236,6 +247,8 @@ KINDS = (
     Kind("deliver", deliver, 16),
     Kind("burst", burst, 8),
     Kind("deliver-again", deliver_again, 5),
+    Kind("misuse", misuse, 1),
+    Kind("look", look, 4),
     Kind("forge", forge, 3),
     Kind("operator", operator, 2),
     Kind("work", work, 6),

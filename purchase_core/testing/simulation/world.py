@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from purchase_core.billing import Billing
 from purchase_core.errors import DeliveryRefused, StoreError
 from purchase_core.identifiers import SeededIds
-from purchase_core.instants import DAY, SECOND, Instant
+from purchase_core.instants import DAY, HOUR, SECOND, Instant
 from purchase_core.ports.provider import Headers
 from purchase_core.ports.store import Store
 from purchase_core.records.delivery import Delivery
@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 # The 31st of January of a year before a leap year, in the evening: months end soon.
 START = Instant(1_801_418_400 * SECOND)
+STALLED_HOURS_MAX = 6
 NAMES = ("ana", "bo", "cy", "di", "eve")
 CONNECTIONS: tuple[Mapping[str, Dialect], ...] = (
     {"stripe": STRIPE_SHAPED},
@@ -48,6 +49,8 @@ CONNECTIONS: tuple[Mapping[str, Dialect], ...] = (
 CHECKS: Mapping[str, str] = {
     "acknowledged": "I1: what was answered with success is in the inbox",
     "genuine": "I9: what nobody signed, and what is of another account or mode, is refused",
+    "pages": "I7: of one order, only the page of its present attempt can be paid where others can be closed",
+    "ended": "I12: a delivery that has come to its end stays there",
     "effects": "I8: a command has one effect at the provider, however often it is sent",
     "bounds": "I6: no more is asked back than was paid",
     "answers": "I8: the same key has the same answer, and nothing is refused or raised without a reason",
@@ -83,11 +86,13 @@ class World:
         self.scenario, self.seed, self.store, self.chance = scenario, seed, store, chance
         self.faults = self.present = faults
         self.clock = ManualClock(Instant(START + chance.below(60) * DAY + chance.below(SECOND)))
-        self.turns = Turns(chance)
+        self.turns = Turns(chance, self.clock)
         self.carts: list[Cart] = []
         self.wishes: list[Ask] = []
         self.poisoned: set[str] = set()
         self.fresh: list[tuple[str, str]] = []  # events that were just acknowledged
+        self.ended: set[str] = set()  # deliveries that have come to their end
+        self.worked = False  # whether a worker has run since that was looked at
         self.problems: list[Finding] = []
         self.log: list[str] = []
         self.looked_at = 0  # lines of the log that were searched for secrets
@@ -256,6 +261,7 @@ class World:
         """Whatever there is to do for a worker."""
 
         def end(done: Any, error: BaseException | None) -> None:
+            self.worked = True
             self.note(f"worker: {_told(error) or dict(done)}")
             if error is not None and not isinstance(error, StoreError | Crashed):
                 self.found("answers", f"a worker raised {type(error).__name__}: {error}")
@@ -277,6 +283,11 @@ class World:
     def pass_time(self, microseconds: int) -> None:
         """Let time pass; providers do what has come due."""
         self.clock.advance(microseconds=microseconds)
+        long_ago = self.clock.now() - STALLED_HOURS_MAX * HOUR
+        for stalled in [one for one in self.turns.parked if one.parked_at < long_ago]:
+            if isinstance(stalled.process, Process) and stalled.process.alive:
+                stalled.process.die()  # whoever watches over processes has ended it
+        self.mend()
         for post in self.posts.values():
             catch_up(post.account)
             post.collect()

@@ -33,7 +33,7 @@ from purchase_core.testing.simulation.provider import changing, money, selling
 from purchase_core.testing.simulation.provider.account import Account, Refusal
 from purchase_core.testing.simulation.provider.billing import catch_up
 from purchase_core.testing.simulation.provider.objects import Document, Price, Session, Subscription, Told
-from purchase_core.testing.simulation.provider.reading import fact_of, meaning
+from purchase_core.testing.simulation.provider.reading import FETCHED, fact_of, meaning
 
 T = TypeVar("T")
 
@@ -129,9 +129,7 @@ class SimulatedProvider(Provider):
                     else []
                 )
             account = self.the_account
-            return _encode(
-                Told(f"fetched:{object_id}", "fetched", started, account.name, account.mode, shown)
-            )
+            return _encode(Told(f"fetched:{object_id}", FETCHED, started, account.name, account.mode, shown))
 
         return Fetched(kind, object_id, Instant(started), await self._ask("fetch", found))
 
@@ -334,7 +332,9 @@ class SimulatedProvider(Provider):
     def _shown(self, document: Document, started: int) -> Fact:
         """The fact of an answer: as of when it was asked for, where the object does not say it itself."""
         ours = OurReference.read(document.metadata, self.connection)
-        return fact_of(document, ours, self._floor(started), self.connection, self.the_account.dialect)
+        exact = self.the_account.dialect.resolution == 1
+        as_of = None if exact else self._floor(started)
+        return fact_of(document, ours, as_of, self.connection, self.the_account.dialect)
 
     def _checkout(self, session: Session, started: int) -> ProviderCheckout:
         ends = None if session.expires_at is None else Instant(session.expires_at)

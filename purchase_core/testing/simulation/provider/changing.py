@@ -46,12 +46,14 @@ def change(
     if one.status not in ("active", "trialing"):
         raise Refusal(f"{one.id} is {one.status}")
     wanted = account.found(account.book.prices, price)
-    if at_period_end:
+    if at_period_end and (wanted.interval, wanted.currency) == (one.interval, one.currency):
         one.next_price, one.next_quantity, one.next_unit_amount = price, quantity, wanted.unit_amount
         _told(account, one)
         return
     if (one.price, one.quantity) == (price, quantity):
         return
+    if (wanted.interval, wanted.currency) != (one.interval, one.currency):
+        raise Refusal(f"{price} has another rhythm or currency")
     lines = _prorations(account, one, price, wanted.unit_amount, quantity) if prorate else []
     due = sum(line.amount for line in lines)
     if due > 0 and account.book.payers[one.payer].card != "good":

@@ -33,6 +33,9 @@ ENDS = {Session: ("expired",), Subscription: ("canceled", "incomplete_expired"),
 """States that are never left."""
 
 
+FETCHED = "fetched"
+
+
 def meaning(told: Told, connection: Connection, dialect: Dialect) -> Normalised:
     """What an event, or an object that was fetched, means."""
     facts: list[Fact] = []
@@ -42,7 +45,8 @@ def meaning(told: Told, connection: Connection, dialect: Dialect) -> Normalised:
             need = Need(document.of, document.id, "its invoice is not in it")
             return Normalised(needs=(need,))
         ours = OurReference.read(document.metadata, connection)
-        facts.append(fact_of(document, ours, told.created, connection, dialect))
+        as_of = told.created if dialect.resolution > 1 or told.type == FETCHED else None
+        facts.append(fact_of(document, ours, as_of, connection, dialect))
         payer = getattr(document, "payer", "")
         if ours.customer and payer:
             claims.append(CustomerClaim(payer, ours.customer))
@@ -52,10 +56,10 @@ def meaning(told: Told, connection: Connection, dialect: Dialect) -> Normalised:
 
 
 def fact_of(
-    document: Document, ours: OurReference, created: int, connection: Connection, dialect: Dialect
+    document: Document, ours: OurReference, as_of: int | None, connection: Connection, dialect: Dialect
 ) -> Fact:
-    """The fact that one object shows. Where times are exact, the object says itself since when."""
-    order = created if dialect.resolution > 1 else document.at
+    """The fact that one object shows, as of an instant; None: since when the object says itself."""
+    order = document.at if as_of is None else as_of
     match document:
         case Session():
             body: Body = _session(document, ours)
@@ -63,7 +67,7 @@ def fact_of(
             body = _subscription(document, ours)
         case Invoice():
             body = _invoice(document, ours, joint=dialect.joint)
-            if dialect.joint and document.paid_at is not None:
+            if as_of is None and document.paid_at is not None:
                 order = document.paid_at
         case Refund():
             body = RefundSeen(
