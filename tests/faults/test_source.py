@@ -84,6 +84,8 @@ IMPORTS_BY_NAME = {
     "purchase_core/cli/main.py": "the module of a command, and the command of a plugin that was asked for",
     "purchase_core/cli/app.py": "the application, as it is called on the command line or configured",
     "purchase_core/plugins/registry.py": "the plugins that are configured",
+    "plugins/purchase-sandbox/purchase_sandbox/locals.py": "one of the providers in its own list",
+    "purchase_core/testing/simulate.py": "the store or scenario that an option names",
 }
 
 
