@@ -44,6 +44,7 @@ from purchase_core.workflows.claims import Claims
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.commands import Commands
 from purchase_core.workflows.invoices import Invoices
+from purchase_core.workflows.migrations import Migrations
 from purchase_core.workflows.planning import Planner, Routable
 from purchase_core.workflows.portal import Portal
 from purchase_core.workflows.provisions import Provisions
@@ -91,8 +92,8 @@ class Billing:
     `checkout` starts checkouts, `routing` explains where they go, `webhooks` takes deliveries, `customers`
     answers what a customer may do, `receipts` says what a workflow did. `subscriptions`, `purchases`,
     `invoices` and `portal` are what can be done about what was bought, `cases` about what is not as it was
-    ordered; `commands` goes on with what was left open. One instance serves any number of requests of one
-    event loop.
+    ordered; `migrations` moves it to another provider; `commands` goes on with what was left open. One
+    instance serves any number of requests of one event loop.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -151,6 +152,16 @@ class Billing:
         self.replay = Replay(parts.store, recorder, processor, parts.connections)
         self.purchases = Purchases(parts.store, refunds)
         self.invoices = Invoices(parts.store, self.commands, refunds)
+        self.migrations = Migrations(
+            parts.store,
+            recorder,
+            parts.connections,
+            planner,
+            self.checkout,
+            self.subscriptions,
+            parts.clock,
+            parts.ids,
+        )
         self.portal = Portal(parts.store, self.commands)
         self.cases = Cases(
             parts.store, self.commands, refunds, CommandLog(parts.store, recorder), parts.clock, parts.ids
@@ -201,6 +212,7 @@ class Billing:
                 Task("deliveries", drain),
                 Task("checkouts", self.checkout.resolve, RESOLVE_IDLE_SECONDS),
                 Task("commands", self.commands.resolve, RESOLVE_IDLE_SECONDS),
+                Task("moves", self.migrations.advance, RESOLVE_IDLE_SECONDS),
                 Task("ticks", self.tick.work, TICK_IDLE_SECONDS),
                 *(
                     Task(f"subscriber {name}", partial(self.subscribers.work, name))

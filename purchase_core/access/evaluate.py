@@ -2,6 +2,7 @@
 
 Limits, licences and credits of several agreements add up; a flag is had once. A group's default plan
 counts only while nothing else of its group grants. The reset of a quota is the shortest among its grants.
+A subscription that takes the place of another one grants nothing while that one still does.
 """
 
 from __future__ import annotations
@@ -104,6 +105,8 @@ def _granting(
     ends: list[Instant],
 ) -> Iterator[_Held]:
     for key, subscription in live.subscriptions.items():
+        if stands_back(live, policy, offers, subscription.replaces, at):
+            continue
         since = unpaid_since(live, key)
         for version, quantity in subscription.items:
             rules = policy.of(_product(offers, version))
@@ -121,6 +124,18 @@ def _granting(
 def _product(offers: Mapping[str, OfferVersion], version: str) -> str:
     offer = offers.get(version)
     return offer.product_id if offer else ""
+
+
+def stands_back(
+    live: Live, policy: AccessPolicy, offers: Mapping[str, OfferVersion], replaced: str, at: Instant
+) -> bool:
+    """Whether the subscription of this key still grants, so that the one in its place does not yet."""
+    one = live.subscriptions.get(replaced) if replaced else None
+    if one is None:
+        return False
+    since = unpaid_since(live, replaced)
+    ends = [granted_until(one, policy.of(_product(offers, version)), since) for version, _ in one.items]
+    return any(end is not None and at < end for end in ends)
 
 
 def unpaid_since(live: Live, subscription: str) -> Instant | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from purchase_core.access.evaluate import granted_until, unpaid_since
+from purchase_core.access.evaluate import granted_until, stands_back, unpaid_since
 from purchase_core.access.live import EMPTY, exchange
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.catalog.versions import OfferVersion
@@ -93,8 +93,10 @@ def _subscriptions(
         held = live.subscriptions.get(row.key)
         since = unpaid_since(live, row.key)
         until = granted_until(held, policy.of(offer.product_id), since) if held else None
-        grants = until is not None and at < until
-        yield Reason(grants, offer.offer, row.version, _state(row, since), row.key, row.root, until)
+        waits = stands_back(live, policy, offers, row.replaces, at)
+        grants = until is not None and at < until and not waits
+        why = f"takes the place of {row.replaces}, which still grants" if waits else _state(row, since)
+        yield Reason(grants, offer.offer, row.version, why, row.key, row.root, until)
 
 
 def _state(row: SubscriptionRow, unpaid_since: Instant | None) -> str:

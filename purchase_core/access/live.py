@@ -21,7 +21,10 @@ EXPIRED_LOTS_KEPT_SECONDS = 30 * 86_400
 
 
 class LiveSubscription(Value, frozen=True):
-    """A subscription that has not ended. `items` are (offer version, quantity), mapped ones only."""
+    """A subscription that has not ended. `items` are (offer version, quantity), mapped ones only.
+
+    `replaces` is the key of the one whose place it takes.
+    """
 
     status: str
     bound: bool
@@ -32,6 +35,7 @@ class LiveSubscription(Value, frozen=True):
     cancel_at: Instant | None
     ended_at: Instant | None
     collecting: bool = True
+    replaces: str = ""
 
 
 class OpenBill(Value, frozen=True):
@@ -194,4 +198,5 @@ def _live_subscription(row: SubscriptionRow) -> LiveSubscription:
         row.cancel_at,
         row.ended_at,
         row.collecting,
+        row.replaces,
     )

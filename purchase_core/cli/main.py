@@ -20,6 +20,7 @@ COMMANDS = {
     "catalog": "What the application sells.",
     "customers": "What a customer has, and may do.",
     "migrate": "Bring the database's tables up to date.",
+    "migrate-provider": "Move subscriptions from one provider to another.",
     "providers": "What the configured payment providers can do.",
     "receipts": "What a workflow did, and why.",
     "replay": "Read deliveries again with today's code.",
@@ -47,8 +48,9 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name. Raises PluginCollision or PluginFailed for a plugin's."""
         if cmd_name in COMMANDS:
-            found: Any = import_module(f"purchase_core.cli.commands.{cmd_name}")
-            return getattr(found, cmd_name)  # type: ignore[no-any-return]
+            module = cmd_name.replace("-", "_")
+            found: Any = import_module(f"purchase_core.cli.commands.{module}")
+            return getattr(found, module)  # type: ignore[no-any-return]
         plugin = find_command(cmd_name, installed())
         if plugin is None:
             return None

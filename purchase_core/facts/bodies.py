@@ -54,7 +54,8 @@ class CountryAmount(Seen, frozen=True):
 class IntentPlaced(Seen, frozen=True):
     """A customer set out to buy `quantity` of an offer at this price. Ours; never changes.
 
-    `customer` is "" for a guest. `countries`: what it costs in some countries instead.
+    `customer` is "" for a guest. `countries`: what it costs in some countries instead. `replaces`: the key of
+    a subscription whose place this one is to take.
     """
 
     id: str
@@ -68,6 +69,7 @@ class IntentPlaced(Seen, frozen=True):
     trial_days: int
     discounts: bool = False  # whether the checkout was allowed to take promotion codes
     countries: tuple[CountryAmount, ...] = ()
+    replaces: str = ""
 
 
 class AttemptMade(Seen, frozen=True):

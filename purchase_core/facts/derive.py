@@ -122,6 +122,7 @@ def _subscription(reading: Reading, one: Register, seen: SubscriptionSeen) -> Su
         resumes_at=seen.resumes_at,
         next_items=_items(seen.next_items) if seen.next_items else "",
         next_items_at=seen.next_items_at,
+        replaces=reading.intent.replaces if bound and reading.intent else "",
         seen_at=one.newest.order,
     )
 

@@ -41,8 +41,8 @@ class SubscriptionRow(Value, frozen=True):
 
     `items` is a JSON list of [offer version, quantity, price, unit amount]; `next_items`, in the same form,
     replace them at `next_items_at` ("" = no change is scheduled). `collecting`: its invoices are charged;
-    `resumes_at`: when a pause ends by itself. `contested`: the provider is asked again because two states
-    claim one instant.
+    `resumes_at`: when a pause ends by itself. `replaces`: the key of that whose place it takes ("" = none).
+    `contested`: the provider is asked again because two states claim one instant.
     """
 
     TABLE: ClassVar[str] = "subscriptions"
@@ -71,6 +71,7 @@ class SubscriptionRow(Value, frozen=True):
     resumes_at: Instant | None
     next_items: str
     next_items_at: Instant | None
+    replaces: str
     seen_at: Instant
 
 

@@ -8,7 +8,7 @@ has moved, nothing is written and the loser reads and decides again.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Self, TypeVar
 
 from purchase_core.catalog.versions import OfferVersion
@@ -238,10 +238,21 @@ class Store(ABC):
         """The command of this id."""
 
     @abstractmethod
-    async def open_commands(self, *, before: Instant, limit: int) -> Sequence[Command]:
-        """Commands not known to have ended (planned, sending, unknown), last touched before, oldest first."""
+    async def open_commands(
+        self, kinds: Collection[str], *, before: Instant, limit: int
+    ) -> Sequence[Command]:
+        """Commands of these kinds that are not known to have ended (planned, sending, unknown).
+
+        Those that were last touched before then, oldest first.
+        """
 
     # --- reading for people and replay -------------------------------------------------------
+
+    @abstractmethod
+    async def commands(
+        self, under: str, *, after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[Command]:
+        """Commands whose key begins with `under` and a colon, by ascending key; ended ones too."""
 
     @abstractmethod
     async def delivery(self, connection: str, event_id: str) -> Delivery | None:

@@ -7,7 +7,7 @@ checks everything first and then applies everything; that is all of its atomicit
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from typing import TypeVar
 
@@ -276,13 +276,23 @@ class MemoryStore(MemoryMailboxes, Store):
         """The command of this id."""
         return next((one for one in self.database.commands.values() if one.id == command_id), None)
 
-    async def open_commands(self, *, before: Instant, limit: int) -> Sequence[Command]:
-        """Commands not known to have ended, last touched before, oldest first."""
-        known = self.database.commands.values()
+    async def open_commands(
+        self, kinds: Collection[str], *, before: Instant, limit: int
+    ) -> Sequence[Command]:
+        """Commands of these kinds not known to have ended, last touched before, oldest first."""
+        known = (one for one in self.database.commands.values() if one.kind in kinds)
         found = [one for one in known if one.state in OPEN_STATES and one.updated_at < before]
         return sorted(found, key=lambda one: (one.updated_at, one.key))[:limit]
 
     # --- reading for people and replay -------------------------------------------------------
+
+    async def commands(
+        self, under: str, *, after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[Command]:
+        """Commands whose key begins with `under` and a colon, by ascending key."""
+        known = self.database.commands
+        found = sorted(key for key in known if key.startswith(f"{under}:") and key > after_key)
+        return [known[key] for key in found[:limit]]
 
     async def delivery(self, connection: str, event_id: str) -> Delivery | None:
         """The inbox row of an event."""

@@ -10,26 +10,31 @@ provably nothing has come of a connection, the next one in the decision's order 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 import attrs
 
+from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import (
     IdempotencyConflict,
     KeyConflict,
     NotFound,
+    ProviderRefused,
 )
 from purchase_core.facts.fact import decided
 from purchase_core.identifiers import IdSource
 from purchase_core.identifiers import idempotency_key as checked_key
 from purchase_core.instants import Clock
 from purchase_core.ports.provider import Provider
+from purchase_core.ports.router import Router
 from purchase_core.ports.store import Store
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.recorder import Recorder
 from purchase_core.records.command import OPEN_STATES, SENDING, Command, Stage
 from purchase_core.routing.breaker import HealthBook
 from purchase_core.routing.failover import FailoverPolicy
+from purchase_core.routing.moving import moving_router
 from purchase_core.workflows.adoption import Adoptions
 from purchase_core.workflows.claims import Claims
 from purchase_core.workflows.command_log import CommandLog
@@ -41,9 +46,26 @@ from purchase_core.workflows.resolving import Resolver
 from purchase_core.workflows.sessions import Checkout, Sessions
 from purchase_core.workflows.switching import Switching
 
-__all__ = ["KIND", "Checkout", "Checkouts"]
+__all__ = ["KIND", "Checkout", "Checkouts", "Replacement"]
 
 KIND = "checkout.start"
+
+
+@attrs.frozen
+class Replacement:
+    """A checkout that is to take the place of a subscription (its key), on the connection named.
+
+    `version` is what is sold: what the customer has, with a trial until then.
+    """
+
+    customer: str
+    subscription: str
+    version: OfferVersion
+    quantity: int
+    currency: str
+    connection: str
+    success_url: str
+    cancel_url: str
 
 
 class Checkouts:
@@ -107,16 +129,46 @@ class Checkouts:
         if customer is None:
             self._claims.must_be_possible()
         wish = checked_wish(customer, offer, quantity, currency, success_url, cancel_url, options)
+
+        async def planned(key: str) -> Plan:
+            return await self._planner.plan(wish, context, key)
+
+        checkout = await self._started(idempotency_key, wish, email, planned, self._planner.router)
+        return checkout if customer else attrs.evolve(checkout, claim=self._claims.token(checkout.id))
+
+    async def replace(self, one: Replacement, *, idempotency_key: str, email: str = "") -> Checkout:
+        """A checkout in the place of a subscription. The same key gives the same one; raises as `start`.
+
+        Decided by the policy in force, but for what keeps customers where they are.
+        """
+        wish = checked_wish(
+            one.customer, one.version.offer, one.quantity, one.currency, one.success_url, one.cancel_url
+        )
+        wish = attrs.evolve(wish, replaces=one.subscription)
+        router = moving_router(self._planner.router, one.connection)
+
+        async def planned(key: str) -> Plan:
+            return await self._planner.plan(wish, NO_CONTEXT, key, sold=one.version, router=router)
+
+        return await self._started(idempotency_key, wish, email, planned, router)
+
+    async def _started(
+        self,
+        idempotency_key: str,
+        wish: Wish,
+        email: str,
+        planned: Callable[[str], Awaitable[Plan]],
+        router: Router,
+    ) -> Checkout:
         email = checked_email(email)
         key = f"{KIND}:{checked_key(idempotency_key)}"
         async with self._locks.hold([key]):
             known = await self._store.command(key)
-            command, fresh = (known, False) if known else await self._plan(key, wish, context, email)
+            command, fresh = (known, False) if known else await self._plan(key, wish, planned, router, email)
             if command.fingerprint != wish.fingerprint:
                 message = f"idempotency key {idempotency_key!r} was used for another checkout"
                 raise IdempotencyConflict(message, hint="Use a new key for each new cart.")
-            checkout = await self._sessions.carry_on(command, email, fresh=fresh)
-            return checkout if customer else attrs.evolve(checkout, claim=self._claims.token(checkout.id))
+            return await self._sessions.carry_on(command, email, fresh=fresh)
 
     async def claim(self, token: str, *, customer: str) -> None:
         """Tie what a guest bought to one of the application's customers, who can prove that it is theirs.
@@ -148,6 +200,24 @@ class Checkouts:
             moved = await self._switching.move(command, to, email)
             return await self._sessions.carry_on(moved, email, fresh=True)
 
+    async def close(self, *, idempotency_key: str) -> str:
+        """Make a checkout unpayable that nobody has paid: "expired", once the provider has confirmed it.
+
+        "withdrawn" where a provider cannot do that: then its page, where somebody has it open, may still take
+        the money, and is watched. Closing it again changes nothing. Raises NotFound, NotSwitchable (it is
+        paid, or its money may be on its way), or a ProviderError: then nothing has changed.
+        """
+        key = f"{KIND}:{checked_key(idempotency_key)}"
+        async with self._locks.hold([key]):
+            command = await self._store.command(key)
+            if command is None:
+                raise NotFound(f"no checkout was started with idempotency key {idempotency_key!r}")
+            if command.state in OPEN_STATES:
+                with suppress(ProviderRefused):
+                    await self._sessions.carry_on(command, "", fresh=False)
+                command = await self._store.command(key) or command
+            return await self._switching.close(command)
+
     async def is_current(self, checkout: str, *, session: str) -> bool:
         """Whether this session is the one to be paid. A page of our own asks this before it takes money."""
         return await self._switching.is_current(checkout, session)
@@ -161,24 +231,27 @@ class Checkouts:
 
     # --- before the call ---------------------------------------------------------------------
 
-    async def _plan(self, key: str, wish: Wish, context: RouteContext, email: str) -> tuple[Command, bool]:
+    async def _plan(
+        self, key: str, wish: Wish, planned: Callable[[str], Awaitable[Plan]], router: Router, email: str
+    ) -> tuple[Command, bool]:
         """The command, and whether it is ours to send: nobody else can have sent it yet."""
-        plan = await self._planner.plan(wish, context, key)
+        plan = await planned(key)
         await self._planner.agreed(plan)
         provider = self._connections.get(plan.decision.order[0])
-        if provider is not None:
+        if provider is not None and not wish.replaces:
             await self._provisions.must_have_address(provider, wish.customer, email)
-        for router in filter(None, (self._planner.router, self._planner.shadow)):
-            await self._adoptions.adopt(router)
+        shadow = self._planner.shadow if plan.shadow else None
+        for one in filter(None, (router, shadow)):
+            await self._adoptions.adopt(one)
         command, order = self._command(key, wish, plan)
         try:
             await self._log.place(command, (decided(command.created_at, intent_of(order)),), (plan.version,))
         except KeyConflict:
             # Another process planned the same key while we did: its plan counts, ours was not written.
-            planned = await self._store.command(key)
-            if planned is None:
+            placed = await self._store.command(key)
+            if placed is None:
                 raise
-            return planned, False
+            return placed, False
         return command, True
 
     def _command(self, key: str, wish: Wish, plan: Plan) -> tuple[Command, Order]:

@@ -43,7 +43,7 @@ from purchase_core.records.command import (
     Stage,
 )
 from purchase_core.workflows.command_log import CommandLog
-from purchase_core.workflows.resolving import Resolver, may_have_arrived, may_send_again
+from purchase_core.workflows.resolving import NEVER_ARRIVED, Resolver, may_have_arrived, may_send_again
 
 
 @attrs.frozen
@@ -240,7 +240,7 @@ class Commands:
         if may_have_arrived(provider, sent_at, now):
             raise OutcomeUnknown(f"{kind.name} {command.id} is not to be found at {command.connection} yet")
         message = f"{kind.name} {command.id} never reached {command.connection}"
-        raise ProviderRefused(message, provider_code="never arrived")
+        raise ProviderRefused(message, provider_code=NEVER_ARRIVED)
 
     async def _note(self, command: Command, state: str, detail: str, facts: Sequence[Fact] = ()) -> Command:
         """Write down how it stands. What has ended stays so, but a success is one, whoever saw it."""

@@ -82,7 +82,8 @@ def checked_options(options: CheckoutOptions) -> CheckoutOptions:
 class Wish:
     """What the caller asked for. Its hash is the fingerprint: the same key must mean the same wish.
 
-    `customer` is GUEST for somebody whom the application does not know yet.
+    `customer` is GUEST for somebody whom the application does not know yet. `replaces`: the key of a
+    subscription whose place this one is to take.
     """
 
     customer: str
@@ -92,6 +93,7 @@ class Wish:
     success_url: str
     cancel_url: str
     options: CheckoutOptions = NO_OPTIONS
+    replaces: str = ""
 
     def needed(self) -> tuple[Capability, ...]:
         """What a provider must be capable of, beside selling the offer."""
@@ -186,6 +188,7 @@ def intent_of(order: Order) -> IntentPlaced:
         countries=tuple(
             CountryAmount(one.country, one.price.minor, one.price.currency) for one in order.version.countries
         ),
+        replaces=order.wish.replaces,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -114,21 +114,42 @@ class Planner:
         self._clock = clock
         self._policy = policy
 
-    async def plan(self, wish: Wish, context: RouteContext, key: str) -> Plan:
-        """The plan of a checkout. Its decision may have no order. Raises what `checkout.start` raises."""
-        context = checked_context(context, self.router.attributes)
-        version = self._catalog.version(wish.offer)
+    @property
+    def names(self) -> Sequence[str]:
+        """The connections that are configured."""
+        return tuple(self._connections)
+
+    async def plan(
+        self,
+        wish: Wish,
+        context: RouteContext,
+        key: str,
+        *,
+        sold: OfferVersion | None = None,
+        router: Router | None = None,
+    ) -> Plan:
+        """The plan of a checkout. Its decision may have no order. Raises what `checkout.start` raises.
+
+        `sold`: the version, where it is not the catalog's; `router`: who decides, where it is not the one in
+        force.
+        """
+        deciding = router or self.router
+        context = checked_context(context, deciding.attributes)
+        version = sold or self._catalog.version(wish.offer)
         price = price_of(version, wish)
-        trial = await trial_days(self._store, self._policy, version, wish.customer)
-        request = await self._request(key, wish, version, price, trial, context)
+        trial = (
+            sold.trial_days if sold else await trial_days(self._store, self._policy, version, wish.customer)
+        )
+        wanted = self._wanted(deciding)
+        request = await self._request(key, wish, version, price, trial, context, wanted)
         candidates = tuple(
-            [await self._candidate(name, version, request, wish) for name in self._connections]
+            [await self._candidate(name, version, request, wish, deciding) for name in self._connections]
         )
         advice = await self._advisers.score(request, candidates)
-        decision = routed(self.router, request, advice.candidates)
+        decision = routed(deciding, request, advice.candidates)
         if advice.troubles:
             decision = replace(decision, troubles=advice.troubles)
-        return Plan(version, price, trial, decision, self._shadowed(decision))
+        return Plan(version, price, trial, decision, "" if router else self._shadowed(decision))
 
     async def agreed(self, plan: Plan) -> None:
         """Raise NoRoute where nobody can take it, and CheckoutVetoed where a plugin objects."""
@@ -160,6 +181,7 @@ class Planner:
         price: Money,
         trial: int,
         context: RouteContext,
+        wanted: frozenset[str],
     ) -> RouteRequest:
         lane = customer_lane(wish.customer)
         known = await self._store.references_of(lane, "customer") if wish.customer else ()
@@ -180,12 +202,10 @@ class Planner:
             country=context.country,
             channel=context.channel,
             attributes=tuple(sorted(context.attributes.items())),
-            agreements=await self._agreements(lane) if wish.customer else (),
+            agreements=await self._agreements(lane) if wish.customer and AGREEMENTS in wanted else (),
         )
 
     async def _agreements(self, lane: str) -> tuple[Agreement, ...]:
-        if AGREEMENTS not in self._wanted:
-            return ()
         rows = await rows_of_lane(self._store, SubscriptionRow, lane)
         live = {
             Agreement(row.connection, row.currency)
@@ -195,15 +215,15 @@ class Planner:
         return tuple(sorted(live, key=lambda one: (one.connection, one.currency)))
 
     async def _candidate(
-        self, name: str, version: OfferVersion, request: RouteRequest, wish: Wish
+        self, name: str, version: OfferVersion, request: RouteRequest, wish: Wish, router: Router
     ) -> Candidate:
         connection = self._connections[name]
-        priced, evidence = False, Evidence()
-        if PRICES in self._wanted:
+        priced, evidence, wanted = False, Evidence(), self._wanted(router)
+        if PRICES in wanted:
             variant = TRIAL if request.trial_days and connection.capabilities.price_trials else ""
             priced = bool(await self._store.price_for(name, version.hash, request.currency, variant))
-        if EVIDENCE in self._wanted:
-            evidence = await self._witnesses.evidence(self.router, request, name, now=request.at)
+        if EVIDENCE in wanted:
+            evidence = await self._witnesses.evidence(router, request, name, now=request.at)
         capabilities = connection.capabilities
         return Candidate(
             connection=name,
@@ -217,10 +237,10 @@ class Planner:
             unfit=wish.unmet_on(name),
         )
 
-    @property
-    def _wanted(self) -> frozenset[str]:
-        shadow = self.shadow.wants if self.shadow else ()
-        return frozenset(self.router.wants).union(shadow)
+    def _wanted(self, router: Router) -> frozenset[str]:
+        """Inputs that cost a read and that somebody looks at."""
+        shadow = self.shadow.wants if self.shadow and router is self.router else ()
+        return frozenset(router.wants).union(shadow)
 
 
 def price_of(version: OfferVersion, wish: Wish) -> Money:

@@ -6,7 +6,7 @@ The same for every kind of command: whatever is asked of a provider can lose its
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Collection
 
 import attrs
 
@@ -20,6 +20,7 @@ from purchase_core.workflows.command_log import CommandLog
 
 KEY_MARGIN_SECONDS = 3_600  # stop using a provider's idempotency key this long before it forgets it
 ABSENT_SECONDS = 900  # after the last moment at which it may have been sent, no trace of it is proof
+NEVER_ARRIVED = "never arrived"  # as a provider's code: nothing has come of what was sent
 RESOLVE_AFTER_SECONDS = 60
 RESOLVE_ROWS_MAX = 100
 
@@ -55,14 +56,13 @@ class Resolver:
         self._locks = locks
         self._clock = clock
 
-    async def resolve(self, kinds: Container[str], carry_on: CarryOn) -> int:
+    async def resolve(self, kinds: Collection[str], carry_on: CarryOn) -> int:
         """Go on with each open command of these kinds; how many have ended since."""
         before = Instant(self._clock.now() - RESOLVE_AFTER_SECONDS * SECOND)
         ended = 0
-        for command in await self._store.open_commands(before=before, limit=RESOLVE_ROWS_MAX):
-            if command.kind in kinds:
-                async with self._locks.hold([command.key]):
-                    ended += await self._one(command.key, carry_on)
+        for command in await self._store.open_commands(kinds, before=before, limit=RESOLVE_ROWS_MAX):
+            async with self._locks.hold([command.key]):
+                ended += await self._one(command.key, carry_on)
         return ended
 
     async def _one(self, key: str, carry_on: CarryOn) -> bool:

@@ -43,7 +43,7 @@ from purchase_core.routing.failover import (
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.order import Order, attempt_of, checkout_request, decode_order, moved_on
 from purchase_core.workflows.provisions import Provisions
-from purchase_core.workflows.resolving import may_have_arrived, may_send_again
+from purchase_core.workflows.resolving import NEVER_ARRIVED, may_have_arrived, may_send_again
 
 UNCLEAR = "Tell the customer that it is not known whether a payment page was opened, and ask again later."
 
@@ -150,7 +150,7 @@ class Sessions:
         return opened
 
     async def _create(self, order: Order, provider: Provider, this: _Try, email: str) -> Opened:
-        customer = await self._provisions.customer(provider, order.wish.customer, email)
+        customer = await self._customer(order, provider, email)
         price, made_of = await self._provisions.price(
             provider, order.version, order.currency, trial=bool(order.trial_days)
         )
@@ -159,13 +159,19 @@ class Sessions:
         checkout = await provider.create_checkout(request, key=order.attempt)
         return Opened(checkout, price, customer)
 
+    async def _customer(self, order: Order, provider: Provider, email: str) -> str:
+        """The provider's customer. Whoever is moved here, and whose address nobody says, types it there."""
+        if order.wish.replaces and provider.capabilities.unique_emails and not email:
+            return await self._provisions.known_customer(provider, order.wish.customer) or ""
+        return await self._provisions.customer(provider, order.wish.customer, email)
+
     async def _look_only(self, command: Command, order: Order, provider: Provider) -> Opened:
         checkout = await provider.find_checkout(order.attempt)
         if checkout is None:
             if may_have_arrived(provider, sent_at(command), self._clock.now()):
                 raise OutcomeUnknown(f"checkout {order.intent} is not to be found at {order.connection} yet")
             message = f"checkout {order.intent} never reached {order.connection}"
-            raise ProviderRefused(message, provider_code="never arrived")
+            raise ProviderRefused(message, provider_code=NEVER_ARRIVED)
         customer = await self._provisions.known_customer(provider, order.wish.customer) or ""
         price = await self._provisions.known_price(
             provider, order.version, order.currency, trial=bool(order.trial_days)

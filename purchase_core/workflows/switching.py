@@ -16,7 +16,7 @@ from purchase_core.instants import Clock
 from purchase_core.ports.provider import Capability, Provider
 from purchase_core.ports.router import Router, decode_decision
 from purchase_core.ports.store import Question, Store
-from purchase_core.records.command import CONFIRMED, SENDING, Command, Stage
+from purchase_core.records.command import CONFIRMED, REFUSED, SENDING, Command, Stage
 from purchase_core.routing.failover import FailoverPolicy, next_connection
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.order import Order, attempt_of, decode_order, moved_on
@@ -65,6 +65,32 @@ class Switching:
         checkout = checkout_of(command)
         how, facts = await self._close(order, checkout, cluster)
         return await self._moved(command, order, connection, how, facts)
+
+    async def close(self, command: Command) -> str:
+        """Make its current session unpayable, and open no other: "expired", or "withdrawn" and watched.
+
+        Raises NotSwitchable, or a ProviderError: then nothing has changed.
+        """
+        closed = next((one.name for one in command.stages if one.name in (EXPIRED, WITHDRAWN)), "")
+        if command.state == REFUSED:
+            return closed or EXPIRED  # nothing was ever opened
+        order = decode_order(command.request)
+        if command.state != CONFIRMED:
+            raise NotSwitchable(f"checkout {order.intent} is {command.state}: no session is open")
+        cluster = await self._cluster(order.intent)
+        if cluster and Reading(cluster).settled_by:
+            raise NotSwitchable(f"checkout {order.intent} is paid")
+        how, facts = await self._close(order, checkout_of(command), cluster)
+        over, now = await self._over(command, order), self._clock.now()
+
+        def closing(known: Command) -> Command:
+            if known.state != CONFIRMED or decode_order(known.request).attempt != order.attempt:
+                return known
+            stages = (*known.stages, Stage(how, now, checkout_of(command).session))
+            return attrs.evolve(known, state=REFUSED, updated_at=now, stages=stages)
+
+        await self._log.change(command, closing, (over, *facts))
+        return how
 
     async def is_current(self, intent: str, session: str) -> bool:
         """Whether a session is that of the intent's current attempt, and the intent is not settled yet."""
@@ -141,10 +167,7 @@ class Switching:
     ) -> Command:
         now = self._clock.now()
         following = moved_on(order, connection, self._ids.new("attempt"), now)
-        over = decided(
-            after(command, now),
-            attempt_of(order, WITHDRAWN, *await self._sold_with(order), checkout_of(command).session),
-        )
+        over = await self._over(command, order)
         stages = (
             Stage(how, now, checkout_of(command).session),
             Stage("switched", now, f"{order.connection} to {connection}"),
@@ -164,6 +187,12 @@ class Switching:
             )
 
         return await self._log.change(command, moved, (over, *facts))
+
+    async def _over(self, command: Command, order: Order) -> Fact:
+        """That the current attempt is so no more."""
+        session = checkout_of(command).session
+        made = attempt_of(order, WITHDRAWN, *await self._sold_with(order), session)
+        return decided(after(command, self._clock.now()), made)
 
     async def _sold_with(self, order: Order) -> tuple[str, str]:
         """The provider's price and customer that the old attempt was opened with."""

@@ -32,7 +32,7 @@ async def trial_days(store: Store, policy: CheckoutPolicy, version: OfferVersion
     if not version.trial_days or policy.trials == "always" or not customer:
         return version.trial_days
     rows = await rows_of_lane(store, SubscriptionRow, customer_lane(customer))
-    had = [row.version for row in rows if row.bound and row.trial_end is not None]
+    had = [row.version for row in rows if row.bound and row.trial_end is not None and not row.replaces]
     if policy.trials == "once_per_product":
         offers = await store.offers([one for one in had if one])
         had = [one for one in had if one in offers and offers[one].product_id == version.product_id]

@@ -42,6 +42,7 @@ def leaves(
 
 
 LEAVES = dict(leaves(cli))
+SIDES = ("--from", "shop", "--to", "acme")
 ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("cases", "resolve"): ("case:excess:invoice:shop:in_1", "--reason", "a present"),
     ("cases", "settle"): ("case:excess:invoice:shop:in_1", "--yes"),
@@ -62,11 +63,16 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("subscribers", "stuck"): ("mail",),
     ("webhooks", "show"): ("delivery_1",),
     ("work",): ("--once",),
-}
+    **{("migrate-provider", name): SIDES for name in ("plan", "resume", "status", "stop")},
+    ("migrate-provider", "start"): (
+        *SIDES, "--success-url", "https://shop.example/a", "--cancel-url", "https://shop.example/b", "--yes",
+    ),
+}  # fmt: skip
 ABSENT = (
     ("cases", "resolve"),
     ("cases", "settle"),
     ("cases", "show"),
+    *(("migrate-provider", name) for name in ("plan", "resume", "start", "status", "stop")),
     ("receipts", "show"),
     ("route", "verify"),
     ("subscribers", "forget"),
@@ -254,8 +260,9 @@ def test_a_command_with_options_to_choose_among_has_examples(app: Any, path: tup
 
 def test_every_command_of_the_list_is_imported_only_when_it_is_called() -> None:
     for name in COMMANDS:
-        module = importlib.import_module(f"purchase_core.cli.commands.{name}")
-        assert isinstance(getattr(module, name), click.Command)
+        module = name.replace("-", "_")
+        found = importlib.import_module(f"purchase_core.cli.commands.{module}")
+        assert isinstance(getattr(found, module), click.Command)
 
 
 # --- commands of plugins ---------------------------------------------------------------------------

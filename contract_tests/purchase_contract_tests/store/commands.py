@@ -50,6 +50,31 @@ class Commands(StorePromises):
         ]
         for number, one in enumerate(commands):
             await store.commit(Batch(f"batch_{number}", NOW, command=one))
-        found = await store.open_commands(before=later(-10), limit=10)
+        kinds = [command().kind]
+        found = await store.open_commands(kinds, before=later(-10), limit=10)
         assert list(found) == [commands[1], commands[3], commands[0]]
-        assert list(await store.open_commands(before=NOW, limit=2)) == [commands[1], commands[3]]
+        assert list(await store.open_commands(kinds, before=NOW, limit=2)) == [commands[1], commands[3]]
+
+    @promise
+    async def commands_of_one_kind_do_not_hide_those_of_another(self, store: Store) -> None:
+        waiting = [command(f"move_{number}", f"command_{number}", touched=later(-60)) for number in range(3)]
+        waiting = [attrs.evolve(one, kind="move") for one in waiting]
+        mine = command("refund_1", "command_9", touched=later(-20))
+        for number, one in enumerate((*waiting, mine)):
+            await store.commit(Batch(f"batch_{number}", NOW, command=one))
+        assert list(await store.open_commands([mine.kind], before=NOW, limit=2)) == [mine]
+        both = await store.open_commands([mine.kind, "move"], before=NOW, limit=10)
+        assert list(both) == [*waiting, mine]
+        assert list(await store.open_commands(["other"], before=NOW, limit=10)) == []
+
+    @promise
+    async def commands_are_listed_by_how_their_key_begins(self, store: Store) -> None:
+        keys = ("move:a:3", "move:a:1", "move:a-b:1", "move:b:1", "move:a:2", "move:a", "movea:1")
+        for number, key in enumerate(keys):
+            one = command(key, f"command_{number}", state=(CONFIRMED, SENDING)[number % 2])
+            await store.commit(Batch(f"batch_{number}", NOW, command=one))
+        assert [one.key for one in await store.commands("move:a")] == ["move:a:1", "move:a:2", "move:a:3"]
+        page = await store.commands("move:a", limit=2)
+        assert [one.key for one in page] == ["move:a:1", "move:a:2"]
+        assert [one.key for one in await store.commands("move:a", after_key=page[-1].key)] == ["move:a:3"]
+        assert list(await store.commands("move:c")) == []

@@ -126,7 +126,7 @@ def row_of_each_table(lane: str = ANA, *, filled: bool = True) -> tuple[Row, ...
             version="v1", quantity=2, unit_amount=1_200, currency="USD", items='[["v1",2,"price_1",1200]]',
             started_at=NOW, period_start=later(1), period_end=later(60), trial_end=some, cancel_at=some,
             ended_at=some, collecting=False, resumes_at=some, next_items="", next_items_at=some,
-            seen_at=later(1),
+            replaces="subscription:acme:sub_0", seen_at=later(1),
         ),
         InvoiceRow(
             "n", lane, "r", "acme", "in_1", "cus_1", "sub_1", "intent_1", "first", "paid", "matched",

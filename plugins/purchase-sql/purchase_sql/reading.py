@@ -223,14 +223,26 @@ def _lists() -> Iterable[Statement]:
     )
     yield Statement(
         "commands_open",
-        ("before", "limit"),
+        ("kinds", "before", "limit"),
         _all(commands)
-        .where(sa.text(schema.IS_OPEN), commands.c.updated_at < whole("before"))
+        .where(
+            sa.text(schema.IS_OPEN),
+            commands.c.updated_at < whole("before"),
+            in_texts(commands.c.kind, "kinds"),
+        )
         .order_by(commands.c.updated_at, commands.c.key)
         .limit(whole("limit")),
     )
     beyond = sa.and_(
         effects.c.lane_version == whole("after_version"), effects.c.position > whole("after_position")
+    )
+    yield Statement(
+        "commands_page",
+        ("after_key", "beyond", "limit"),
+        _all(commands)
+        .where(commands.c.key > text("after_key"), commands.c.key < text("beyond"))
+        .order_by(commands.c.key)
+        .limit(whole("limit")),
     )
     yield Statement(
         "effects",

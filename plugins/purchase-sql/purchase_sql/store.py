@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from purchase_core.catalog.versions import OfferVersion, decode_offer
@@ -141,12 +141,22 @@ class SqlStore(Store):
         """The command of this id."""
         return await self._one(decode.command, self._texts.command_by_id, (command_id,))
 
-    async def open_commands(self, *, before: Instant, limit: int) -> Sequence[Command]:
-        """Commands not known to have ended, last touched before, oldest first."""
-        found = await self._page(self._texts.commands_open, (before, limit))
+    async def open_commands(
+        self, kinds: Collection[str], *, before: Instant, limit: int
+    ) -> Sequence[Command]:
+        """Commands of these kinds not known to have ended, last touched before, oldest first."""
+        found = await self._page(self._texts.commands_open, (text_list(sorted(kinds)), before, limit))
         return [decode.command(record) for record in found]
 
     # --- for people and replay ---------------------------------------------------------------
+
+    async def commands(
+        self, under: str, *, after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[Command]:
+        """Commands whose key begins with `under` and a colon, by ascending key."""
+        after = max(after_key, f"{under}:")
+        found = await self._page(self._texts.commands_page, (after, f"{under};", limit))
+        return [decode.command(record) for record in found]
 
     async def delivery(self, connection: str, event_id: str) -> Delivery | None:
         """The inbox row of an event."""

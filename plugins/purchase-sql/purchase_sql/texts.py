@@ -60,6 +60,7 @@ class Texts:
     prices_of: str
     holders: str
     commands_open: str
+    commands_page: str
     effects: str
     subscribers: str
     mailbox: str

@@ -6,9 +6,14 @@ from purchase_core.instants import HOUR, MINUTE, SECOND, Instant
 from purchase_core.records.delivery import PENDING, QUARANTINED
 from purchase_core.testing.simulation.asking import OPEN
 from purchase_core.testing.simulation.world import World
+from purchase_core.workflows.checkout import KIND as CHECKOUT
+from purchase_core.workflows.refunds import GiveBack
+from purchase_core.workflows.subscription_commands import Cancel, Change, Pause, Resume, Uncancel
 
 PAUSES = (3 * SECOND, 70 * SECOND, 17 * MINUTE, HOUR, HOUR, 2 * HOUR, 24 * HOUR)
 ROUNDS_MAX = 14
+KINDS = (CHECKOUT, GiveBack.name, *(one.name for one in (Cancel, Change, Pause, Resume, Uncancel)))
+"""The commands that a worker brings to their end."""
 
 
 def settle(world: World) -> None:
@@ -53,7 +58,7 @@ def _work_waits(world: World) -> bool:
 
 def _open_commands(world: World) -> list[str]:
     forever = Instant(2**62)
-    found = world.read(world.store.open_commands(before=forever, limit=100))
+    found = world.read(world.store.open_commands(KINDS, before=forever, limit=100))
     return [command.key for command in found]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -264,9 +264,33 @@ class CountsWhoNeverPaid(MemoryStore):
 class ForgetsUnknownCommands(MemoryStore):
     """A command whose answer was lost is taken for ended."""
 
-    async def open_commands(self, *, before: Instant, limit: int) -> Sequence[Command]:
-        found = await super().open_commands(before=before, limit=limit)
+    async def open_commands(
+        self, kinds: Collection[str], *, before: Instant, limit: int
+    ) -> Sequence[Command]:
+        found = await super().open_commands(kinds, before=before, limit=limit)
         return [one for one in found if one.state != UNKNOWN]
+
+
+class PagesThroughEveryKind(MemoryStore):
+    """A page of open commands is cut before the kinds are looked at, so that one kind starves another."""
+
+    async def open_commands(
+        self, kinds: Collection[str], *, before: Instant, limit: int
+    ) -> Sequence[Command]:
+        every = {one.kind for one in self.database.commands.values()}
+        found = await super().open_commands(every, before=before, limit=limit)
+        return [one for one in found if one.kind in kinds]
+
+
+class ListsCommandsOfNeighbours(MemoryStore):
+    """The colon is left out: `stripe` lists those of `stripe-eu`, too."""
+
+    async def commands(
+        self, under: str, *, after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[Command]:
+        known = self.database.commands
+        found = sorted(key for key in known if key.startswith(under) and key > after_key)
+        return [known[key] for key in found[:limit]]
 
 
 class OrdersEffectsByWriting(MemoryStore):

@@ -223,6 +223,7 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}subscriptions" (
     resumes_at BIGINT,
     next_items TEXT COLLATE "C" NOT NULL,
     next_items_at BIGINT,
+    replaces TEXT COLLATE "C" NOT NULL,
     seen_at BIGINT NOT NULL,
     CONSTRAINT "{prefix}subscriptions_pk" PRIMARY KEY (key)
 );

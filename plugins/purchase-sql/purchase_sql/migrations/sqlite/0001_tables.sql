@@ -223,6 +223,7 @@ CREATE TABLE IF NOT EXISTS "{prefix}subscriptions" (
     resumes_at INTEGER,
     next_items TEXT NOT NULL,
     next_items_at INTEGER,
+    replaces TEXT NOT NULL,
     seen_at INTEGER NOT NULL,
     CONSTRAINT "{prefix}subscriptions_pk" PRIMARY KEY ("key")
 ) WITHOUT ROWID, STRICT;

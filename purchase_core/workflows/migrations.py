@@ -1,0 +1,438 @@
+"""Migrations: from one connection to another, cohort by cohort, with a plan before and a status after.
+
+It prepares and tracks; customers give their payment method themselves. What was decided is a command a
+subscription, so that a worker goes on with it, whoever began (`moves.py` says how one goes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import attrs
+import msgspec
+from msgspec.structs import replace
+
+from purchase_core.catalog.versions import OfferVersion
+from purchase_core.errors import InvalidArgument, KeyConflict, NotFound, OutcomeUnknown, ProviderUnavailable
+from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.identifiers import IdSource, customer_id
+from purchase_core.instants import DAY, Clock, Instant
+from purchase_core.ports.provider import Capability, Provider
+from purchase_core.ports.store import PAGE_ROWS_MAX, Store
+from purchase_core.projection.locks import LaneLocks
+from purchase_core.projection.recorder import Recorder
+from purchase_core.projection.tables import rows_of_lane
+from purchase_core.records.command import OPEN_STATES, SENDING, Command, Stage
+from purchase_core.records.lane import customer_lane, customer_of
+from purchase_core.routing.chance import draw
+from purchase_core.routing.moving import moving_router
+from purchase_core.values import Value
+from purchase_core.workflows.checkout import Checkout, Checkouts
+from purchase_core.workflows.command_log import CommandLog
+from purchase_core.workflows.context import NO_CONTEXT
+from purchase_core.workflows.moves import ENDED, Halt, Move, Phase, Progress, moved_version, price_of, stays
+from purchase_core.workflows.moving import KIND as MOVE
+from purchase_core.workflows.moving import Mover, move_of, progress_of
+from purchase_core.workflows.order import checked_wish
+from purchase_core.workflows.planning import Planner
+from purchase_core.workflows.resolving import Resolver
+from purchase_core.workflows.routing import NOWHERE
+from purchase_core.workflows.subscriptions import Subscriptions
+from purchase_core.workflows.urls import return_url
+
+KIND = "provider.migration"
+PERCENT = 100
+LEAD_DAYS, UNDO_DAYS = 7, 3
+LEAD_DAYS_MAX = 60
+
+
+class Settings(Value, frozen=True):
+    """What was asked for. `percent` of customers, always the same ones; `halt`: whether it is stopped."""
+
+    old: str
+    new: str
+    percent: int = PERCENT
+    lead_days: int = LEAD_DAYS
+    undo_days: int = UNDO_DAYS
+    success_url: str = NOWHERE
+    cancel_url: str = NOWHERE
+    halt: Halt = Halt.NO
+
+
+class Prospect(Value, frozen=True):
+    """One subscription in a plan. `verdict`: move | later | stays | begun; `reason`: why it is not moved.
+
+    `ends` is when what is paid ends; `trial_days` and `amount` (minor units) are of the new checkout.
+    """
+
+    subscription: str
+    customer: str
+    offer: str
+    quantity: int
+    amount: int
+    currency: str
+    ends: Instant
+    trial_days: int
+    verdict: str
+    reason: str = ""
+
+
+class Moved(Value, frozen=True):
+    """One move as it stands. `url` is the page, where one is offered."""
+
+    receipt: str
+    customer: str
+    subscription: str
+    phase: str
+    ends: Instant
+    undo_at: Instant
+    reason: str = ""
+    url: str = ""
+
+
+class Status(Value, frozen=True):
+    """How far a migration is: counts by phase, and each move."""
+
+    settings: Settings
+    phases: dict[str, int]
+    moves: tuple[Moved, ...]
+
+
+class Migrations:
+    """Plans migrations, begins them, and goes on with what was begun."""
+
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        connections: Mapping[str, Provider],
+        planner: Planner,
+        checkouts: Checkouts,
+        subscriptions: Subscriptions,
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
+        self._store = store
+        self._connections = connections
+        self._planner = planner
+        self._checkouts = checkouts
+        self._clock = clock
+        self._ids = ids
+        self._log = CommandLog(store, recorder)
+        self._locks = LaneLocks()
+        self._mover = Mover(store, self._log, checkouts, subscriptions, clock)
+        self._resolver = Resolver(store, self._log, self._locks, clock)
+
+    # --- before ------------------------------------------------------------------------------
+
+    async def plan(self, settings: Settings) -> AsyncIterator[Prospect]:
+        """What would become of each live subscription on the old connection. Writes and sends nothing.
+
+        Raises NotFound or InvalidArgument where the connections cannot be meant.
+        """
+        self._check(settings)
+        async for row in self._live_on(settings.old):
+            if in_cohort(settings, customer_of(row.lane)):
+                yield await self._prospect(settings, row)
+
+    async def _live_on(self, connection: str) -> AsyncIterator[SubscriptionRow]:
+        after = ""
+        while True:
+            page = await self._store.rows(SubscriptionRow, after_key=after)
+            for row in page:
+                if row.connection == connection and row.ended_at is None and customer_of(row.lane):
+                    yield row
+            if len(page) < PAGE_ROWS_MAX:
+                return
+            after = page[-1].key
+
+    async def _prospect(self, settings: Settings, row: SubscriptionRow) -> Prospect:
+        now = self._clock.now()
+        version = (await self._store.offers([row.version])).get(row.version) if row.version else None
+        sold = moved_version(version, row.period_end, now) if version else None
+        found = Prospect(
+            subscription=row.key,
+            customer=customer_of(row.lane),
+            offer=version.offer if version else "",
+            quantity=row.quantity,
+            amount=row.unit_amount * row.quantity,
+            currency=row.currency,
+            ends=row.period_end,
+            trial_days=sold.trial_days if sold else 0,
+            verdict="stays",
+        )
+        begun = await self._store.command(_move_key(settings, row.key))
+        if begun is not None and begun.state in OPEN_STATES:
+            return replace(found, verdict="begun", reason=progress_of(begun).phase.value)
+        why = stays(row)
+        if not why and (version is None or price_of(row, version) is None):
+            why = "is paid at a price that no offer has"
+        if why or version is None or sold is None:
+            return replace(found, reason=why)
+        nobody = await self._why_nobody(settings, row, sold)
+        if nobody:
+            return replace(found, reason=nobody)
+        if row.period_end - now < settings.lead_days * DAY:
+            return replace(found, verdict="later", reason=f"renews within {settings.lead_days} days")
+        if begun is not None:
+            return replace(found, verdict="later", reason=f"was tried: {progress_of(begun).phase.value}")
+        return replace(found, verdict="move")
+
+    async def _why_nobody(self, settings: Settings, row: SubscriptionRow, sold: OfferVersion) -> str:
+        """Why the new connection cannot take it; "" if it can."""
+        wish = checked_wish(customer_of(row.lane), sold.offer, row.quantity, row.currency, NOWHERE, NOWHERE)
+        router = moving_router(self._planner.router, settings.new)
+        plan = await self._planner.plan(wish, NO_CONTEXT, f"{MOVE}:{row.key}", sold=sold, router=router)
+        if plan.decision.order or plan.decision.refused == "all_unhealthy":
+            return ""
+        verdicts = (one for one in plan.decision.verdicts if one.connection == settings.new)
+        return next((one.excluded for one in verdicts), f"{settings.new} is not configured")
+
+    def _check(self, settings: Settings) -> None:
+        for name in (settings.old, settings.new):
+            if name not in self._planner.names:
+                there = ", ".join(self._planner.names)
+                raise NotFound(f"connection {name!r} is not configured", hint=f"There are {there}.")
+        if settings.old == settings.new:
+            raise InvalidArgument("a migration goes from one connection to another one")
+        if not 1 <= settings.percent <= PERCENT:
+            raise InvalidArgument(f"percent must be from 1 to {PERCENT}")
+        if not 1 <= settings.undo_days < settings.lead_days <= LEAD_DAYS_MAX:
+            raise InvalidArgument(
+                f"undo_days must be at least 1, less than lead_days, which is up to {LEAD_DAYS_MAX}"
+            )
+
+    # --- beginning, stopping -----------------------------------------------------------------
+
+    async def start(
+        self, settings: Settings, *, limit: int = PAGE_ROWS_MAX, again: bool = False
+    ) -> AsyncIterator[Prospect]:
+        """Begin to move those of the plan that can be moved, at most `limit`; each, once it is recorded.
+
+        To begin again widens the cohort, and takes up who has come since. `again`: also who was tried before.
+        What is recorded is gone on with by `advance`. Raises InvalidArgument, and CapabilityMissing where the
+        old side cannot end with the period and take that back.
+        """
+        self._check(settings)
+        return_url("success_url", settings.success_url)
+        return_url("cancel_url", settings.cancel_url)
+        old = self._connections.get(settings.old)
+        if old is None or settings.new not in self._connections:
+            raise ProviderUnavailable("both connections must be open to begin a migration")
+        old.need(Capability.CANCEL_AT_PERIOD_END, Capability.UNCANCEL)
+        await self._keep(replace(settings, halt=Halt.NO), "started", f"{settings.percent} %")
+        begun = 0
+        async for one in self.plan(settings):
+            tried = again and one.reason.startswith("was tried")
+            if begun < limit and (one.verdict == "move" or tried) and await self._begin(settings, one):
+                begun += 1
+                yield one
+
+    async def stop(self, old: str, new: str, *, undo: bool = False) -> Settings:
+        """Begin no more moves. What is offered stays so until its time; `undo`: is taken back at once."""
+        known = await self.settings(old, new)
+        halted = replace(known, halt=Halt.UNDO if undo else Halt.STOP)
+        return await self._keep(halted, "stopped", halted.halt.value)
+
+    async def resume(self, old: str, new: str) -> Settings:
+        """Go on with what was recorded before it was stopped."""
+        return await self._keep(replace(await self.settings(old, new), halt=Halt.NO), "resumed", "")
+
+    async def settings(self, old: str, new: str) -> Settings:
+        """What was asked for last. Raises NotFound."""
+        command = await self._store.command(f"{KIND}:{old}:{new}")
+        if command is None:
+            raise NotFound(f"no migration from {old} to {new} was started")
+        return msgspec.json.decode(command.request, type=Settings)
+
+    async def _begin(self, settings: Settings, one: Prospect) -> bool:
+        """Record a move; False if another process was quicker, or it is under way."""
+        key, now = _move_key(settings, one.subscription), self._clock.now()
+        rows = await rows_of_lane(self._store, SubscriptionRow, customer_lane(one.customer))
+        row = next((row for row in rows if row.key == one.subscription), None)
+        if row is None:
+            return False
+        move = Move(
+            old=settings.old,
+            new=settings.new,
+            customer=one.customer,
+            subscription=one.subscription,
+            offer=one.offer,
+            version=row.version,
+            quantity=row.quantity,
+            unit_amount=row.unit_amount,
+            currency=row.currency,
+            ends=one.ends,
+            undo_at=Instant(one.ends - settings.undo_days * DAY),
+            since=now,
+            success_url=settings.success_url,
+            cancel_url=settings.cancel_url,
+        )
+        command = Command(
+            key=key,
+            id=self._ids.new("receipt"),
+            kind=MOVE,
+            lane=customer_lane(one.customer),
+            fingerprint=one.subscription,
+            state=SENDING,
+            connection=settings.old,
+            reference=one.subscription,
+            created_at=now,
+            updated_at=now,
+            stages=(Stage(Phase.RECORDED.value, now, f"{settings.old} to {settings.new}"),),
+            request=msgspec.json.encode(move),
+            result=msgspec.json.encode(Progress()),
+        )
+        known = await self._store.command(key)
+        if known is not None:
+            return await self._again(known, command)
+        try:
+            await self._log.place(command, (), ())
+        except KeyConflict:
+            return False
+        return True
+
+    async def _again(self, known: Command, fresh: Command) -> bool:
+        """The same move, for another period. Pages go on being counted, so that none stands for another."""
+
+        def again(found: Command) -> Command:
+            if found.state in OPEN_STATES:
+                return found
+            before = progress_of(found)
+            progress = Progress(page=before.page + 1, endings=before.endings + 1)
+            return attrs.evolve(
+                found,
+                state=SENDING,
+                updated_at=fresh.updated_at,
+                stages=(*found.stages, *fresh.stages),
+                request=fresh.request,
+                result=msgspec.json.encode(progress),
+            )
+
+        return (await self._log.change(known, again)).request == fresh.request
+
+    async def _keep(self, settings: Settings, stage: str, detail: str) -> Settings:
+        """Write down what was asked for."""
+        now, key = self._clock.now(), f"{KIND}:{settings.old}:{settings.new}"
+        made = Command(
+            key=key,
+            id=self._ids.new("receipt"),
+            kind=KIND,
+            lane=f"migration:{settings.old}:{settings.new}",
+            fingerprint=f"{settings.old} to {settings.new}",
+            state=SENDING,
+            connection=settings.old,
+            reference=settings.new,
+            created_at=now,
+            updated_at=now,
+            stages=(Stage(stage, now, detail),),
+            request=msgspec.json.encode(settings),
+        )
+        known = await self._store.command(key)
+        if known is None:
+            try:
+                await self._log.place(made, (), ())
+            except KeyConflict:  # another process was quicker
+                known = await self._store.command(key)
+            else:
+                return settings
+        if known is not None:
+            await self._log.change(
+                known,
+                lambda one: attrs.evolve(
+                    one, request=made.request, updated_at=now, stages=(*one.stages, *made.stages)
+                ),
+            )
+        return settings
+
+    # --- under way ---------------------------------------------------------------------------
+
+    async def advance(self) -> int:
+        """Go on with moves that nobody has looked at for a while; how many were. For workers."""
+        halts: dict[tuple[str, str], Halt] = {}
+
+        async def go_on(command: Command) -> None:
+            move = move_of(command)
+            pair = (move.old, move.new)
+            if pair not in halts:
+                halts[pair] = (await self.settings(*pair)).halt
+            await self._mover.go_on(command, halts[pair])
+
+        return await self._resolver.resolve((MOVE,), go_on)
+
+    async def advance_all(self, old: str, new: str) -> AsyncIterator[Moved]:
+        """Go on with every open move of a migration now; each, as it then stands."""
+        halt = (await self.settings(old, new)).halt
+        async for known in self._moves(old, new):
+            if known.state in OPEN_STATES:
+                async with self._locks.hold([known.key]):
+                    command = await self._store.command(known.key) or known
+                    try:
+                        command = await self._mover.go_on(command, halt)
+                    except (OutcomeUnknown, ProviderUnavailable) as error:
+                        yield replace(await self._moved(command), reason=error.code)
+                        continue
+                    yield await self._moved(command)
+
+    async def page(self, customer: str, *, email: str = "") -> Checkout | None:
+        """The page on which a customer accepts their move; None where none is offered to them.
+
+        A page that is over, or older than a day, is replaced. `email` goes to the provider only. Raises what
+        `checkout.start` raises.
+        """
+        rows = await rows_of_lane(self._store, SubscriptionRow, customer_lane(customer_id(customer)))
+        for row in rows:
+            if row.cancel_at is None:
+                continue
+            for name in self._planner.names:
+                command = await self._store.command(f"{MOVE}:{row.connection}:{name}:{row.key}")
+                if command is not None and progress_of(command).phase is Phase.OFFERED:
+                    async with self._locks.hold([command.key]):
+                        return await self._mover.page(command, email)
+        return None
+
+    async def status(self, old: str, new: str) -> Status:
+        """How far a migration is. Raises NotFound."""
+        settings = await self.settings(old, new)
+        moves = [await self._moved(one) async for one in self._moves(old, new)]
+        phases = {phase.value: sum(one.phase == phase.value for one in moves) for phase in Phase}
+        return Status(settings, {name: count for name, count in phases.items() if count}, tuple(moves))
+
+    async def _moves(self, old: str, new: str) -> AsyncIterator[Command]:
+        after = ""
+        while True:
+            page: Sequence[Command] = await self._store.commands(f"{MOVE}:{old}:{new}", after_key=after)
+            for one in page:
+                yield one
+            if len(page) < PAGE_ROWS_MAX:
+                return
+            after = page[-1].key
+
+    async def _moved(self, command: Command) -> Moved:
+        move, progress = move_of(command), progress_of(command)
+        offered = progress.phase is Phase.OFFERED
+        return Moved(
+            command.id,
+            move.customer,
+            move.subscription,
+            progress.phase.value,
+            move.ends,
+            move.undo_at,
+            progress.reason,
+            await self._mover.url(command) if offered else "",
+        )
+
+
+def in_cohort(settings: Settings, customer: str) -> bool:
+    """Whether a customer is among the first `percent`: a larger cohort holds the smaller one."""
+    lot = draw(f"{settings.old} to {settings.new}", "cohort", customer)
+    return lot * PERCENT < settings.percent * 2**53
+
+
+def is_over(moved: Moved) -> bool:
+    """Whether nothing is to be done about it any more."""
+    return moved.phase in ENDED
+
+
+def _move_key(settings: Settings, subscription: str) -> str:
+    return f"{MOVE}:{settings.old}:{settings.new}:{subscription}"
