@@ -9,6 +9,7 @@ from purchase_core.values import Value
 
 WIDTH = 720
 LEFT, RIGHT, ROW, AXIS = 170, 60, 34, 26
+WORDS = 250  # beside the last dot: a value and its interval, in words
 HEIGHT = 220
 COLORS = ("#2f6fde", "#e07b1a", "#2a9d6f", "#b04ad6", "#c93a4b", "#5b6b7b", "#9c7a16", "#1a8fa3")
 
@@ -29,7 +30,7 @@ def whiskers(title: str, rows: Sequence[Range], *, unit: str = "%", scale: float
     span = (high - low) or 1.0
 
     def x(value: float) -> float:
-        return LEFT + (value * scale - low) / span * (WIDTH - LEFT - RIGHT * 3)
+        return LEFT + (value * scale - low) / span * (WIDTH - LEFT - WORDS)
 
     parts: list[str] = []
     for place, row in enumerate(rows):

@@ -32,6 +32,13 @@ CATALOG = Catalog(
                 includes=[export(), api(limit=100_000, reset="month")],
             ),
             plan(
+                "team_monthly",
+                name="Team",
+                price=Money("30.00", "USD"),
+                every="month",
+                includes=[export(), api(limit=1_000_000, reset="month")],
+            ),
+            plan(
                 "pro_yearly",
                 name="Pro, yearly",
                 price=Money("120.00", "USD"),

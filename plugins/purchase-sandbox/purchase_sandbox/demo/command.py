@@ -9,11 +9,13 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from purchase_core.cli.exit_codes import FAILED, OK
-from purchase_core.cli.output import json_option, print_json, printable, say
+from purchase_core.cli.exit_codes import OK
+from purchase_core.cli.output import json_option
 from purchase_core.cli.serving import run_until_stopped
 from purchase_core.errors import InvalidArgument
 from purchase_sandbox.locals import PROVIDERS
+
+STORIES = ("sale", "life", "routing")
 
 
 @click.command()
@@ -26,7 +28,12 @@ from purchase_sandbox.locals import PROVIDERS
     show_default=True,
     help="Who takes the money; several, and checkouts are routed.",
 )
-@click.option("--headless", is_flag=True, help="Play a first sale in the terminal, and exit 0 if it was one.")
+@click.option("--headless", is_flag=True, help="Play a story in the terminal; exit 0 if it went well.")
+@click.option(
+    "--story",
+    type=click.Choice(STORIES),
+    help="What to play: a first sale, customers' whole lives, or several providers.",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
@@ -49,6 +56,7 @@ def demo(
     *,
     providers: tuple[str, ...],
     headless: bool,
+    story: str | None,
     port: int,
     provider_port: int,
     db: str | None,
@@ -63,16 +71,23 @@ def demo(
       purchase demo --headless           a first sale, step by step
       purchase demo --headless --json    the same, for machines
       purchase demo --db shop.db         keep what is sold, to look at it
+      purchase demo --headless --story life --provider paddle
+      purchase demo --headless --provider stripe --provider paddle
 
     Nothing is configured and no money moves. With --headless, free ports are taken, and any exit code but 0
-    means that the customer did not get what was paid for. The shop tells what happens as it happens; with
-    --json, in one document a line.
+    means that something was not as it should be. The shop tells what happens as it happens; with --json, in
+    one document a line.
     """
+    if story == "routing" and len(set(providers)) < 2:  # noqa: PLR2004  # a word of that story
+        raise click.UsageError("that story needs two providers: --provider stripe --provider paddle")
     names = tuple(dict.fromkeys(providers))
     with _database(db) as database:
+        # The servers and the pages are imported when they are wanted.
         if headless:
-            return run_until_stopped(_headless(names, database, as_json=as_json))
-        # The server and the pages are imported when they are wanted.
+            from .headless import play  # noqa: PLC0415
+
+            told = story or ("routing" if len(names) > 1 else "sale")
+            return run_until_stopped(play(told, names, database, as_json=as_json))
         from .live import serve  # noqa: PLC0415
 
         kept = db is not None
@@ -94,38 +109,3 @@ def _database(chosen: str | None) -> Iterator[Path]:
             hint="Remove it, or name another file.",
         )
     yield database
-
-
-async def _headless(names: tuple[str, ...], database: Path, *, as_json: bool) -> int:
-    from .first_sale import Hearing, play  # noqa: PLC0415
-    from .playing import Step, StoryFailed  # noqa: PLC0415
-    from .running import running  # noqa: PLC0415
-
-    def tell(step: Step) -> None:
-        if as_json:
-            return
-        click.echo(f"{click.style(step.name, bold=True)}  {click.style(f'{step.milliseconds} ms', dim=True)}")
-        for line in step.lines:
-            click.echo(f"  {printable(line)}")
-
-    hearing = Hearing("subscription.started")
-    try:
-        async with running(database, names, plugins=[hearing]) as demo:
-            sale = await play(demo, hearing, tell)
-    except StoryFailed as failed:
-        if as_json:
-            print_json({"sold": False, "error": {"code": "sale_failed", "message": str(failed)}})
-        else:
-            say(str(failed), head="The sale failed:", fg="red")
-        return FAILED
-    if as_json:
-        steps = [
-            {"step": one.name, "lines": one.lines, "milliseconds": one.milliseconds} for one in sale.steps
-        ]
-        fields = {"sold": sale.sold, "receipt": sale.receipt, "milliseconds": sale.milliseconds}
-        print_json({"providers": names, **fields, "steps": steps})
-    elif sale.sold:
-        say(f"The entitlement is there, after {sale.milliseconds} ms.", head="Sold.", fg="green")
-    else:
-        say("the entitlement is not there.", head="Not sold:", fg="red")
-    return OK if sale.sold else FAILED

@@ -10,8 +10,7 @@ import click
 import msgspec
 
 from purchase_core.cli.output import SCHEMA_VERSION, printable, say, time_of
-from purchase_core.plugins.hookspecs import hookimpl
-from purchase_core.records.effect import Effect
+from purchase_sandbox.shop.live import Feed, Line
 
 from .running import Demo, running
 
@@ -20,10 +19,9 @@ async def serve(
     names: Sequence[str], port: int, provider_port: int, database: Path, *, kept: bool, as_json: bool
 ) -> None:
     """Run the demo until the process is interrupted."""
-    telling = _Telling(as_json=as_json)
-    async with running(
-        database, names, shop_port=port, provider_port=provider_port, plugins=[telling]
-    ) as demo:
+    feed = Feed()
+    feed.listeners.append(_tell_as_json if as_json else _tell)
+    async with running(database, names, shop_port=port, provider_port=provider_port, feed=feed) as demo:
         _ready(demo, kept=kept, as_json=as_json)
         await asyncio.Event().wait()
 
@@ -35,29 +33,33 @@ def _ready(demo: Demo, *, kept: bool, as_json: bool) -> None:
         return
     for name, value in (
         ("Shop", f"{demo.shop_url}/"),
-        ("Account", f"{demo.shop_url}/account"),
+        ("Account", f"{demo.shop_url}/account  (let time pass there, or break things)"),
+        ("Live", f"{demo.shop_url}/live  (what happens, as it happens)"),
+        ("Routing", f"{demo.shop_url}/decisions"),
         *((one.title, f"{one.url}/  (simulated)") for one in demo.providers.values()),
         ("Database", f"{demo.database}{'' if kept else '  (thrown away at the end)'}"),
+        ("Key", f"{demo.key.reveal()}  (in PURCHASE_SANDBOX_KEY, for `purchase sandbox`)"),
     ):
         say(f"{name.ljust(10)} {value}")
     say("\nBuy something in the shop. Any of the test cards on the payment page will do.")
-    say("On the account page, let time pass, or break things. No money moves. Stop with ^C.\n")
+    say("No money moves. Stop with ^C.\n")
 
 
-class _Telling:
-    """A plugin that prints what became true."""
+def _tell(line: Line) -> None:
+    """What became true, and the webhooks that told of it."""
+    if line.kind == "webhook":
+        text = f"{time_of(line.at)}    → {line.name.ljust(32)} {line.about}  {line.outcome}"
+    else:
+        text = f"{time_of(line.at)}  {line.name.ljust(24)} {line.outcome}  {line.about}"
+    click.echo(printable(text))
 
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
 
-    @hookimpl
-    async def purchase_on_event(self, event: Effect) -> None:
-        """Told by Purchase, after the commit."""
-        if self._as_json:
-            _line({"event": event.name, "about": event.about, "lane": event.lane, "at": time_of(event.at)})
-        else:
-            line = f"{time_of(event.at)}  {event.name.ljust(24)} {event.lane}  {event.about}"
-            click.echo(printable(line))
+def _tell_as_json(line: Line) -> None:
+    if line.kind == "webhook":
+        told = {"webhook": line.name, "connection": line.about, "outcome": line.outcome}
+    else:
+        told = {"event": line.name, "about": line.about, "lane": line.outcome}
+    _line({**told, "at": time_of(line.at)})
 
 
 def _line(document: dict[str, object]) -> None:

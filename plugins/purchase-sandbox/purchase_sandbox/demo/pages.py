@@ -22,12 +22,14 @@ class Button:
 class Form:
     """A form: where it goes, the fields that it sends, what could be chosen instead, and its buttons.
 
-    `choices` are fields and values by the words that stand beside them.
+    `choices` are fields and values by the words that stand beside them, `labels` are names of fields.
     """
 
     action: str
+    method: str = "post"
     fields: dict[str, str] = attrs.Factory(dict)
     choices: dict[str, tuple[str, str]] = attrs.Factory(dict)
+    labels: dict[str, str] = attrs.Factory(dict)
     buttons: list[Button] = attrs.Factory(list)
 
 
@@ -42,13 +44,17 @@ class Section:
 
 @attrs.define
 class Page:
-    """A page as a visitor takes it in. `notices` are what it wants to be heard first (alert, status)."""
+    """A page as a visitor takes it in.
+
+    `notices` are what it wants to be heard first (alert, status), `pictures` what they say they show.
+    """
 
     heading: str = ""
     words: str = ""
     forms: list[Form] = attrs.Factory(list)
     links: dict[str, str] = attrs.Factory(dict)
     sections: dict[str, Section] = attrs.Factory(dict)
+    pictures: list[str] = attrs.Factory(list)
     notices: list[str] = attrs.Factory(list)
 
     def rows(self, section: str) -> Sequence[tuple[str, ...]]:
@@ -89,11 +95,12 @@ class _Reader(HTMLParser):
         self._section = Section()
         self._cells: list[str] = []
         self._radio: tuple[str, str] | None = None
+        self._labels: dict[str, tuple[Form, str]] = {}
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attributes}
         if tag == "form":
-            self.page.forms.append(Form(found.get("action", "")))
+            self.page.forms.append(Form(found.get("action", ""), found.get("method", "get").lower()))
         elif tag == "input":
             self._input(found)
         elif tag == "tr":
@@ -130,8 +137,11 @@ class _Reader(HTMLParser):
                 self._control(page.forms[-1], one, words)
             case _:
                 self._listed(one.tag, words)
-        if one.attributes.get("role") in ("alert", "status"):
+        role = one.attributes.get("role")
+        if role in ("alert", "status"):
             page.notices.append(words)
+        elif role == "img":
+            page.pictures.append(one.attributes.get("aria-label", ""))
 
     def _listed(self, tag: str, words: str) -> None:
         if tag == "li":
@@ -148,11 +158,16 @@ class _Reader(HTMLParser):
             self._button(form, one.attributes, words)
         elif self._radio:
             form.choices[words], self._radio = self._radio, None
+        elif "for" in one.attributes:
+            self._labels[one.attributes["for"]] = (form, words)
 
     def _input(self, found: dict[str, str]) -> None:
         if not self.page.forms or "name" not in found:
             return
         fields, name, value = self.page.forms[-1].fields, found["name"], found.get("value", "")
+        form, words = self._labels.get(found.get("id", ""), (None, ""))
+        if form is not None:
+            form.labels[words] = name
         if found.get("type") == "radio":
             self._radio = (name, value)
         if found.get("type") not in ("radio", "checkbox") or "checked" in found:

@@ -10,7 +10,7 @@ import attrs
 
 from purchase_simulators.wire.local import LocalProvider
 
-WEBHOOK_SECONDS_MAX = 10.0
+WEBHOOK_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.005
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
+from secrets import token_hex
 
 import attrs
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,20 +21,31 @@ from purchase_core.secret import Secret
 from purchase_sandbox.locals import local_provider
 from purchase_sandbox.shop.app import Shop
 from purchase_sandbox.shop.laboratory import Laboratory
+from purchase_sandbox.shop.live import Feed
 from purchase_simulators.wire.clock import SharedClock
 from purchase_simulators.wire.embedded import EmbeddedServer
 from purchase_simulators.wire.local import LocalProvider, Wanted
 
 from .catalog import CATALOG
 
+KEY_BYTES = 24
+PERCENT = 100
+COSTS = {
+    "sandbox": {"basis_points": 100, "fixed": 10},
+    "stripe": {"basis_points": 290, "fixed": 30},
+    "paddle": {"basis_points": 500, "fixed": 50},
+}
+"""What each takes of a payment: list prices, for the comparison of policies."""
+
 
 @attrs.frozen
 class Demo:
-    """Everything that runs, and where. Providers go by the names of their connections."""
+    """Everything that runs, and where. Providers go by the names of their connections; one key opens all."""
 
     billing: Billing
     providers: Mapping[str, LocalProvider]
     clock: SharedClock
+    key: Secret
     shop_url: str
     database: Path
 
@@ -45,18 +58,21 @@ async def running(
     shop_port: int = 0,
     provider_port: int = 0,
     plugins: Sequence[object] = (),
+    feed: Feed | None = None,
     catalog: Catalog = CATALOG,
 ) -> AsyncIterator[Demo]:
-    """The demo, for as long as the block lasts. Keys are made anew each time, and kept nowhere.
+    """The demo, for as long as the block lasts. Its key is made anew each time, and kept nowhere.
 
     The first provider listens at `provider_port`, the others at those behind it; 0 takes any free ones. Shop
     and providers have one time, and travel in it together.
     """
-    clock = SharedClock(SystemClock())
+    clock, feed = SharedClock(SystemClock()), feed or Feed()
+    key = Secret(f"sk_test_{token_hex(KEY_BYTES)}")
     async with AsyncExitStack() as stack:
         providers: dict[str, LocalProvider] = {}
         for number, name in enumerate(names):
-            wanted = Wanted(port=provider_port and provider_port + number)
+            port = provider_port and provider_port + number
+            wanted = Wanted(port=port, api_key=key, on_sent=partial(feed.sent, name))
             providers[name] = await stack.enter_async_context(local_provider(name)(wanted, clock=clock))
         door = _Door()
         serving = await stack.enter_async_context(EmbeddedServer(door, port=shop_port))
@@ -68,13 +84,14 @@ async def running(
             config=configuration(providers, serving.url, database),
             environ=_environ(providers, secrets),
             clock=clock,
-            plugins=plugins,
+            plugins=[feed, *plugins],
         )
         billing = await stack.enter_async_context(opening)
         laboratory = Laboratory(clock, providers)
-        door.app = Shop(billing, RandomIds(), url=serving.url, laboratory=laboratory).app
+        door.app = Shop(billing, RandomIds(), url=serving.url, laboratory=laboratory, feed=feed).app
+        stack.callback(feed.close)  # who listens to it would be waited for
         await stack.enter_async_context(_working(billing))
-        yield Demo(billing, providers, clock, serving.url, database)
+        yield Demo(billing, providers, clock, key, serving.url, database)
 
 
 def configuration(providers: Mapping[str, LocalProvider], shop_url: str, database: Path) -> dict[str, object]:
@@ -92,6 +109,18 @@ def configuration(providers: Mapping[str, LocalProvider], shop_url: str, databas
             for name, one in providers.items()
         },
         "store": {"plugin": "sqlite", "path": str(database)},
+        **({"router": policy(tuple(providers))} if len(providers) > 1 else {}),
+    }
+
+
+def policy(names: Sequence[str]) -> dict[str, object]:
+    """What would stand under `[router]`: an even share for everybody, and what each costs."""
+    shares = {name: PERCENT // len(names) for name in names}
+    shares[names[0]] += PERCENT - sum(shares.values())
+    return {
+        "name": "demo",
+        "share": shares,
+        "connections": {name: {"costs": [COSTS[name]]} for name in names},
     }
 
 

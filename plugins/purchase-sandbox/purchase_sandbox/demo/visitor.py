@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Protocol
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import httpx
 
@@ -13,6 +15,7 @@ CALL_SECONDS_MAX = 10.0
 REDIRECTS_MAX = 10
 TO_PAYMENT = "Go to the payment"
 PAYING = ("Pay", "Start trial")
+CRASHED = 500
 
 
 class Visitor(Protocol):
@@ -26,6 +29,9 @@ class Visitor(Protocol):
 
     async def choose(self, words: str) -> None:
         """Choose what these words stand beside; the choice goes with whatever is pressed next."""
+
+    async def fill(self, label: str, text: str) -> None:
+        """Write into the field of this label; it goes with whatever is pressed next."""
 
     async def press(self, button: str) -> None:
         """Press a button, by its name."""
@@ -73,21 +79,36 @@ class HttpVisitor(Visitor):
                     return
         raise NotThere(f"{self._url} offers no {words!r}")
 
+    async def fill(self, label: str, text: str) -> None:
+        name = next((form.labels[label] for form in self._page.forms if label in form.labels), None)
+        if name is None:
+            raise NotThere(f"{self._url} has no field {label!r}")
+        self._chosen[name] = text
+
     async def press(self, button: str) -> None:
         form, sends = self._button(button)
         known = {name for name, _ in form.choices.values()} | form.fields.keys()
         chosen = {name: value for name, value in self._chosen.items() if name in known}
+        data = {**form.fields, **chosen, **sends}
         url = urljoin(self._url, form.action)
-        self.log.append(
-            f"POST {url}  {' '.join(f'{name}={value}' for name, value in chosen.items())}".rstrip()
-        )
-        await self._arrive(await self._send("POST", url, {**form.fields, **chosen, **sends}))
+        if form.method == "get":
+            await self.open(f"{url}?{urlencode(data)}")
+            return
+        said = " ".join(f"{name}={value}" for name, value in chosen.items())
+        self.log.append(f"POST {url}  {said}".rstrip())
+        await self._arrive(await self._send("POST", url, data))
 
     async def url(self) -> str:
         return self._url
 
     async def page(self) -> Page:
         return self._page
+
+    @asynccontextmanager
+    async def stream(self, url: str) -> AsyncIterator[AsyncIterator[str]]:
+        """The lines of an answer that goes on, as they come."""
+        async with self._http.stream("GET", url, timeout=None) as answer:
+            yield answer.aiter_lines()
 
     async def _send(self, method: str, url: str, data: dict[str, str] | None = None) -> httpx.Response:
         try:
@@ -103,7 +124,7 @@ class HttpVisitor(Visitor):
             to = urljoin(str(answer.url), answer.headers["location"])
             self.log.append(f"{answer.status_code}  {to}")
             answer = await self._send("GET", to)
-        if answer.is_server_error:
+        if answer.status_code == CRASHED:
             raise NotThere(f"{answer.url} was answered {answer.status_code}")
         self._url, self._page, self._chosen = str(answer.url), read_page(answer.text), {}
 

@@ -30,11 +30,11 @@ FAULTS = {
 
 @attrs.frozen
 class Experiment:
-    """A button: what it sends, what it says, and whether what it does is on."""
+    """A button: what it sends, what it says, and whether what it does is on (None: it does it once)."""
 
     name: str
     label: str
-    on: bool = False
+    on: bool | None = None
 
 
 @attrs.frozen

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import attrs
 
 from purchase_core.catalog.catalog import Catalog
 from purchase_core.catalog.grants import CreditGrant, Grant, LicenceGrant, QuotaGrant, name_of
 from purchase_core.catalog.versions import OfferVersion
+from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.instants import Instant, to_datetime
 from purchase_core.money import Money
+from purchase_core.ports.provider import Capability, ChangePreview
+from purchase_core.reads.activity import Happening
 from purchase_core.reads.customers import Snapshot
 
 
@@ -28,26 +32,66 @@ class OfferCard:
 
 
 @attrs.frozen
+class Action:
+    """A button: what it does, to what, what it says, and what it is called where several say the same."""
+
+    do: str
+    what: str
+    label: str
+    name: str
+
+
+@attrs.frozen
 class Line:
-    """One thing that a customer has: what it is, its state, and what is worth knowing."""
+    """One thing that a customer has: what it is, its state, what is worth knowing, and what can be done.
+
+    `plans` are others that it can be changed to: offers and names; `key` is its row's.
+    """
 
     title: str
     state: str
     detail: str
     good: bool = True
+    key: str = ""
+    actions: tuple[Action, ...] = ()
+    plans: tuple[tuple[str, str], ...] = ()
 
 
 @attrs.frozen
 class AccountView:
-    """The account page."""
+    """The account page. `asked` is what waits for the customer."""
 
     features: tuple[str, ...]
     allowances: tuple[str, ...]
     lines: tuple[Line, ...]
     invoices: tuple[Line, ...]
+    asked: tuple[Line, ...]
+    portals: tuple[Action, ...]
     cases: tuple[str, ...]
     waiting: bool
     version: int
+
+
+@attrs.frozen
+class PreviewView:
+    """What a change of plan would cost."""
+
+    plan: str
+    due_now: str
+    credit: str
+    later: str
+
+
+@attrs.frozen
+class ActivityLine:
+    """One thing that happened."""
+
+    when: str
+    text: str
+
+
+Can: TypeAlias = Callable[[str, Capability], bool]
+"""Whether a connection's provider can do this."""
 
 
 def offers_view(catalog: Catalog) -> list[OfferCard]:
@@ -66,21 +110,46 @@ def offers_view(catalog: Catalog) -> list[OfferCard]:
     ]
 
 
-def account_view(snapshot: Snapshot, catalog: Catalog) -> AccountView:
+def account_view(snapshot: Snapshot, catalog: Catalog, can: Can) -> AccountView:
     """What a snapshot says, in words."""
     names = {version.hash: version.name for version in catalog.offers.values()}
     rights = snapshot.rights
     allowances = [f"{name}: {quota.limit:,} a {quota.reset}" for name, quota in sorted(rights.quotas.items())]
     allowances += [f"{unit}: {amount:,} left" for unit, amount in sorted(rights.credits.items())]
     allowances += [f"{name}: {count:,} seats" for name, count in sorted(rights.licences.items())]
+    known = sorted({row.connection for row in snapshot.subscriptions if row.bound})
     return AccountView(
         features=tuple(sorted(rights.features)),
         allowances=tuple(allowances),
-        lines=(*_subscriptions(snapshot, names), *_purchases(snapshot, names)),
-        invoices=tuple(_invoices(snapshot)),
+        lines=(*_subscriptions(snapshot, catalog, names, can), *_purchases(snapshot, names)),
+        invoices=tuple(_invoices(snapshot, can)),
+        asked=tuple(_asked(snapshot, can)),
+        portals=tuple(
+            Action("portal", one, f"Open {one}'s pages", f"Open {one}'s pages")
+            for one in known
+            if can(one, Capability.PORTAL)
+        ),
         cases=tuple(f"{case.kind}: {case.detail}" for case in snapshot.cases),
         waiting=_waits(snapshot),
         version=snapshot.version,
+    )
+
+
+def activity_view(found: Sequence[Happening]) -> list[ActivityLine]:
+    """A timeline in words, the newest first."""
+    newest = sorted(found, key=lambda one: (one.recorded_at, one.position), reverse=True)
+    return [ActivityLine(moment(one.at), one.text) for one in newest]
+
+
+def preview_view(found: ChangePreview, version: OfferVersion) -> PreviewView:
+    """What a change of plan would cost, in words."""
+    renewal = Money.of_minor(found.renewal, found.currency)
+    when = f" on {day(found.renews_at)}" if found.renews_at is not None else ""
+    return PreviewView(
+        plan=version.name,
+        due_now=str(Money.of_minor(found.due_now, found.currency)),
+        credit=str(Money.of_minor(found.credit, found.currency)) if found.credit else "",
+        later=f"then {renewal}{when}",
     )
 
 
@@ -110,7 +179,7 @@ def _waits(snapshot: Snapshot) -> bool:
     return intent.status == "open"
 
 
-def _subscriptions(snapshot: Snapshot, names: dict[str, str]) -> Sequence[Line]:
+def _subscriptions(snapshot: Snapshot, catalog: Catalog, names: dict[str, str], can: Can) -> Sequence[Line]:
     found = []
     for row in snapshot.subscriptions:
         until = f"until {day(row.period_end)}"
@@ -119,9 +188,48 @@ def _subscriptions(snapshot: Snapshot, names: dict[str, str]) -> Sequence[Line]:
         elif row.cancel_at is not None:
             until = f"ends {day(row.cancel_at)}"
         price = Money.of_minor(row.unit_amount * row.quantity, row.currency) if row.currency else ""
-        good = row.bound and row.status in ("active", "trialing")
-        found.append(Line(names.get(row.version, "Subscription"), row.status, f"{price}, {until}", good))
+        name = names.get(row.version, "Subscription")
+        live = row.bound and row.status in ("active", "trialing", "past_due", "paused")
+        found.append(
+            Line(
+                name,
+                row.status,
+                f"{price}, {until}",
+                row.bound and row.status in ("active", "trialing"),
+                row.key,
+                tuple(_of_subscription(row, name, can)) if live else (),
+                _other_plans(row, catalog, can) if live and row.status == "active" else (),
+            )
+        )
     return found
+
+
+def _of_subscription(row: SubscriptionRow, name: str, can: Can) -> Iterator[Action]:
+    def able(capability: Capability) -> bool:
+        return can(row.connection, capability)
+
+    if row.cancel_at is not None:
+        if able(Capability.UNCANCEL):
+            yield Action("keep", row.key, "Keep it", f"Keep {name}")
+        return
+    if able(Capability.CANCEL_AT_PERIOD_END):
+        yield Action("cancel", row.key, "Cancel", f"Cancel {name}")
+    if row.status == "paused":
+        yield Action("resume", row.key, "Resume", f"Resume {name}")
+    elif row.status == "active" and able(Capability.PAUSE):
+        yield Action("pause", row.key, "Pause", f"Pause {name}")
+
+
+def _other_plans(row: SubscriptionRow, catalog: Catalog, can: Can) -> tuple[tuple[str, str], ...]:
+    if not can(row.connection, Capability.CHANGE_SUBSCRIPTION) or row.cancel_at is not None:
+        return ()
+    return tuple(
+        (offer, f"{version.name}, {price} {_rhythm(version)}")
+        for offer, version in catalog.offers.items()
+        for price in version.prices
+        if version.product == "subscription" and version.hash != row.version
+        if price.currency == row.currency
+    )
 
 
 def _purchases(snapshot: Snapshot, names: dict[str, str]) -> Sequence[Line]:
@@ -136,11 +244,33 @@ def _purchases(snapshot: Snapshot, names: dict[str, str]) -> Sequence[Line]:
     ]
 
 
-def _invoices(snapshot: Snapshot) -> Sequence[Line]:
-    return [
-        Line(row.provider_id, row.status, str(Money.of_minor(row.total, row.currency)), row.status == "paid")
-        for row in sorted(snapshot.invoices, key=lambda row: -row.seen_at)
-    ]
+def _invoices(snapshot: Snapshot, can: Can) -> Iterator[Line]:
+    for row in sorted(snapshot.invoices, key=lambda row: (-row.seen_at, row.key)):
+        total, left = Money.of_minor(row.total, row.currency), row.paid - row.refunded - row.refunding
+        state, detail = row.status, str(total)
+        if row.refunded:
+            state = "refunded" if row.refunded >= row.paid else "partly refunded"
+        if row.refunding:
+            detail += f", {Money.of_minor(row.refunding, row.currency)} on the way back"
+        actions: list[Action] = []
+        if left > 0 and not row.disputed and can(row.connection, Capability.REFUND):
+            back = Money.of_minor(left, row.currency)
+            actions.append(Action("refund", row.key, "Refund", f"Refund {back} of {row.provider_id}"))
+        good = row.status == "paid" and not row.refunded
+        yield Line(row.provider_id, state, detail, good, row.key, tuple(actions))
+
+
+def _asked(snapshot: Snapshot, can: Can) -> Iterator[Line]:
+    """Bills that only the customer can have paid."""
+    connections = {row.key: row.connection for row in snapshot.invoices}
+    for one in snapshot.action_required:
+        amount = Money.of_minor(one.amount, one.currency)
+        payable = can(connections[one.invoice], Capability.INVOICE_LINKS)
+        actions = (Action("pay", one.invoice, f"Pay {amount}", f"Pay {amount}"),) if payable else ()
+        words = one.kind.replace("_", " ")
+        since = f" since {day(one.since)}" if one.since is not None else ""
+        told = f"{amount} could not be charged{since}: {words}."
+        yield Line(told, one.kind, "", good=False, key=one.invoice, actions=actions)
 
 
 def _rhythm(version: OfferVersion) -> str:
