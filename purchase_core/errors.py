@@ -40,6 +40,7 @@
         ├── ProviderRefused           the provider said no; nothing happened
         │   └── AuthenticationFailed  the key was refused
         ├── ProviderUnavailable       proved not to have happened; try again later
+        │   └── NotYetAllowed         the provider will allow it, and does not yet
         └── OutcomeUnknown            it may or may not have happened; never send it blindly again
 
 Each class says whether it is worth trying again (`retryable`) and whether the effect may have
@@ -376,6 +377,12 @@ class ProviderUnavailable(ProviderError):
     ) -> None:
         super().__init__(message, provider_code=provider_code, hint=hint)
         self.retry_after_seconds = retry_after_seconds
+
+
+class NotYetAllowed(ProviderUnavailable):
+    """The provider will allow it once something else is over, and does not yet; nothing happened."""
+
+    code = "not_yet_allowed"
 
 
 class OutcomeUnknown(ProviderError):

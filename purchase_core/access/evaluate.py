@@ -24,6 +24,7 @@ from purchase_core.catalog.versions import (
 )
 from purchase_core.instants import SECOND, Instant
 
+PAID_BEFORE_SECONDS = 3_600  # a period may be paid a little before it begins
 RESETS = ("day", "week", "month", "year", "never")  # shortest first
 
 
@@ -97,6 +98,12 @@ def evaluate(
     )
 
 
+def versions_of(live: Live) -> frozenset[str]:
+    """Offer versions that `evaluate` will want."""
+    items = (version for one in live.subscriptions.values() for version, _ in one.items)
+    return frozenset([*items, *live.owned, *(one.version for one in live.partly_refunded.values())])
+
+
 def _granting(
     live: Live,
     policy: AccessPolicy,
@@ -107,17 +114,16 @@ def _granting(
     for key, subscription in live.subscriptions.items():
         if stands_back(live, policy, offers, subscription.replaces, at):
             continue
-        since = unpaid_since(live, key)
         for version, quantity in subscription.items:
-            rules = policy.of(_product(offers, version))
-            end = granted_until(subscription, rules, since)
+            end = _until(live, key, policy.of(_product(offers, version)))
             if end is not None and at < end:
                 ends.append(end)
                 yield _Held(version, 1, quantity)
     for version, owned in live.owned.items():
         yield _Held(version, owned.purchases, owned.quantity)
     for purchase in live.partly_refunded.values():
-        if not policy.of(_product(offers, purchase.version)).revoke_on_partial_refund:
+        rules = policy.of(_product(offers, purchase.version))
+        if rules.keeps(purchase.due, purchase.left, purchase.lost):
             yield _Held(purchase.version, 1, purchase.quantity)
 
 
@@ -133,15 +139,33 @@ def stands_back(
     one = live.subscriptions.get(replaced) if replaced else None
     if one is None:
         return False
-    since = unpaid_since(live, replaced)
-    ends = [granted_until(one, policy.of(_product(offers, version)), since) for version, _ in one.items]
+    ends = [_until(live, replaced, policy.of(_product(offers, version))) for version, _ in one.items]
     return any(end is not None and at < end for end in ends)
+
+
+def _until(live: Live, subscription: str, rules: AccessRules) -> Instant | None:
+    """When a live subscription stops granting by itself; None: it does not grant."""
+    if refunded(live, subscription, rules):
+        return None
+    return granted_until(live.subscriptions[subscription], rules, unpaid_since(live, subscription))
 
 
 def unpaid_since(live: Live, subscription: str) -> Instant | None:
     """When money for a subscription was first asked for in vain, as far as its open bills tell."""
     mine = (bill.since for bill in live.bills.values() if bill.subscription == subscription)
     return min((since for since in mine if since is not None), default=None)
+
+
+def refunded(live: Live, subscription: str, rules: AccessRules) -> bool:
+    """Whether the payment of a subscription's current period went back, as far as the rules mind."""
+    if rules.refund_ends_period == "never":
+        return False
+    held = live.subscriptions.get(subscription)
+    mine = (one for one in live.returned.values() if one.subscription == subscription)
+    return held is not None and any(
+        one.paid_at >= held.period_start - PAID_BEFORE_SECONDS * SECOND and rules.revokes(whole=one.whole)
+        for one in mine
+    )
 
 
 def granted_until(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from purchase_core.access.evaluate import granted_until, stands_back, unpaid_since
+from purchase_core.access.evaluate import granted_until, refunded, stands_back, unpaid_since
 from purchase_core.access.live import EMPTY, exchange
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.catalog.versions import OfferVersion
@@ -93,9 +93,11 @@ def _subscriptions(
         held = live.subscriptions.get(row.key)
         since = unpaid_since(live, row.key)
         until = granted_until(held, policy.of(offer.product_id), since) if held else None
+        back = refunded(live, row.key, policy.of(offer.product_id))
         waits = stands_back(live, policy, offers, row.replaces, at)
-        grants = until is not None and at < until and not waits
+        grants = until is not None and at < until and not (waits or back)
         why = f"takes the place of {row.replaces}, which still grants" if waits else _state(row, since)
+        why += "; the payment of its period went back" if back else ""
         yield Reason(grants, offer.offer, row.version, why, row.key, row.root, until)
 
 
@@ -120,9 +122,10 @@ def _purchases(
         if not isinstance(row, PurchaseRow) or offer is None:
             continue
         left = row.paid - row.refunded - row.lost
-        whole = left >= row.due
-        grants = whole or (left > 0 and not policy.of(offer.product_id).revoke_on_partial_refund)
-        why = "bought and paid" if whole else f"bought; {row.paid - left} of {row.paid} went back"
+        grants = policy.of(offer.product_id).keeps(row.due, left, row.lost)
+        gone = f"{row.refunded} of {row.paid} went back" if row.refunded else ""
+        lost = f"{row.lost} of {row.paid} were lost to a bank" if row.lost else ""
+        why = "bought and paid" if left >= row.due else "bought; " + ", ".join(filter(None, (gone, lost)))
         yield Reason(grants, offer.offer, row.version, why, row.key, row.root)
 
 

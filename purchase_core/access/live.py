@@ -14,10 +14,11 @@ import msgspec
 from purchase_core.facts.fact import object_key
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import InvoiceRow, LotRow, PurchaseRow, Row, SubscriptionRow
-from purchase_core.instants import SECOND, Instant
+from purchase_core.instants import DAY, SECOND, Instant
 from purchase_core.values import Value
 
 EXPIRED_LOTS_KEPT_SECONDS = 30 * 86_400
+RETURNED_KEPT_DAYS = 1_200  # no period is longer; what went back of an older one has no say any more
 
 
 class LiveSubscription(Value, frozen=True):
@@ -53,10 +54,21 @@ class Owned(Value, frozen=True):
 
 
 class PartlyRefunded(Value, frozen=True):
-    """A one-time purchase of which some money is left, but not all."""
+    """A one-time purchase of which less is left than was due: how much, and how much was lost to banks."""
 
     version: str
     quantity: int
+    due: int
+    left: int
+    lost: int
+
+
+class Returned(Value, frozen=True):
+    """A regular payment of a subscription that went back, wholly or in part."""
+
+    subscription: str
+    paid_at: Instant
+    whole: bool
 
 
 class LiveLot(Value, frozen=True):
@@ -70,8 +82,8 @@ class LiveLot(Value, frozen=True):
 class Live(Value, frozen=True):
     """Everything of one customer that is live.
 
-    `subscriptions`, `partly_refunded`, `lots` and `bills` are by row key, `owned` by offer version;
-    `credits`, by unit, are those that never expire, less what refunds ask back.
+    `subscriptions`, `partly_refunded`, `lots`, `bills` and `returned` are by row key, `owned` by offer
+    version; `credits`, by unit, are those that never expire, less what refunds ask back.
     """
 
     subscriptions: dict[str, LiveSubscription] = msgspec.field(default_factory=dict)
@@ -80,6 +92,7 @@ class Live(Value, frozen=True):
     lots: dict[str, LiveLot] = msgspec.field(default_factory=dict)
     credits: dict[str, int] = msgspec.field(default_factory=dict)
     bills: dict[str, OpenBill] = msgspec.field(default_factory=dict)
+    returned: dict[str, Returned] = msgspec.field(default_factory=dict)
 
 
 EMPTY = Live()
@@ -106,6 +119,7 @@ def exchange(live: Live, gone: Iterable[Row], came: Iterable[Row], *, now: Insta
         {key: lot for key, lot in live.lots.items() if not _long_expired(lot.expires_at, now)},
         dict(live.credits),
         dict(live.bills),
+        {key: one for key, one in live.returned.items() if not _long_ago(one.paid_at, now)},
     )
     for row in gone:
         _take_out(after, row)
@@ -128,6 +142,7 @@ def _take_out(live: Live, row: Row) -> None:
             live.lots.pop(row.key, None)
         case InvoiceRow():
             live.bills.pop(row.key, None)
+            live.returned.pop(row.key, None)
         case _:
             pass
 
@@ -140,18 +155,28 @@ def _put_in(live: Live, row: Row, now: Instant) -> None:
         case PurchaseRow():
             if _is_whole(row):
                 _count(live, row, 1)
-            elif _left(row) > 0:
-                live.partly_refunded[row.key] = PartlyRefunded(row.version, row.quantity)
+            elif _left(row) > 0 or row.lost:
+                live.partly_refunded[row.key] = PartlyRefunded(
+                    row.version, row.quantity, row.due, _left(row), row.lost
+                )
         case LotRow():
             if row.expires_at is None:
                 _add(live, row.unit, row.granted - row.clawed)
             elif not _long_expired(row.expires_at, now):
                 live.lots[row.key] = LiveLot(row.unit, row.granted - row.clawed, row.expires_at)
-        case InvoiceRow(status="open") if row.subscription:
-            subscription = object_key("subscription", row.connection, row.subscription)
-            live.bills[row.key] = OpenBill(subscription, row.due_at)
+        case InvoiceRow() if row.subscription:
+            _put_bill(live, row, now)
         case _:
             pass
+
+
+def _put_bill(live: Live, row: InvoiceRow, now: Instant) -> None:
+    subscription = object_key("subscription", row.connection, row.subscription)
+    if row.status == "open":
+        live.bills[row.key] = OpenBill(subscription, row.due_at)
+    regular = row.reason in ("first", "renewal")
+    if regular and row.refunded and row.paid_at is not None and not _long_ago(row.paid_at, now):
+        live.returned[row.key] = Returned(subscription, row.paid_at, row.refunded >= row.paid)
 
 
 def _count(live: Live, row: PurchaseRow, sign: int) -> None:
@@ -183,6 +208,10 @@ def _is_whole(row: PurchaseRow) -> bool:
 def _long_expired(expires_at: Instant, now: Instant) -> bool:
     # A clock that is set back a little must still find what has just expired.
     return expires_at + EXPIRED_LOTS_KEPT_SECONDS * SECOND < now
+
+
+def _long_ago(paid_at: Instant, now: Instant) -> bool:
+    return paid_at + RETURNED_KEPT_DAYS * DAY < now
 
 
 def _live_subscription(row: SubscriptionRow) -> LiveSubscription:

@@ -59,6 +59,15 @@ def load_policy(path: str | Path) -> Policy:
     return read_policy(_without_plugin(found), where=Path(path).name)
 
 
+def load_access(path: str | Path) -> AccessPolicy:
+    """The access policy of a TOML file: the keys of [access], at its top or under that heading.
+
+    Raises ConfigurationError.
+    """
+    table = _parse(Path(path))
+    return _access(table if "access" in table else {"access": table}, Path(path).name)
+
+
 def find_config(folder: Path) -> Path:
     """The configuration of a folder. Raises ConfigurationError where there is none."""
     for name in (FILE, PYPROJECT):

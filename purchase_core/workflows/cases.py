@@ -24,7 +24,7 @@ from purchase_core.ports.provider import RefundReason
 from purchase_core.ports.store import PAGE_ROWS_MAX, Question, Store
 from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX
 from purchase_core.projection.tables import rows_of_lane
-from purchase_core.records.command import CONFIRMED, OPEN_STATES, Command, Stage
+from purchase_core.records.command import CONFIRMED, OPEN_STATES, PLANNED, Command, Stage
 from purchase_core.records.lane import customer_lane
 from purchase_core.text import identifier, storable
 from purchase_core.workflows.command_log import CommandLog
@@ -241,7 +241,7 @@ class Cases:
             done = await self._refunds.refund_in(
                 row.lane, step.about, amount=step.amount, reason=RefundReason.DUPLICATE, idempotency_key=key
             )
-            return Taken(step, CONFIRMED, done.receipt)
+            return Taken(step, PLANNED if done.waits else CONFIRMED, done.receipt)
         except PurchaseError as error:
             known = await self._store.command(_command_key(row, step, number))
             state, receipt = (known.state, known.id) if known else ("failed", "")

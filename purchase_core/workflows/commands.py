@@ -21,6 +21,7 @@ from purchase_core.errors import (
     IdempotencyConflict,
     KeyConflict,
     LaneConflict,
+    NotYetAllowed,
     OutcomeUnknown,
     ProviderRefused,
     ProviderUnavailable,
@@ -28,7 +29,7 @@ from purchase_core.errors import (
 from purchase_core.facts.fact import Fact
 from purchase_core.identifiers import IdSource
 from purchase_core.identifiers import idempotency_key as checked_key
-from purchase_core.instants import Clock, Instant
+from purchase_core.instants import DAY, Clock, Instant
 from purchase_core.ports.provider import Provider
 from purchase_core.ports.store import Store
 from purchase_core.projection.locks import LaneLocks
@@ -44,6 +45,8 @@ from purchase_core.records.command import (
 )
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.resolving import NEVER_ARRIVED, Resolver, may_have_arrived, may_send_again
+
+WAITS_DAYS_MAX = 30  # for a provider to allow it
 
 
 @attrs.frozen
@@ -124,6 +127,7 @@ class Commands:
         """Have something done once, however often and from wherever it is asked for with this key.
 
         `fingerprint` identifies the arguments; `lane` is the customer's, and guards what `decide` read.
+        What the provider does not allow yet comes back planned, and is sent by a worker when it does.
         Raises IdempotencyConflict (same key, other arguments), what `decide` raises, ProviderRefused, and
         ProviderUnavailable or OutcomeUnknown: then ask again with the same key.
         """
@@ -201,8 +205,11 @@ class Commands:
         except AuthenticationFailed:
             raise  # says nothing of this command: it goes on once the key is right
         except ProviderUnavailable as error:
-            if fresh:
-                await self._note(command, PLANNED, error.provider_code or error.code)
+            if not fresh:
+                raise
+            if isinstance(error, NotYetAllowed):
+                return await self._wait(kind, command, error)
+            await self._note(command, PLANNED, error.provider_code or error.code)
             raise
         except (OutcomeUnknown, ProviderRefused) as error:
             refused = isinstance(error, ProviderRefused)
@@ -213,6 +220,16 @@ class Commands:
                 return known
             raise
         return await self._note(command, CONFIRMED, "", facts)
+
+    async def _wait(self, kind: CommandKind, command: Command, error: NotYetAllowed) -> Command:
+        """Leave it planned: a worker sends it once the provider allows it. Not for ever, though."""
+        now, code = self._clock.now(), error.provider_code or error.code
+        if now - command.created_at <= WAITS_DAYS_MAX * DAY:
+            return await self._note(command, PLANNED, code)
+        await self._note(command, REFUSED, code, kind.refused(command, now))
+        raise ProviderRefused(
+            f"{kind.name} {command.id} was not allowed for {WAITS_DAYS_MAX} days", provider_code=code
+        ) from error
 
     async def _begin(self, command: Command) -> bool:
         """Take a command that was never sent; False if another process was quicker."""
@@ -255,6 +272,8 @@ class Commands:
 
     def _moved(self, known: Command, state: str, detail: str) -> Command:
         now = self._clock.now()
-        return attrs.evolve(
-            known, state=state, updated_at=now, stages=(*known.stages, Stage(state, now, detail))
-        )
+        stages = known.stages
+        if [one.name for one in stages[-2:]] == [state, SENDING] and state == PLANNED:
+            stages = stages[:-2]  # one that waits for long is tried often; its last try will do
+        stages = (*stages, Stage(state, now, detail))
+        return attrs.evolve(known, state=state, updated_at=now, stages=stages)

@@ -12,7 +12,7 @@ from purchase_core.ports.store import Store
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.lane import customer_lane
 from purchase_core.workflows.commands import Commands
-from purchase_core.workflows.refunds import Refunded, Refunds
+from purchase_core.workflows.refunds import Refunded, Refunds, Units
 
 
 class Invoices:
@@ -53,12 +53,19 @@ class Invoices:
         *,
         idempotency_key: str,
         amount: int | None = None,
+        offer: str = "",
+        quantity: int | None = None,
         reason: RefundReason = RefundReason.REQUESTED,
     ) -> Refunded:
-        """Pay back a bill: an amount in minor units, or all that is left (None).
+        """Pay back a bill: an amount in minor units, units of its line of an offer, or all that is left.
 
         Raises what `Refunds.refund` raises.
         """
         return await self._refunds.refund(
-            customer, invoice, amount=amount, reason=reason, idempotency_key=idempotency_key
+            customer,
+            invoice,
+            amount=amount,
+            units=None if quantity is None else Units(quantity, offer=offer),
+            reason=reason,
+            idempotency_key=idempotency_key,
         )

@@ -12,7 +12,7 @@ from purchase_core.ports.provider import RefundReason
 from purchase_core.ports.store import Store
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.lane import customer_lane
-from purchase_core.workflows.refunds import Refunded, Refunds
+from purchase_core.workflows.refunds import Refunded, Refunds, Units
 
 
 class Purchases:
@@ -44,9 +44,10 @@ class Purchases:
         *,
         idempotency_key: str,
         amount: int | None = None,
+        quantity: int | None = None,
         reason: RefundReason = RefundReason.REQUESTED,
     ) -> Refunded:
-        """Pay back a purchase: an amount in minor units, or all that is left of its payment (None).
+        """Pay back a purchase: an amount in minor units, so many of its units, or all that is left (neither).
 
         What a refund does to the customer's rights is the access policy's business. Raises what
         `Refunds.refund` raises.
@@ -54,7 +55,12 @@ class Purchases:
         row = await self.get(customer, purchase)
         invoice = await self._payment(row)
         return await self._refunds.refund(
-            customer, invoice.key, amount=amount, reason=reason, idempotency_key=idempotency_key
+            customer,
+            invoice.key,
+            amount=amount,
+            units=None if quantity is None else Units(quantity, version=row.version),
+            reason=reason,
+            idempotency_key=idempotency_key,
         )
 
     async def _payment(self, purchase: PurchaseRow) -> InvoiceRow:

@@ -11,17 +11,18 @@ import msgspec
 
 from purchase_core.canonical import content_hash
 from purchase_core.errors import ExceedsBalance, InvalidArgument, NotFound, WrongState
-from purchase_core.facts.bodies import RefundAsked
+from purchase_core.facts.bodies import InvoiceSeen, RefundAsked
 from purchase_core.facts.fact import Fact, decided
 from purchase_core.facts.rows import InvoiceRow, RefundRow
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Capability, OurReference, Provider, RefundReason, RefundRequest
-from purchase_core.ports.store import Store
+from purchase_core.ports.store import Question, Store
 from purchase_core.projection.tables import rows_of_lane
-from purchase_core.records.command import Command
+from purchase_core.records.command import PLANNED, Command
 from purchase_core.records.lane import customer_lane, customer_of
 from purchase_core.workflows.commands import CommandKind, Commands, Draft
+from purchase_core.workflows.shares import line_share, units_share
 
 
 @attrs.frozen
@@ -36,11 +37,24 @@ class RefundWish:
 
 
 @attrs.frozen
+class Units:
+    """So many units of the line of a bill that is of this offer; `version` names it exactly ("" = any)."""
+
+    count: int
+    offer: str = ""
+    version: str = ""
+
+
+@attrs.frozen
 class Refunded:
-    """A refund as it is known after the command: still pending, perhaps. `receipt` is the receipt's id."""
+    """A refund as it is known after the command: still pending, perhaps. `receipt` is the receipt's id.
+
+    `waits`: the provider does not allow it yet; a worker asks again until it does.
+    """
 
     refund: RefundRow
     receipt: str
+    waits: bool = False
 
 
 class GiveBack(CommandKind):
@@ -85,28 +99,45 @@ class Refunds:
         commands.register(self._kind)
 
     async def refund(
-        self, customer: str, invoice: str, *, amount: int | None, reason: RefundReason, idempotency_key: str
+        self,
+        customer: str,
+        invoice: str,
+        *,
+        amount: int | None,
+        units: Units | None = None,
+        reason: RefundReason,
+        idempotency_key: str,
     ) -> Refunded:
-        """Pay back an invoice (its row's key): an amount in minor units, or all that is left (None).
+        """Pay back an invoice (its row's key): an amount in minor units, some units, or all that is left.
 
         Raises NotFound, WrongState (nothing was paid), ExceedsBalance, CapabilityMissing, and what
         `Commands.run` raises. After OutcomeUnknown the money counts as on its way until it is known.
         """
         lane = customer_lane(customer_id(customer))
         return await self.refund_in(
-            lane, invoice, amount=amount, reason=reason, idempotency_key=idempotency_key
+            lane, invoice, amount=amount, units=units, reason=reason, idempotency_key=idempotency_key
         )
 
     async def refund_in(
-        self, lane: str, invoice: str, *, amount: int | None, reason: RefundReason, idempotency_key: str
+        self,
+        lane: str,
+        invoice: str,
+        *,
+        amount: int | None,
+        units: Units | None = None,
+        reason: RefundReason,
+        idempotency_key: str,
     ) -> Refunded:
         """The same for a bill of any lane: nobody is known for some money, and it can be given back."""
         if amount is not None and (type(amount) is not int or amount < 1):
             raise InvalidArgument("amount must be a whole number of minor units, at least 1")
+        if units is not None and (amount is not None or type(units.count) is not int or units.count < 1):
+            raise InvalidArgument("a refund is of an amount, or of a whole number of units, at least 1")
 
         async def decide(command: str, now: Instant) -> Draft:
             row = await self._invoice(lane, invoice)
-            wish = _wish(row, amount, reason)
+            wanted = amount if units is None else await self._share(row, units)
+            wish = _wish(row, wanted, reason)
             needed = Capability.REFUND if wish.whole else Capability.PARTIAL_REFUND
             self._commands.provider(row.connection).need(needed)
             asked = RefundAsked(command, row.connection, wish.invoice, wish.amount, wish.currency, "asked")
@@ -116,11 +147,28 @@ class Refunds:
             self._kind,
             lane=lane,
             idempotency_key=idempotency_key,
-            fingerprint=content_hash([lane, invoice, amount, reason]),
+            fingerprint=content_hash([lane, invoice, amount, units, reason]),
             decide=decide,
         )
         refunds = await rows_of_lane(self._store, RefundRow, lane)
-        return Refunded(next(row for row in refunds if row.command == done.id), done.id)
+        mine = next(row for row in refunds if row.command == done.id)
+        return Refunded(mine, done.id, waits=done.state == PLANNED)
+
+    async def _share(self, row: InvoiceRow, units: Units) -> int:
+        """What the units come to, of what was paid. Raises NotFound where no line is of the offer."""
+        view = await self._store.look(Question(objects=(row.key,)))
+        reference = view.references.get(row.key)
+        registers = view.clusters[reference.root].registers if reference else {}
+        bill = registers[row.key].newest.body if row.key in registers else None
+        if isinstance(bill, InvoiceSeen):
+            offers = await self._store.offers([line.version for line in bill.lines if line.version])
+            for line in bill.lines:
+                offer = offers[line.version].offer if line.version in offers else ""
+                if units.version in ("", line.version) and units.offer in ("", offer):
+                    gone = row.refunded + row.refunding if len(bill.lines) == 1 else 0
+                    amount = line_share(bill, line)
+                    return units_share(amount, bill.currency, line.quantity, units.count, gone)
+        raise NotFound(f"{row.key} has no line of {units.offer or units.version or 'any offer'}")
 
     async def _invoice(self, lane: str, invoice: str) -> InvoiceRow:
         for row in await rows_of_lane(self._store, InvoiceRow, lane):

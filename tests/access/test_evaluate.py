@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from purchase_core.access.evaluate import evaluate, granted_until
-from purchase_core.access.live import Live, LiveLot, LiveSubscription, Owned, PartlyRefunded
+from purchase_core.access.live import Live, LiveLot, LiveSubscription, Owned, PartlyRefunded, Returned
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.access.rights import Quota, Rights
 from purchase_core.catalog.grants import QuotaGrant
@@ -106,7 +106,7 @@ def test_a_groups_default_counts_only_while_nothing_else_of_it_grants() -> None:
     assert rights(Live()).limit("api") == 10
     assert rights(only(ACTIVE)).limit("api") == 1_000
     assert rights(only(ACTIVE), Instant(END + SLACK)).limit("api") == 10
-    assert rights(Live(partly_refunded={"p": PartlyRefunded(BOOK, 1)})).limit("api") == 10
+    assert rights(Live(partly_refunded={"p": PartlyRefunded(BOOK, 1, 2_000, 1_500, 0)})).limit("api") == 10
 
 
 def test_a_version_that_is_missing_grants_nothing_and_hides_no_default() -> None:
@@ -119,9 +119,51 @@ def test_a_version_that_is_missing_grants_nothing_and_hides_no_default() -> None
 def test_a_partly_refunded_purchase_is_lost_only_if_the_policy_says(strict: bool) -> None:
     """The policy counts when it is read; what it is about is always there."""
     policy = attrs.evolve(POLICY, revoke_on_partial_refund=strict)
-    partly = Live(partly_refunded={"p": PartlyRefunded(BOOK, 1)})
+    partly = Live(partly_refunded={"p": PartlyRefunded(BOOK, 1, 2_000, 1_500, 0)})
     assert rights(partly, T0, policy).has("book") is not strict
     assert rights(Live(owned={BOOK: Owned(1, 1)}), T0, policy).has("book")
+
+
+@pytest.mark.parametrize(
+    ("left", "lost", "by_default", "lenient", "strict"),
+    [
+        (1_500, 500, True, True, False),  # a bank took a part
+        (0, 2_000, False, True, False),  # a bank took all
+        (0, 500, False, True, False),  # most went back, and a bank took the rest
+        (500, 0, True, True, False),  # most went back
+    ],
+)
+def test_what_a_bank_took_back_counts_as_gone_only_if_the_policy_says(
+    left: int, lost: int, by_default: bool, lenient: bool, strict: bool
+) -> None:
+    held = Live(partly_refunded={"p": PartlyRefunded(BOOK, 1, 2_000, left, lost)})
+    for policy, expected in (
+        (POLICY, by_default),
+        (attrs.evolve(POLICY, revoke_on_lost_dispute=False), lenient),
+        (attrs.evolve(POLICY, revoke_on_partial_refund=True), strict),
+    ):
+        assert rights(held, T0, policy).has("book") is expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "whole", "paid_at", "granted"),
+    [
+        ("never", True, T0, True),
+        ("full", True, T0, False),
+        ("full", False, T0, True),
+        ("partial", False, T0, False),
+        ("partial", True, Instant(T0 - 3_600 * SECOND), False),  # paid a little before
+        ("partial", True, Instant(T0 - 3_601 * SECOND), True),  # of the period before
+    ],
+)
+def test_a_subscription_whose_payment_went_back_grants_on_unless_the_policy_says(
+    rule: Literal["never", "full", "partial"], whole: bool, paid_at: Instant, granted: bool
+) -> None:
+    held = only(ACTIVE)
+    (key,) = held.subscriptions
+    held = replace(held, returned={"i": Returned(key, paid_at, whole), "j": Returned("other", T0, whole)})
+    policy = attrs.evolve(POLICY, refund_ends_period=rule)
+    assert rights(held, T0, policy).has("export") is granted
 
 
 def test_what_was_bought_several_times_counts_several_times() -> None:

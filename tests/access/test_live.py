@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from purchase_core.access.live import (
     EMPTY,
     EXPIRED_LOTS_KEPT_SECONDS,
+    RETURNED_KEPT_DAYS,
     Live,
     LiveLot,
     Owned,
@@ -19,7 +20,7 @@ from purchase_core.access.live import (
 )
 from purchase_core.facts.fold import apply, fold, rows_of
 from purchase_core.facts.rows import LotRow, PurchaseRow, Row, SubscriptionRow
-from purchase_core.instants import SECOND, Instant
+from purchase_core.instants import DAY, SECOND, Instant
 from purchase_core.testing.bench import mapped
 from purchase_core.testing.histories import History, histories
 from purchase_core.testing.sales import T0, VERSIONS, Sale, later
@@ -68,7 +69,7 @@ def test_an_exchange_leaves_the_old_document_as_it_was() -> None:
 
 
 def test_what_ended_or_went_back_is_not_live() -> None:
-    """Cancelled subscriptions, and purchases of which nothing is left."""
+    """Cancelled subscriptions, purchases of which nothing is left; what a bank took is policy's matter."""
     bought = [BOOK.placed(), BOOK.tried(), BOOK.invoice()]
     for facts, live in (
         ([PRO.subscription()], True),
@@ -79,11 +80,22 @@ def test_what_ended_or_went_back_is_not_live() -> None:
         ([*bought, BOOK.refund(1_999)], True),
         ([*bought, BOOK.refund(2_000)], False),
         ([*bought, BOOK.dispute(2_000)], True),
-        ([*bought, BOOK.dispute(2_000, "lost")], False),
-        ([*bought, BOOK.refund(1_000), BOOK.dispute(1_000, "lost")], False),
+        ([*bought, BOOK.dispute(2_000, "lost")], True),
+        ([*bought, BOOK.refund(1_000), BOOK.dispute(1_000, "lost")], True),
     ):
         found = anew(rows_of(fold("customer:alice", mapped(facts)), VERSIONS))
         assert bool(found.subscriptions or found.owned or found.partly_refunded) is live, facts
+
+
+def test_a_payment_of_a_subscription_that_went_back_is_remembered_while_it_can_matter() -> None:
+    facts = [PRO.subscription(), PRO.invoice(), PRO.refund(400)]
+    rows = rows_of(fold("customer:alice", mapped(facts)), VERSIONS)
+    (one,) = anew(rows).returned.values()
+    assert (one.subscription, one.paid_at, one.whole) == ("subscription:stripe-eu:sub_1_1", T0, False)
+    long_after = Instant(T0 + (RETURNED_KEPT_DAYS + 1) * DAY)
+    assert exchange(EMPTY, (), rows, now=long_after).returned == {}
+    assert exchange(anew(rows), (), (), now=long_after).returned == {}
+    assert exchange(anew(rows), rows, (), now=NOW) == EMPTY
 
 
 def test_a_purchase_that_cost_nothing_stays() -> None:
@@ -120,7 +132,7 @@ def test_the_document_is_as_long_as_what_a_customer_has_at_one_time() -> None:
     whole, less = books[0], replace(books[0], refunded=1)
     refunded = exchange(live, [whole], [less], now=NOW)
     assert refunded.owned == {"v": Owned(999, 1_998)}
-    assert refunded.partly_refunded == {"p_0": PartlyRefunded("v", 2)}
+    assert refunded.partly_refunded == {"p_0": PartlyRefunded("v", 2, whole.due, whole.paid - 1, 0)}
     assert exchange(refunded, [less], [whole], now=NOW) == live
 
 

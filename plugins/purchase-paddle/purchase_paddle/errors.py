@@ -7,6 +7,8 @@
     429 (any code)                                  ProviderUnavailable  ProviderUnavailable
     409 concurrent_modification, subscription_locked_processing, …_renewal
                                                     -                    ProviderUnavailable
+    400 adjustment_transaction_invalid_status_for_refund, …_pending_refund_request
+                                                    -                    NotYetAllowed
     any other 4xx with Paddle's error in it         ProviderRefused      ProviderRefused
     5xx, a redirect, HTML, a cut answer, a timeout  ProviderUnavailable  OutcomeUnknown
 
@@ -23,6 +25,7 @@ import re
 from purchase_core.errors import (
     AuthenticationFailed,
     MalformedBody,
+    NotYetAllowed,
     OutcomeUnknown,
     ProviderError,
     ProviderRefused,
@@ -38,6 +41,9 @@ NOT_NOW = frozenset(
     {"concurrent_modification", "subscription_locked_processing", "subscription_locked_renewal"}
 )
 """Refusals that another moment would not bring: nothing happened, and it may be tried again."""
+
+NOT_YET = frozenset({"adjustment_transaction_invalid_status_for_refund", "adjustment_pending_refund_request"})
+"""Refusals of a refund of what was paid: it is not completed yet, or another refund of it is not decided."""
 
 CUSTOMER_EXISTS = "customer_already_exists"
 RETRY_AFTER_SECONDS_MAX = 86_400
@@ -75,6 +81,8 @@ def refusal(operation: str, status: int, body: bytes, retry_after: str, *, write
         return AuthenticationFailed(said, provider_code=code, hint="Check the connection's API key.")
     if code in NOT_NOW:
         return ProviderUnavailable(said, provider_code=code)
+    if code in NOT_YET:
+        return NotYetAllowed(said, provider_code=code)
     named = _CUSTOMER.search(problem.detail) if code == CUSTOMER_EXISTS else None
     if named:
         return CustomerExists(said, provider_code=code, customer=named[0])

@@ -156,8 +156,8 @@ class Provider(ABC):
     async def refund(self, request: RefundRequest, *, key: str) -> tuple[Fact, ...]:
         """Pay back an invoice. Needs `refund` (wholly) or `partial_refund`.
 
-        Where refunds are approved (`Capabilities.refund_approval`), a second one may be refused while the
-        first is pending.
+        Where refunds are approved (`Capabilities.refund_approval`), a second one may have to wait for the
+        first. Raises NotYetAllowed for what will be allowed later, before anything is done.
         """
         raise self.missing(Capability.REFUND if request.amount is None else Capability.PARTIAL_REFUND)
 

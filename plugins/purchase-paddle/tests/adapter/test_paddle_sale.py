@@ -22,6 +22,7 @@ from purchase_core.workflows.checkout import Checkout
 from purchase_paddle.page import CheckoutPage
 from purchase_paddle.testing import API_KEY, WEBHOOK_SECRET, PaddleHarness
 from purchase_sandbox.config import PLUGIN as SANDBOX
+from purchase_simulators.paddle import adjustments
 from purchase_simulators.paddle.notifications import EVENT_TYPES
 from purchase_simulators.paddle.requests import NotificationSetting
 from purchase_simulators.wire.embedded import EmbeddedServer
@@ -208,5 +209,52 @@ def test_the_page_is_for_paddle_alone(tmp_path: Path) -> None:
             other = type("Other", (), {"connection": provider.connection, "plugin": SANDBOX})()
             with pytest.raises(InvalidArgument):
                 CheckoutPage(other)
+
+    asyncio.run(work())
+
+
+def test_f56_refunds_wait_for_paddle_and_for_each_other(tmp_path: Path) -> None:
+    """Each is approved by Paddle's people, or not, and only one can be asked for while another is open."""
+
+    async def work() -> None:
+        async with street(tmp_path) as it:
+            await it.bought("book:full")
+            (row,) = await it.billing.purchases.list("ana")
+            refund = it.billing.purchases.refund
+            first = await refund("ana", row.key, amount=500, idempotency_key="1")
+            assert (first.refund.status, first.waits) == ("pending", False)
+            second = await refund("ana", row.key, amount=700, idempotency_key="2")
+            assert (second.refund.status, second.waits) == ("asked", True)
+            (bill,) = await it.billing.invoices.list("ana")
+            assert (bill.refunding, bill.refunded) == (1_200, 0)
+            adjustments.decide(it.paddle.book, first.refund.provider_id, approved=True)
+            it.paddle.advance(seconds=120)
+            assert await it.billing.commands.resolve() == 1
+            await it.deliver()
+            (bill,) = await it.billing.invoices.list("ana")
+            assert (bill.refunding, bill.refunded) == (700, 500)
+            (asked,) = [one for one in it.paddle.book.rows("adj") if one["status"] == "pending_approval"]
+            adjustments.decide(it.paddle.book, asked["id"], approved=False)
+            await it.deliver()
+            (bill,) = await it.billing.invoices.list("ana")
+            assert (bill.refunding, bill.refunded) == (0, 500), "a rejected refund is none"
+            assert await it.has("book")
+
+    asyncio.run(work())
+
+
+def test_a_refund_of_what_is_paid_and_not_completed_waits_for_that(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with street(tmp_path) as it:
+            await it.bought("book:full")
+            (row,) = await it.billing.purchases.list("ana")
+            (transaction,) = it.paddle.book.rows("txn")
+            transaction["status"] = "paid"  # Paddle is still at it
+            waiting = await it.billing.purchases.refund("ana", row.key, idempotency_key="1")
+            assert (waiting.waits, it.paddle.book.rows("adj")) == (True, [])
+            transaction["status"] = "completed"
+            it.paddle.advance(seconds=120)
+            assert await it.billing.commands.resolve() == 1
+            assert [one["type"] for one in it.paddle.book.rows("adj")] == ["partial"]
 
     asyncio.run(work())
