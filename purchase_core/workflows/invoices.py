@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from purchase_core.errors import NotFound
+from purchase_core.errors import NotFound, WrongState
 from purchase_core.facts.rows import InvoiceRow
 from purchase_core.identifiers import customer_id
 from purchase_core.ports.provider import Capability, InvoiceLinks, RefundReason
@@ -45,6 +45,23 @@ class Invoices:
         raise NotFound(
             f"customer {customer!r} has no invoice {invoice!r}", hint="`billing.invoices.list` returns them."
         )
+
+    async def pay_link(self, customer: str, invoice: str) -> str:
+        """Where the customer can pay a bill, confirm it with their bank, or give another card.
+
+        Raises WrongState where nothing is to be paid, and as `links`.
+        """
+        found = (await self.links(customer, invoice)).pay_url
+        if not found:
+            raise WrongState(f"nothing is to be paid of {invoice}")
+        return found
+
+    async def document(self, customer: str, invoice: str) -> str:
+        """Where the bill itself can be read. Raises WrongState where there is none yet, and as `links`."""
+        found = (await self.links(customer, invoice)).document_url
+        if not found:
+            raise WrongState(f"there is no document of {invoice}")
+        return found
 
     async def refund(
         self,

@@ -55,6 +55,7 @@ class Book:
         self.cause = Cause()
         self.api_version = API_VERSION
         self.tax_percent = 20
+        self.when_unpaid = "cancel"  # after the last try at a renewal: cancel | unpaid | past_due
         self.pages = ""  # the address that hosted pages begin with
         self.on_event: Callable[[Event], None] | None = None
         self.listening: Callable[[str], int] = lambda event_type: 0

@@ -17,7 +17,7 @@ from .objects.payments import PaymentIntent
 from .objects.subscriptions import Subscription
 
 RETRY_DAYS = (3, 5, 7)
-"""How long after a failed charge the next one is tried. After the last, the subscription is cancelled.
+"""How long after a failed charge the next one is tried. After the last, `Book.when_unpaid` says what is done.
 
 Stripe's are set in the Dashboard: https://docs.stripe.com/billing/revenue-recovery/smart-retries.
 """
@@ -129,7 +129,7 @@ def _failed(book: Book, invoice: Invoice, outcome: Outcome) -> Outcome:
         book.plan(invoice.next_payment_attempt or 0, retry, invoice.id)
     subscription = book.find(Subscription, billing.subscription_of(invoice))
     if retries and not days and subscription is not None and subscription.status not in standing.OVER:
-        standing.end(book, subscription, "payment_failed")
+        standing.give_up(book, subscription)
     else:
         standing.unpaid(book, invoice)
     return outcome

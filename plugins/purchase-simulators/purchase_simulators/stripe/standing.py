@@ -44,6 +44,14 @@ def unpaid(book: Book, invoice: Invoice) -> None:
         book.changed("customer.subscription.updated", replace(subscription, status="past_due"))
 
 
+def give_up(book: Book, subscription: Subscription) -> None:
+    """An invoice was tried for the last time: what is done then is set in the Dashboard."""
+    if book.when_unpaid == "cancel":
+        end(book, subscription, "payment_failed")
+    elif subscription.status != book.when_unpaid:
+        book.changed("customer.subscription.updated", replace(subscription, status=book.when_unpaid))
+
+
 def end(book: Book, subscription: Subscription, reason: str = "cancellation_requested") -> Subscription:
     """Over, for good. Open invoices are no longer tried."""
     now = book.now()
