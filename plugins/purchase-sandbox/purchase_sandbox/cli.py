@@ -211,11 +211,11 @@ def events(*, limit: int, url: str, api_key: str, as_json: bool) -> None:
       purchase sandbox events --limit 100 --json
     """
     with _client(url, api_key) as client:
-        found = client.last_events(limit)
+        found = _list(client.get(f"/sandbox/events?limit={limit}")["data"])
     if as_json:
         print_json({"events": found})
         return
-    rows = [[time_of(_instant(one)), *_texts(one, "id", "type"), _about(one)] for one in found]
+    rows = [[time_of(_instant(one)), *_texts(one, "id", "type", "object")] for one in found]
     print_table(["created", "event", "type", "object"], rows, empty="Nothing has happened yet.")
 
 
@@ -325,11 +325,6 @@ def _texts(value: object, *names: str) -> list[str]:
 def _instant(event: object) -> Instant | None:
     created = event.get("created") if isinstance(event, dict) else None
     return Instant(created) if isinstance(created, int) else None
-
-
-def _about(event: dict[str, object]) -> str:
-    data = event.get("data")
-    return _texts(data.get("object"), "id")[0] if isinstance(data, dict) else ""
 
 
 def _tries(delivery: object) -> str:

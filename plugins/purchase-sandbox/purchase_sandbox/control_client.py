@@ -15,8 +15,6 @@ from purchase_core.strict_json import decode
 from . import errors
 
 CALL_SECONDS_MAX = 30.0
-PAGES_MAX = 2_000
-PAGE = 100
 OK = 200
 
 
@@ -51,20 +49,6 @@ class ControlClient:
     def post(self, path: str, fields: Mapping[str, str]) -> dict[str, object]:
         """Have something done."""
         return self._call("POST", path, msgspec.json.encode(fields))
-
-    def last_events(self, limit: int) -> list[dict[str, object]]:
-        """The newest events, oldest first."""
-        newest: list[dict[str, object]] = []
-        cursor = ""
-        for _ in range(PAGES_MAX):
-            after = f"&starting_after={cursor}" if cursor else ""
-            page = self.get(f"/v1/events?limit={PAGE}{after}")
-            rows = page.get("data")
-            newest = [*newest, *(rows if isinstance(rows, list) else [])][-limit:]
-            cursor = str(page.get("next_cursor") or "")
-            if not cursor:
-                break
-        return newest
 
     def _call(self, method: str, path: str, body: bytes) -> dict[str, object]:
         write = method == "POST"

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 
-from purchase_core.errors import InvalidArgument
 from purchase_core.instants import Clock
 from purchase_simulators.wire.clock import ProviderClock
-from purchase_simulators.wire.local import DeliveringProvider, Trigger, Wanted, hearing, noticing
+from purchase_simulators.wire.local import DeliveringProvider, Wanted, hearing, noticing
+from purchase_simulators.wire.panel import Trigger
 
-from .account.book import Book
 from .account.objects import Invoice
-from .account.refusal import Refusal
-from .account.trigger import TRIGGERS
 from .config import PLUGIN
+from .played import PlayedSandbox
 from .sandbox import DEFAULT_ACCOUNT, Sandbox
 from .server.running import SandboxServer
 
@@ -54,11 +51,4 @@ class LocalSandbox(DeliveringProvider):
         return sum(1 for one in self._account.book.all(Invoice) if one.amount_paid > 0)
 
     def triggers(self) -> Mapping[str, Trigger]:
-        return {name: partial(self._act, act) for name, act in TRIGGERS.items()}
-
-    def _act(self, act: Callable[[Book, str], None], about: str) -> None:
-        self._account.catch_up()
-        try:
-            act(self._account.book, about)
-        except Refusal as refusal:
-            raise InvalidArgument(refusal.message) from None
+        return PlayedSandbox(self.sandbox, self._account).triggers()

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from purchase_core.instants import Clock
 from purchase_core.secret import Secret, checked_webhook_secret
 from purchase_simulators.wire.clock import ProviderClock
-from purchase_simulators.wire.local import Happened, LocalProvider, Sent, Trigger, Wanted
+from purchase_simulators.wire.local import Happened, LocalProvider, Sent, Wanted
+from purchase_simulators.wire.panel import Trigger
 
 from .book import Event
 from .notifications import EVENT_TYPES
+from .played import PlayedPaddle
 from .requests import NotificationSetting
 from .server.running import PaddleServer
 from .settings import Settings
@@ -86,7 +88,7 @@ class LocalPaddle(LocalProvider):
         self.simulator.advance(microseconds)
 
     def redeliver(self) -> int:
-        return self._account.notifications.send_again()
+        return len(self._account.notifications.send_again())
 
     def is_waiting(self) -> bool:
         return self._account.notifications.next_due() is not None
@@ -100,4 +102,4 @@ class LocalPaddle(LocalProvider):
         )
 
     def triggers(self) -> Mapping[str, Trigger]:
-        return {}
+        return PlayedPaddle(self.simulator, self._account).triggers()

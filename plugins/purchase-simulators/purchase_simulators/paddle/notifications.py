@@ -90,16 +90,15 @@ class Notifications:
             raise missing(document["payload"]["event_id"])
         return self._plan(event, document["notification_setting_id"], "replay")
 
-    def send_again(self) -> int:
-        """Tell every event once more, at once and undisturbed; how many notifications that makes."""
+    def send_again(self, event: str = "") -> list[Document]:
+        """Tell an event once more, at once and undisturbed; without one, every event."""
         settings = [one for one in self._book.rows("ntfset") if one["active"]]
-        planned = [
-            self._plan(event, setting["id"], "replay", disturbed=False)
-            for event in list(self._book.events)
+        return [
+            self._plan(one, setting["id"], "replay", disturbed=False)
+            for one in list(self._book.events)
             for setting in settings
-            if event.type in {one["name"] for one in setting["subscribed_events"]}
+            if event in ("", one.id) and one.type in {told["name"] for told in setting["subscribed_events"]}
         ]
-        return len(planned)
 
     def next_due(self) -> Instant | None:
         """When something is to be sent next."""

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 from purchase_core.instants import Clock
 from purchase_simulators.wire.clock import ProviderClock
-from purchase_simulators.wire.local import DeliveringProvider, Trigger, Wanted, hearing, noticing
+from purchase_simulators.wire.local import DeliveringProvider, Wanted, hearing, noticing
+from purchase_simulators.wire.panel import Trigger
 from purchase_simulators.wire.running import SimulatorServer
 
 from . import portal
 from .objects.payments import Charge
+from .played import PlayedStripe
 from .server.app import application
 from .simulator import DEFAULT_ACCOUNT, StripeSimulator
 
@@ -56,4 +58,4 @@ class LocalStripe(DeliveringProvider):
         return sum(one.paid for one in self._account.book.all(Charge))
 
     def triggers(self) -> Mapping[str, Trigger]:
-        return {}
+        return PlayedStripe(self.simulator, self._account).triggers()

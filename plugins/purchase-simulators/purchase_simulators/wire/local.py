@@ -9,11 +9,10 @@ from __future__ import annotations
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from typing import ClassVar, Protocol, Self, TypeAlias
+from typing import ClassVar, Protocol, Self
 
 import attrs
 
-from purchase_core.errors import InvalidArgument
 from purchase_core.instants import Clock, Instant, SystemClock
 from purchase_core.secret import Secret
 
@@ -21,11 +20,9 @@ from .chaos import Chaos
 from .clock import ProviderClock
 from .deliveries import Attempt, Deliveries, Delivery, Endpoint, Journal, JournalEvent
 from .embedded import LOOPBACK
+from .panel import Trigger
 
 KEY_BYTES = 24
-
-Trigger: TypeAlias = Callable[[str], None]
-"""Makes something happen to the object that is named, or ("") to the newest that it fits."""
 
 
 class Server(Protocol):
@@ -171,16 +168,6 @@ class LocalProvider(ABC):
     @abstractmethod
     def triggers(self) -> Mapping[str, Trigger]:
         """What can be made to happen by hand, by name (`payment.failed`). They raise InvalidArgument."""
-
-    def trigger(self, name: str, about: str = "") -> None:
-        """Make something happen. Raises InvalidArgument."""
-        found = self.triggers().get(name)
-        if found is None:
-            raise InvalidArgument(
-                f"nothing that can be made to happen: {name[:40]!r}",
-                hint=f"There are {', '.join(sorted(self.triggers()))}.",
-            )
-        found(about)
 
 
 class DeliveringProvider(LocalProvider):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from purchase_simulators.paddle.played import PlayedPaddle
 from purchase_simulators.paddle.simulator import PaddleSimulator
 from purchase_simulators.wire.breaking import Breakage, BreakingApi
+from purchase_simulators.wire.panel import panel_routes
 
 from . import api, control, page
 from .answering import Answering
@@ -28,8 +30,18 @@ API_PREFIXES = (
 def application(simulator: PaddleSimulator) -> ASGIApp:
     """The API (which chaos may break), the checkout page, and what only a simulator has."""
     answering = Answering(simulator)
+
+    def enter(api_key: str) -> PlayedPaddle | None:
+        account = simulator.account_of(api_key)
+        return PlayedPaddle(simulator, account) if account else None
+
     app = Starlette(
-        routes=[*api.routes(simulator), *page.routes(simulator), *control.routes(simulator)],
+        routes=[
+            *api.routes(simulator),
+            *page.routes(simulator),
+            *control.routes(simulator),
+            *panel_routes(enter),
+        ],
         exception_handlers={404: answering.not_there, 405: answering.not_there},
     )
     return BreakingApi(app, simulator.chaos, lambda: BREAKAGE, prefixes=API_PREFIXES)

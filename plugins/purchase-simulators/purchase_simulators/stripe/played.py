@@ -1,0 +1,133 @@
+"""What can be played with a simulated Stripe: its time, its webhooks, and events by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from purchase_core.errors import NotFound, WrongState
+from purchase_core.instants import MINUTE, SECOND
+from purchase_simulators.wire.chaos import Chaos
+from purchase_simulators.wire.clock import ProviderClock
+from purchase_simulators.wire.deliveries import NotThere
+from purchase_simulators.wire.panel import Played, Shown, Trigger, delivery_shown, event_shown
+
+from . import checkout, paying, playing, refunds, standing
+from .account import Account
+from .call import Call
+from .cards import GOOD_CARD
+from .objects.checkout import Session
+from .objects.invoices import Invoice
+from .objects.payments import Charge
+from .objects.subscriptions import Subscription
+from .objects.thing import Thing
+from .refusal import Refusal
+from .simulator import StripeSimulator
+
+T = TypeVar("T", bound=Thing)
+
+FAILING_CARD = "fails_later"
+DRAFT_MICROSECONDS = 61 * MINUTE  # a renewal's bill is a draft for about an hour
+
+
+class PlayedStripe(Played):
+    """One account."""
+
+    def __init__(self, simulator: StripeSimulator, account: Account) -> None:
+        self._simulator = simulator
+        self._account = account
+        self._book = account.book
+
+    @property
+    def chaos(self) -> Chaos:
+        return self._simulator.chaos
+
+    @property
+    def clock(self) -> ProviderClock:
+        return self._simulator.clock
+
+    def advance(self, microseconds: int) -> None:
+        self._simulator.advance(microseconds)
+
+    def events(self, limit: int) -> Sequence[Shown]:
+        self._account.catch_up()
+        return [event_shown(one) for one in self._book.events[-limit:]]
+
+    def deliveries(self, limit: int) -> Sequence[Shown]:
+        self._account.catch_up()
+        self._account.deliveries.plan()
+        return [delivery_shown(one) for one in self._account.deliveries.newest(limit)]
+
+    def send_again(self, event: str) -> Sequence[Shown]:
+        self._account.deliveries.plan()
+        try:
+            return [delivery_shown(one) for one in self._account.deliveries.redeliver(event)]
+        except (NotThere, Refusal):
+            raise NotFound(f"no event {event[:64]!r}") from None
+
+    def triggers(self) -> Mapping[str, Trigger]:
+        table: dict[str, Callable[[str], None]] = {
+            "checkout.paid": self._pay,
+            "checkout.expired": self._expire,
+            "dispute.inquiry": partial(self._dispute, "inquiry"),
+            "dispute.opened": partial(self._dispute, "open"),
+            "dispute.won": partial(self._dispute, "won"),
+            "dispute.lost": partial(self._dispute, "lost"),
+            "payment.failed": partial(self._renew, FAILING_CARD),
+            "payment.recovered": self._recover,
+            "refund.created": self._refund,
+            "subscription.canceled": self._cancel,
+            "subscription.renewed": partial(self._renew, ""),
+        }
+        return {name: partial(self._act, act) for name, act in table.items()}
+
+    def _act(self, act: Callable[[str], None], about: str) -> None:
+        self._account.catch_up()
+        try:
+            act(about)
+        except Refusal as refusal:
+            raise WrongState(refusal.message) from None
+
+    # --- what happens ----------------------------------------------------------------------------
+
+    def _pay(self, about: str) -> None:
+        session = self._pick(Session, about, lambda one: one.status == "open")
+        with self._book.attempt():
+            paying.pay(self._book, session.id, GOOD_CARD, authenticated=True)
+
+    def _expire(self, about: str) -> None:
+        session = self._pick(Session, about, lambda one: one.status == "open")
+        checkout.expire_session(Call(self._account, {"id": session.id}, {}, self._book.pages))
+
+    def _renew(self, card: str, about: str) -> None:
+        """Time passes until the next bill is collected; from another card, if one is named."""
+        found = self._pick(Subscription, about, lambda one: one.status == "active")
+        if card:
+            playing.use_card(self._book, found.id, card)
+        ends = found.items.data[0].current_period_end * SECOND
+        self.advance(max(ends + DRAFT_MICROSECONDS - self.clock.now(), 0))
+
+    def _recover(self, about: str) -> None:
+        found = self._pick(Subscription, about, lambda one: one.status in ("past_due", "unpaid"))
+        playing.use_card(self._book, found.id, GOOD_CARD)
+        playing.pay_debts(self._book, found.id)
+
+    def _cancel(self, about: str) -> None:
+        standing.end(self._book, self._pick(Subscription, about, lambda one: one.status != "canceled"))
+
+    def _refund(self, about: str) -> None:
+        charge = self._pick(Charge, about, lambda one: one.paid and not one.refunded)
+        refunds.make_refund(Call(self._account, {}, {"charge": charge.id}, self._book.pages))
+
+    def _dispute(self, status: str, about: str) -> None:
+        found = self._pick(Invoice, about, lambda one: one.status == "paid" and one.amount_paid > 0)
+        playing.dispute(self._book, found.id, status)
+
+    def _pick(self, kind: type[T], about: str, fits: Callable[[T], bool]) -> T:
+        """The named object, or the newest that fits."""
+        candidates = [self._book.get(kind, about)] if about else list(self._book.all(kind))
+        for one in reversed(candidates):
+            if fits(one):
+                return one
+        raise WrongState(f"no {kind.noun} is in a state for that")
