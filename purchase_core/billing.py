@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -50,6 +51,7 @@ from purchase_core.workflows.portal import Portal
 from purchase_core.workflows.provisions import Provisions
 from purchase_core.workflows.purchases import Purchases
 from purchase_core.workflows.refunds import Refunds
+from purchase_core.workflows.rollout import Pause, Rollouts
 from purchase_core.workflows.routing import Routing
 from purchase_core.workflows.subscriptions import Subscriptions
 from purchase_core.workflows.trials import CheckoutPolicy
@@ -81,6 +83,7 @@ class Parts:
     subscribers: Mapping[str, Subscriber] = attrs.Factory(dict)
     telling: SubscriberSettings = SubscriberSettings()  # noqa: RUF009  # frozen
     tick: TickSettings = TickSettings()  # noqa: RUF009  # frozen
+    pause: Pause = asyncio.sleep
 
 
 class Billing:
@@ -149,6 +152,9 @@ class Billing:
         self.subscriptions = Subscriptions(parts.store, self.commands, parts.catalog, provisions, parts.clock)
         self.subscribers = Subscribers(parts.store, parts.subscribers, parts.clock, parts.ids, parts.telling)
         self.tick = Tick(parts.store, recorder, offers, parts.policy, parts.clock, parts.tick)
+        self.rollout = Rollouts(
+            parts.store, parts.catalog, parts.connections, parts.clock, parts.ids, pause=parts.pause
+        )
         self.replay = Replay(parts.store, recorder, processor, parts.connections)
         self.purchases = Purchases(parts.store, refunds)
         self.invoices = Invoices(parts.store, self.commands, refunds)

@@ -14,7 +14,9 @@
     │   ├── IdempotencyConflict       same idempotency key, other arguments
     │   ├── CapabilityMissing         this provider or store cannot do it; says what to do instead
     │   ├── CheckoutVetoed            a plugin refused the checkout
-    │   └── NotSwitchable             a checkout that is paid, or may be, stays where it is
+    │   ├── NotSwitchable             a checkout that is paid, or may be, stays where it is
+    │   ├── PlanInvalid               a catalog plan that cannot be applied: edited, foreign, stale, undecided
+    │   └── RolloutBusy               another rollout is under way
     ├── ConfigurationError            the configuration cannot be used
     │   ├── SecretMissing             a secret is absent, empty, or too short
     │   ├── PolicyInvalid             every problem of a routing policy at once
@@ -165,6 +167,27 @@ class NotSwitchable(UsageError):
 
 
 # --- configuration ---------------------------------------------------------------------------
+
+
+class PlanInvalid(UsageError):
+    """A plan of the catalog that cannot be applied; nothing was done.
+
+    `kind`: unreadable | edited | elsewhere (of another project, environment or account) | stale (the catalog,
+    a provider or our own records have moved since) | undecided (it holds doubts).
+    """
+
+    code = "plan_invalid"
+
+    def __init__(self, message: str, *, kind: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
+
+
+class RolloutBusy(UsageError):
+    """Another rollout is under way, or was, and may be still; nothing was done."""
+
+    code = "rollout_busy"
+    retryable = True
 
 
 class ConfigurationError(PurchaseError):

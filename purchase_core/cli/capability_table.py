@@ -18,6 +18,7 @@ def capability_rows(found: Mapping[str, Capabilities]) -> list[list[str]]:
         ["unique_emails", *(_yes(each.unique_emails) for each in declared)],
         ["merchant_of_record", *(_yes(each.merchant_of_record) for each in declared)],
         ["price_trials", *(_yes(each.price_trials) for each in declared)],
+        ["price_changes", *(_yes(each.price_changes) for each in declared)],
         ["currencies", *(_currencies(each) for each in declared)],
         ["idempotency keys hold", *(_lifetime(each) for each in declared)],
     ]

@@ -17,7 +17,7 @@ from purchase_core.plugins.installed import COMMAND, find_command, installed
 
 COMMANDS = {
     "cases": "What a person should look at: money that does not match, and the like.",
-    "catalog": "What the application sells.",
+    "catalog": "What the application sells, and bringing providers there.",
     "customers": "What a customer has, and may do.",
     "migrate": "Bring the database's tables up to date.",
     "migrate-provider": "Move subscriptions from one provider to another.",

@@ -56,6 +56,7 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("route", "backtest"): ("--policy", "policy.toml"),
     ("route", "explain"): ("--offer", "app:pro", "--customer", "user_1"),
     ("route", "simulate"): ("--offer", "app:pro", "--minutes", "5"),
+    ("catalog", "apply"): ("plan.json",),
     ("route", "verify"): ("receipt_1",),
     ("subscribers", "forget"): ("mail", "--yes"),
     ("subscribers", "retry"): ("mail", "customer:user_1"),
@@ -69,6 +70,7 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ),
 }  # fmt: skip
 ABSENT = (
+    ("catalog", "apply"),
     ("cases", "resolve"),
     ("cases", "settle"),
     ("cases", "show"),

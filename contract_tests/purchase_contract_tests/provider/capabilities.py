@@ -53,6 +53,7 @@ def operations(provider: Provider) -> Mapping[Capability, Callable[[], Awaitable
     return {
         Capability.CURRENCY_OVERRIDES: lambda: price(Override(90, "EUR")),
         Capability.COUNTRY_OVERRIDES: lambda: price(Override(90, "EUR", ("DE",))),
+        Capability.CATALOG: lambda: provider.products(cursor=""),
         Capability.EXPIRE_CHECKOUT: lambda: provider.expire_checkout("cs_1", key="k"),
         Capability.CANCEL_NOW: lambda: cancel(at_period_end=False),
         Capability.CANCEL_AT_PERIOD_END: lambda: cancel(at_period_end=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from purchase_contract_tests.provider.capabilities import Capabilities
+from purchase_contract_tests.provider.catalog import Catalog
 from purchase_contract_tests.provider.changes import Changes
 from purchase_contract_tests.provider.checkout import Checkouts
 from purchase_contract_tests.provider.customers import Customers
@@ -30,6 +31,7 @@ class ProviderContract(
     Sales,
     Customers,
     Prices,
+    Catalog,
     Checkouts,
     Options,
     Subscriptions,

@@ -32,8 +32,6 @@ from purchase_core.ports.provider import (
     ObjectPage,
     PauseRequest,
     PortalRequest,
-    PriceRequest,
-    Provider,
     ProviderCheckout,
     RefundRequest,
     WebhookEndpoint,
@@ -41,16 +39,15 @@ from purchase_core.ports.provider import (
     needed_for_checkout,
     needed_for_pause,
     needed_for_portal,
-    needed_for_price,
 )
 from purchase_core.secret import Secret, checked_webhook_secret
 from purchase_core.strict_json import decode
 
 from . import (
     answers,
-    catalog,
     changes,
     checkouts,
+    customers,
     documents,
     endpoints,
     normalise,
@@ -58,6 +55,7 @@ from . import (
     refunds,
     signature,
 )
+from .catalog import PaddleCatalog
 from .client import Fields, PaddleClient, Query
 from .config import API_VERSION, CAPABILITIES, PLUGIN, PaddleConfig
 from .documents import at
@@ -75,7 +73,7 @@ PATHS = {
 PER_PAGE_MAX = {"transaction": 30, "subscription": 200, "adjustment": 50}
 
 
-class PaddleProvider(Provider):
+class PaddleProvider(PaddleCatalog):
     """One connection to one Paddle account."""
 
     plugin = PLUGIN
@@ -85,11 +83,9 @@ class PaddleProvider(Provider):
     def __init__(
         self, connection: Connection, config: PaddleConfig, client: PaddleClient, secrets: Sequence[Secret]
     ) -> None:
-        super().__init__(connection, config.account)
+        super().__init__(connection, config, client)
         name = f"a webhook secret of connection {connection.name!r}"
         self._secrets = tuple(checked_webhook_secret(name, one) for one in secrets)
-        self._client = client
-        self.config = config
 
     # --- pure ------------------------------------------------------------------------------------
 
@@ -155,11 +151,7 @@ class PaddleProvider(Provider):
         return _fetched(kind, body, as_of)
 
     async def ensure_customer(self, request: CustomerRequest, *, key: str) -> str:
-        return await catalog.customer(self._client, self.connection, request)
-
-    async def ensure_price(self, request: PriceRequest, *, key: str) -> str:
-        self.need(*needed_for_price(request))
-        return await catalog.price(self._client, self.connection, self.config, request)
+        return await customers.customer(self._client, self.connection, request)
 
     async def create_checkout(self, request: CheckoutRequest, *, key: str) -> ProviderCheckout:
         self.need(*needed_for_checkout(request))

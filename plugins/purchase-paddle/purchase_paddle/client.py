@@ -129,6 +129,16 @@ class PaddleClient:
             cursor = self._row(path, page.rows[-1], documents.Head).id
         raise ProviderUnavailable(f"{path}: a list of more than {PAGES_MAX} pages")
 
+    async def listed(
+        self, path: str, query: Query, kind: type[D], cursor: str, limit: int
+    ) -> tuple[list[D], str]:
+        """A page of a list in the order of making, and the cursor of the next, "" at the end."""
+        asked = [*query, ("order_by", "id[ASC]"), ("per_page", str(limit))]
+        page = await self.page(path, [*asked, *([("after", cursor)] if cursor else [])])
+        rows = [self._row(path, row, kind) for row in page.rows]
+        more = page.has_more and bool(rows)
+        return rows, self._row(path, page.rows[-1], documents.Head).id if more else ""
+
     def _row(self, path: str, row: bytes, kind: type[D]) -> D:
         try:
             return documents.read(row, kind)

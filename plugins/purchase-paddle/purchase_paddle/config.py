@@ -55,6 +55,7 @@ CURRENCIES = frozenset(
 CAPABILITIES = Capabilities(
     frozenset(
         {
+            Capability.CATALOG,
             Capability.COUNTRY_OVERRIDES,
             Capability.SUBSCRIPTION_CHECKOUT,
             Capability.ONE_TIME_CHECKOUT,
@@ -94,6 +95,7 @@ CAPABILITIES = Capabilities(
     unique_emails=True,
     merchant_of_record=True,
     price_trials=True,
+    price_changes=True,
 )
 
 

@@ -85,6 +85,7 @@ class Price(Document, frozen=True, kw_only=True):
     billing_cycle: Duration | None = None
     trial_period: Duration | None = None
     tax_mode: Word = "account_setting"
+    status: Word = "active"
     quantity: QuantityBounds | None = None
     custom_data: CustomData | None = None
 
@@ -93,6 +94,9 @@ class Product(Document, frozen=True, kw_only=True):
     """A product."""
 
     id: Id
+    name: str = ""
+    status: Word = "active"
+    tax_category: str = ""
     custom_data: CustomData | None = None
 
 

@@ -46,11 +46,6 @@ def command_in(text: str, connection: Connection) -> str:
     return command
 
 
-def fingerprint(connection: Connection, **values: str) -> dict[str, str]:
-    """custom_data of ours for something in the catalog."""
-    return OurReference(**values).metadata(connection)
-
-
 def _check(*texts: str) -> None:
     for text in texts:
         try:
@@ -72,4 +67,4 @@ def _unword(word: str) -> str:
         raise MalformedBody("the reference has a letter that there is not") from None
 
 
-__all__ = ["COMMAND", "command_in", "fingerprint", "ours", "reason"]
+__all__ = ["COMMAND", "command_in", "ours", "reason"]

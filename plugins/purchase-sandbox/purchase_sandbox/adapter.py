@@ -33,8 +33,6 @@ from purchase_core.ports.provider import (
     PauseRequest,
     PortalFlow,
     PortalRequest,
-    PriceRequest,
-    Provider,
     ProviderCheckout,
     RefundRequest,
     WebhookEndpoint,
@@ -42,13 +40,13 @@ from purchase_core.ports.provider import (
     needed_for_checkout,
     needed_for_pause,
     needed_for_portal,
-    needed_for_price,
 )
 from purchase_core.secret import Secret, checked_webhook_secret
 from purchase_core.strict_json import decode
 
 from . import documents, signature
-from .client import Fields, Query, SandboxClient
+from .catalog import SandboxCatalog, by_metadata, safe, window
+from .client import Fields, SandboxClient
 from .config import CAPABILITIES, PLUGIN
 from .errors import unclear
 from .normalise import DOCUMENTS, KIND_OF_OBJECT, KIND_OF_TYPE, Readable, fact, normalised
@@ -62,13 +60,11 @@ PATHS: Mapping[str, str] = {
 }
 FETCHED = "fetched"
 FETCHED_API_VERSION = "fetched"
-PRICES_MAX = 100
 
-_ID = re.compile(r"[A-Za-z0-9_]{1,255}")
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
-class SandboxProvider(Provider):
+class SandboxProvider(SandboxCatalog):
     """One connection to one account of a sandbox."""
 
     plugin = PLUGIN
@@ -78,10 +74,9 @@ class SandboxProvider(Provider):
     def __init__(
         self, connection: Connection, account: str, client: SandboxClient, secrets: Sequence[Secret]
     ) -> None:
-        super().__init__(connection, account)
+        super().__init__(connection, account, client)
         name = f"a webhook secret of connection {connection.name!r}"
         self._secrets = tuple(checked_webhook_secret(name, one) for one in secrets)
-        self._client = client
 
     # --- pure ------------------------------------------------------------------------------------
 
@@ -127,36 +122,16 @@ class SandboxProvider(Provider):
     # --- awaited ---------------------------------------------------------------------------------
 
     async def fetch(self, kind: str, object_id: str) -> Fetched:
-        answer = await self._client.read(f"{_path(kind)}/{_safe(object_id)}")
+        answer = await self._client.read(f"{_path(kind)}/{safe(object_id)}")
         return Fetched(kind, object_id, answer.as_of, answer.body)
 
     async def ensure_customer(self, request: CustomerRequest, *, key: str) -> str:
         metadata = OurReference(customer=request.customer).metadata(self.connection)
-        found = await self._client.find("/v1/customers", _query(metadata, limit=1), documents.Customer)
+        found = await self._client.find("/v1/customers", by_metadata(metadata, limit=1), documents.Customer)
         if found:
             return found[0].id
         fields: Fields = {"metadata": metadata, "email": request.email}
         return (await self._client.write("/v1/customers", fields, documents.Customer, key=key)).id
-
-    async def ensure_price(self, request: PriceRequest, *, key: str) -> str:
-        self.need(*needed_for_price(request))
-        metadata = OurReference(version=request.version).metadata(self.connection)
-        interval = request.interval or None
-        wanted = (request.unit_amount, request.currency, interval, request.interval_count)
-        query = [*_query(metadata, limit=PRICES_MAX), ("currency", request.currency)]
-        for price in await self._client.find("/v1/prices", query, documents.Price):
-            # A reference alone does not make it the price that is asked for: the amount must be the same.
-            if (price.unit_amount, price.currency, price.interval, price.interval_count) == wanted:
-                return price.id
-        fields: Fields = {
-            "product_name": request.product_name,
-            "unit_amount": request.unit_amount,
-            "currency": request.currency,
-            "interval": interval,
-            "interval_count": request.interval_count,
-            "metadata": metadata,
-        }
-        return (await self._client.write("/v1/prices", fields, documents.Price, key=key)).id
 
     async def create_checkout(self, request: CheckoutRequest, *, key: str) -> ProviderCheckout:
         self.need(*needed_for_checkout(request))
@@ -181,7 +156,7 @@ class SandboxProvider(Provider):
         )
 
     async def find_checkout(self, attempt: str) -> ProviderCheckout | None:
-        query = _query(OurReference(attempt=attempt).metadata(self.connection), limit=1)
+        query = by_metadata(OurReference(attempt=attempt).metadata(self.connection), limit=1)
         found = await self._client.find("/v1/checkout/sessions", query, documents.Session)
         return self._checkout(found[0]) if found else None
 
@@ -213,7 +188,7 @@ class SandboxProvider(Provider):
 
     async def preview_change(self, request: ChangeRequest) -> ChangePreview:
         self.need(Capability.PREVIEW_CHANGE, *needed_for_change(request))
-        path = f"/v1/subscriptions/{_safe(request.subscription)}/preview"
+        path = f"/v1/subscriptions/{safe(request.subscription)}/preview"
         query = [
             ("price", request.price),
             ("quantity", str(request.quantity)),
@@ -259,7 +234,7 @@ class SandboxProvider(Provider):
 
     async def find_refund(self, invoice: str, command: str) -> tuple[Fact, ...]:
         self.need(Capability.REFUND)
-        query = _query(OurReference(command=command).metadata(self.connection), limit=1)
+        query = by_metadata(OurReference(command=command).metadata(self.connection), limit=1)
         found = await self._client.find("/v1/refunds", [*query, ("invoice", invoice)], documents.Refund)
         return self._witness("refund", found[0]) if found else ()
 
@@ -267,12 +242,12 @@ class SandboxProvider(Provider):
 
     async def expire_checkout(self, session: str, *, key: str) -> tuple[Fact, ...]:
         self.need(Capability.EXPIRE_CHECKOUT)
-        path = f"/v1/checkout/sessions/{_safe(session)}/expire"
+        path = f"/v1/checkout/sessions/{safe(session)}/expire"
         return self._witness("session", await self._client.write(path, {}, documents.Session, key=key))
 
     async def invoice_links(self, invoice: str) -> InvoiceLinks:
         self.need(Capability.INVOICE_LINKS)
-        shown = await self._client.show(f"/v1/invoices/{_safe(invoice)}/links", documents.Links)
+        shown = await self._client.show(f"/v1/invoices/{safe(invoice)}/links", documents.Links)
         return InvoiceLinks(shown.pay_url or "", shown.document_url)
 
     async def create_portal(self, request: PortalRequest) -> str:
@@ -301,12 +276,12 @@ class SandboxProvider(Provider):
 
     async def events(self, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> EventPage:
         self.need(Capability.LIST_EVENTS)
-        page, _ = await self._client.page("/v1/events", _window(cursor, limit))
+        page, _ = await self._client.page("/v1/events", window(cursor, limit, EVENT_PAGE_MAX))
         return EventPage(tuple(bytes(row) for row in page.data), page.next_cursor or "")
 
     async def objects(self, kind: str, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> ObjectPage:
         self.need(Capability.LIST_OBJECTS)
-        page, as_of = await self._client.page(_path(kind), _window(cursor, limit))
+        page, as_of = await self._client.page(_path(kind), window(cursor, limit, EVENT_PAGE_MAX))
         rows = tuple(Fetched(kind, _id_of(row), as_of, row) for row in map(bytes, page.data))
         return ObjectPage(rows, page.next_cursor or "")
 
@@ -317,7 +292,7 @@ class SandboxProvider(Provider):
         return ProviderCheckout(session.id, session.url, Instant(session.expires_at), facts)
 
     async def _act(self, subscription: str, what: str, fields: Fields, key: str) -> tuple[Fact, ...]:
-        path = f"/v1/subscriptions/{_safe(subscription)}{what}"
+        path = f"/v1/subscriptions/{safe(subscription)}{what}"
         return self._witness(
             "subscription", await self._client.write(path, fields, documents.Subscription, key=key)
         )
@@ -335,22 +310,6 @@ def _path(kind: str) -> str:
     if kind not in PATHS:
         raise ProviderRefused(f"the sandbox has no objects of kind {kind[:32]!r}", provider_code="not_found")
     return PATHS[kind]
-
-
-def _safe(identifier: str) -> str:
-    """An id that can stand in a path. Anything else is no id of the sandbox, and is not sent."""
-    if not _ID.fullmatch(identifier):
-        raise ProviderRefused("that is no id of a sandbox object", provider_code="not_found")
-    return identifier
-
-
-def _query(metadata: Mapping[str, str], *, limit: int) -> Query:
-    return [*((f"metadata[{name}]", value) for name, value in metadata.items()), ("limit", str(limit))]
-
-
-def _window(cursor: str, limit: int) -> Query:
-    query = [("limit", str(min(limit, EVENT_PAGE_MAX)))]
-    return [*query, ("starting_after", cursor)] if cursor else query
 
 
 def _as_of(preview: str) -> int | None:

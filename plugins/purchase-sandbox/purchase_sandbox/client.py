@@ -95,8 +95,12 @@ class SandboxClient:
 
     async def find(self, path: str, query: Query, kind: type[D]) -> list[D]:
         """The first page of a list, as documents."""
-        page, as_of = await self.page(path, query)
-        return [self._document(path, Answer(bytes(row), as_of), kind, write=False) for row in page.data]
+        page, _ = await self.page(path, query)
+        return [self.read_row(path, row, kind) for row in page.data]
+
+    def read_row(self, path: str, row: msgspec.Raw, kind: type[D]) -> D:
+        """A row of a page, as a document."""
+        return self._document(path, Answer(bytes(row), Instant(0)), kind, write=False)
 
     async def _within(self, path: str, call: Awaitable[Answer], *, write: bool) -> Answer:
         # The deadline of httpx is one of each byte; a provider that drips answers would never meet it.

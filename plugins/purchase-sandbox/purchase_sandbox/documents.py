@@ -44,9 +44,18 @@ class Customer(Document, frozen=True, kw_only=True):
     """A customer; the adapter needs no more of it than its id."""
 
 
+class Product(Document, frozen=True, kw_only=True):
+    """A product."""
+
+    name: str
+    active: bool
+
+
 class Price(Document, frozen=True, kw_only=True):
     """A price."""
 
+    product: Id | None = None
+    active: bool
     unit_amount: Amount
     currency: Currency
     interval: Word | None

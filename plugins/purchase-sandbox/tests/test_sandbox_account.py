@@ -45,7 +45,7 @@ class Shop:
         self.customer = making.make_customer(self.book, MakeCustomer()).id
 
     def price(self, amount: int = 1_200, interval: str | None = "month", currency: str = "USD") -> Price:
-        request = MakePrice("App Pro", unit_amount=amount, currency=currency, interval=interval)
+        request = MakePrice(product_name="App Pro", unit_amount=amount, currency=currency, interval=interval)
         return making.make_price(self.book, request)
 
     def session(self, price: Price, *, quantity: int = 1, trial_days: int = 0, **more: Any) -> Session:
@@ -353,7 +353,7 @@ def test_f31_pages_hold_each_object_once(count: int) -> None:
 def test_a_page_can_be_of_some_metadata_only() -> None:
     shop = Shop()
     for number in range(6):
-        request = MakePrice("App", 100, "USD", metadata={"a": str(number % 2), "b": "x"})
+        request = MakePrice(100, "USD", product_name="App", metadata={"a": str(number % 2), "b": "x"})
         making.make_price(shop.book, request)
     assert [len(page) for page in listed(shop, 2, {"a": "1"})] == [2, 1]
     assert [len(page) for page in listed(shop, 2, {"a": "1", "b": "y"})] == [0]

@@ -38,7 +38,7 @@ class Shop:
         self.customer = making.make_customer(self.book, MakeCustomer()).id
 
     def price(self, amount: int = 1_200, interval: str = "month") -> str:
-        request = MakePrice("App Pro", unit_amount=amount, currency="USD", interval=interval)
+        request = MakePrice(product_name="App Pro", unit_amount=amount, currency="USD", interval=interval)
         return making.make_price(self.book, request).id
 
     def session(self, **more: object) -> Session:

@@ -34,8 +34,6 @@ from purchase_core.ports.provider import (
     OurReference,
     PauseRequest,
     PortalRequest,
-    PriceRequest,
-    Provider,
     ProviderCheckout,
     RefundRequest,
     WebhookEndpoint,
@@ -43,23 +41,23 @@ from purchase_core.ports.provider import (
     needed_for_checkout,
     needed_for_pause,
     needed_for_portal,
-    needed_for_price,
 )
 from purchase_core.secret import Secret, checked_webhook_secret
 from purchase_core.strict_json import decode
 
 from . import asking, documents, pending, signature
+from .catalog import StripeCatalog
 from .changing import Changing
 from .client import StripeCalls, as_key
 from .config import API_VERSION, CAPABILITIES, PLUGIN, StripeConfig
-from .looking import Looking, checked
+from .looking import checked
 from .normalise import FETCHED, KIND_OF_OBJECT, MEANING, fact_of
 
 FETCHED_TYPE = "fetched"
 THIN = "v2.core.event"
 
 
-class StripeProvider(Provider):
+class StripeProvider(StripeCatalog):
     """One connection to one account of Stripe."""
 
     plugin = PLUGIN
@@ -69,12 +67,10 @@ class StripeProvider(Provider):
     def __init__(
         self, connection: Connection, config: StripeConfig, calls: StripeCalls, secrets: Sequence[Secret]
     ) -> None:
-        super().__init__(connection, config.account)
+        super().__init__(connection, config.account, calls)
         name = f"a webhook secret of connection {connection.name!r}"
         self._secrets = tuple(checked_webhook_secret(name, one) for one in secrets)
-        self._calls = calls
         self._config = config
-        self._looking = Looking(calls)
         self._changing = Changing(calls)
 
     # --- pure ------------------------------------------------------------------------------------
@@ -176,50 +172,6 @@ class StripeProvider(Provider):
                 documents.Head,
             )
         return made.id
-
-    async def ensure_price(self, request: PriceRequest, *, key: str) -> str:
-        """By a lookup key that says all that the price is: lists of those are up to date."""
-        self.need(*needed_for_price(request))
-        parts = [f"{one.unit_amount} {one.currency}" for one in request.overrides]
-        lookup = asking.reference(self.connection, "price", request.version, request.unit_amount,
-                                  request.currency, request.interval, request.interval_count,
-                                  request.tax_behavior.value, *parts)  # fmt: skip
-        found = await self._looking.price(lookup)
-        if found:
-            return found
-        product = await self._ensure_product(request)
-        metadata = OurReference(version=request.version).metadata(self.connection)
-        params = asking.price_params(request, product, lookup, metadata)
-        try:
-            made, _ = await self._calls.write(
-                "create a price",
-                lambda stripe: stripe.v1.prices.create_async(
-                    params, {"idempotency_key": as_key(key, "price")}
-                ),
-                documents.Price,
-            )
-        except ProviderRefused as refused:
-            found = await self._looking.price(lookup)
-            if refused.provider_code != "resource_already_exists" or not found:
-                raise
-            return found  # somebody else was faster
-        return made.id
-
-    async def _ensure_product(self, request: PriceRequest) -> str:
-        identifier = asking.reference(self.connection, "product", request.offer)
-        if await self._looking.product(identifier):
-            return identifier
-        params = asking.product_params(request, identifier, OurReference().metadata(self.connection))
-        try:
-            await self._calls.write(
-                "create a product",
-                lambda stripe: stripe.v1.products.create_async(params),
-                documents.Head,
-            )
-        except ProviderRefused as refused:
-            if refused.provider_code != "resource_already_exists":
-                raise
-        return identifier
 
     async def create_checkout(self, request: CheckoutRequest, *, key: str) -> ProviderCheckout:
         self.need(*needed_for_checkout(request))

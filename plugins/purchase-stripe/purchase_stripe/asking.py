@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
+from purchase_core.currencies import DECIMALS
+from purchase_core.errors import ProviderRefused
 from purchase_core.instants import SECOND
 from purchase_core.ports.provider import (
     ChangeRequest,
@@ -15,6 +17,7 @@ from purchase_core.ports.provider import (
     PortalFlow,
     PortalRequest,
     PriceRequest,
+    ProductRequest,
     Proration,
     RefundReason,
     RefundRequest,
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 LOOKUP = "purchase_lookup"
 """Our own name for a customer's hash, by which it can be searched without quoting what it is called."""
 
+THREE = 3  # decimals
 PRORATION = {
     Proration.NOW: "always_invoice",
     Proration.NEXT_INVOICE: "create_prorations",
@@ -55,9 +59,25 @@ def reference(connection: Connection, kind: str, *parts: str | int) -> str:
     return f"purchase_{sha256(whole.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
 
 
-def product_params(request: PriceRequest, identifier: str, metadata: dict[str, str]) -> ProductCreateParams:
-    """A product under an id of ours: the second time it is refused, and there."""
-    params: ProductCreateParams = {"id": identifier, "name": request.product_name, "metadata": metadata}
+def amount(minor: int, currency: str) -> int:
+    """Minor units as Stripe takes them. Raises ProviderRefused for what it would not charge.
+
+    Source: docs.stripe.com/currencies, "three-decimal currencies": the last digit is always 0.
+    """
+    if DECIMALS[currency] == THREE and minor % 10:
+        raise ProviderRefused(
+            f"Stripe charges amounts in {currency} to two decimals only",
+            provider_code="invalid_amount",
+            hint="Write a price whose last decimal is 0.",
+        )
+    return minor
+
+
+def product_params(request: ProductRequest, identifier: str, metadata: dict[str, str]) -> ProductCreateParams:
+    """A product; under an id of ours, it is refused the second time, and there."""
+    params: ProductCreateParams = {"name": request.name, "metadata": metadata}
+    if identifier:
+        params["id"] = identifier
     if request.tax_category:
         params["tax_code"] = request.tax_category
     return params
@@ -69,14 +89,12 @@ def endpoint_params(url: str, types: Iterable[str]) -> WebhookEndpointCreatePara
     return cast("WebhookEndpointCreateParams", params)  # whose words are literals
 
 
-def price_params(
-    request: PriceRequest, product: str, lookup: str, metadata: dict[str, str]
-) -> PriceCreateParams:
+def price_params(request: PriceRequest, lookup: str, metadata: dict[str, str]) -> PriceCreateParams:
     """A price. Its amount never changes: another amount is another version, and another lookup key."""
     params: PriceCreateParams = {
-        "product": product,
+        "product": request.product,
         "currency": request.currency.lower(),
-        "unit_amount": request.unit_amount,
+        "unit_amount": amount(request.unit_amount, request.currency),
         "lookup_key": lookup,
         "metadata": metadata,
         "expand": ["currency_options"],
@@ -87,7 +105,7 @@ def price_params(
         params["tax_behavior"] = request.tax_behavior.value
     for one in request.overrides:
         options = params.setdefault("currency_options", {})
-        options[one.currency.lower()] = {"unit_amount": one.unit_amount}
+        options[one.currency.lower()] = {"unit_amount": amount(one.unit_amount, one.currency)}
         if request.tax_behavior:
             options[one.currency.lower()]["tax_behavior"] = request.tax_behavior.value
     return params

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from purchase_core.currencies import DECIMALS
 from purchase_core.errors import InvalidArgument
 from purchase_core.ports.provider import Capabilities, Capability
 
@@ -17,9 +18,16 @@ KEY_LIFETIME_SECONDS = 86_400  # https://docs.stripe.com/api/idempotent_requests
 CALL_SECONDS_MAX = 300.0
 LIVE, TEST = "https://api.stripe.com", "http://127.0.0.1:4242"
 
+OTHER_DECIMALS = frozenset({"ISK", "MGA", "UGX"})
+"""Currencies that Stripe counts in other units than ISO 4217 does: sold for a hundredth, or a hundredfold.
+
+Source: docs.stripe.com/currencies, "zero-decimal currencies" and "special cases".
+"""
+
 CAPABILITIES = Capabilities(
     frozenset(
         {
+            Capability.CATALOG,
             Capability.CURRENCY_OVERRIDES,
             Capability.SUBSCRIPTION_CHECKOUT,
             Capability.ONE_TIME_CHECKOUT,
@@ -60,6 +68,7 @@ CAPABILITIES = Capabilities(
         }
     ),
     key_lifetime_seconds=KEY_LIFETIME_SECONDS,
+    currencies=frozenset(DECIMALS) - OTHER_DECIMALS,
 )
 
 

@@ -155,20 +155,43 @@ class Looking:
             raise
         return _head(page.data[0]).id if page.data else ""
 
-    async def price(self, lookup: str) -> str:
-        """The active price of a lookup key, "" if there is none."""
+    async def price(self, lookup: str) -> documents.CatalogPrice | None:
+        """The price of a lookup key, archived or not."""
         page, _ = await self._calls.page(
             "list prices",
-            lambda stripe: stripe.v1.prices.list_async({"lookup_keys": [lookup], "active": True, "limit": 1}),
+            lambda stripe: stripe.v1.prices.list_async({"lookup_keys": [lookup], "limit": 1}),
         )
-        return _head(page.data[0]).id if page.data else ""
+        return _read(page.data[0], documents.CatalogPrice) if page.data else None
 
-    async def product(self, identifier: str) -> bool:
-        """Whether there is a product of this id."""
-        found = await self._calls.found(
-            "retrieve a product", lambda stripe: stripe.v1.products.retrieve_async(identifier), documents.Head
+    async def catalog_price(self, identifier: str) -> documents.CatalogPrice:
+        """The price of an id."""
+        return await self._calls.read(
+            "retrieve a price",
+            lambda stripe: stripe.v1.prices.retrieve_async(identifier),
+            documents.CatalogPrice,
         )
-        return found is not None
+
+    async def product(self, identifier: str) -> documents.Product | None:
+        """The product of an id."""
+        return await self._calls.found(
+            "retrieve a product",
+            lambda stripe: stripe.v1.products.retrieve_async(identifier),
+            documents.Product,
+        )
+
+    async def is_default(self, price: documents.CatalogPrice) -> bool:
+        """Whether a price is the one that its product is shown with."""
+        product = await self.product(documents.name_of(price.product))
+        return product is not None and documents.name_of(product.default_price) == price.id
+
+    async def page(
+        self, what: str, lister: Lister, cursor: str, limit: int, kind: type[D]
+    ) -> tuple[list[D], str]:
+        """A page of a list, and the cursor of the next, "" at the end."""
+        params: Params = {"limit": min(limit, PAGE), **({"starting_after": cursor} if cursor else {})}
+        page, _ = await self._calls.page(f"list {what}", lambda stripe: lister(stripe, params))
+        rows = [_read(row, kind) for row in page.data]
+        return rows, rows[-1].id if page.has_more and rows else ""
 
     async def session(self, wanted: Mapping[str, str]) -> tuple[documents.Session, Instant] | None:
         """The newest checkout session with this metadata. Lists are the only way."""

@@ -8,6 +8,12 @@ import msgspec
 from purchase_core.catalog.grants import CreditGrant, Grant, LicenceGrant, QuotaGrant, name_of
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.cli.app import find_app
+from purchase_core.cli.commands.rolling import (
+    apply_command,
+    check_command,
+    plan_command,
+    versions_command,
+)
 from purchase_core.cli.output import json_option, print_json, print_table, say
 
 
@@ -18,8 +24,14 @@ def catalog() -> None:
     \b
     Examples:
       purchase catalog show
-      purchase catalog show --json
+      purchase catalog plan -o plan.json
+      purchase catalog apply plan.json
+      purchase catalog check
     """
+
+
+for command in (plan_command, apply_command, check_command, versions_command):
+    catalog.add_command(command)
 
 
 @catalog.command(short_help="Every offer: price, trial, and what it grants.")

@@ -67,5 +67,6 @@ def _document(plugin: ProviderPlugin[Any]) -> dict[str, object]:
         "unique_emails": declared.unique_emails,
         "merchant_of_record": declared.merchant_of_record,
         "price_trials": declared.price_trials,
+        "price_changes": declared.price_changes,
         "test_only": plugin.test_only,
     }

@@ -13,6 +13,7 @@ class Capability(StrEnum):
     # What a price can hold besides its one amount.
     CURRENCY_OVERRIDES = "currency_overrides"  # an amount for whoever pays in another currency
     COUNTRY_OVERRIDES = "country_overrides"  # an amount for whoever lives in some countries
+    CATALOG = "catalog"  # products and prices can be listed, changed and archived
     # What a checkout can be told.
     SUBSCRIPTION_CHECKOUT = "subscription_checkout"
     ONE_TIME_CHECKOUT = "one_time_checkout"
@@ -67,7 +68,8 @@ class Capabilities:
     our reference alone). `refund_approval`: refunds are pending until the provider agrees. `unique_emails`:
     two customers cannot have one e-mail address, so two of ours may share one of the provider's.
     `merchant_of_record`: the provider is the seller, and taxes are its business. `price_trials`: a trial
-    belongs to the price and not to the checkout.
+    belongs to the price and not to the checkout. `price_changes`: amount and terms of a price can be changed
+    where it is; elsewhere, another amount is another price.
     """
 
     declared: frozenset[Capability]
@@ -77,6 +79,7 @@ class Capabilities:
     unique_emails: bool = False
     merchant_of_record: bool = False
     price_trials: bool = False
+    price_changes: bool = False
 
     def __contains__(self, capability: object) -> bool:
         return capability in self.declared

@@ -27,6 +27,8 @@ ATTEMPT = "purchase_attempt"
 CUSTOMER = "purchase_customer"
 OFFER_VERSION = "purchase_offer_version"
 COMMAND = "purchase_command"
+OFFER = "purchase_offer"
+VARIANT = "purchase_variant"
 
 
 class OurReference(Value, frozen=True):
@@ -40,6 +42,8 @@ class OurReference(Value, frozen=True):
     customer: str = ""
     version: str = ""
     command: str = ""
+    offer: str = ""
+    variant: str = ""
 
     def metadata(self, connection: Connection) -> dict[str, str]:
         """The metadata to send. Ours; an application's own metadata never overrides it."""
@@ -51,6 +55,8 @@ class OurReference(Value, frozen=True):
             CUSTOMER: self.customer,
             OFFER_VERSION: self.version,
             COMMAND: self.command,
+            OFFER: self.offer,
+            VARIANT: self.variant,
         }
         return {name: value for name, value in values.items() if value}
 

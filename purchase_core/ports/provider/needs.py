@@ -18,6 +18,7 @@ from purchase_core.ports.provider.requests import (
 INSTEAD: Mapping[Capability, str] = {
     Capability.CURRENCY_OVERRIDES: "make a price of its own for each currency",
     Capability.COUNTRY_OVERRIDES: "sell the same amount everywhere, or an offer for each country",
+    Capability.CATALOG: "keep products and prices in the provider's dashboard",
     Capability.SUBSCRIPTION_CHECKOUT: "sell the subscription through another connection",
     Capability.ONE_TIME_CHECKOUT: "sell it through another connection",
     Capability.GUEST_CHECKOUT: "name the customer who buys",

@@ -15,6 +15,12 @@ from purchase_core.errors import CapabilityMissing
 from purchase_core.facts.fact import Fact
 from purchase_core.instants import Instant
 from purchase_core.ports.provider.capabilities import Capabilities, Capability
+from purchase_core.ports.provider.catalog import (
+    CATALOG_PAGE_MAX,
+    PricePage,
+    ProductPage,
+    ProductRequest,
+)
 from purchase_core.ports.provider.connection import Connection
 from purchase_core.ports.provider.events import (
     EVENT_PAGE_MAX,
@@ -25,7 +31,12 @@ from purchase_core.ports.provider.events import (
     Normalised,
     ObjectPage,
 )
-from purchase_core.ports.provider.needs import INSTEAD, needed_for_pause, needed_for_portal
+from purchase_core.ports.provider.needs import (
+    INSTEAD,
+    needed_for_pause,
+    needed_for_portal,
+    needed_for_price,
+)
 from purchase_core.ports.provider.pages import AsgiApp, Attempts
 from purchase_core.ports.provider.requests import (
     ChangePreview,
@@ -180,6 +191,54 @@ class Provider(ABC):
     async def objects(self, kind: str, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> ObjectPage:
         """All objects of a kind behind `cursor` ("" = from the start). Needs `list_objects`."""
         raise self.missing(Capability.LIST_OBJECTS)
+
+    # --- awaited, for rollouts: needs `catalog` ----------------------------------------------------
+    # Each is absolute, so that what was done already can be done again. What is made carries our mark.
+
+    def price_lookup(self, request: PriceRequest) -> str:
+        """The name that a price of this request is found by; "" where the provider has no such names."""
+        return ""
+
+    async def products(self, *, cursor: str, limit: int = CATALOG_PAGE_MAX) -> ProductPage:
+        """Every product of the account behind `cursor`, archived ones too. Needs `catalog`."""
+        raise self.missing(Capability.CATALOG)
+
+    async def prices(self, *, cursor: str, limit: int = CATALOG_PAGE_MAX) -> PricePage:
+        """Every price of the account behind `cursor`, archived ones too. Needs `catalog`."""
+        raise self.missing(Capability.CATALOG)
+
+    async def create_product(self, request: ProductRequest, *, key: str) -> str:
+        """A new product of ours; the one that is there, where the provider knows it by key or name of ours.
+
+        Needs `catalog`.
+        """
+        raise self.missing(Capability.CATALOG)
+
+    async def create_price(self, request: PriceRequest, *, key: str) -> str:
+        """A new price of `request.product`; the one that is there, where the provider knows it as above.
+
+        Needs `catalog`, and what `needed_for_price` says.
+        """
+        raise self.missing(Capability.CATALOG, *needed_for_price(request))
+
+    async def update_product(self, product: str, request: ProductRequest, *, key: str) -> None:
+        """Make a product ours, active, and what the request says. Needs `catalog`."""
+        raise self.missing(Capability.CATALOG)
+
+    async def update_price(self, price: str, request: PriceRequest, *, key: str) -> None:
+        """Make a price ours, active, and what the request says, as far as prices can be changed there.
+
+        Needs `catalog`, and what `needed_for_price` says.
+        """
+        raise self.missing(Capability.CATALOG, *needed_for_price(request))
+
+    async def archive_product(self, product: str, *, key: str) -> None:
+        """Sell a product no more; it stays what it is to those who have it. Needs `catalog`."""
+        raise self.missing(Capability.CATALOG)
+
+    async def archive_price(self, price: str, *, key: str) -> None:
+        """Sell a price no more; those who pay it go on paying it. Needs `catalog`."""
+        raise self.missing(Capability.CATALOG)
 
     async def endpoints(self) -> tuple[WebhookEndpoint, ...]:
         """Every endpoint of the account, other applications' too. Needs `webhook_endpoints`."""

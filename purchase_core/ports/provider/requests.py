@@ -45,7 +45,8 @@ class Override:
 class PriceRequest:
     """A price for one offer version. `unit_amount` in minor units; no interval: paid once.
 
-    `trial_days` only where trials belong to prices (`Capabilities.price_trials`).
+    `trial_days` only where trials belong to prices (`Capabilities.price_trials`). `product`: the provider's
+    id of what it is a price of; "" = the offer's product, found or made.
     """
 
     offer: str
@@ -60,6 +61,12 @@ class PriceRequest:
     tax_category: str = ""  # the provider's word for it; "" = the account's default
     quantity_max: int = 1
     overrides: tuple[Override, ...] = ()
+    product: str = ""
+
+    @property
+    def reference(self) -> OurReference:
+        """What marks the price as ours."""
+        return OurReference(offer=self.offer, version=self.version, variant=self.variant)
 
     @property
     def currencies(self) -> tuple[str, ...]:

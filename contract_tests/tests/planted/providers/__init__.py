@@ -6,9 +6,18 @@ from types import ModuleType
 
 from planted.tiny.adapter import TinyProvider
 
-from . import asking, calling, changing, reading, selling, settling, verifying
+from . import asking, calling, changing, reading, selling, settling, stocking, verifying
 
-MODULES: tuple[ModuleType, ...] = (verifying, reading, calling, selling, changing, settling, asking)
+MODULES: tuple[ModuleType, ...] = (
+    verifying,
+    reading,
+    calling,
+    selling,
+    stocking,
+    changing,
+    settling,
+    asking,
+)
 
 
 def planted_providers() -> list[type[TinyProvider]]:

@@ -67,11 +67,22 @@ class TinyAccount(Billing):
                 raise Refusal(409, "email_taken", id=one["id"])
         return self.make("customer", "cus", metadata=request["metadata"], email=request["email"])
 
+    def _make_product(self, request: Document) -> Document:
+        return self.make("product", "prod", active=True, **request)
+
     def _make_price(self, request: Document) -> Document:
-        return self.make("price", "price", **request)
+        self.get("product", request["product"])
+        return self.make("price", "price", active=True, **request)
+
+    def _change(self, request: Document) -> Document:
+        known = self.get(request["object"], request["id"])
+        known.update(request)
+        return known
 
     def _make_session(self, request: Document) -> Document:
         price = self.get("price", request["price"])
+        if not price["active"]:
+            raise Refusal(400, "archived")
         if request["customer"]:
             self.get("customer", request["customer"])
         if request["quantity"] > price["quantity_max"]:

@@ -43,8 +43,6 @@ from purchase_core.ports.provider import (
     OurReference,
     PauseRequest,
     PortalRequest,
-    PriceRequest,
-    Provider,
     ProviderCheckout,
     RefundRequest,
     WebhookEndpoint,
@@ -52,12 +50,12 @@ from purchase_core.ports.provider import (
     needed_for_checkout,
     needed_for_pause,
     needed_for_portal,
-    needed_for_price,
 )
 from purchase_core.secret import Secret
 from purchase_core.strict_json import decode
 from purchase_core.text import identifier
 
+from .catalog import TinyCatalog
 from .documents import KINDS, TYPES, Document, Head
 
 D = TypeVar("D", bound="Document")
@@ -74,7 +72,7 @@ FINAL = {("session", "expired"), ("subscription", "canceled")}
 DECLARED = frozenset(Capability) - {Capability.COUNTRY_OVERRIDES}
 
 
-class TinyProvider(Provider):
+class TinyProvider(TinyCatalog):
     """An adapter for a tiny account."""
 
     plugin = "tiny"
@@ -198,22 +196,6 @@ class TinyProvider(Provider):
         """The one customer with an address, where addresses are unique."""
         found = self.call("list", {"object": "customer"})["data"]
         return next(one for one in found if one["email"] == email)
-
-    async def ensure_price(self, request: PriceRequest, *, key: str) -> str:
-        self.need(*needed_for_price(request))
-        ours = OurReference(version=request.version).metadata(self.connection)
-        metadata = {**ours, "currency": request.currency, "trial": str(request.trial_days)}
-        fields = {
-            "metadata": metadata,
-            "unit_amount": request.unit_amount,
-            "currency": request.currency,
-            "interval": request.interval,
-            "trial_days": request.trial_days,
-            "tax": request.tax_behavior,
-            "quantity_max": request.quantity_max,
-            "overrides": {one.currency: one.unit_amount for one in request.overrides},
-        }
-        return str((self.find("price", metadata) or self.call("make_price", fields, key))["id"])
 
     async def create_checkout(self, request: CheckoutRequest, *, key: str) -> ProviderCheckout:
         self.need(*needed_for_checkout(request))

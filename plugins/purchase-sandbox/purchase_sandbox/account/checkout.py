@@ -26,6 +26,8 @@ MODES = ("subscription", "payment")
 def open_session(book: Book, request: MakeSession, page: str) -> Session:
     """Open a checkout page. `page` is the address of this sandbox's pages, to which the id is added."""
     price = book.get(Price, request.price)
+    if not price.active:
+        raise invalid("the price is archived")
     if request.customer:
         book.get(Customer, request.customer)
     if request.discount:

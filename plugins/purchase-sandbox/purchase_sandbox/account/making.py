@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import get_args
 
+import attrs
+
 from purchase_core.calendar import Unit
 from purchase_core.currencies import DECIMALS
 
 from .book import Book
 from .checkout import check_url
-from .objects import Customer, Discount, PortalSession, Price, Subscription
+from .objects import Customer, Discount, PortalSession, Price, Product, Subscription
 from .refusal import invalid, missing
-from .requests import MakeCustomer, MakeDiscount, MakePortalSession, MakePrice
+from .requests import (
+    ChangePrice,
+    ChangeProduct,
+    MakeCustomer,
+    MakeDiscount,
+    MakePortalSession,
+    MakePrice,
+    MakeProduct,
+)
 
 
 def make_customer(book: Book, request: MakeCustomer) -> Customer:
@@ -20,15 +30,48 @@ def make_customer(book: Book, request: MakeCustomer) -> Customer:
     return book.tell("customer.created", made)
 
 
+def make_product(book: Book, request: MakeProduct) -> Product:
+    """A new product."""
+    made = Product(id=book.new_id("prod"), name=request.name, metadata=request.metadata)
+    return book.tell("product.created", made)
+
+
+def change_product(book: Book, identifier: str, request: ChangeProduct) -> Product:
+    """Another name, archived or not, more metadata."""
+    known = book.get(Product, identifier)
+    changed = attrs.evolve(
+        known,
+        name=request.name or known.name,
+        active=known.active if request.active is None else request.active,
+        metadata={**known.metadata, **request.metadata},
+    )
+    return book.tell("product.updated", changed)
+
+
+def change_price(book: Book, identifier: str, request: ChangePrice) -> Price:
+    """Archived or not, more metadata."""
+    known = book.get(Price, identifier)
+    changed = attrs.evolve(
+        known,
+        active=known.active if request.active is None else request.active,
+        metadata={**known.metadata, **request.metadata},
+    )
+    return book.tell("price.updated", changed)
+
+
 def make_price(book: Book, request: MakePrice) -> Price:
     """A new price."""
+    if (request.product is None) == (request.product_name is None):
+        raise invalid("a price has one of product and product_name")
+    product = book.get(Product, request.product) if request.product else None
     if request.currency not in DECIMALS:
         raise invalid("currency must be an ISO 4217 code")
     if request.interval is not None and request.interval not in get_args(Unit):
         raise invalid("interval must be day, week, month or year")
     made = Price(
         id=book.new_id("price"),
-        product_name=request.product_name,
+        product=request.product,
+        product_name=product.name if product else request.product_name or "",
         unit_amount=request.unit_amount,
         currency=request.currency,
         interval=request.interval,

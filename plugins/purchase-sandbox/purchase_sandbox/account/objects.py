@@ -30,12 +30,30 @@ class Customer:
 
 
 @attrs.frozen(kw_only=True)
+class Product:
+    """What prices are of. Archived, it is sold no more."""
+
+    id: str
+    object: str = "product"
+    name: str
+    active: bool = True
+    metadata: Mapping[str, str]
+    created: Instant = NEVER
+    updated: Instant = NEVER
+
+
+@attrs.frozen(kw_only=True)
 class Price:
-    """An amount for a product: per interval, or once where there is none. It never changes."""
+    """An amount for a product: per interval, or once where there is none. The amount never changes.
+
+    Archived, it is sold no more, and paid on by those who have it.
+    """
 
     id: str
     object: str = "price"
+    product: str | None = None
     product_name: str
+    active: bool = True
     unit_amount: int
     currency: str
     interval: str | None = None
@@ -228,7 +246,16 @@ class PortalSession:
 
 
 Thing: TypeAlias = (
-    Customer | Price | Discount | Session | Subscription | Invoice | Refund | Dispute | PortalSession
+    Customer
+    | Product
+    | Price
+    | Discount
+    | Session
+    | Subscription
+    | Invoice
+    | Refund
+    | Dispute
+    | PortalSession
 )
 
 

@@ -26,6 +26,7 @@ EXPIRY_SECONDS_MIN, EXPIRY_SECONDS_MAX = 60, 86_400
 
 Identity: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255)]
 Text: TypeAlias = Annotated[str, Meta(max_length=TEXT_CHARACTERS_MAX)]
+Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARACTERS_MAX)]
 Url: TypeAlias = Annotated[str, Meta(min_length=1, max_length=URL_CHARACTERS_MAX)]
 Metadata: TypeAlias = Annotated[
     dict[
@@ -50,15 +51,38 @@ class MakeCustomer(Request, frozen=True):
     email: Email = ""
 
 
-class MakePrice(Request, frozen=True):
-    """POST /v1/prices. No interval: paid once."""
+class MakeProduct(Request, frozen=True):
+    """POST /v1/products."""
 
-    product_name: Annotated[str, Meta(min_length=1, max_length=TEXT_CHARACTERS_MAX)]
+    name: Name
+    metadata: Metadata = {}
+
+
+class ChangeProduct(Request, frozen=True):
+    """POST /v1/products/{id}. What is left out stays as it is; so do names that `metadata` leaves out."""
+
+    name: Name | None = None
+    active: bool | None = None
+    metadata: Metadata = {}
+
+
+class ChangePrice(Request, frozen=True):
+    """POST /v1/prices/{id}. An amount never changes."""
+
+    active: bool | None = None
+    metadata: Metadata = {}
+
+
+class MakePrice(Request, frozen=True):
+    """POST /v1/prices. No interval: paid once. One of `product` and `product_name`, which makes none."""
+
     unit_amount: Annotated[int, Meta(ge=0, le=UNIT_AMOUNT_MAX)]
     currency: Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")]
     interval: str | None = None
     interval_count: Annotated[int, Meta(ge=1, le=366)] = 1
     metadata: Metadata = {}
+    product: Identity | None = None
+    product_name: Name | None = None
 
 
 class MakeDiscount(Request, frozen=True):

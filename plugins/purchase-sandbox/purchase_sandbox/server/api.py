@@ -19,6 +19,7 @@ from purchase_sandbox.account.objects import (
     Dispute,
     Invoice,
     Price,
+    Product,
     Refund,
     Session,
     Subscription,
@@ -33,6 +34,7 @@ from .endpoints import make_endpoint, shown
 
 COLLECTIONS: Mapping[str, type[Thing]] = {
     "/v1/customers": Customer,
+    "/v1/products": Product,
     "/v1/prices": Price,
     "/v1/discounts": Discount,
     "/v1/checkout/sessions": Session,
@@ -42,7 +44,7 @@ COLLECTIONS: Mapping[str, type[Thing]] = {
     "/v1/disputes": Dispute,
 }
 FILTERS: Mapping[type[Thing], frozenset[str]] = {
-    Price: frozenset({"currency"}),
+    Price: frozenset({"currency", "product"}),
     Session: frozenset({"customer", "status"}),
     Subscription: frozenset({"customer", "status"}),
     Invoice: frozenset({"customer", "status", "subscription"}),
@@ -84,7 +86,10 @@ def _commands(sandbox: Sandbox) -> list[tuple[str, Command]]:
 
     return [
         ("/v1/customers", _make_customer),
+        ("/v1/products", _make_product),
+        ("/v1/products/{id}", _change_product),
         ("/v1/prices", _make_price),
+        ("/v1/prices/{id}", _change_price),
         ("/v1/discounts", _make_discount),
         ("/v1/checkout/sessions", open_session),
         ("/v1/checkout/sessions/{id}/expire", _expire_session),
@@ -104,6 +109,18 @@ def _commands(sandbox: Sandbox) -> list[tuple[str, Command]]:
 
 def _make_customer(account: Account, identifier: str, body: bytes) -> Thing:
     return making.make_customer(account.book, requests.read(body, requests.MakeCustomer))
+
+
+def _make_product(account: Account, identifier: str, body: bytes) -> Thing:
+    return making.make_product(account.book, requests.read(body, requests.MakeProduct))
+
+
+def _change_product(account: Account, identifier: str, body: bytes) -> Thing:
+    return making.change_product(account.book, identifier, requests.read(body, requests.ChangeProduct))
+
+
+def _change_price(account: Account, identifier: str, body: bytes) -> Thing:
+    return making.change_price(account.book, identifier, requests.read(body, requests.ChangePrice))
 
 
 def _make_price(account: Account, identifier: str, body: bytes) -> Thing:

@@ -255,6 +255,10 @@ def change_price(call: Call) -> Answered:
         if known.tax_behavior not in ("unspecified", asked.tax_behavior):
             raise wrong_state("tax_behavior cannot be changed once it is set.", param="tax_behavior")
         given["tax_behavior"] = asked.tax_behavior
+    if asked.active is False and book.get(Product, known.product).default_price == known.id:
+        raise wrong_state(
+            "This price cannot be archived because it is the default price of its product.", param="active"
+        )
     given |= {name: value for name in ("active", "nickname") if (value := getattr(asked, name)) is not UNSET}
     changed = replace(known, **given, metadata=meta.merged(known.metadata, asked.metadata))
     if not isinstance(asked.currency_options, UnsetType):

@@ -6,6 +6,7 @@ open: a word that this code has never heard of is data. What can be expanded is 
 
 from __future__ import annotations
 
+from .catalog import CatalogPrice, Product
 from .events import Event, Related, ThinEvent
 from .invoices import (
     Dispute,
@@ -24,6 +25,7 @@ from .sessions import Endpoint, Portal, Session
 from .subscriptions import Item, Price, Recurring, Schedule, Subscription
 
 __all__ = [
+    "CatalogPrice",
     "D",
     "Dispute",
     "Endpoint",
@@ -41,6 +43,7 @@ __all__ = [
     "Preview",
     "Price",
     "Pricing",
+    "Product",
     "Recurring",
     "Refund",
     "Related",

@@ -31,8 +31,8 @@ CREATED, ACCEPTED, EMPTY = 201, 202, 204
 CUSTOMERS = Listing(("email", "id", "status"), searched=("id", "name", "email"))
 ADDRESSES = Listing(("id", "status"), searched=("id", "first_line", "city"))
 METHODS = Listing(("address_id", "supports_checkout"))
-PRODUCTS = Listing(("id", "status", "tax_category", "type"))
-PRICES = Listing(("id", "product_id", "status", "recurring", "type"))
+PRODUCTS = Listing(("id", "status", "tax_category", "type"), active=True)
+PRICES = Listing(("id", "product_id", "status", "recurring", "type"), active=True)
 DISCOUNTS = Listing(("id", "code", "status", "mode"))
 TRANSACTIONS = Listing(
     ("collection_mode", "customer_id", "id", "invoice_number", "origin", "status", "subscription_id"),

@@ -34,12 +34,14 @@ class Listing:
     descending: bool = True
     searched: tuple[str, ...] = ()
     spans: bool = False  # from and to
+    active: bool = False  # "by default, Paddle returns products that are active", and likewise prices
 
 
 def page(call: Call, rows: Sequence[Document], listing: Listing) -> Found:
     """The page that a request asks for. Raises Refusal."""
     _check(call.query, listing)
-    kept = [row for row in rows if _wanted(row, call.query, listing)]
+    query = {"status": "active", **call.query} if listing.active else call.query
+    kept = [row for row in rows if _wanted(row, query, listing)]
     kept.sort(key=lambda row: str(row[listing.key]), reverse=_descending(call.query, listing))
     after = call.query.get("after")
     if after:

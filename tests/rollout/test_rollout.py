@@ -1,0 +1,131 @@
+"""Plan, apply, plan again: on every provider, from an empty account to a price change with subscribers."""
+
+from __future__ import annotations
+
+import pytest
+
+from purchase_core import (
+    Catalog,
+    Money,
+    credit_pack,
+    credit_unit,
+    feature,
+    one_time,
+    plan,
+    quota,
+    subscription,
+)
+from purchase_core.catalog.products import Product
+from purchase_core.rollout.plan import Plan
+from tests.rollout.street import PROVIDERS, Street, run
+
+export, api, ai = feature("export"), quota("api_calls"), credit_unit("ai")
+
+
+def app(amount: str = "12.00", *, name: str = "App", limit: int = 100) -> Product:
+    """What most tests sell: a free plan, one with a trial, one for teams."""
+    return subscription(
+        "app",
+        name=name,
+        plans=[
+            plan("free", default=True, includes=[api(limit=5, reset="month")]),
+            plan(
+                "pro",
+                name="Pro",
+                prices=[Money(amount, "USD"), Money("11.00", "EUR")],
+                every="month",
+                trial_days=14,
+                includes=[export(), api(limit=limit, reset="month")],
+            ),
+            plan("team", name="Team", price=Money("1500", "JPY"), every="year", quantity=(1, 50)),
+        ],
+    )
+
+
+PACK = credit_pack("ai", plans=[plan("small", price=Money("5.00", "USD"), includes=[ai(amount=100)])])
+BOOK = one_time("book", name="Book", plans=[plan("full", price=Money("20.00", "USD"))])
+CATALOG = Catalog(app(), PACK, BOOK)
+
+
+def told(found: Plan) -> list[tuple[str, str, str]]:
+    """The steps in short."""
+    return [(step.act, step.kind, step.offer) for step in found.steps]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_empty_account_gets_the_catalog_and_then_nothing_is_left_to_do(provider: str) -> None:
+    async def work(street: Street) -> None:
+        async with street.opening(CATALOG) as billing:
+            planned = await billing.rollout.plan()
+            assert {step.act for step in planned.steps} == {"create"}
+            offers = {step.offer for step in planned.steps}
+            assert offers == {"app:pro", "app:team", "ai:small", "book:full"}  # a free plan needs no price
+            count = {"sandbox": 5, "stripe": 4, "paddle": 7}[provider]
+            assert sum(step.kind == "price" for step in planned.steps) == count
+            done = await billing.rollout.apply(planned)
+            assert done.done == planned.steps
+            again = await billing.rollout.plan()
+            assert (again.steps, again.doubts, again.notices) == ((), (), ())
+            known = await billing.store.prices_of(provider)
+            await street.buy(billing, "app:pro")  # and a checkout finds what was made
+            await street.buy(billing, "app:pro", "cart-2", "ben", currency="EUR")
+            assert await billing.store.prices_of(provider) == known
+            assert (await billing.rollout.plan()).steps == ()
+            assert await street.cases(billing) == []
+
+    run(work, [provider])
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_changed_price_leaves_those_who_have_it_alone(provider: str) -> None:
+    async def work(street: Street) -> None:
+        async with street.opening(CATALOG) as billing:
+            await billing.rollout.apply(await billing.rollout.plan())
+            for customer in ("ana", "ben", "cid"):
+                await street.buy(billing, "app:pro", customer, customer)
+        dearer = Catalog(app("15.00"), PACK, BOOK)
+        async with street.opening(dearer) as billing:
+            planned = await billing.rollout.plan()
+            replaced = {
+                (step.act, step.before, step.after) for step in planned.steps if step.act == "replace"
+            }
+            assert all("12.00 USD" in before and "15.00 USD" in after for _, before, after in replaced
+                       if "USD" in after)  # fmt: skip
+            retired = [step for step in planned.steps if step.act == "retire"]
+            assert retired
+            assert {step.holders for step in retired} == {3}
+            assert {step.offer for step in planned.steps} == {"app:pro"}
+            before = [(row.unit_amount, row.items) for row in await street.subscriptions(billing)]
+            await billing.rollout.apply(planned)
+            assert (await billing.rollout.plan()).steps == ()
+            await street.deliver(billing)
+            rows = await street.subscriptions(billing)
+            assert [(row.unit_amount, row.items) for row in rows] == before
+            await street.buy(billing, "app:pro", "dan", "dan")
+            newest = next(row for row in await street.subscriptions(billing) if "dan" in row.lane)
+            assert (newest.unit_amount, newest.bound) == (1_500, True)
+            assert await street.cases(billing) == []
+
+    run(work, [provider])
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_f65_amounts_without_and_with_three_decimals_arrive_as_they_are(provider: str) -> None:
+    odd = Catalog(
+        one_time(
+            "book",
+            plans=[plan("yen", price=Money("1500", "JPY")), plan("dinar", price=Money("4.500", "KWD"))],
+        )
+    )
+
+    async def work(street: Street) -> None:
+        async with street.opening(odd) as billing:
+            await billing.rollout.apply(await billing.rollout.plan())
+            listed = (await billing.connections[provider].prices(cursor="")).prices
+            amounts = {(one.currency, one.unit_amount) for one in listed}
+            both = {("JPY", 1_500), ("KWD", 4_500)}
+            assert amounts == (both - {("KWD", 4_500)} if provider == "paddle" else both)
+            notices = [notice.text for notice in (await billing.rollout.plan()).notices]
+            assert notices == (["not sold here: does not sell in KWD"] if provider == "paddle" else [])
+
+    run(work, [provider])
