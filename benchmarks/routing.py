@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from benchmarks.figures import median, spread
@@ -9,6 +10,7 @@ from purchase_core.config.policies import read_policy
 from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.router import Candidate, Evidence, Health, RouteRequest, RoutingDecision
 from purchase_core.routing.backtest import Trial, backtest
+from purchase_core.routing.cores import backtest_on_cores
 from purchase_core.routing.router import PolicyRouter
 
 RULES = (10, 100, 1_000)
@@ -81,7 +83,9 @@ async def run(*, short: bool) -> None:
         goal = GOAL if rules == 100 else "flat"
         print(f"| {rules:,} | {median(took):.1f} µs | {spread(took)} µs | {goal} | {loaded * 1e3:,.0f} ms |")
     router = PolicyRouter(read_policy(policy(100)))
-    _backtest(router, [router.decide(one, among) for one in asked], rounds)
+    decisions = [router.decide(one, among) for one in asked]
+    _backtest(router, decisions, rounds)
+    _on_cores(router, decisions * (10 if short else 50))
 
 
 def _round(router: PolicyRouter, asked: list[RouteRequest], among: tuple[Candidate, ...]) -> float:
@@ -109,3 +113,18 @@ def _backtest(router: PolicyRouter, decisions: list[RoutingDecision], rounds: in
     ratio = 100 * median([b / a for a, b in zip(whole, bare, strict=True)])
     took = f"{median(whole):.1f} µs a decision, {median(bare):.1f} µs of it deciding"
     print(f"\nbacktest: {took}: {ratio:.0f} %")
+
+
+def _on_cores(router: PolicyRouter, decisions: list[RoutingDecision]) -> None:
+    """How many trials a second all cores get through, against as many cores that only decide."""
+    trials = [Trial(f"receipt-{n}", one, paid=n % 5 > 0) for n, one in enumerate(decisions)]
+    cores = os.cpu_count() or 1
+    started = time.process_time()
+    for one in trials:
+        router.decide(one.decision.request, one.decision.candidates)
+    bare, at, before = time.process_time() - started, time.perf_counter(), os.times()
+    backtest_on_cores(router, trials, cores)
+    took, after = time.perf_counter() - at, os.times()
+    whole = sum(after[:4]) - sum(before[:4])  # of this process and those that it forked
+    print(f"on {cores} cores: {100 * bare / whole:.0f} % of the processor time goes into deciding, ", end="")
+    print(f"{len(trials) / took:,.0f} decisions a second, {100 * bare / took / cores:.0f} % of what is there")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import asyncio
 import re
+import shlex
+import sys
 import tomllib
 from collections.abc import Coroutine
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 import attrs
@@ -15,6 +18,7 @@ import pytest
 
 from purchase_contract_tests.router import RouterContract
 from purchase_core import Billing
+from purchase_core.cli.main import run as command_line
 from purchase_core.ports.router import RoutingDecision
 from purchase_core.routing import breaker, policy
 from purchase_core.routing.attributes import BUILT_IN
@@ -94,3 +98,40 @@ def test_the_page_says_the_limits_that_hold() -> None:
     settings = breaker.BreakerSettings()
     assert (settings.failures_in_a_row, settings.open_seconds) == (5, 60)
     assert "After five failures in a row a connection is down for a minute" in PAGE
+
+
+def test_the_command_lines_of_the_page_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new.toml").write_text("share = { stripe = 50, paddle = 50 }")
+    config: dict[str, Any] = tomllib.loads(blocks("toml")[0])
+    for name in ("stripe", "paddle"):
+        config["connections"][name]["plugin"] = f"{name}-shaped"
+    config["store"] = {"plugin": "memory"}
+    plugins = [MemoryPlugin(), ShapedPlugin()]
+
+    def factory() -> Any:
+        return Billing.open(catalog=CATALOG, config=config, plugins=plugins, environ=SECRETS)
+
+    module = ModuleType("shop_of_the_page")
+    vars(module)["factory"] = factory
+    monkeypatch.setitem(sys.modules, "shop_of_the_page", module)
+
+    async def sale() -> Checkout:
+        async with factory() as billing:
+            started: Checkout = await billing.checkout.start(
+                customer="user_1", offer="app:pro", idempotency_key="cart-42",
+                success_url="https://shop.example/thanks", cancel_url="https://shop.example/prices",
+            )  # fmt: skip
+            return started
+
+    receipt = asyncio.run(sale()).receipt
+    lines = re.findall(r"^purchase .*$", PAGE, re.MULTILINE)
+    assert len(lines) >= 7
+    for line in lines:
+        words = shlex.split(line.replace("receipt_…", receipt), comments=True)[1:]
+        code = command_line(["--app", "shop_of_the_page:factory", *words])
+        assert code == 0, (line, capsys.readouterr().err)
+    for page in ("decision.html", "report.html", "backtest.html", "picture.html"):
+        assert (tmp_path / page).read_text().startswith("<!doctype html>")

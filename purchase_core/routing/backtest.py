@@ -12,6 +12,8 @@ from purchase_core.routing.steps.score import cost_of
 from purchase_core.values import Value
 
 DIFFERENCES_MAX = 20  # examples that are listed
+PART_TRIALS = 2_000
+HALF = 0.5
 
 
 class Trial(Value, frozen=True):
@@ -73,110 +75,117 @@ class Backtest(Value, frozen=True):
 
 def backtest(router: Router, trials: Iterable[Trial]) -> Backtest:
     """Run the router over recorded inputs. Evidence, health and scores are those of the time."""
-    return _Account(router).of(trials)
+    whole, part = Tally(), Tally()
+    for number, trial in enumerate(trials, 1):
+        part.add(router, trial)
+        if number % PART_TRIALS == 0:
+            whole, part = whole.with_(part), Tally()
+    return whole.with_(part).summed(router)
 
 
-def support(recorded: RoutingDecision, again: RoutingDecision) -> float:
-    """How much of the new decision's chance lies where the recorded one could have gone."""
-    could = {one.connection for one in recorded.verdicts if one.propensity > 0}
-    return sum([one.propensity for one in again.verdicts if one.propensity and one.connection in could])
+class Tally:
+    """What trials have come to, added up in parts: the same bits, whoever has worked on which part."""
 
+    def __init__(self) -> None:
+        self.differences: list[Difference] = []
+        self.success, self.cost, self.refunds = Sums(), Sums(), Sums()
+        self.seen: dict[str, Sums] = {}
+        self.was: dict[str, int] = {}
+        self.would: dict[str, float] = {}
+        self.same = self.differ = self.nowhere = self.censored = self.unknown = 0
 
-def weight(recorded: RoutingDecision, again: RoutingDecision) -> float:
-    """How much more likely the new policy is to choose what was chosen; 0 where it never would."""
-    chosen = recorded.order[0] if recorded.order else ""
-    old, new = propensity(recorded, chosen), propensity(again, chosen)
-    return new / old if old > 0 else 0.0
-
-
-def propensity(decision: RoutingDecision, connection: str) -> float:
-    """The recorded probability that the connection was first."""
-    for one in decision.verdicts:
-        if one.connection == connection:
-            return one.propensity
-    return 0.0
-
-
-class _Account:
-    """Adds up while it goes over the trials once; keeps nothing of them but some that differ."""
-
-    def __init__(self, router: Router) -> None:
-        self._router = router
-        self._terms = router.by.connections if isinstance(router, PolicyRouter) else {}
-        self._priced = any(terms.costs for terms in self._terms.values())
-        self._differences: list[Difference] = []
-        self._success, self._cost, self._refunds = Sums(), Sums(), Sums()
-        self._seen: dict[str, Sums] = {}
-        self._was: dict[str, int] = {}
-        self._would: dict[str, float] = {}
-        self._same = self._differ = self._nowhere = self._censored = self._unknown = 0
-
-    def of(self, trials: Iterable[Trial]) -> Backtest:
-        for trial in trials:
-            self._add(trial, self._router.decide(trial.decision.request, trial.decision.candidates))
-        return self._summed()
-
-    def _add(self, trial: Trial, again: RoutingDecision) -> None:
+    def add(self, router: Router, trial: Trial) -> None:
+        """Decide again, and compare."""
         recorded = trial.decision
+        again = router.decide(recorded.request, recorded.candidates)
         was, would = _first(recorded), _first(again)
-        self._was[was] = self._was.get(was, 0) + 1
+        self.was[was] = self.was.get(was, 0) + 1
+        could = {one.connection: one.propensity for one in recorded.verdicts if one.propensity > 0}
+        supported = chosen = 0.0
         for verdict in again.verdicts:
-            if verdict.propensity:
-                expected = self._would.get(verdict.connection, 0.0)
-                self._would[verdict.connection] = expected + verdict.propensity
+            chance = verdict.propensity
+            if chance:
+                name = verdict.connection
+                self.would[name] = self.would.get(name, 0.0) + chance
+                if name in could:
+                    supported += chance
+                if name == was:
+                    chosen = chance
         if was == would:
-            self._same += 1
+            self.same += 1
         else:
             self._differs(trial, again, was, would)
         if trial.paid is None:
-            self._censored += 1
-        else:
-            self._finish(trial, again, was)
+            self.censored += 1
+            return
+        self.unknown += supported < HALF
+        old = could.get(was, 0.0)
+        self._finish(router, trial, was, chosen / old if old else 0.0)
 
     def _differs(self, trial: Trial, again: RoutingDecision, was: str, would: str) -> None:
-        self._differ += 1
-        self._nowhere += not would
-        if len(self._differences) < DIFFERENCES_MAX:
+        self.differ += 1
+        self.nowhere += not would
+        if len(self.differences) < DIFFERENCES_MAX:
             request = trial.decision.request
-            self._differences.append(
+            self.differences.append(
                 Difference(trial.receipt, request.country, request.offer, was, would, again.rule)
             )
 
-    def _finish(self, trial: Trial, again: RoutingDecision, was: str) -> None:
-        recorded, paid = trial.decision, float(bool(trial.paid))
-        weighs = weight(recorded, again)
-        self._unknown += support(recorded, again) < 0.5  # noqa: PLR2004  # half its chance
-        self._success.add(weighs, paid)
-        self._seen.setdefault(was, Sums()).add(1.0, paid)
+    def _finish(self, router: Router, trial: Trial, was: str, weighs: float) -> None:
+        """`weighs`: how much more likely the new policy is to choose what was chosen, if at all."""
+        paid = float(bool(trial.paid))
+        self.success.add(weighs, paid)
+        seen = self.seen.get(was)
+        if seen is None:
+            seen = self.seen[was] = Sums()
+        seen.add(1.0, paid)
         if paid:
-            self._refunds.add(weighs, float(trial.refunded))
-        if self._priced:
-            self._cost.add(weighs, cost_of(self._terms.get(was, PLAIN), recorded.request))
+            self.refunds.add(weighs, float(trial.refunded))
+        if isinstance(router, PolicyRouter) and router.priced:
+            self.cost.add(weighs, cost_of(router.by.connections.get(was, PLAIN), trial.decision.request))
 
-    def _summed(self) -> Backtest:
-        names = sorted({*self._was, *self._would} - {""})
+    def with_(self, other: Tally) -> Tally:
+        """Both together; what is listed of the other comes after."""
+        both = Tally()
+        for name in ("same", "differ", "nowhere", "censored", "unknown"):
+            setattr(both, name, getattr(self, name) + getattr(other, name))
+        both.differences = [*self.differences, *other.differences][:DIFFERENCES_MAX]
+        both.success = self.success.with_(other.success)
+        both.cost, both.refunds = self.cost.with_(other.cost), self.refunds.with_(other.refunds)
+        for part in (self, other):
+            for name, sums in part.seen.items():
+                both.seen[name] = both.seen.get(name, Sums()).with_(sums)
+            for name, count in part.was.items():
+                both.was[name] = both.was.get(name, 0) + count
+            for name, expected in part.would.items():
+                both.would[name] = both.would.get(name, 0.0) + expected
+        return both
+
+    def summed(self, router: Router) -> Backtest:
+        """What it comes to."""
+        names = sorted({*self.was, *self.would} - {""})
         return Backtest(
-            policy=self._router.policy,
-            checkouts=self._same + self._differ,
-            same=self._same,
-            differ=self._differ,
-            nowhere=self._nowhere,
-            censored=self._censored,
-            unknown=self._unknown,
-            success_was=self._success.old(),
-            success=self._success.new(),
-            success_change=self._success.change(),
-            cost_was=self._cost.old(),
-            cost=self._cost.new(),
-            cost_change=self._cost.change(),
-            refunds=self._refunds.new(),
+            policy=router.policy,
+            checkouts=self.same + self.differ,
+            same=self.same,
+            differ=self.differ,
+            nowhere=self.nowhere,
+            censored=self.censored,
+            unknown=self.unknown,
+            success_was=self.success.old(),
+            success=self.success.new(),
+            success_change=self.success.change(),
+            cost_was=self.cost.old(),
+            cost=self.cost.new(),
+            cost_change=self.cost.change(),
+            refunds=self.refunds.new(),
             parts=tuple(self._part(name) for name in names),
-            differences=tuple(self._differences),
+            differences=tuple(self.differences),
         )
 
     def _part(self, name: str) -> Part:
-        seen = self._seen.get(name, Sums())
-        return Part(name, self._was.get(name, 0), self._would.get(name, 0.0), seen.old())
+        seen = self.seen.get(name, Sums())
+        return Part(name, self.was.get(name, 0), self.would.get(name, 0.0), seen.old())
 
 
 def _first(decision: RoutingDecision) -> str:

@@ -9,8 +9,8 @@ from purchase_core.values import Value
 
 WIDTH = 720
 LEFT, RIGHT, ROW, AXIS = 170, 60, 34, 26
-WORDS = 250  # beside the last dot: a value and its interval, in words
 HEIGHT = 220
+WORDS = 190  # what a value takes in words
 COLORS = ("#2f6fde", "#e07b1a", "#2a9d6f", "#b04ad6", "#c93a4b", "#5b6b7b", "#9c7a16", "#1a8fa3")
 
 
@@ -24,32 +24,40 @@ class Range(Value, frozen=True):
 
 
 def whiskers(title: str, rows: Sequence[Range], *, unit: str = "%", scale: float = 100.0) -> str:
-    """One row a value: a dot, its interval as a line, and both in words."""
+    """One row a value: a dot, its interval as a line, and both in words. The axis is as wide as they are."""
     ends = [end * scale for row in rows for end in (row.value, row.low, row.high) if end is not None] or [0.0]
-    low, high = min(0.0, *ends), max(*ends, 1e-9)
-    span = (high - low) or 1.0
+    margin = (max(ends) - min(ends)) * 0.1 or abs(ends[0]) * 0.1 or 1.0
+    low, high = min(ends) - margin, max(ends) + margin
+    right = WIDTH - WORDS
 
     def x(value: float) -> float:
-        return LEFT + (value * scale - low) / span * (WIDTH - LEFT - WORDS)
+        return LEFT + (value - low) / (high - low) * (right - LEFT)
 
-    parts: list[str] = []
+    bottom = len(rows) * ROW
+    parts = [
+        part
+        for tick in (low + margin, (low + high) / 2, high - margin)
+        for part in (
+            f'<line x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="0" y2="{bottom}" class="grid"/>',
+            _text(x(tick), bottom + 18, f"{tick:.1f} {unit}", anchor="middle", css="quiet"),
+        )
+    ]
     for place, row in enumerate(rows):
         y = place * ROW + ROW / 2
         parts.append(_text(LEFT - 10, y + 4, row.name, anchor="end"))
         if row.value is None:
-            parts.append(_text(LEFT, y + 4, "not known", css="quiet"))
+            parts.append(_text(right + 12, y + 4, "not known", css="quiet"))
             continue
         words = f"{row.value * scale:.2f} {unit}"
         if row.low is not None and row.high is not None:
-            words += f"  ({row.low * scale:.2f} to {row.high * scale:.2f})"
+            words += f" ({row.low * scale:.2f} to {row.high * scale:.2f})"
             parts.append(
-                f'<line x1="{x(row.low):.1f}" x2="{x(row.high):.1f}" y1="{y:.1f}" y2="{y:.1f}" class="line"/>'
+                f'<line x1="{x(row.low * scale):.1f}" x2="{x(row.high * scale):.1f}" '
+                f'y1="{y:.1f}" y2="{y:.1f}" class="interval"/>'
             )
-        color = COLORS[place % len(COLORS)]
-        parts.append(f'<circle cx="{x(row.value):.1f}" cy="{y:.1f}" r="5" fill="{color}"/>')
-        right = x(row.value if row.high is None else row.high)
+        parts.append(f'<circle cx="{x(row.value * scale):.1f}" cy="{y:.1f}" r="5" fill="{COLORS[0]}"/>')
         parts.append(_text(right + 12, y + 4, words))
-    return _svg(title, len(rows) * ROW, parts)
+    return _svg(title, bottom + AXIS, parts)
 
 
 def bars(title: str, rows: Sequence[tuple[str, Mapping[str, float]]], *, unit: str = "") -> str:

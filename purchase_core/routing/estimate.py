@@ -57,6 +57,13 @@ class Sums:
             self.wwv += weight_square * value
             self.wwvv += weight_square * square
 
+    def with_(self, other: Sums) -> Sums:
+        """Both together."""
+        both = Sums()
+        for name in self.__slots__:
+            setattr(both, name, getattr(self, name) + getattr(other, name))
+        return both
+
     def old(self) -> Estimate:
         """The mean of what was seen."""
         if not self.count:

@@ -16,6 +16,8 @@ h1 { font-size: 1.5rem; margin-bottom: .5rem; } h2 { font-size: 1.15rem; margin:
 figure { margin: 1rem 0 0; } figcaption { font-weight: 600; margin-bottom: .4rem; }
 svg { width: 100%; height: auto; } svg text { font-size: 13px; fill: var(--text); }
 svg .quiet { fill: var(--quiet); } svg .line { stroke: var(--line); stroke-width: 2; }
+svg .grid { stroke: var(--line); stroke-width: 1; stroke-dasharray: 2 4; }
+svg .interval { stroke: var(--accent); stroke-width: 3; }
 svg .mark { fill: var(--mark); }
 .legend { list-style: none; padding: 0; display: flex; gap: 1rem; flex-wrap: wrap; }
 .legend span { display: inline-block; width: .8em; height: .8em; margin-right: .4em; }

@@ -7,6 +7,7 @@ from html import escape
 from purchase_core.routing.backtest import Backtest
 from purchase_core.routing.charts import Range, bars, timeline, whiskers
 from purchase_core.routing.estimate import Estimate
+from purchase_core.routing.experiment import Arm, Experiment
 from purchase_core.routing.page import page, table
 from purchase_core.routing.simulation import Simulated
 
@@ -63,6 +64,57 @@ def backtest_page(found: Backtest, *, since: str) -> str:
         f'<p class="quiet">{escape(METHOD)}</p>',
     ]
     return page("Backtest of a routing policy", body)
+
+
+def experiment_page(found: Experiment, *, since: str) -> str:
+    """The page of an experiment: arms with their intervals, and the shadow beside them."""
+    summary = [
+        ("checkouts since " + since, f"{found.checkouts:,}"),
+        ("in which chance had no say", f"{found.excluded:,}"),
+        ("too young to have an outcome", f"{found.censored:,}"),
+    ]
+    rows = [
+        [
+            one.connection,
+            f"{one.dealt:,}",
+            f"{one.paid:,} of {one.finished:,}",
+            words(one.change) if place else "",
+            f"{one.refunded:,}",
+            f"{one.disputed:,}",
+            guarded(one),
+        ]
+        for place, one in enumerate(found.arms)
+    ]
+    heads = ("arm", "dealt", "paid", "against the first", "refunded", "disputed", "guardrail")
+    body = [table(("", ""), summary)]
+    if found.arms:
+        body += [
+            whiskers(
+                "Paid within the horizon, by arm", [_range(one.connection, one.rate) for one in found.arms]
+            ),
+            table(heads, rows),
+        ]
+    if found.shadow:
+        shadow = found.shadow
+        parts = {
+            "agrees": float(shadow.agreed),
+            "differs": float(shadow.differed),
+            "fails": float(shadow.failed),
+        }
+        body += [
+            "<h2>The policy beside it</h2>",
+            bars("What the shadow would have chosen", [("checkouts", parts)]),
+            table(("goes to", "would go to", "checkouts"),
+                  [[one.live, one.shadow, f"{one.count:,}"] for one in shadow.pairs]),
+        ]  # fmt: skip
+    return page("A routing policy at work", body)
+
+
+def guarded(arm: Arm) -> str:
+    """What the guardrail did about an arm."""
+    if not arm.stopped:
+        return "not needed"
+    return f"{'stops it' if arm.stopped_now else 'let it in again'} ({arm.stopped:,} decisions)"
 
 
 def simulation_page(found: Simulated) -> str:

@@ -41,6 +41,7 @@ class PolicyRouter(Router):
         self.document = self.by.encode()
         self.attributes = self.by.attributes
         self.wants = _wanted(self.by)
+        self.priced = any(terms.costs for terms in self.by.connections.values())
         score = self.by.score
         self.learning = Learning(score.window_days, score.horizon_hours, score.segment)
         self._index = RuleIndex(self.by.rules)

@@ -16,6 +16,7 @@ from purchase_core.reads.evidence import Counts, EvidenceBook
 from purchase_core.reads.outcomes import Outcome, Outcomes
 from purchase_core.routing.backtest import Backtest, Trial
 from purchase_core.routing.backtest import backtest as run_backtest
+from purchase_core.routing.experiment import Experiment, Observed, experiment
 from purchase_core.routing.policy import decode_policy
 from purchase_core.routing.router import PolicyRouter
 from purchase_core.workflows.adoption import Adoptions
@@ -31,6 +32,13 @@ def trial_of(outcome: Outcome, now: Instant, horizon_hours: int) -> Trial:
     result = outcome.result(now, horizon_hours)
     paid = None if result == "censored" else result == "paid"
     return Trial(outcome.receipt, outcome.decision, paid, outcome.refunded + outcome.disputed > 0)
+
+
+def observed_of(outcome: Outcome, now: Instant, horizon_hours: int) -> Observed:
+    """An outcome as an experiment sees it."""
+    result = outcome.result(now, horizon_hours)
+    paid = None if result == "censored" else result == "paid"
+    return Observed(outcome.decision, paid, outcome.refunded > 0, outcome.disputed > 0, outcome.shadow)
 
 
 @attrs.frozen
@@ -116,9 +124,22 @@ class Routing:
 
     async def backtest(self, router: Router, since: Instant) -> Backtest:
         """What another router would have done over what was decided since then, and what is known of it."""
+        return run_backtest(router, await self.trials(router, since))
+
+    async def trials(self, router: Router, since: Instant) -> list[Trial]:
+        """What was decided since then and came of it within the router's horizon, for a backtest."""
         now, horizon = self._clock.now(), router.learning.horizon_hours
-        return run_backtest(
-            router, [trial_of(one, now, horizon) async for one in self._outcomes.since(since)]
+        return [trial_of(one, now, horizon) async for one in self._outcomes.since(since)]
+
+    async def experiment(self, since: Instant) -> Experiment:
+        """What came of the arms of the policy in force since then, and what the shadow would have done.
+
+        Checkouts that were routed by another policy do not count.
+        """
+        now, horizon, policy = self._clock.now(), self.router.learning.horizon_hours, self.router.policy
+        outcomes = [one for one in await self.outcomes(since) if one.decision.policy == policy]
+        return experiment(
+            observed_of(one, now, horizon) for one in sorted(outcomes, key=lambda one: one.opened_at)
         )
 
     async def rates(self, learning: Learning | None = None) -> Counts:

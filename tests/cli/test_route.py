@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,16 @@ def test_verify_ends_with_1_where_it_is_not_the_same(app: Any, sold: Checkout) -
 def test_rates_are_shown_once_the_horizon_is_over(app: Any, sold: Checkout) -> None:
     ended = app.run("route", "rates")
     assert "No checkout is older than the horizon yet." in ended.err
+
+
+def test_a_report_says_what_came_of_arms_and_shadow(app: Any, sold: Checkout) -> None:
+    ended = app.run("route", "report", "--html", "report.html")
+    assert ended.code == 0
+    assert re.search(r"checkouts +1", ended.out)
+    assert "No checkout was dealt out by chance." in ended.err
+    assert "A routing policy at work" in Path("report.html").read_text()
+    document = json.loads(app.run("route", "report", "--json").out)["experiment"]
+    assert (document["checkouts"], document["excluded"], document["arms"]) == (1, 1, [])
 
 
 def test_a_backtest_prints_a_table_and_writes_a_page(app: Any, sold: Checkout) -> None:

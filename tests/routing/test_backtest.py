@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from math import sqrt
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from purchase_core.config.policies import read_policy
 from purchase_core.ports.router import RoutingDecision
-from purchase_core.routing.backtest import Trial, backtest
+from purchase_core.routing.backtest import PART_TRIALS, Trial, backtest
 from purchase_core.routing.chance import LOTS, draw
+from purchase_core.routing.cores import backtest_on_cores
 from purchase_core.routing.estimate import UNKNOWN, Sums
 from purchase_core.routing.intervals import Z_95
 from purchase_core.routing.report import backtest_page
@@ -148,3 +150,20 @@ def test_what_is_not_known_is_called_that_on_the_page() -> None:
     page = backtest_page(backtest(new_policy(0), recorded(100, 20, 1)), since="2026-11-01")
     assert "Change in success: not known." in page
     assert decide({}).order[0] == "stripe"
+
+
+@pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"
+)  # the test runner's
+def test_several_cores_come_to_the_same_bits_as_one() -> None:
+    trials = []
+    for number in range(2 * PART_TRIALS + 100):
+        asked = request(key=f"cart-{number}", country=("DE", "FR")[number % 2])
+        decision = decide({"share": {"stripe": 60, "paddle": 40}, "share_by": "request"}, asked)
+        trials.append(Trial(f"receipt_{number}", decision, (True, False, None)[number % 3], number % 7 == 0))
+    policy = {"share": {"stripe": 30, "paddle": 70}, "share_by": "request",
+              "connections": {"stripe": {"costs": [{"basis_points": 290, "fixed": 30}]}}}  # fmt: skip
+    router = PolicyRouter(read_policy(policy))
+    alone = backtest(router, trials)
+    assert msgspec.json.encode(backtest_on_cores(router, trials, 3)) == msgspec.json.encode(alone)
+    assert (alone.checkouts, len(alone.differences)) == (len(trials), 20)

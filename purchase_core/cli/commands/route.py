@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import click
 import msgspec
 
 from purchase_core.cli.app import find_app
+from purchase_core.cli.commands.experimenting import SINCE_DAYS, percent, report_command
 from purchase_core.cli.commands.explaining import explain_command, verify_command
 from purchase_core.cli.commands.simulating import simulate_command
 from purchase_core.cli.output import (
@@ -23,12 +25,9 @@ from purchase_core.cli.output import (
 from purchase_core.config.load import load_policy
 from purchase_core.instants import DAY, Instant, SystemClock
 from purchase_core.opening import Opening
-from purchase_core.routing.backtest import Backtest
-from purchase_core.routing.estimate import Estimate
+from purchase_core.routing.backtest import Backtest, Trial
 from purchase_core.routing.intervals import wilson
 from purchase_core.routing.router import PolicyRouter
-
-SINCE_DAYS = 30
 
 
 @click.group()
@@ -41,6 +40,7 @@ def route() -> None:
       purchase route explain receipt_… --html decision.html
       purchase route verify receipt_…
       purchase route rates
+      purchase route report
       purchase route backtest --policy new.toml
       purchase route simulate --offer app:pro --outage stripe:60-120
     """
@@ -107,11 +107,14 @@ def backtest(
     start = instant_of("--since", since) if since else Instant(SystemClock().now() - SINCE_DAYS * DAY)
     router = PolicyRouter(load_policy(policy))
 
-    async def ask(opening: Opening) -> Backtest:
+    async def ask(opening: Opening) -> list[Trial]:
         async with opening.reading() as billing:
-            return await billing.routing.backtest(router, start)
+            return await billing.routing.trials(router, start)
 
-    found = asyncio.run(ask(find_app(context)))
+    from purchase_core.routing.cores import backtest_on_cores  # noqa: PLC0415  # only this one needs processes
+
+    trials = asyncio.run(ask(find_app(context)))
+    found = backtest_on_cores(router, trials, os.cpu_count() or 1)
     if html:
         from purchase_core.routing.report import backtest_page  # noqa: PLC0415  # only for those who want one
 
@@ -123,7 +126,7 @@ def backtest(
     print_backtest(found)
 
 
-for command in (explain_command, verify_command, simulate_command):
+for command in (explain_command, verify_command, report_command, simulate_command):
     route.add_command(command)
 
 
@@ -139,16 +142,16 @@ def print_backtest(found: Backtest) -> None:
             ("go elsewhere", f"{found.differ:,} (nowhere: {found.nowhere:,})"),
             ("too young to tell", f"{found.censored:,}"),
             ("outcome unknown", f"{found.unknown:,}"),
-            ("success", f"{_percent(found.success_was)} -> {_percent(found.success)}"),
-            ("change in success", _percent(found.success_change, sign="+")),
-            ("cost", f"{_percent(found.cost_was)} -> {_percent(found.cost)}"),
-            ("change in cost", _percent(found.cost_change, sign="+")),
+            ("success", f"{percent(found.success_was)} -> {percent(found.success)}"),
+            ("change in success", percent(found.success_change, sign="+")),
+            ("cost", f"{percent(found.cost_was)} -> {percent(found.cost)}"),
+            ("change in cost", percent(found.cost_change, sign="+")),
             ("evidence is worth", f"{found.success.effective:,.0f} checkouts"),
         ]
     )
     click.echo()
     rows = [
-        [one.connection, f"{one.was:,}", f"{one.would:,.1f}", _percent(one.success)] for one in found.parts
+        [one.connection, f"{one.was:,}", f"{one.would:,.1f}", percent(one.success)] for one in found.parts
     ]
     print_table(
         ["connection", "went", "would go", "success seen there"], rows, empty="No checkouts since then."
@@ -160,12 +163,3 @@ def print_backtest(found: Backtest) -> None:
             for one in found.differences
         ]
         print_table(["receipt", "offer", "country", "went to", "would go to", "rule"], lines, empty="")
-
-
-def _percent(one: Estimate, *, sign: str = "") -> str:
-    if one.mean is None:
-        return "unknown"
-    text = f"{100 * one.mean:{sign}.2f} %"
-    if one.low is None or one.high is None:
-        return text
-    return f"{text} ({100 * one.low:{sign}.2f} to {100 * one.high:{sign}.2f})"

@@ -1,0 +1,44 @@
+"""A backtest on several cores, of the same bits as on one."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+from purchase_core.ports.router import Router
+from purchase_core.routing.backtest import PART_TRIALS, Backtest, Tally, Trial, backtest
+
+FORK = "fork"
+
+
+def backtest_on_cores(router: Router, trials: Sequence[Trial], cores: int) -> Backtest:
+    """A backtest by so many processes, where the system can fork and there is enough to do.
+
+    Forked processes see the trials without being sent them, which would take longer than deciding. Call it
+    from a process that has no other threads.
+    """
+    if cores < 2 or len(trials) <= PART_TRIALS or FORK not in multiprocessing.get_all_start_methods():  # noqa: PLR2004
+        return backtest(router, trials)
+    whole = Tally()
+    context = multiprocessing.get_context(FORK)
+    with ProcessPoolExecutor(cores, context, _take, (router, trials)) as pool:
+        for part in pool.map(_tally, range(0, len(trials), PART_TRIALS)):
+            whole = whole.with_(part)
+    return whole.summed(router)
+
+
+_taken: list[tuple[Router, Sequence[Trial]]] = []  # in a forked process only: what it works on
+
+
+def _take(router: Router, trials: Sequence[Trial]) -> None:
+    _taken.append((router, trials))
+
+
+def _tally(start: int) -> Tally:
+    """One part."""
+    router, trials = _taken[0]
+    part = Tally()
+    for trial in trials[start : start + PART_TRIALS]:
+        part.add(router, trial)
+    return part
