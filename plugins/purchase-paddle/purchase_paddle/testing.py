@@ -44,7 +44,7 @@ API_KEY = Secret("pdl_sdbx_apikey_harness_0123456789abcdef")
 WEBHOOK_SECRET = Secret("pdl_ntfset_harness_0123456789abcdefghijklmnop")
 CONNECTION = Connection("paddle", "paddle", "test", "shop", "dev")
 CHECKOUT_URL = "http://127.0.0.1/pay"
-NOT_PADDLES = ("/simulator/", "/checkout")
+NOT_PADDLES = ("/simulator/", "/sandbox/", "/checkout", "/portal/")
 MANY = 1_000_000
 
 

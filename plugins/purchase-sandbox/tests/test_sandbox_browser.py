@@ -33,6 +33,7 @@ export = feature("export")
 CATALOG = Catalog(
     subscription("app", name="App", plans=[
         plan("pro", name="Pro", price=Money("12.00", "USD"), every="month", includes=[export()]),
+        plan("team", name="Team", price=Money("30.00", "USD"), every="month", includes=[export()]),
     ]),
     one_time("evil", name=HOSTILE, plans=[
         plan("evil", name=HOSTILE, price=Money("1.00", "EUR"), includes=[export()]),
@@ -250,6 +251,23 @@ def pages(it: Visit) -> Iterator[str]:
     it.press("Approve")
     it.owns(HOSTILE)
     yield "account"
+    for path in ("/live", "/decisions"):
+        it.page.goto(f"{it.demo.shop_url}{path}")
+        yield f"shop {path}"
+    it.page.get_by_role("link", name=re.compile("^Why ")).first.click()
+    it.page.get_by_role("heading", name="Step by step").wait_for()
+    yield "a decision"
+    it.buy()
+    it.press("Pay 12.00 USD")
+    it.page.get_by_text("Thank you.").wait_for()
+    yield "account with a subscription"
+    it.press("Change App Pro")
+    it.page.get_by_role("heading", name="Change to App Team").wait_for()
+    yield "preview"
+    it.page.goto(f"{it.demo.shop_url}/account")
+    it.page.get_by_role("button", name="Open ").click()
+    it.page.wait_for_url(re.compile(re.escape(it.provider_url)))
+    yield "portal"
 
 
 UNNAMED = """() => [...document.querySelectorAll("input:not([type=hidden]), button, a")]

@@ -171,7 +171,9 @@ async def _renew(ana: Customer, steps: Steps) -> None:
 
 
 async def _end(ana: Customer, steps: Steps) -> None:
-    await ana.press("Cancel App Team")
+    portal = next(one for one in (await ana.account()).buttons() if one.startswith("Open "))
+    await ana.press(portal)  # the provider's own pages
+    await ana.agree("Cancel at the end of the period")
     await ana.see("the end", lambda page: "Keep App Team" in page.buttons(), wanted=True)
     await ana.press("Keep App Team")
     await ana.see("going on", lambda page: "Cancel App Team" in page.buttons(), wanted=True)

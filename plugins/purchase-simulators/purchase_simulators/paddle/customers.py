@@ -13,7 +13,6 @@ from .refusal import bad, conflict, missing
 from .requests import Address, Customer, PortalSession, given, needed
 from .shapes import Document
 
-PORTAL = "https://customer-portal.paddle.com"
 POSTAL_COUNTRIES = frozenset({"AU", "CA", "DE", "ES", "FR", "GB", "IN", "IT", "NL", "US"})
 
 
@@ -104,18 +103,20 @@ def open_portal(book: Book, customer: str, asked: PortalSession) -> Document:
     """POST /customers/{id}/portal-sessions. The whole customer's, with links for the subscriptions named."""
     book.find("ctm", customer)
     session, token = book.ids.new("cpls"), book.ids.secret("pga_", 40)
+    portal = book.settings.portal_url
+    book.note(session).update(customer=customer, token=token)
     for subscription in asked.subscription_ids:
         if book.find("sub", subscription)["customer_id"] != customer:
             raise missing(subscription)
 
     def link(action: str, subscription: str) -> str:
-        return f"{PORTAL}/{session}?action={action}&subscription_id={subscription}&token={token}"
+        return f"{portal}/{session}?action={action}&subscription_id={subscription}&token={token}"
 
     return {
         "id": session,
         "customer_id": customer,
         "urls": {
-            "general": {"overview": f"{PORTAL}/{session}?action=overview&token={token}"},
+            "general": {"overview": f"{portal}/{session}?action=overview&token={token}"},
             "subscriptions": [
                 {
                     "id": one,

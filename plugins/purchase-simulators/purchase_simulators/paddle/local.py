@@ -59,6 +59,7 @@ class LocalPaddle(LocalProvider):
     async def start(self) -> None:
         await super().start()
         self._settings.default_checkout_url = f"{self.url}/checkout"
+        self._settings.portal_url = f"{self.url}/portal"
 
     @property
     def account(self) -> str:

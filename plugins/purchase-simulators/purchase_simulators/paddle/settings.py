@@ -22,6 +22,7 @@ class Settings:
     """
 
     default_checkout_url: str = "http://127.0.0.1:4243/checkout"
+    portal_url: str = "https://customer-portal.paddle.com"
     approved_domains: frozenset[str] = frozenset({"127.0.0.1", "localhost"})
     tax_mode: str = "external"
     tax_categories: frozenset[str] = frozenset({"standard", "saas", "digital-goods", "ebooks"})

@@ -36,7 +36,7 @@ from .simulator import PaddleSimulator
 API_KEY = Secret("pdl_sdbx_apikey_desk_0123456789abcdef")
 START = Instant(1_790_000_000_000_000)
 URL = "https://api.paddle.test"
-NOT_PADDLES = ("/simulator/", "/sandbox/", "/checkout")
+NOT_PADDLES = ("/simulator/", "/sandbox/", "/checkout", "/portal/")
 
 
 @attrs.frozen

@@ -104,6 +104,30 @@ def test_the_page_escapes_what_it_shows(desk: Desk) -> None:
     assert "<script>" not in page
 
 
+def test_the_portal_lets_in_whoever_has_the_link_and_nobody_else(desk: Desk) -> None:
+    sold, bought = desk.sold(), desk.transaction()
+    other = desk.post(f"/simulator/transactions/{bought['id']}/pay", {"email": "ben@example.com"})
+    session = desk.post(f"/customers/{sold['customer_id']}/portal-sessions")
+    address = session["urls"]["general"]["overview"].replace(desk.settings.portal_url, "/portal")
+    assert "App Pro" in desk.call("GET", address).text
+    assert desk.call("GET", address[:-1]).status_code == 404
+    assert desk.call("GET", "/portal/cpls_1?token=").status_code == 404
+    subscription = sold["subscription_id"]
+    form = f"subscription={subscription}&action=".encode()
+    assert desk.call("POST", address, form + b"cancel", FORM).status_code == 303
+    change = desk.get(f"/subscriptions/{subscription}")["scheduled_change"]
+    assert change["action"] == "cancel"
+    assert "ends " in desk.call("GET", address).text
+    desk.call("POST", address, form + b"keep", FORM)
+    assert desk.get(f"/subscriptions/{subscription}")["scheduled_change"] is None
+    desk.call("POST", address, form + b"card&card=fails_later", FORM)
+    desk.advance(days=31)
+    assert desk.get(f"/subscriptions/{subscription}")["status"] == "past_due"
+    foreign = f"subscription={other['subscription_id']}&action=cancel".encode()
+    assert other["customer_id"] != sold["customer_id"]
+    assert desk.call("POST", address, foreign, FORM).status_code == 404
+
+
 def test_clock_chaos_and_decisions_over_http(desk: Desk) -> None:
     made = desk.transaction()
     paid = desk.post(f"/simulator/transactions/{made['id']}/pay", {"email": "a@b.example"})

@@ -10,7 +10,7 @@ from purchase_simulators.paddle.simulator import PaddleSimulator
 from purchase_simulators.wire.breaking import Breakage, BreakingApi
 from purchase_simulators.wire.panel import panel_routes
 
-from . import api, control, page
+from . import api, control, page, portal
 from .answering import Answering
 
 _META = b'"meta":{"request_id":"00000000-0000-4000-8000-000000000000"}}'
@@ -39,6 +39,7 @@ def application(simulator: PaddleSimulator) -> ASGIApp:
         routes=[
             *api.routes(simulator),
             *page.routes(simulator),
+            *portal.routes(simulator),
             *control.routes(simulator),
             *panel_routes(enter),
         ],

@@ -8,11 +8,8 @@ sent on; only to where the checkout page itself lives.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-import jinja2
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -25,15 +22,9 @@ from purchase_simulators.paddle.refusal import Refusal
 from purchase_simulators.paddle.shapes import Document
 from purchase_simulators.paddle.simulator import Account, PaddleSimulator
 
+from .rendering import SEE_OTHER, STYLE, rendered
+
 COUNTRIES = ("US", *TAX_RATES)
-SEE_OTHER = 303
-STYLE = Path(__file__).parent / "static" / "paddle.css"
-SAFE_HEADERS = {
-    "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "content-security-policy": "default-src 'none'; style-src 'self'; img-src data:; form-action 'self' *",
-}
 
 
 def routes(simulator: PaddleSimulator) -> list[Route]:
@@ -41,7 +32,7 @@ def routes(simulator: PaddleSimulator) -> list[Route]:
 
     async def home(request: Request) -> Response:
         text = "Its API is at the root of this address, and what only a simulator has under /simulator."
-        return _rendered("message.html", title="A simulated Paddle", text=text)
+        return rendered("message.html", title="A simulated Paddle", text=text)
 
     async def style(request: Request) -> Response:
         return FileResponse(STYLE, media_type="text/css")
@@ -110,7 +101,7 @@ def _page(
 ) -> Response:
     if account is None or document is None:
         text = "Please go back to the shop, and begin there."
-        return _rendered("message.html", 404, title="There is no such checkout", text=text)
+        return rendered("message.html", 404, title="There is no such checkout", text=text)
     totals, currency = document["details"]["totals"], document["currency_code"]
     lines = [
         {
@@ -121,7 +112,7 @@ def _page(
         for row in document["details"]["line_items"]
     ]
     due, trial = _money(totals["balance"], currency), _trial(document)
-    return _rendered(
+    return rendered(
         "checkout.html",
         status,
         title="Checkout",
@@ -144,12 +135,7 @@ def _page(
 def _challenge(document: Document, form: Mapping[str, str]) -> Response:
     total = _money(document["details"]["totals"]["balance"], document["currency_code"])
     kept = [(name, value) for name, value in form.items() if name != "action"]
-    return _rendered("challenge.html", title="Is it really you?", total=total, kept=kept)
-
-
-def _rendered(template: str, status: int = 200, **values: object) -> Response:
-    body = _templates().get_template(template).render(**values)
-    return Response(body, status, SAFE_HEADERS, "text/html")
+    return rendered("challenge.html", title="Is it really you?", total=total, kept=kept)
 
 
 def _money(minor: str, currency: str) -> str:
@@ -170,15 +156,3 @@ def _onwards(account: Account, url: str) -> str:
     parts = urlsplit(url)
     good = parts.scheme in ("http", "https") and parts.hostname in account.book.settings.approved_domains
     return url if good and not parts.username else ""
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    loader = jinja2.PackageLoader("purchase_simulators.paddle.server", "templates")
-    return jinja2.Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
