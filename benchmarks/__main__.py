@@ -15,6 +15,7 @@ from benchmarks import (
     imports,
     postgres,
     postgres_history,
+    rollout,
     routing,
     webhooks,
 )
@@ -23,6 +24,7 @@ ALL = {
     "imports": imports.run,
     "entitlements": entitlements.run,
     "routing": routing.run,
+    "rollout": rollout.run,
     "webhooks": webhooks.run,
     "history": history.run,
     "postgres": postgres.run,

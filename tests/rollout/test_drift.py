@@ -134,7 +134,7 @@ def forget(street: Street, provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_f87_a_database_that_was_lost_is_filled_again_and_nothing_is_made_twice(provider: str) -> None:
+def test_a_database_that_was_lost_is_filled_again_and_nothing_is_made_twice(provider: str) -> None:
     async def work(street: Street) -> None:
         async with street.opening(CATALOG) as billing:
             await billing.rollout.apply(await billing.rollout.plan())

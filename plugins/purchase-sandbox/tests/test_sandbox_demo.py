@@ -245,3 +245,31 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(
     assert run([*arguments, str(taken), "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "invalid_argument"
     assert left_behind(empty) == []
+
+
+# --- the catalog -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_catalog_is_rolled_out_and_a_price_change_moves_nobody(
+    empty: Path, capsys: pytest.CaptureFixture[str], provider: str
+) -> None:
+    assert run(["demo", "--catalog", "--headless", "--provider", provider, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    steps = [(one["step"], one["lines"]) for one in told["steps"]]
+    assert [name for name, _ in steps] == [
+        "another application", "plan", "apply", "check", "subscribers", "price change", "apply", "check",
+        "subscribers keep theirs", "the other application's",
+    ]  # fmt: skip
+    lines = dict(steps)
+    assert lines["check"] == ["Nothing to do: the providers are as the catalog says."]
+    assert lines["price change"][-1].endswith("; 3 subscribers keep what they have.")
+    assert lines["subscribers keep theirs"] == lines["subscribers"]
+    assert len(lines["subscribers"]) == 3
+    assert lines["the other application's"] == [f"{provider:8} untouched"]
+    assert left_behind(empty) == []
+
+
+def test_there_is_one_story_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["demo", "--catalog", "--headless", "--story", "sale"]) == 2
+    assert "one of them" in capsys.readouterr().err

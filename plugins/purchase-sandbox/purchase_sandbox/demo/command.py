@@ -15,7 +15,7 @@ from purchase_core.cli.serving import run_until_stopped
 from purchase_core.errors import InvalidArgument
 from purchase_sandbox.locals import PROVIDERS
 
-STORIES = ("sale", "life", "routing")
+STORIES = ("sale", "life", "catalog", "routing")
 
 
 @click.command()
@@ -32,8 +32,9 @@ STORIES = ("sale", "life", "routing")
 @click.option(
     "--story",
     type=click.Choice(STORIES),
-    help="What to play: a first sale, customers' whole lives, or several providers.",
+    help="What to play: a first sale, customers' whole lives, the catalog's rollout, or several providers.",
 )
+@click.option("--catalog", is_flag=True, help="The same as --story catalog.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
@@ -57,6 +58,7 @@ def demo(
     providers: tuple[str, ...],
     headless: bool,
     story: str | None,
+    catalog: bool,
     port: int,
     provider_port: int,
     db: str | None,
@@ -67,17 +69,21 @@ def demo(
     \b
     Examples:
       purchase demo                      the shop, until ^C
-      purchase demo --provider stripe    the same on a simulated Stripe, by its own adapter
+      purchase demo --provider stripe    on a simulated Stripe, by its adapter
       purchase demo --headless           a first sale, step by step
       purchase demo --headless --json    the same, for machines
       purchase demo --db shop.db         keep what is sold, to look at it
       purchase demo --headless --story life --provider paddle
+      purchase demo --catalog --headless --provider stripe
       purchase demo --headless --provider stripe --provider paddle
 
     Nothing is configured and no money moves. With --headless, free ports are taken, and any exit code but 0
     means that something was not as it should be. The shop tells what happens as it happens; with --json, in
     one document a line.
     """
+    if catalog and story not in (None, "catalog"):
+        raise click.UsageError("--catalog is a story: there can be one of them.")
+    story = "catalog" if catalog else story
     if story == "routing" and len(set(providers)) < 2:  # noqa: PLR2004  # a word of that story
         raise click.UsageError("that story needs two providers: --provider stripe --provider paddle")
     names = tuple(dict.fromkeys(providers))

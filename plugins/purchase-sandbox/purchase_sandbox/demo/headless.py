@@ -10,14 +10,14 @@ import click
 from purchase_core.cli.exit_codes import FAILED, OK
 from purchase_core.cli.output import print_json, printable, say
 
-from . import first_sale, life, several
+from . import first_sale, life, rolling_out, several
 from .playing import Step, Steps, StoryFailed
 from .running import running
 from .visitor import HttpVisitor, NotThere
 
 
 async def play(story: str, names: Sequence[str], database: Path, *, as_json: bool) -> int:
-    """Play a story (sale | life | routing) and tell it; 0 only if it went as it should."""
+    """Play a story (sale | life | catalog | routing) and tell it; 0 only if it went as it should."""
     tell = _silently if as_json else _told
     try:
         if story == "sale":
@@ -54,6 +54,8 @@ async def _on_the_pages(
         try:
             if story == "life":
                 await life.live(life.Customer(visitor, demo.shop_url), steps)
+            elif story == "catalog":
+                await rolling_out.roll_out(demo, visitor, steps)
             else:
                 await several.sell(demo, visitor, steps)
         except NotThere as error:
