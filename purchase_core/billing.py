@@ -20,6 +20,7 @@ from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import Clock, SystemClock
 from purchase_core.opening import Opening
 from purchase_core.operations.replay import Replay
+from purchase_core.operations.telemetry import Telemetry
 from purchase_core.operations.worker import Task, Worker
 from purchase_core.outbox.settings import SubscriberSettings, TickSettings
 from purchase_core.outbox.telling import Subscribers
@@ -79,6 +80,7 @@ class Parts:
     shadow: Router | None = None
     failover: FailoverPolicy = FailoverPolicy()  # noqa: RUF009  # frozen
     claim_secret: Secret | None = None
+    telemetry: Telemetry = attrs.Factory(Telemetry)
     checkout: CheckoutPolicy = CheckoutPolicy()  # noqa: RUF009  # frozen
     subscribers: Mapping[str, Subscriber] = attrs.Factory(dict)
     telling: SubscriberSettings = SubscriberSettings()  # noqa: RUF009  # frozen
@@ -105,7 +107,7 @@ class Billing:
         self.connections = parts.connections
         offers = OfferShelf(parts.store, parts.catalog.offers.values())
         recorder = Recorder(parts.store, offers, parts.clock, parts.ids, self._on_commit)
-        self._listeners = parts.listeners
+        self._listeners, self._telemetry = parts.listeners, parts.telemetry
         self.customers = Customers(
             parts.store,
             recorder,
@@ -172,6 +174,7 @@ class Billing:
         self.cases = Cases(
             parts.store, self.commands, refunds, CommandLog(parts.store, recorder), parts.clock, parts.ids
         )
+        self._telemetry.watch(self)
 
     @staticmethod
     def open(
@@ -241,6 +244,7 @@ class Billing:
 
     def _on_commit(self, batch: Batch) -> None:
         self.customers.on_commit(batch)
+        self._telemetry.on_commit(batch)
         self._listeners.on_commit(batch)
 
 

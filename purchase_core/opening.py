@@ -20,8 +20,9 @@ from purchase_core.config.tables import ResolveSecret, read_table
 from purchase_core.errors import ConfigurationError, PluginFailed, SchemaError, UsageError
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
+from purchase_core.operations.telemetry import telemetry
 from purchase_core.plugins.descriptors import ProviderOpening, ProviderPlugin, StoreOpening, Subscriber
-from purchase_core.plugins.hookspecs import hookimpl
+from purchase_core.plugins.hookspecs import ProviderCall, hookimpl
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.observed import observe
 from purchase_core.plugins.registry import Registry, reraise_own
@@ -147,12 +148,18 @@ class Opening(AbstractAsyncContextManager["Billing"]):
             listeners = Listeners(registry)
             stack.push_async_callback(listeners.aclose)
             routers = self._routers(settings, registry)
+            told = telemetry()
+
+            def tell(call: ProviderCall) -> None:
+                told.on_provider_call(call)
+                if listeners.wants_calls:
+                    listeners.on_provider_call(call)
+
             connections: dict[str, Provider] = {}
             for one in settings.connections.values() if connected else ():
                 provider = await self._open_connection(settings, registry, one)
                 stack.push_async_callback(provider.aclose)
-                if listeners.wants_calls:
-                    observe(provider, self._clock, listeners.on_provider_call)
+                observe(provider, self._clock, tell)
                 connections[one.name] = provider
             billing = Billing(
                 Parts(
@@ -171,6 +178,7 @@ class Opening(AbstractAsyncContextManager["Billing"]):
                     failover=settings.failover,
                     checkout=settings.checkout,
                     claim_secret=self._claim_secret(settings) if connected else None,
+                    telemetry=told,
                     subscribers=registry.subscribers,
                     telling=settings.subscribers,
                     tick=settings.tick,

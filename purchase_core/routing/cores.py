@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 
 from purchase_core.ports.router import Router
 from purchase_core.routing.backtest import PART_TRIALS, Backtest, Tally, Trial, backtest
@@ -18,7 +16,12 @@ def backtest_on_cores(router: Router, trials: Sequence[Trial], cores: int) -> Ba
     Forked processes see the trials without being sent them, which would take longer than deciding. Call it
     from a process that has no other threads.
     """
-    if cores < 2 or len(trials) <= PART_TRIALS or FORK not in multiprocessing.get_all_start_methods():  # noqa: PLR2004
+    if cores < 2 or len(trials) <= PART_TRIALS:  # noqa: PLR2004  # one is none to share with
+        return backtest(router, trials)
+    import multiprocessing  # noqa: PLC0415  # not every system has processes
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
+
+    if FORK not in multiprocessing.get_all_start_methods():
         return backtest(router, trials)
     whole = Tally()
     context = multiprocessing.get_context(FORK)

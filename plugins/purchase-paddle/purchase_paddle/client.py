@@ -17,6 +17,7 @@ from purchase_core.secret import Secret
 
 from . import answers, documents, errors
 from .config import API_VERSION, PaddleConfig
+from .discretion import WithoutQueries
 
 ANSWER_BYTES_MAX = 8 * 1024 * 1024
 CONNECTIONS_MAX = 20
@@ -69,6 +70,8 @@ class PaddleClient:
         self._clock = clock
         self._pause = pause
         # No proxies, no .netrc, no redirects: the configured address is the only one that is ever called.
+        self._discretion = WithoutQueries(config.url(mode))
+        self._discretion.begin()
         self._http = httpx.AsyncClient(
             base_url=config.url(mode),
             transport=transport,
@@ -81,6 +84,7 @@ class PaddleClient:
     async def aclose(self) -> None:
         """Let go of connections."""
         await self._http.aclose()
+        self._discretion.end()
 
     async def write(self, method: str, path: str, fields: Fields, kind: type[D]) -> D:
         """POST or PATCH, once. The entity that answers it."""
