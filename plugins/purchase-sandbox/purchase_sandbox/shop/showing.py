@@ -136,9 +136,14 @@ def account_view(snapshot: Snapshot, catalog: Catalog, can: Can) -> AccountView:
 
 
 def activity_view(found: Sequence[Happening]) -> list[ActivityLine]:
-    """A timeline in words, the newest first."""
-    newest = sorted(found, key=lambda one: (one.recorded_at, one.position), reverse=True)
-    return [ActivityLine(moment(one.at), one.text) for one in newest]
+    """A timeline in words, the newest first; what only says again what was said of it last, once."""
+    said: dict[str, str] = {}
+    lines = []
+    for one in sorted(found, key=lambda one: (one.recorded_at, one.position)):
+        if said.get(one.about) != one.text:
+            said[one.about] = one.text
+            lines.append(ActivityLine(moment(one.at), one.text))
+    return lines[::-1]
 
 
 def preview_view(found: ChangePreview, version: OfferVersion) -> PreviewView:

@@ -6,6 +6,7 @@ of them apart.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
@@ -37,6 +38,10 @@ class Server(Protocol):
 
     async def stop(self) -> None:
         """Listen no more."""
+
+    @property
+    def quiet(self) -> asyncio.Lock:
+        """Held while webhooks are sent."""
 
 
 @attrs.frozen
@@ -126,6 +131,11 @@ class LocalProvider(ABC):
         """Be down: nobody listens, and nothing is sent. What the account holds stays."""
         self.is_up = False
         await self._server.stop()
+
+    @property
+    def quiet(self) -> asyncio.Lock:
+        """Held while webhooks are sent: whoever holds it finds none on its way."""
+        return self._server.quiet
 
     # --- connected -------------------------------------------------------------------------------
 

@@ -74,12 +74,18 @@ class BackgroundServer(Generic[S]):
         self._make_sender, self._listeners = make_sender, listeners
         self._deliver = deliver
         self._happened = asyncio.Event()
+        self._quiet = asyncio.Lock()
         self._sending: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
         """Where it listens."""
         return self._server.url
+
+    @property
+    def quiet(self) -> asyncio.Lock:
+        """Held while webhooks are sent: whoever holds it finds none on its way."""
+        return self._quiet
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -116,7 +122,8 @@ class BackgroundServer(Generic[S]):
     async def _send_for_ever(self) -> None:
         while True:
             self._happened.clear()
-            await self.sender.send_due()
+            async with self._quiet:
+                await self.sender.send_due()
             try:
                 async with asyncio.timeout(TICK_SECONDS):
                     await self._happened.wait()
