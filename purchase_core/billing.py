@@ -13,13 +13,20 @@ import attrs
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.asgi import BillingApp, WebhookApp
 from purchase_core.catalog.catalog import Catalog
+from purchase_core.config.settings import ReconcileSettings
 from purchase_core.identifiers import IdSource, RandomIds
 from purchase_core.inbox.inbox import Inbox
 from purchase_core.inbox.processing import Processor
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import Clock, SystemClock
 from purchase_core.opening import Opening
+from purchase_core.operations.attention import Attention
+from purchase_core.operations.quarantine import Quarantine
+from purchase_core.operations.rebuild import Rebuild
+from purchase_core.operations.reconcile import Reconcile
 from purchase_core.operations.replay import Replay
+from purchase_core.operations.replaying import Replaying
+from purchase_core.operations.schedule import Reconciling
 from purchase_core.operations.telemetry import Telemetry
 from purchase_core.operations.worker import Task, Worker
 from purchase_core.outbox.settings import SubscriberSettings, TickSettings
@@ -41,6 +48,7 @@ from purchase_core.routing.breaker import HealthBook
 from purchase_core.routing.failover import FailoverPolicy
 from purchase_core.secret import Secret
 from purchase_core.workflows.cases import Cases
+from purchase_core.workflows.checkout import KIND as CHECKOUT
 from purchase_core.workflows.checkout import Checkouts
 from purchase_core.workflows.claims import Claims
 from purchase_core.workflows.command_log import CommandLog
@@ -60,11 +68,13 @@ from purchase_core.workflows.trials import CheckoutPolicy
 DRAIN_ROWS = 200  # then a worker looks whether it is to stop
 RESOLVE_IDLE_SECONDS = 15.0
 TICK_IDLE_SECONDS = 5.0
+RECONCILE_IDLE_SECONDS = 30.0
+QUARANTINE_IDLE_SECONDS = 60.0
 
 
 @attrs.frozen
 class Parts:
-    """Everything that a billing runtime is made of, opened."""
+    """Everything that a billing runtime is made of, opened. `code` is the version of the code."""
 
     catalog: Catalog
     store: Store
@@ -86,6 +96,8 @@ class Parts:
     telling: SubscriberSettings = SubscriberSettings()  # noqa: RUF009  # frozen
     tick: TickSettings = TickSettings()  # noqa: RUF009  # frozen
     pause: Pause = asyncio.sleep
+    code: str = ""
+    reconcile: ReconcileSettings = ReconcileSettings()  # noqa: RUF009  # frozen
 
 
 class Billing:
@@ -145,7 +157,15 @@ class Billing:
         processor = Processor(
             parts.store, recorder, parts.clock, parts.ids, lookups_max=parts.inbox.lookups_max
         )
-        self.webhooks = Inbox(parts.store, processor, parts.connections, parts.clock, parts.ids, parts.inbox)
+        self.webhooks = Inbox(
+            parts.store,
+            processor,
+            parts.connections,
+            parts.clock,
+            parts.ids,
+            parts.inbox,
+            code=parts.code,
+        )
         self.receipts = Receipts(parts.store)
         self.activity = Activity(parts.store)
         self.commands = Commands(parts.store, recorder, parts.connections, parts.clock, parts.ids)
@@ -157,7 +177,30 @@ class Billing:
         self.rollout = Rollouts(
             parts.store, parts.catalog, parts.connections, parts.clock, parts.ids, pause=parts.pause
         )
-        self.replay = Replay(parts.store, recorder, processor, parts.connections)
+        self.replay = Replay(parts.store, recorder, processor, self.webhooks, parts.connections)
+        self.replaying = Replaying(
+            parts.store, self.replay, parts.connections, parts.clock, parts.ids, code=parts.code
+        )
+        self.rebuild = Rebuild(
+            parts.store, offers, parts.clock, parts.ids, self.customers.on_commit, code=parts.code
+        )
+        self.reconcile = Reconcile(
+            parts.store,
+            recorder,
+            processor,
+            self.webhooks,
+            parts.connections,
+            parts.clock,
+            parts.ids,
+            code=parts.code,
+        )
+        self.quarantine = Quarantine(parts.store, parts.clock, parts.ids, code=parts.code)
+        self.attention = Attention(
+            parts.store, self.quarantine, parts.clock, lambda: (CHECKOUT, *self.commands.kinds)
+        )
+        self._reconciling = Reconciling(
+            self.reconcile, sorted(parts.connections), parts.clock, parts.reconcile
+        )
         self.purchases = Purchases(parts.store, refunds)
         self.invoices = Invoices(parts.store, self.commands, refunds)
         self.migrations = Migrations(
@@ -209,8 +252,9 @@ class Billing:
         )
 
     def worker(self) -> Worker:
-        """What works off deliveries that wait, finds out what became of commands without an answer, and tells
-        subscribers. Run it in a process of its own (`purchase work`), or as a task beside the application.
+        """What works off deliveries, resolves lost answers, reconciles, and tells subscribers.
+
+        Run it in a process of its own (`purchase work`), or as a task beside the application.
         """
 
         async def drain() -> int:
@@ -219,6 +263,7 @@ class Billing:
         return Worker(
             (
                 Task("deliveries", drain),
+                Task("retried", self.quarantine.retry_outdated, QUARANTINE_IDLE_SECONDS),
                 Task("checkouts", self.checkout.resolve, RESOLVE_IDLE_SECONDS),
                 Task("commands", self.commands.resolve, RESOLVE_IDLE_SECONDS),
                 Task("moves", self.migrations.advance, RESOLVE_IDLE_SECONDS),
@@ -227,6 +272,7 @@ class Billing:
                     Task(f"subscriber {name}", partial(self.subscribers.work, name))
                     for name in self.subscribers.names
                 ),
+                Task("pages reconciled", self._reconciling.turn, RECONCILE_IDLE_SECONDS),
             ),
             jitter=lambda: random.uniform(0.5, 1.5),  # noqa: S311  # so that many workers do not wake together
         )

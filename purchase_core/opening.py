@@ -6,18 +6,21 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from purchase_core.canonical import content_hash
 from purchase_core.catalog.catalog import Catalog
 from purchase_core.config.load import find_config, load_settings
 from purchase_core.config.policies import read_policy
 from purchase_core.config.settings import ConnectionSettings, RouterSettings, Settings
 from purchase_core.config.tables import ResolveSecret, read_table
 from purchase_core.errors import ConfigurationError, PluginFailed, SchemaError, UsageError
+from purchase_core.facts.fold import REDUCER_VERSION
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
 from purchase_core.operations.telemetry import telemetry
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from purchase_core.billing import Billing
 
 A = TypeVar("A")
+CODE_CHARACTERS = 12
 
 
 class Opening(AbstractAsyncContextManager["Billing"]):
@@ -182,6 +186,8 @@ class Opening(AbstractAsyncContextManager["Billing"]):
                     subscribers=registry.subscribers,
                     telling=settings.subscribers,
                     tick=settings.tick,
+                    reconcile=settings.reconcile,
+                    code=code_version(settings, registry),
                 )
             )
             if connected:
@@ -301,6 +307,12 @@ async def _opened(factory: Callable[[A], Awaitable[object]], opening: A, *, wher
             raise
         reraise_own(error)
         raise PluginFailed(f"{where} failed to open: {type(error).__name__}") from error
+
+
+def code_version(settings: Settings, registry: Registry) -> str:
+    """Identifies the code that runs: the core, every plugin that is loaded, and the application's release."""
+    core = f"purchase-core {version('purchase-core')}"
+    return content_hash([core, REDUCER_VERSION, registry.origins(), settings.release])[:CODE_CHARACTERS]
 
 
 def require_known(state: SchemaState) -> None:

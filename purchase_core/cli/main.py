@@ -16,6 +16,7 @@ from purchase_core.errors import PluginFailed, PluginIncompatible, PurchaseError
 from purchase_core.plugins.installed import COMMAND, find_command, installed
 
 COMMANDS = {
+    "attention": "Everything that waits for a person, and what to do next.",
     "cases": "What a person should look at: money that does not match, and the like.",
     "catalog": "What the application sells, and bringing providers there.",
     "customers": "What a customer has, and may do.",
@@ -23,9 +24,12 @@ COMMANDS = {
     "migrate-provider": "Move subscriptions from one provider to another.",
     "providers": "What the configured payment providers can do.",
     "receipts": "What a workflow did, and why.",
+    "rebuild": "Make the projection anew from facts, or show what would differ.",
+    "reconcile": "Ask providers what there is, and hold it against what is known.",
     "replay": "Read deliveries again with today's code.",
     "route": "Where checkouts go, and why; trying a policy before it is live.",
     "subscribers": "Who is told of what happens, and where they are stuck.",
+    "runs": "What operations did, and how far they have come.",
     "webhooks": "What arrived from providers, and how far it got.",
     "work": "Work off what waits, for as long as it runs.",
 }

@@ -17,6 +17,7 @@ from purchase_core.config.settings import (
     DEFAULT_PROJECT,
     ConnectionSettings,
     ReadsSettings,
+    ReconcileSettings,
     RouterSettings,
     Settings,
     StoreSettings,
@@ -40,8 +41,8 @@ NUMBER_MAX = 2_147_483_647
 
 _KEYS = (
     "app", "project", "environment", "connections", "store", "router", "shadow", "failover", "inbox",
-    "access", "checkout", "reads", "subscribers", "tick", "plugins",
-    "claim_secret",
+    "access", "checkout", "reads", "subscribers", "tick", "reconcile", "plugins",
+    "claim_secret", "release",
 )  # fmt: skip
 _CONNECTION_KEYS = ("plugin", "mode", "api_key", "webhook_secrets")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
@@ -115,8 +116,10 @@ def read_settings(table: Table, *, source: str, folder: Path) -> Settings:
         checkout=_section(CheckoutPolicy, table, "checkout", source),
         subscribers=_section(SubscriberSettings, table, "subscribers", source, least=1),
         tick=_section(TickSettings, table, "tick", source),
+        reconcile=_section(ReconcileSettings, table, "reconcile", source),
         plugins=_plugins(table, source),
         claim_secret=text(table, "claim_secret", where=source, default=""),
+        release=text(table, "release", where=source, default=""),
     )
 
 

@@ -53,12 +53,20 @@ class ReadsSettings:
 
 
 @attrs.frozen
+class ReconcileSettings:
+    """How often a worker asks each provider what happened, and what there is; 0: never."""
+
+    events_every_seconds: int = 3_600
+    objects_every_seconds: int = 86_400
+
+
+@attrs.frozen
 class Settings:
     """Everything that is configured. `source` names the file for errors; relative paths begin at `folder`.
 
     `project` and `environment` are the namespace under which we write to provider accounts that others may
     use too. `plugins` maps further plugins to the distributions they must come from. `claim_secret` is a
-    reference to what signs guests' claims ("" = no guests).
+    reference to what signs guests' claims ("" = no guests). `release` names the version of the application.
     """
 
     source: str
@@ -77,5 +85,7 @@ class Settings:
     checkout: CheckoutPolicy
     subscribers: SubscriberSettings
     tick: TickSettings
+    reconcile: ReconcileSettings
     plugins: Mapping[str, str]
     claim_secret: str
+    release: str

@@ -34,6 +34,37 @@ class Cluster(Value, frozen=True):
         return frozenset(named.union(self.registers))
 
 
+class StoredCluster(Value, frozen=True):
+    """A cluster as a store keeps it: `registers` is what `encode_cluster` writes."""
+
+    root: str
+    lane: str
+    registers: str
+
+
+def clustered(lane: str, registers: Mapping[str, Register]) -> list[Cluster]:
+    """The clusters of all these registers: which of them name each other, however indirectly."""
+    parents: dict[str, str] = {}
+
+    def leader(member: str) -> str:
+        above = parents.setdefault(member, member)
+        while above != member:
+            parents[member] = above = parents[above]  # so that the next one has half of the way
+            member, above = above, parents[above]
+        return member
+
+    for key, one in registers.items():
+        led_by = leader(key)
+        for name in one.names:
+            other = leader(name)
+            if other != led_by:
+                parents[other] = led_by
+    groups: dict[str, dict[str, Register]] = {}
+    for key, one in registers.items():
+        groups.setdefault(leader(key), {})[key] = one
+    return [Cluster(_root(members), lane, members) for members in groups.values()]
+
+
 def absorb(clusters: Iterable[Cluster], fact: Fact, lane: str) -> Cluster:
     """The one cluster that these clusters become when `fact` joins them. Each must be named by it."""
     registers: dict[str, Register] = {}

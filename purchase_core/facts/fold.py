@@ -13,9 +13,10 @@ import attrs
 
 from purchase_core.canonical import content_hash
 from purchase_core.catalog.versions import OfferVersion
-from purchase_core.facts.cluster import Cluster, absorb
+from purchase_core.facts.cluster import Cluster, absorb, clustered
 from purchase_core.facts.derive import derive
 from purchase_core.facts.fact import Fact, names
+from purchase_core.facts.register import registered
 from purchase_core.facts.rows import Row
 
 V = TypeVar("V")
@@ -34,10 +35,14 @@ class Folded:
 
 def fold(lane: str, facts: Iterable[Fact]) -> Folded:
     """The state after all these facts, in whatever order they come."""
-    state = Folded(lane, {}, {})
+    seen: dict[str, list[Fact]] = {}
     for fact in facts:
-        state = apply(state, fact)
-    return state
+        seen.setdefault(fact.object, []).append(fact)
+    registers = {key: registered(told) for key, told in seen.items()}
+    clusters = {one.root: one for one in clustered(lane, registers)}
+    return Folded(
+        lane, clusters, {member: root for root, one in clusters.items() for member in one.members()}
+    )
 
 
 def apply(state: Folded, fact: Fact) -> Folded:

@@ -7,6 +7,8 @@ that, and a property test says so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from purchase_core.facts.bodies import KIND_OF, STATE_RANK, Body
 from purchase_core.facts.fact import Fact, mapped, names
 from purchase_core.instants import Instant
@@ -43,7 +45,7 @@ class Register(Value, frozen=True):
 
 def register(fact: Fact) -> Register:
     """The register of an object that was seen once."""
-    sighting = Sighting(fact.order, fact.body, fact.digest, fact.final)
+    sighting = _sighting(fact)
     return Register(fact.object, sighting, sighting, (), tuple(sorted(names(fact))))
 
 
@@ -63,6 +65,25 @@ def join(a: Register, b: Register) -> Register:
         _rivals(newest, a, b),
         tuple(sorted({*a.names, *b.names})),
     )
+
+
+def registered(facts: Sequence[Fact]) -> Register:
+    """The register after all these facts of one object: what joining them one by one comes to, at once."""
+    if len(facts) == 1:
+        return register(facts[0])
+    peak = max((one.final, one.order) for one in facts)
+    tops = [one for one in facts if (one.final, one.order) == peak]
+    least = min(one.order for one in facts)
+    earliest = [one for one in facts if one.order == least]
+    newest = max(map(_sighting, tops), key=_precedence) if len(tops) > 1 else _sighting(tops[0])
+    first = min(map(_sighting, earliest), key=_seniority) if len(earliest) > 1 else _sighting(earliest[0])
+    rivals = {one.digest for one in tops} - {newest.digest}
+    named = {name for one in facts for name in names(one)}
+    return Register(facts[0].object, newest, first, tuple(sorted(rivals)), tuple(sorted(named)))
+
+
+def _sighting(fact: Fact) -> Sighting:
+    return Sighting(fact.order, fact.body, fact.digest, fact.final)
 
 
 def _rivals(newest: Sighting, a: Register, b: Register) -> tuple[str, ...]:

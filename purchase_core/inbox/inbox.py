@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from zlib import crc32
 
 from msgspec.structs import replace
 
 from purchase_core.errors import (
     KeyConflict,
     LaneConflict,
-    LeaseLost,
     MalformedBody,
     NotFound,
-    PurchaseError,
     StoreError,
     StoreUnavailable,
     UnknownConnection,
     WrongState,
 )
 from purchase_core.identifiers import IdSource
-from purchase_core.inbox.processing import Processor
-from purchase_core.inbox.receive import RawHeaders, kept_headers, read_headers, verified_event
+from purchase_core.inbox.draining import Draining, DrainReport
+from purchase_core.inbox.processing import Processor, reason_of
+from purchase_core.inbox.receive import (
+    RawHeaders,
+    kept_headers,
+    of_this_connection,
+    read_headers,
+    verified_event,
+)
 from purchase_core.inbox.settings import InboxSettings
-from purchase_core.instants import SECOND, Clock, Instant
+from purchase_core.instants import Clock, Instant
 from purchase_core.ports.provider import Event, Provider
 from purchase_core.ports.store import Batch, Store
-from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED, Delivery, Settlement
+from purchase_core.records.delivery import (
+    LISTED,
+    PENDING,
+    QUARANTINED,
+    WEBHOOK,
+    Delivery,
+    Settlement,
+)
 from purchase_core.values import Value
 
 DUPLICATE = "duplicate"
@@ -47,21 +58,6 @@ class DeliveryReceipt(Value, frozen=True):
     facts: tuple[str, ...] = ()
 
 
-class DrainReport(Value, frozen=True):
-    """How many rows one call of `drain` brought to which end."""
-
-    done: int = 0
-    ignored: int = 0
-    retried: int = 0
-    quarantined: int = 0
-    lost: int = 0
-
-    @property
-    def worked(self) -> int:
-        """Rows that were claimed."""
-        return self.done + self.ignored + self.retried + self.quarantined + self.lost
-
-
 class Inbox:
     """Deliveries of all connections of one application."""
 
@@ -73,6 +69,8 @@ class Inbox:
         clock: Clock,
         ids: IdSource,
         settings: InboxSettings,
+        *,
+        code: str = "",
     ) -> None:
         self._store = store
         self._processor = processor
@@ -80,6 +78,8 @@ class Inbox:
         self._clock = clock
         self._ids = ids
         self._settings = settings
+        self._code = code
+        self._draining = Draining(store, processor, connections, clock, ids, settings, code=code)
 
     @property
     def body_bytes_max(self) -> int:
@@ -96,7 +96,30 @@ class Inbox:
         read = read_headers(headers)
         now = self._clock.now()
         event = verified_event(provider, body, read, now=now, bytes_max=self._settings.body_bytes_max)
-        delivery = Delivery(
+        delivery = self._row(event, connection, body, now, kept_headers(provider, read), WEBHOOK)
+        return await self._take(provider, event, delivery, inline=self._settings.mode == "inline")
+
+    async def take_listed(self, connection: str, body: bytes) -> DeliveryReceipt:
+        """Take an event that the provider itself has listed: it is authentic, and carries no signature.
+
+        Else it is a delivery like any other, of source `listed`. What it needs is looked up at once. Raises
+        DeliveryRefused where it is of another account or mode, or cannot be read; and StoreUnavailable.
+        """
+        provider = self._provider(connection)
+        event = of_this_connection(provider, provider.parse(body))
+        delivery = self._row(event, connection, body, self._clock.now(), (), LISTED)
+        return await self._take(provider, event, delivery, inline=True)
+
+    def _row(
+        self,
+        event: Event,
+        connection: str,
+        body: bytes,
+        now: Instant,
+        headers: tuple[tuple[str, str], ...],
+        source: str,
+    ) -> Delivery:
+        return Delivery(
             id=self._ids.new("delivery"),
             connection=connection,
             event_id=event.id,
@@ -104,12 +127,19 @@ class Inbox:
             object=event.object,
             occurred_at=event.occurred_at,
             received_at=now,
-            headers=kept_headers(provider, read),
+            headers=headers,
             body=body,
+            source=source,
             available_at=now,
+            code=self._code,
         )
+
+    async def _take(
+        self, provider: Provider, event: Event, delivery: Delivery, *, inline: bool
+    ) -> DeliveryReceipt:
+        connection = delivery.connection
         try:
-            if self._settings.mode == "inline":
+            if inline:
                 return await self._receive_inline(provider, event, delivery)
             return await self._keep(delivery)
         except KeyConflict as conflict:
@@ -126,15 +156,17 @@ class Inbox:
             return replace(batch, deliveries=(*batch.deliveries, row))
 
         try:
-            result = await self._processor.process(provider, event, delivery.id, keep, may_fetch=False)
+            # Who sent it waits for an answer; who listed it does not.
+            may_fetch = delivery.source == LISTED
+            result = await self._processor.process(provider, event, delivery.id, keep, may_fetch=may_fetch)
         except LaneConflict as error:  # a busy lane is no reason to have it sent again
-            return await self._keep(delivery, PENDING, _reason(error))
+            return await self._keep(delivery, PENDING, reason_of(error))
         except StoreError:
             raise
         except MalformedBody as error:
-            return await self._keep(delivery, QUARANTINED, _reason(error))
+            return await self._keep(delivery, QUARANTINED, reason_of(error))
         except Exception as error:  # deciding failed: the event itself must not be lost
-            return await self._keep(delivery, PENDING, _reason(error))
+            return await self._keep(delivery, PENDING, reason_of(error))
         if result.needs:
             return await self._keep(delivery, PENDING, "needs a look-up")
         return _receipt(delivery, result.state, result.reason, result.facts)
@@ -146,53 +178,7 @@ class Inbox:
 
     async def drain(self, *, rows_max: int = 1_000) -> DrainReport:
         """Work off pending deliveries that are due, up to `rows_max`. Any number of workers may do so."""
-        report = DrainReport()
-        while report.worked < rows_max:
-            now = self._clock.now()
-            limit = min(self._settings.claim_rows_max, rows_max - report.worked)
-            lease_until = Instant(now + self._settings.lease_seconds * SECOND)
-            claimed = await self._store.claim(now=now, lease_until=lease_until, limit=limit)
-            if not claimed:
-                break
-            for delivery in claimed:
-                report = _count(report, await self._work(delivery))
-        return report
-
-    async def _work(self, delivery: Delivery) -> str:
-        def settle(batch: Batch, state: str, reason: str) -> Batch:
-            settlement = Settlement(
-                delivery.id, delivery.fence, state, reason, delivery.attempts, delivery.available_at
-            )
-            return replace(batch, settlements=(settlement,))
-
-        if delivery.attempts > self._settings.attempts_max:
-            return await self._settle(delivery, QUARANTINED, "no worker that took it ever came back")
-        try:
-            provider = self._provider(delivery.connection)
-            event = self._processor.event_of(provider, delivery)
-            result = await self._processor.process(provider, event, delivery.id, settle, may_fetch=True)
-        except LeaseLost:
-            return "lost"
-        except Exception as error:  # a poison event must not stop the others
-            return await self._put_back(delivery, error)
-        return result.state
-
-    async def _put_back(self, delivery: Delivery, error: Exception) -> str:
-        hopeless = isinstance(error, MalformedBody)
-        state = QUARANTINED if hopeless or delivery.attempts >= self._settings.attempts_max else PENDING
-        return await self._settle(delivery, state, _reason(error))
-
-    async def _settle(self, delivery: Delivery, state: str, reason: str) -> str:
-        now = self._clock.now()
-        again = self._settings.retry_at(now, delivery.attempts, crc32(delivery.id.encode()))
-        settlement = Settlement(delivery.id, delivery.fence, state, reason, delivery.attempts, again)
-        try:
-            await self._store.commit(Batch(self._ids.new("batch"), now, settlements=(settlement,)))
-        except LeaseLost:
-            return "lost"
-        except StoreError:
-            return "retried"  # the lease runs out by itself
-        return "quarantined" if state == QUARANTINED else "retried"
+        return await self._draining.drain(rows_max)
 
     async def retry(self, delivery_id: str) -> Delivery:
         """Have a quarantined or pending delivery tried again at once, with as many tries as a new one.
@@ -203,7 +189,7 @@ class Inbox:
         if delivery.state not in (QUARANTINED, PENDING):
             raise WrongState(f"delivery {delivery_id!r} is {delivery.state}", hint="Replay reads it again.")
         now = self._clock.now()
-        again = Settlement(delivery.id, delivery.fence, PENDING, "", 0, now)
+        again = Settlement(delivery.id, delivery.fence, PENDING, "", 0, now, self._code)
         await self._store.commit(Batch(self._ids.new("batch"), now, settlements=(again,)))
         return replace(delivery, state=PENDING, reason="", attempts=0, available_at=now)
 
@@ -233,13 +219,3 @@ def _receipt(
     return DeliveryReceipt(
         delivery.id, delivery.connection, delivery.event_id, delivery.event_type, status, reason, facts
     )
-
-
-def _count(report: DrainReport, end: str) -> DrainReport:
-    name = {DONE: "done", IGNORED: "ignored", QUARANTINED: "quarantined"}.get(end, end)
-    return replace(report, **{name: getattr(report, name) + 1})
-
-
-def _reason(error: Exception) -> str:
-    """Why, without a word of the payload: our own errors name ids only, others just their type."""
-    return f"{error.code}: {error.message}" if isinstance(error, PurchaseError) else type(error).__name__

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from purchase_core.errors import MalformedBody, ProviderUnavailable
+from purchase_core.errors import MalformedBody, ProviderUnavailable, PurchaseError
 from purchase_core.facts.fact import Fact, object_key
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
@@ -115,10 +115,10 @@ class Processor:
             meaning = provider.normalise(provider.parse_fetched(fetched))
             facts += meaning.facts
             claims += meaning.claims
-            answers.append(self._answer(provider, fetched))
+            answers.append(self.answer(provider, fetched))
         return tuple(facts), tuple(claims), answers
 
-    def _answer(self, provider: Provider, fetched: Fetched) -> Delivery:
+    def answer(self, provider: Provider, fetched: Fetched) -> Delivery:
         """The provider's answer as an inbox row that is done: replay finds it there."""
         connection = provider.connection.name
         key = object_key(fetched.kind, connection, fetched.id)
@@ -136,6 +136,11 @@ class Processor:
             source=FETCH,
             state=DONE,
         )
+
+
+def reason_of(error: Exception) -> str:
+    """Why, without a word of the payload: our own errors name ids only, others just their type."""
+    return f"{error.code}: {error.message}" if isinstance(error, PurchaseError) else type(error).__name__
 
 
 def _ended(batch: Batch) -> Processed:

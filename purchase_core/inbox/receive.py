@@ -25,7 +25,11 @@ def verified_event(
     if len(body) > bytes_max:
         raise BodyTooLarge(f"a body of {len(body)} bytes is over the limit of {bytes_max}")
     provider.verify(body, headers, now=now)
-    event = provider.parse(body)
+    return of_this_connection(provider, provider.parse(body))
+
+
+def of_this_connection(provider: Provider, event: Event) -> Event:
+    """The event, if it is of this connection's account and mode. Raises WrongAccount."""
     connection = provider.connection
     if event.mode != connection.mode:
         expected = f"connection {connection.name!r} is of {connection.mode}"

@@ -23,6 +23,7 @@ class InboxSettings:
     attempts_max: int = 8
     lease_seconds: int = 60
     claim_rows_max: int = 50
+    works_max: int = 16
     lookups_max: int = 5
     retry_seconds_first: int = 2
     retry_seconds_max: int = 3_600

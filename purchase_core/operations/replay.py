@@ -1,24 +1,34 @@
 """Replay: stored deliveries are read again with today's code. It changes what was misread, and nothing else.
 
 A fact is absolute and has a key, so reading a delivery again writes only what was not known: a fact that
-yesterday's code did not see, and the rows that differ for it. Nothing goes out: no provider is asked, and an
-effect that was told is not told again. Interrupted, it goes on behind the last delivery that it named.
+yesterday's code did not see, and the rows that differ for it. Nothing goes out: no provider is asked to do
+anything, and an effect that was told is not told again.
+
+What is read again is what was kept; or, where bodies are gone or rows were lost, what the provider lists of
+its events, or a file of them. An event that has no row here is taken as one that the provider has listed.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import attrs
+from msgspec.structs import replace
 
 from purchase_core.errors import DeliveryRefused, NotFound
+from purchase_core.facts.fact import Fact, names, object_key
+from purchase_core.identifiers import customer_id
+from purchase_core.inbox.inbox import Inbox
 from purchase_core.inbox.processing import Processor
+from purchase_core.inbox.receive import of_this_connection
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Provider
 from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, Store
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work
-from purchase_core.records.delivery import LOOKUP, WEBHOOK, Delivery
+from purchase_core.reads.facts import recorded_facts
+from purchase_core.records.delivery import LISTED, LOOKUP, WEBHOOK, Delivery
+from purchase_core.records.lane import customer_lane
 
 CHANGED, UNCHANGED, SKIPPED, FAILED = "changed", "unchanged", "skipped", "failed"
 LOOKED_UP = "it asks for a look-up, whose answer is a delivery of its own"
@@ -28,7 +38,8 @@ LOOKED_UP = "it asks for a look-up, whose answer is a delivery of its own"
 class Selection:
     """Which deliveries: of one connection, of one type, received from `since` until before `until`.
 
-    "" and None: any. `before`: only those older than this delivery id, to go on where a replay stopped.
+    "" and None: any. `customer`: only those that facts of this customer came of, or that are about the same
+    objects. `before`: only those older than this delivery id, to go on where a replay stopped.
     """
 
     connection: str = ""
@@ -36,6 +47,7 @@ class Selection:
     since: Instant | None = None
     until: Instant | None = None
     before: str = ""
+    customer: str = ""
 
 
 @attrs.frozen
@@ -61,11 +73,13 @@ class Replay:
         store: Store,
         recorder: Recorder,
         processor: Processor,
+        inbox: Inbox,
         connections: Mapping[str, Provider],
     ) -> None:
         self._store = store
         self._recorder = recorder
         self._processor = processor
+        self._inbox = inbox
         self._connections = connections
 
     async def one(self, delivery_id: str, *, dry_run: bool = False) -> Replayed:
@@ -88,15 +102,63 @@ class Replay:
     async def select(self, selection: Selection) -> AsyncIterator[Delivery]:
         """The deliveries that a selection means, the newest first, without their bodies."""
         before = selection.before
+        concerned = await self._concerned(selection.customer) if selection.customer else None
         while True:
             page = await self._store.deliveries(before_id=before, limit=PAGE_ROWS_MAX)
             for delivery in page:
                 # Ids grow with time, but clocks of machines differ: it is looked at, not trusted.
-                if _is_meant(selection, delivery):
+                if is_meant(selection, delivery) and (
+                    concerned is None or await self._concerns(delivery, concerned)
+                ):
                     yield delivery
             if len(page) < PAGE_ROWS_MAX:
                 return
             before = page[-1].id
+
+    async def _concerned(self, customer: str) -> frozenset[str]:
+        """The deliveries that facts of a customer came of, and all that these facts name."""
+        lane = customer_lane(customer_id(customer))
+        found = {one.object for one in await self._store.references_of(lane, "customer")}
+        async for recorded in recorded_facts(self._store, lane):
+            found.update((recorded.cause, *_named_by(recorded.fact)))
+        return frozenset(found)
+
+    async def _concerns(self, delivery: Delivery, concerned: frozenset[str]) -> bool:
+        """Whether a delivery is about any of that, by its row or by what today's code reads in it."""
+        if delivery.id in concerned or delivery.object in concerned:
+            return True
+        provider = self._connections.get(delivery.connection)
+        whole = await self._store.delivery_by_id(delivery.id)
+        if provider is None or whole is None or delivery.source == LOOKUP:
+            return False
+        try:
+            meaning = provider.normalise(self._processor.event_of(provider, whole))
+        except Exception:  # nobody can tell whose it is
+            return False
+        return any(key in concerned for fact in meaning.facts for key in _named_by(fact))
+
+    async def event(
+        self, connection: str, body: bytes, selection: Selection, *, dry_run: bool
+    ) -> Replayed | None:
+        """Read an event again that is at hand: as it was kept, if it was; None if it is not meant.
+
+        One that has no row here is taken, as if the provider had just listed it. Raises StoreError.
+        """
+        provider = self._connections[connection]
+        try:
+            event = of_this_connection(provider, provider.parse(body))
+        except DeliveryRefused as error:
+            return Replayed("", "", FAILED, f"{error.code}: {error.message}")
+        if selection.event_type not in ("", event.type) or not _is_between(selection, event.occurred_at):
+            return None
+        known = await self._store.delivery(connection, event.id)
+        if known is not None:
+            return await self._again(replace(known, body=body, source=LISTED), dry_run=dry_run)
+        if dry_run:
+            return Replayed("", event.type, CHANGED, f"event {event.id} never arrived")
+        taken = await self._inbox.take_listed(connection, body)
+        status = CHANGED if taken.facts else UNCHANGED
+        return Replayed(taken.id, event.type, status, f"event {event.id} never arrived", taken.facts)
 
     async def _again(self, delivery: Delivery, *, dry_run: bool) -> Replayed:
         provider = self._connections.get(delivery.connection)
@@ -141,12 +203,26 @@ class Replay:
         return tuple(fact.key for fact in facts if fact.key not in known)
 
 
-def _is_meant(selection: Selection, delivery: Delivery) -> bool:
+def _named_by(fact: Fact) -> Iterator[str]:
+    """Every object that tells whose a fact is: itself, those that it names, its agreement, its customer."""
+    yield from (fact.object, *names(fact))
+    for kind in ("subscription", "invoice", "customer"):
+        if named := getattr(fact.body, kind, ""):
+            yield object_key(kind, fact.connection, named)
+
+
+def is_meant(selection: Selection, delivery: Delivery) -> bool:
+    """Whether a delivery is one of those, as far as its row tells."""
     return (
         selection.connection in ("", delivery.connection)
         and selection.event_type in ("", delivery.event_type)
-        and (selection.since is None or delivery.received_at >= selection.since)
-        and (selection.until is None or delivery.received_at < selection.until)
+        and _is_between(selection, delivery.received_at)
+    )
+
+
+def _is_between(selection: Selection, at: Instant) -> bool:
+    return (selection.since is None or at >= selection.since) and (
+        selection.until is None or at < selection.until
     )
 
 

@@ -87,6 +87,10 @@ class Registry:
         self._owners: dict[tuple[str, str], Owner] = {}
         self._handed: set[str] = set()
 
+    def origins(self) -> list[str]:
+        """Where everything that is registered came from, with its version, sorted."""
+        return sorted({str(owner) for owner in self._owners.values()})
+
     # --- loading -----------------------------------------------------------------------------
 
     def require(self, name: str) -> None:

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import InvalidArgument
-from purchase_core.facts.cluster import Cluster
+from purchase_core.facts.cluster import Cluster, StoredCluster
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
@@ -23,6 +23,7 @@ from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane, LaneStep
 from purchase_core.records.mailbox import Mailbox, Told
 from purchase_core.records.reference import PriceReference, Reference
+from purchase_core.records.run import Run
 from purchase_core.values import Value
 
 R = TypeVar("R", bound=Row)
@@ -53,6 +54,7 @@ class Batch(Value, frozen=True):
     | effects | inserted by key, or ignored; where inserted, the mailboxes of their lane wait, one for each |
     | | known subscriber (a new one begins with this lane version); a stuck one stays so |
     | told | applied to the claimed mailbox; other fence: LeaseLost |
+    | runs | written by id, whole |
 
     What it names twice counts as written twice, in order; what it drops and writes is written. Text that the
     database cannot keep as it is raises InvalidText, an integer InvalidArgument: nothing is ever changed.
@@ -76,6 +78,7 @@ class Batch(Value, frozen=True):
     subscribers: tuple[str, ...] = ()
     dropped_subscribers: tuple[str, ...] = ()
     told: tuple[Told, ...] = ()
+    runs: tuple[Run, ...] = ()
 
     def placed_facts(self) -> list[tuple[int, RecordedFact]]:
         """Each fact with its position in its lane. Raises InvalidArgument where that lane is not stepped.
@@ -130,6 +133,20 @@ class Holders(Value, frozen=True):
     count: int
 
 
+class Holdings(Value, frozen=True):
+    """Everything that some lanes hold, as of one moment.
+
+    `lanes` are those asked for that exist, and those linked to them. The others are of any of these lanes, in
+    any order; each fact comes with its position.
+    """
+
+    lanes: Mapping[str, Lane]
+    facts: Sequence[tuple[int, RecordedFact]]
+    clusters: Sequence[StoredCluster]
+    references: Sequence[Reference]
+    rows: Sequence[Row]
+
+
 class SchemaState(Value, frozen=True):
     """Version of the tables found (0 = none), and the version that this code writes."""
 
@@ -176,10 +193,13 @@ class Store(ABC):
         """Whether a batch of this id was written."""
 
     @abstractmethod
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
+    async def claim(
+        self, *, now: Instant, lease_until: Instant, limit: int, newest: bool = False
+    ) -> Sequence[Delivery]:
         """Take up to `limit` pending inbox rows that are due at `now` and whose lease, if any, ended before.
 
-        Oldest first by `available_at`. No two live claims hold one row. The fence of each returned row
+        Those due for longest, by `available_at`; with `newest`, those that came due last. They are returned
+        oldest first. No two live claims hold one row. The fence of each returned row
         has grown by one and `attempts` by one; it is what the settlement must quote.
         """
 
@@ -259,6 +279,10 @@ class Store(ABC):
         """The inbox row of an event."""
 
     @abstractmethod
+    async def known_events(self, connection: str, event_ids: Sequence[str]) -> frozenset[str]:
+        """Which of these events of a connection have an inbox row, in one round trip."""
+
+    @abstractmethod
     async def delivery_by_id(self, delivery_id: str) -> Delivery | None:
         """The inbox row of this id."""
 
@@ -309,6 +333,25 @@ class Store(ABC):
         self, subscriber: str, *, state: str, after_lane: str = "", limit: int = PAGE_ROWS_MAX
     ) -> Sequence[Mailbox]:
         """Mailboxes of a subscriber in one state (waiting or stuck), by ascending lane."""
+
+    @abstractmethod
+    async def lanes(self, *, after: str = "", limit: int = PAGE_ROWS_MAX) -> Sequence[Lane]:
+        """Lanes by ascending name, linked ones too."""
+
+    @abstractmethod
+    async def holdings(self, lanes: Sequence[str]) -> Holdings:
+        """Everything that these lanes hold, from one snapshot: as much as there is, so ask for few of them.
+
+        A lane that is linked to one of them is read with it.
+        """
+
+    @abstractmethod
+    async def run(self, run_id: str) -> Run | None:
+        """The run of this id."""
+
+    @abstractmethod
+    async def runs(self, *, kind: str = "", before_id: str = "", limit: int = 100) -> Sequence[Run]:
+        """Runs, newest first (by id); `kind` "" means any."""
 
     # --- life cycle --------------------------------------------------------------------------
 

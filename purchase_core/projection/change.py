@@ -17,6 +17,7 @@ from purchase_core.facts.cluster import Cluster, absorb
 from purchase_core.facts.derive import versions_named
 from purchase_core.facts.effects import RowsByKey, effects_of
 from purchase_core.facts.fact import Fact, RecordedFact, names
+from purchase_core.facts.fold import REDUCER_VERSION
 from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import CustomerClaim
@@ -188,7 +189,10 @@ class Change:
             document = lane.document
             if gone or came:
                 document = encode_live(exchange(decode_live(document), gone, came, now=self._now))
-            steps.append(LaneStep(name, lane.version, document, self.places.links.get(name, lane.linked_to)))
+            linked_to = self.places.links.get(name, lane.linked_to)
+            # Older code may still run beside newer: what it writes to is to be rebuilt once more.
+            reducer = min(lane.reducer, REDUCER_VERSION) if lane.version else REDUCER_VERSION
+            steps.append(LaneStep(name, lane.version, document, linked_to, reducer))
         return tuple(steps)
 
     def _references(self) -> tuple[Reference, ...]:

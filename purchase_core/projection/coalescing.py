@@ -64,7 +64,8 @@ def advanced(view: View, batch: Batch) -> View:
     dropped = set(batch.dropped_clusters)
     clusters = {root: one for root, one in view.clusters.items() if root not in dropped}
     moved = {
-        one.lane: Lane(one.lane, one.expected_version + 1, one.document, one.linked_to) for one in batch.lanes
+        one.lane: Lane(one.lane, one.expected_version + 1, one.document, one.linked_to, one.reducer)
+        for one in batch.lanes
     }
     return replace(
         view,

@@ -11,6 +11,7 @@ IGNORED = "ignored"
 QUARANTINED = "quarantined"
 
 WEBHOOK = "webhook"
+LISTED = "listed"
 FETCH = "fetch"
 LOOKUP = "look-up"
 
@@ -20,11 +21,13 @@ EPOCH = Instant(0)
 class Delivery(Value, frozen=True):
     """One event. Unique by (connection, event_id).
 
-    `source`: webhook | fetch (an object as it was looked up) | look-up (one that is to be looked up).
+    `source`: webhook | listed (by the provider, when it was asked) | fetch (an object as it was looked up) |
+    look-up (one that is to be looked up). Only a webhook carries a signature.
 
     `object` is a scheduling hint only. `headers` are the few that verification needs again on replay.
     `state`: pending | done | ignored | quarantined, with a `reason` for the last two; a pending row is
     tried again from `available_at`. `fence` grows with each claim; the claimant quotes it when it settles.
+    `code` is the version of the code that judged it last.
     """
 
     id: str
@@ -42,6 +45,7 @@ class Delivery(Value, frozen=True):
     attempts: int = 0
     available_at: Instant = EPOCH
     fence: int = 0
+    code: str = ""
 
     def __repr__(self) -> str:
         """Without the body: it is the customer's business, not the log's."""
@@ -60,3 +64,4 @@ class Settlement(Value, frozen=True):
     reason: str
     attempts: int
     available_at: Instant
+    code: str = ""

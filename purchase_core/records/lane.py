@@ -36,13 +36,15 @@ class Lane(Value, frozen=True):
     """A lane as it was read. Version 0: it does not exist yet.
 
     `document` is the bounded cache of what is live, for hot reads; `linked_to` is the lane that this
-    one's objects belong to since a link arrived ("" = itself).
+    one's objects belong to since a link arrived ("" = itself). `reducer` is the oldest version of the fold
+    that wrote to it since it was made or rebuilt: older than today's, it wants a rebuild.
     """
 
     lane: str
     version: int = 0
     document: bytes = b""
     linked_to: str = ""
+    reducer: int = 0
 
 
 class LaneStep(Value, frozen=True):
@@ -52,3 +54,4 @@ class LaneStep(Value, frozen=True):
     expected_version: int
     document: bytes
     linked_to: str = ""
+    reducer: int = 0

@@ -15,6 +15,7 @@ from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
 from purchase_core.records.mailbox import Mailbox
 from purchase_core.records.reference import PriceReference, Reference
+from purchase_core.records.run import Run
 
 NOT_LEASED = Instant(-(2**63))
 
@@ -41,3 +42,4 @@ class MemoryDatabase:
     subscribers: set[str] = attrs.field(factory=set)
     mailboxes: dict[tuple[str, str], Mailbox] = attrs.field(factory=dict)  # by subscriber and lane
     mailbox_leases: dict[tuple[str, str], Instant] = attrs.field(factory=dict)
+    runs: dict[str, Run] = attrs.field(factory=dict)

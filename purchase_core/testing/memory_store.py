@@ -24,17 +24,27 @@ from purchase_core.errors import (
     StoreError,
     StoreUnavailable,
 )
-from purchase_core.facts.cluster import Cluster
+from purchase_core.facts.cluster import Cluster, StoredCluster, encode_cluster
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import Row, SubscriptionRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Holders, Question, SchemaState, Store, View
+from purchase_core.ports.store import (
+    PAGE_ROWS_MAX,
+    Batch,
+    Holders,
+    Holdings,
+    Question,
+    SchemaState,
+    Store,
+    View,
+)
 from purchase_core.records.command import OPEN_STATES, Command
 from purchase_core.records.delivery import PENDING, Delivery
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
 from purchase_core.records.reference import PriceReference, Reference
+from purchase_core.records.run import Run
 from purchase_core.testing.memory_database import NOT_LEASED, MemoryDatabase
 from purchase_core.testing.memory_mailboxes import MemoryMailboxes
 
@@ -138,7 +148,8 @@ class MemoryStore(MemoryMailboxes, Store):
         into = self.database
         into.batches.add(batch.id)
         for step in batch.lanes:
-            into.lanes[step.lane] = Lane(step.lane, step.expected_version + 1, step.document, step.linked_to)
+            version = step.expected_version + 1
+            into.lanes[step.lane] = Lane(step.lane, version, step.document, step.linked_to, step.reducer)
         for root in batch.dropped_clusters:
             into.clusters.pop(root, None)
         into.clusters.update({cluster.root: cluster for cluster in batch.clusters})
@@ -159,6 +170,7 @@ class MemoryStore(MemoryMailboxes, Store):
         self._apply_subscribers(batch)
         self._apply_effects(batch)
         self._apply_told(batch)
+        into.runs.update({run.id: run for run in batch.runs})
         self._apply_prices(batch)
         self._apply_settlements(batch)
 
@@ -180,13 +192,16 @@ class MemoryStore(MemoryMailboxes, Store):
                 reason=settlement.reason,
                 attempts=settlement.attempts,
                 available_at=settlement.available_at,
+                code=settlement.code,
             )
 
     async def committed(self, batch_id: str) -> bool:
         """Whether a batch of this id was written."""
         return batch_id in self.database.batches
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
+    async def claim(
+        self, *, now: Instant, lease_until: Instant, limit: int, newest: bool = False
+    ) -> Sequence[Delivery]:
         """Take up to `limit` pending inbox rows that are due and free."""
         self._require_open()
         into = self.database
@@ -198,7 +213,8 @@ class MemoryStore(MemoryMailboxes, Store):
             and into.leases.get(row.id, NOT_LEASED) < now
         ]  # fmt: skip
         free.sort(key=lambda row: (row.available_at, row.id))
-        claimed = [replace(row, fence=row.fence + 1, attempts=row.attempts + 1) for row in free[:limit]]
+        taken = free[max(0, len(free) - limit) :] if newest else free[:limit]
+        claimed = [replace(row, fence=row.fence + 1, attempts=row.attempts + 1) for row in taken]
         for row in claimed:
             into.deliveries[row.id] = row
             into.leases[row.id] = lease_until
@@ -299,6 +315,10 @@ class MemoryStore(MemoryMailboxes, Store):
         known = self.database.events.get((connection, event_id))
         return None if known is None else self.database.deliveries[known]
 
+    async def known_events(self, connection: str, event_ids: Sequence[str]) -> frozenset[str]:
+        """Which of these events have an inbox row."""
+        return frozenset(one for one in event_ids if (connection, one) in self.database.events)
+
     async def delivery_by_id(self, delivery_id: str) -> Delivery | None:
         """The inbox row of this id."""
         return self.database.deliveries.get(delivery_id)
@@ -348,6 +368,39 @@ class MemoryStore(MemoryMailboxes, Store):
         """The outbox of one lane, in order."""
         found = [one for one in self.database.effects.values() if one.lane == lane and one.place > after]
         return sorted(found, key=lambda one: (one.lane_version, one.position))[:limit]
+
+    async def lanes(self, *, after: str = "", limit: int = PAGE_ROWS_MAX) -> Sequence[Lane]:
+        """Lanes by ascending name."""
+        return [one for name, one in sorted(self.database.lanes.items()) if name > after][:limit]
+
+    async def holdings(self, lanes: Sequence[str]) -> Holdings:
+        """Everything that these lanes hold, and those linked to them."""
+        held, asked = self.database, set(lanes) - {""}
+        mine = {name: one for name, one in held.lanes.items() if name in asked or one.linked_to in asked}
+        return Holdings(
+            mine,
+            [(held.positions[key], one) for key, one in held.facts.items() if one.lane in mine],
+            [
+                StoredCluster(one.root, one.lane, encode_cluster(one).decode())
+                for one in held.clusters.values()
+                if one.lane in mine
+            ],
+            [one for one in held.references.values() if one.lane in mine],
+            [one for one in held.rows.values() if one.lane in mine],
+        )
+
+    async def run(self, run_id: str) -> Run | None:
+        """The run of this id."""
+        return self.database.runs.get(run_id)
+
+    async def runs(self, *, kind: str = "", before_id: str = "", limit: int = 100) -> Sequence[Run]:
+        """Runs, newest first."""
+        found = [
+            one
+            for one in self.database.runs.values()
+            if kind in ("", one.kind) and (not before_id or one.id < before_id)
+        ]
+        return sorted(found, key=lambda one: one.id, reverse=True)[:limit]
 
     # --- life cycle --------------------------------------------------------------------------
 

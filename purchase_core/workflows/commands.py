@@ -144,6 +144,11 @@ class Commands:
                 raise IdempotencyConflict(message, hint="Use a new key for each new wish.")
             return await self._carry_on(kind, command, fresh=fresh)
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of commands that it runs."""
+        return tuple(self._kinds)
+
     async def resolve(self) -> int:
         """Go on with commands whose outcome was left open; how many have ended since. For workers."""
         return await self._resolver.resolve(self._kinds, self._resume)

@@ -119,7 +119,7 @@ def completed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     [
         ("purchase c", ["cases", "catalog", "customers"]),
         ("purchase de", ["demo"]),
-        ("purchase webhooks ", ["list", "retry", "show"]),
+        ("purchase webhooks ", ["discard", "list", "quarantine", "retry", "show"]),
         ("purchase webhooks list --state q", ["quarantined"]),
         ("purchase demo --h", ["--headless", "--help"]),
     ],

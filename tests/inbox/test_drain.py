@@ -76,6 +76,8 @@ def test_retries_back_off_and_end_in_quarantine_with_the_reason() -> None:
                     assert (await shop.billing.webhooks.drain()).worked == 0, "not before its time"
                     shop.manual.set_to(Instant(row.available_at + SECOND))
             assert row.state == QUARANTINED
+            judged = pauses.pop()
+            assert judged == 0, "of a quarantined row, when it was judged"
             assert all(2**n <= pause <= 2 ** (n + 1) for n, pause in enumerate(pauses, 1))
             shop.advance(days=30)
             assert (await shop.billing.webhooks.drain()).worked == 0

@@ -9,6 +9,7 @@ from purchase_contract_tests.store.commands import Commands
 from purchase_contract_tests.store.concurrency import Concurrency
 from purchase_contract_tests.store.facts import Facts
 from purchase_contract_tests.store.histories import Histories
+from purchase_contract_tests.store.holdings import LaneHoldings
 from purchase_contract_tests.store.hostile_values import HostileValues
 from purchase_contract_tests.store.inbox import Inbox
 from purchase_contract_tests.store.isolation import Isolation
@@ -20,9 +21,11 @@ from purchase_contract_tests.store.outbox import Outbox
 from purchase_contract_tests.store.prices import Prices
 from purchase_contract_tests.store.processes import Processes
 from purchase_contract_tests.store.reads import Reads
+from purchase_contract_tests.store.rebuilds import Rebuilds
 from purchase_contract_tests.store.references import References
 from purchase_contract_tests.store.restart import Restart
 from purchase_contract_tests.store.rows import Rows
+from purchase_contract_tests.store.runs import Runs
 from purchase_contract_tests.store.schema import Schema
 from purchase_contract_tests.store.together import Together
 from purchase_contract_tests.store.unstorable import Unstorable
@@ -43,6 +46,9 @@ class StoreContract(
     Mailboxes,
     Rows,
     CanonicalHash,
+    LaneHoldings,
+    Runs,
+    Rebuilds,
     Reads,
     Isolation,
     HostileValues,

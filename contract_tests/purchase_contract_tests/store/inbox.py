@@ -59,12 +59,41 @@ class Inbox(StorePromises):
         assert await store.delivery("other", other.event_id) == other
 
     @promise
+    async def f07_events_that_are_known_are_told_from_those_that_never_arrived(self, store: Store) -> None:
+        await keep(store, delivery(1), replace(delivery(2), state=DONE), delivery(3, connection="other"))
+        asked = [delivery(number).event_id for number in (4, 3, 2, 1, 1)]
+        known = await store.known_events("acme", asked)
+        assert known == {delivery(1).event_id, delivery(2).event_id}
+        assert await store.known_events("acme", []) == frozenset()
+
+    @promise
     async def rows_that_are_due_are_claimed_oldest_first(self, store: Store) -> None:
         dues = (5, -5, 0, -20, 60)
         await keep(store, *(delivery(number, due=later(due)) for number, due in enumerate(dues)))
         assert [row.id for row in await claim(store, limit=2)] == [delivery(3).id, delivery(1).id]
         assert [row.id for row in await claim(store)] == [delivery(2).id]
         assert [row.id for row in await claim(store, later(5))] == [delivery(0).id]
+
+    @promise
+    async def f15_rows_that_came_due_last_can_be_claimed_before_a_backlog(self, store: Store) -> None:
+        dues = (5, -5, 0, -20)
+        await keep(store, *(delivery(number, due=later(due)) for number, due in enumerate(dues)))
+        found = await store.claim(now=NOW, lease_until=later(LEASE_SECONDS), limit=2, newest=True)
+        assert [row.id for row in found] == [delivery(1).id, delivery(2).id]
+        assert [row.id for row in await claim(store)] == [delivery(3).id]
+        assert not await store.claim(now=NOW, lease_until=later(LEASE_SECONDS), limit=2, newest=True)
+
+    @promise
+    async def a_settled_row_says_which_code_judged_it(self, store: Store) -> None:
+        await keep(store, replace(delivery(1), code="a1"), delivery(2))
+        assert [row.code for row in await store.deliveries()] == ["", "a1"]
+        for row in await claim(store):
+            settled = Settlement(row.id, row.fence, QUARANTINED, "poison", row.attempts, NOW, "b2")
+            await store.commit(Batch(f"settle {row.id}", NOW, settlements=(settled,)))
+        assert [row.code for row in await store.deliveries(state=QUARANTINED)] == ["b2", "b2"]
+        found = await store.delivery_by_id(delivery(1).id)
+        assert found is not None
+        assert (found.code, found.body) == ("b2", delivery(1).body)
 
     @promise
     async def f92_a_claimed_row_is_free_again_when_its_lease_runs_out(self, store: Store) -> None:

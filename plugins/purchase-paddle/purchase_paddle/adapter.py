@@ -78,6 +78,11 @@ class PaddleProvider(PaddleCatalog):
 
     plugin = PLUGIN
     capabilities = CAPABILITIES
+    listed_kinds = (
+        "subscription",
+        "invoice",
+        "refund",
+    )  # a bill is its session too, an adjustment any of two
     signature_headers = (signature.FORM.header,)
 
     def __init__(

@@ -19,7 +19,8 @@ from purchase_sql.prefix import with_prefix
 WALKS = {f"{one.TABLE}_page" for one in ROW_TYPES} | {"schema_version", "subscribers", "mailbox_wake"}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
-    "claim", "commands_open", "deliveries", "deliveries_done", "deliveries_in", "effects", "facts",
+    "claim", "claim_newest", "commands_open", "deliveries", "deliveries_done", "deliveries_in", "effects",
+    "facts", "lanes_page", "runs", "runs_of",
     "mailbox_claim", "mailboxes", "price_for", "prices_of", "references_of",
     *(f"{one.TABLE}_page_of_lane" for one in ROW_TYPES),
 }  # fmt: skip

@@ -15,14 +15,18 @@ from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
 from purchase_core.records.mailbox import Mailbox
 from purchase_core.records.reference import PriceReference, Reference
+from purchase_core.records.run import Run
 from purchase_sql.encode import NO_HEADERS
 from purchase_sql.shapes import ROW_FLAGS
 
 R = TypeVar("R", bound=Row)
 
+LANE_WIDTH = len(Lane.__struct_fields__)
+
 Record: TypeAlias = Sequence[Any]  # what drivers return; the statement says what is in it
 
 _stages = msgspec.json.Decoder(tuple[Stage, ...]).decode
+_counts = msgspec.json.Decoder(dict[str, int]).decode
 _headers = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
 
 
@@ -35,9 +39,9 @@ def lanes(records: Iterable[Record]) -> dict[str, Lane]:
     """The rows of `look_lanes`, by name: each has a lane, and the one it is linked to or nulls."""
     found: dict[str, Lane] = {}
     for record in records:
-        found[record[0]] = Lane(*record[:4])
-        if record[4] is not None:
-            found[record[4]] = Lane(*record[4:])
+        found[record[0]] = Lane(*record[:LANE_WIDTH])
+        if record[LANE_WIDTH] is not None:
+            found[record[LANE_WIDTH]] = Lane(*record[LANE_WIDTH:])
     return found
 
 
@@ -59,7 +63,7 @@ def command(record: Record) -> Command:
 
 def delivery(record: Record) -> Delivery:
     """A row of `delivery`, `delivery_by_id` and `claim`."""
-    return _delivery(record, record[14])
+    return _delivery(record, record[15])
 
 
 def delivery_without_body(record: Record) -> Delivery:
@@ -82,6 +86,12 @@ def effect(record: Record) -> Effect:
 def mailbox(record: Record) -> Mailbox:
     """A row of `mailbox`, `mailboxes` and `mailbox_claim`."""
     return Mailbox(*record)
+
+
+def run(record: Record) -> Run:
+    """A row of `run` and `runs`."""
+    values = (*record[:8], _counts(record[8]), record[9])
+    return Run(*values)
 
 
 def row(row_type: type[R], record: Record) -> R:
@@ -108,5 +118,5 @@ def _delivery(record: Record, body: bytes) -> Delivery:
         () if headers == NO_HEADERS else _headers(headers),
         body,
         source,
-        *record[9:14],
+        *record[9:15],
     )

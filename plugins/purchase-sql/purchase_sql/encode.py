@@ -17,6 +17,8 @@ from purchase_core.facts.fact import RecordedFact, encode_body
 from purchase_core.ports.store import Batch
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery, Settlement
+from purchase_core.records.lane import LaneStep
+from purchase_core.records.run import Run
 from purchase_sql.clusters import ClusterTexts
 from purchase_sql.shapes import (
     Value,
@@ -32,6 +34,7 @@ Operation: TypeAlias = tuple[str, tuple[Value, ...]]
 """A statement's text and its parameters."""
 
 _json = msgspec.json.Encoder().encode
+_sorted_json = msgspec.json.Encoder(order="sorted").encode
 T = TypeVar("T")
 
 _by_lane = attrgetter("lane")
@@ -65,7 +68,7 @@ def operations(texts: Texts, clusters: ClusterTexts, *batches: Batch) -> list[Op
 
 def _add_guarded(texts: Texts, batches: Sequence[Batch], add: Callable[[Operation], None]) -> None:
     for step in _sorted([step for one in batches for step in one.lanes], _by_lane):
-        add((texts.lane_step, (step.lane, step.expected_version, step.document, step.linked_to)))
+        add((texts.lane_step, _step(step)))
     for delivery in _sorted([delivery for one in batches for delivery in one.deliveries], _by_event):
         add((texts.delivery_insert, _delivery(delivery)))
     for settled in _sorted([settled for one in batches for settled in one.settlements], _by_id):
@@ -102,6 +105,8 @@ def _add_unguarded(
     for effect in effects:
         # An effect that was there before stands at another place, and wakes nobody.
         add((texts.mailbox_wake, (effect.key, effect.lane_version, effect.position)))
+    for run in _sorted([run for one in batches for run in one.runs], _by_id):
+        add((texts.run_put, _run(run)))
 
 
 # Drops and puts are sorted together: of one key, what was there is dropped before it is put anew.
@@ -163,6 +168,26 @@ def _require_whole(values: Iterable[str]) -> None:
         raise InvalidText(NUL)
 
 
+def _step(one: LaneStep) -> tuple[Value, ...]:
+    return one.lane, one.expected_version, one.document, one.linked_to, one.reducer
+
+
+def _run(one: Run) -> tuple[Value, ...]:
+    counts = _sorted_json(one.counts).decode()
+    return (
+        one.id,
+        one.kind,
+        one.scope,
+        one.state,
+        one.code,
+        one.started_at,
+        one.updated_at,
+        one.cursor,
+        counts,
+        one.note,
+    )
+
+
 def _delivery(one: Delivery) -> tuple[Value, ...]:
     return (
         one.id,
@@ -179,12 +204,13 @@ def _delivery(one: Delivery) -> tuple[Value, ...]:
         one.attempts,
         one.available_at,
         one.fence,
+        one.code,
         one.body,
     )
 
 
 def _settlement(one: Settlement) -> tuple[Value, ...]:
-    return one.id, one.fence, one.state, one.reason, one.attempts, one.available_at
+    return one.id, one.fence, one.state, one.reason, one.attempts, one.available_at, one.code
 
 
 def _command(one: Command) -> tuple[Value, ...]:

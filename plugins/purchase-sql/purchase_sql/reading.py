@@ -15,7 +15,7 @@ from purchase_sql.shapes import DELIVERY_COLUMNS, MAILBOX_COLUMNS, ROW_COLUMNS
 from purchase_sql.statement import Statement, in_pairs, in_texts, number, text, whole, word
 
 LISTED_COLUMNS = DELIVERY_COLUMNS[:-1]
-LANE_COLUMNS = ("lane", "version", "document", "linked_to")
+LANE_COLUMNS = ("lane", "version", "document", "linked_to", "reducer")
 REFERENCE_COLUMNS = ("object", "lane", "root")
 CLUSTER_COLUMNS = ("root", "lane", "registers")
 FACT_COLUMNS = (
@@ -40,6 +40,8 @@ def statements() -> Iterable[Statement]:
     yield from _facts()
     yield from _lists()
     yield from _mailboxes()
+    yield from _runs()
+    yield from _holding()
     yield from _conflicting()
     for row_type in ROW_TYPES:
         yield from _pages(row_type)
@@ -256,6 +258,42 @@ def _lists() -> Iterable[Statement]:
         .order_by(effects.c.lane_version, effects.c.position)
         .limit(whole("limit")),
     )
+
+
+def _runs() -> Iterable[Statement]:
+    runs = schema.runs
+    page = _all(runs).where(runs.c.id < text("before_id")).order_by(runs.c.id.desc()).limit(whole("limit"))
+    yield Statement("run", ("id",), _all(runs).where(runs.c.id == text("id")))
+    yield Statement("runs", ("before_id", "limit"), page)
+    yield Statement("runs_of", ("kind", "before_id", "limit"), page.where(runs.c.kind == text("kind")))
+
+
+def _holding() -> Iterable[Statement]:
+    """The parts of `holdings`: of each table what lies in some lanes, or in those linked to them."""
+    lanes = schema.lanes
+    yield Statement(
+        "lanes_page",
+        ("after", "limit"),
+        _chosen(lanes, LANE_COLUMNS)
+        .where(lanes.c.lane > text("after"))
+        .order_by(lanes.c.lane)
+        .limit(whole("limit")),
+    )
+    # Two queries and not one OR: each finds its lanes by an index.
+    held = sa.union_all(
+        sa.select(lanes.c.lane).where(in_texts(lanes.c.lane, "lanes")),
+        sa.select(lanes.c.lane).where(in_texts(lanes.c.linked_to, "lanes"), sa.text(schema.IS_LINKED)),
+    )
+    parts: dict[str, tuple[sa.Table, Sequence[str]]] = {
+        "lanes": (lanes, LANE_COLUMNS),
+        "facts": (schema.facts, FACT_COLUMNS),
+        "clusters": (schema.clusters, CLUSTER_COLUMNS),
+        "references": (schema.object_references, REFERENCE_COLUMNS),
+        **{one.TABLE: (schema.rows[one], ROW_COLUMNS[one]) for one in ROW_TYPES},
+    }
+    for name, (table, columns) in parts.items():
+        clause = _chosen(table, columns).where(OneOf(table.c.lane, held))
+        yield Statement(f"{name}_held", ("lanes",), clause)
 
 
 def _conflicting() -> Iterable[Statement]:

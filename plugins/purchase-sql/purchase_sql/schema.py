@@ -88,6 +88,7 @@ lanes = _table(
     _column("version", WHOLE),
     _column("document", BYTES),
     _column("linked_to", TEXT),
+    _column("reducer", WHOLE),
     _guard("lanes_expected", "version > 0"),
 )
 _index("lanes_linked_to", lanes.c.linked_to, where=IS_LINKED)
@@ -181,6 +182,7 @@ deliveries = _table(
     _column("attempts", WHOLE),
     _column("available_at", WHOLE),
     _column("fence", WHOLE),
+    _column("code", TEXT),
     _column("body", BYTES),
     _column("leased_until", WHOLE, null=True),
     _guard("deliveries_once", "attempts >= 0"),
@@ -227,6 +229,20 @@ _index(
     where=IS_WAITING,
 )
 _index("mailboxes_state", mailboxes.c.subscriber, mailboxes.c.state, mailboxes.c.lane, where=IS_NOT_IDLE)
+runs = _table(
+    "runs",
+    _key("id"),
+    _column("kind", TEXT),
+    _column("scope", TEXT),
+    _column("state", TEXT),
+    _column("code", TEXT),
+    _column("started_at", WHOLE),
+    _column("updated_at", WHOLE),
+    _column("cursor", TEXT),
+    _column("counts", TEXT),
+    _column("note", TEXT),
+)
+_index("runs_kind", runs.c.kind, runs.c.id)
 
 # --- the projection ----------------------------------------------------------------------------
 

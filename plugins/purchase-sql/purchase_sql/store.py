@@ -7,16 +7,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from purchase_core.catalog.versions import OfferVersion, decode_offer
+from purchase_core.facts.cluster import StoredCluster
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import Row
+from purchase_core.facts.rows import ROW_TYPES, Row
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Holders, Question, Store, View
+from purchase_core.ports.store import PAGE_ROWS_MAX, Holders, Holdings, Question, Store, View
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import DONE, Delivery
 from purchase_core.records.effect import EFFECTS_PER_VERSION_MAX, Effect
 from purchase_core.records.lane import Lane
 from purchase_core.records.mailbox import Mailbox
 from purchase_core.records.reference import PriceReference, Reference
+from purchase_core.records.run import Run
 from purchase_sql import decode
 from purchase_sql.clusters import ClusterTexts
 from purchase_sql.decode import Record
@@ -56,9 +58,12 @@ class SqlStore(Store):
 
     # --- claims ------------------------------------------------------------------------------
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
+    async def claim(
+        self, *, now: Instant, lease_until: Instant, limit: int, newest: bool = False
+    ) -> Sequence[Delivery]:
         """Take pending rows that are due and free, oldest first."""
-        records = await self._taken(self._texts.claim, (now, lease_until, limit))
+        text = self._texts.claim_newest if newest else self._texts.claim
+        records = await self._taken(text, (now, lease_until, limit))
         # RETURNING comes in whatever order the rows were updated in.
         claimed = [decode.delivery(record) for record in records]
         return sorted(claimed, key=lambda one: (one.available_at, one.id))
@@ -70,6 +75,10 @@ class SqlStore(Store):
         values = (subscriber, now, lease_until, limit)
         claimed = [decode.mailbox(one) for one in await self._taken(self._texts.mailbox_claim, values)]
         return sorted(claimed, key=lambda one: (one.available_at, one.lane))
+
+    async def _long_snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Record]]:
+        """The rows of several statements that read, all as of one moment. They can be many."""
+        return await self._snapshot(asked)
 
     # --- for a decision ----------------------------------------------------------------------
 
@@ -162,6 +171,11 @@ class SqlStore(Store):
         """The inbox row of an event."""
         return await self._one(decode.delivery, self._texts.delivery, (connection, event_id))
 
+    async def known_events(self, connection: str, event_ids: Sequence[str]) -> frozenset[str]:
+        """Which of these events have an inbox row."""
+        events = pair_list([(connection, one) for one in event_ids])
+        return frozenset(event for _, event in await self._page(self._texts.found_events, (events,)))
+
     async def delivery_by_id(self, delivery_id: str) -> Delivery | None:
         """The inbox row of this id."""
         return await self._one(decode.delivery, self._texts.delivery_by_id, (delivery_id,))
@@ -224,6 +238,43 @@ class SqlStore(Store):
         """Mailboxes of a subscriber in one state, by ascending lane."""
         values = (subscriber, state, after_lane, limit)
         return [decode.mailbox(one) for one in await self._page(self._texts.mailboxes, values)]
+
+    async def lanes(self, *, after: str = "", limit: int = PAGE_ROWS_MAX) -> Sequence[Lane]:
+        """Lanes by ascending name."""
+        return [decode.lane(one) for one in await self._page(self._texts.lanes_page, (after, limit))]
+
+    async def holdings(self, lanes: Sequence[str]) -> Holdings:
+        """Everything that these lanes hold, and those linked to them, from one snapshot."""
+        names, asked = self._texts, text_list(lanes)
+        tables = [names.lanes_held, names.facts_held, names.clusters_held, names.references_held]
+        tables += [names.row_held[one] for one in ROW_TYPES]
+        held, facts, clusters, references, *rows = await self._long_snapshot(
+            [(text, (asked,)) for text in tables]
+        )
+        return Holdings(
+            {record[0]: decode.lane(record) for record in held},
+            [decode.recorded_fact(record) for record in facts],
+            [StoredCluster(*record) for record in clusters],
+            [decode.reference(record) for record in references],
+            [
+                decode.row(row_type, record)
+                for row_type, records in zip(ROW_TYPES, rows, strict=True)
+                for record in records
+            ],
+        )
+
+    async def run(self, run_id: str) -> Run | None:
+        """The run of this id."""
+        return await self._one(decode.run, self._texts.run, (run_id,))
+
+    async def runs(self, *, kind: str = "", before_id: str = "", limit: int = 100) -> Sequence[Run]:
+        """Runs, newest first."""
+        page = (before_id or BEYOND_EVERY_ID, limit)
+        if kind:
+            found = await self._page(self._texts.runs_of, (kind, *page))
+        else:
+            found = await self._page(self._texts.runs, page)
+        return [decode.run(record) for record in found]
 
     async def _one(self, decoded: Callable[[Record], T], text: str, values: tuple[Value, ...]) -> T | None:
         found = await self._rows(text, values)

@@ -28,6 +28,7 @@ class Texts:
     delivery_insert: str
     settle: str
     claim: str
+    claim_newest: str
     effect_insert: str
     subscriber_insert: str
     subscriber_drop: str
@@ -35,6 +36,7 @@ class Texts:
     mailbox_wake: str
     mailbox_told: str
     mailbox_claim: str
+    run_put: str
     version_insert: str
     look_lanes: str
     look_references: str
@@ -65,6 +67,14 @@ class Texts:
     subscribers: str
     mailbox: str
     mailboxes: str
+    run: str
+    runs: str
+    runs_of: str
+    lanes_page: str
+    lanes_held: str
+    facts_held: str
+    clusters_held: str
+    references_held: str
     found_lanes: str
     found_facts: str
     found_events: str
@@ -74,12 +84,13 @@ class Texts:
     row_drop: Mapping[type[object], str]
     row_page: Mapping[type[object], str]
     row_page_of_lane: Mapping[type[object], str]
+    row_held: Mapping[type[object], str]
 
     @property
     def all(self) -> frozenset[str]:
         """Every text: whatever else a store executes, it is none of ours."""
         single = [one for one in attrs.astuple(self, recurse=False)[2:] if isinstance(one, str)]
-        several = (self.row_put, self.row_drop, self.row_page, self.row_page_of_lane)
+        several = (self.row_put, self.row_drop, self.row_page, self.row_page_of_lane, self.row_held)
         return frozenset(single).union(*(one.values() for one in several))
 
 
@@ -90,6 +101,6 @@ def texts(shipped: Mapping[str, str], prefix: str, schema: str = "") -> Texts:
     ready = {name: with_prefix(text, prefix, schema) for name, text in shipped.items()}
     groups = {
         f"row_{group}": {one: ready.pop(f"{one.TABLE}_{group}") for one in ROW_TYPES}
-        for group in ("put", "drop", "page", "page_of_lane")
+        for group in ("put", "drop", "page", "page_of_lane", "held")
     }
     return Texts(prefix=prefix, schema=schema, **ready, **groups)  # type: ignore[arg-type]  # a test compares the names

@@ -21,6 +21,8 @@ from purchase_sql.schema import WHOLE
 from purchase_sql.shapes import DELIVERY_COLUMNS, ROW_COLUMNS
 from purchase_sql.statement import IMPOSSIBLE, NOWHERE, Given, Single, Statement, number, whole, word
 
+SETTLED = ("state", "reason", "attempts", "available_at", "code")
+
 
 def statements(given: type[Given] = Single) -> Iterable[Statement]:
     """All of them. `given` says how the rows that they write are passed in."""
@@ -35,9 +37,11 @@ def statements(given: type[Given] = Single) -> Iterable[Statement]:
     yield _command_put(given)
     yield _delivery_insert(given)
     yield _settle(given)
-    yield _claim()
+    yield _claim("claim", newest=False)
+    yield _claim("claim_newest", newest=True)
     yield _insert_or_ignore("effect_insert", schema.effects, given)
     yield from mailboxes.statements(given)
+    yield _put("run_put", schema.runs, given(_names(schema.runs)))
     for row_type in ROW_TYPES:
         table = schema.rows[row_type]
         yield _put(f"{row_type.TABLE}_put", table, given(ROW_COLUMNS[row_type]))
@@ -84,7 +88,7 @@ def _batch_insert(given: type[Given]) -> Statement:
 
 
 def _lane_step(given: type[Given]) -> Statement:
-    lanes, row = schema.lanes, given(("lane", "expected", "document", "linked_to"))
+    lanes, row = schema.lanes, given(("lane", "expected", "document", "linked_to", "reducer"))
     name, expected = row.of_column(lanes.c.lane), row.value("expected", WHOLE)
     # A row to be inserted must pass the CHECKs before a conflict is found, so its version may be impossible
     # only where there is no row yet although one was expected.
@@ -97,6 +101,7 @@ def _lane_step(given: type[Given]) -> Statement:
             "version": stepped,
             "document": row.of_column(lanes.c.document),
             "linked_to": row.of_column(lanes.c.linked_to),
+            "reducer": row.of_column(lanes.c.reducer),
         },
     )
     fresh = inserting.excluded
@@ -108,6 +113,7 @@ def _lane_step(given: type[Given]) -> Statement:
             ),
             "document": fresh.document,
             "linked_to": fresh.linked_to,
+            "reducer": fresh.reducer,
         },
     )
     return Statement("lane_step", row.parameters, clause)
@@ -167,7 +173,7 @@ def _delivery_insert(given: type[Given]) -> Statement:
 def _settle(given: type[Given]) -> Statement:
     # An update cannot end a batch when its row is missing. This insert never inserts: where the row is
     # there, it conflicts with it and becomes the update; where it is not, its fence is impossible.
-    deliveries, row = schema.deliveries, given(("id", "fence", "state", "reason", "attempts", "available_at"))
+    deliveries, row = schema.deliveries, given(("id", "fence", *SETTLED))
     there = sa.exists(number(1)).where(deliveries.c.id == row.of_column(deliveries.c.id))
     blank = {
         column.name: NoBytes() if column.name == "body" else NOWHERE
@@ -186,7 +192,7 @@ def _settle(given: type[Given]) -> Statement:
     clause = inserting.on_conflict_do_update(
         index_elements=["id"],
         set_={
-            **{name: fresh[name] for name in ("state", "reason", "attempts", "available_at")},
+            **{name: fresh[name] for name in SETTLED},
             "leased_until": sa.null(),
             "fence": sa.case((deliveries.c.fence == fresh.fence, fresh.fence), else_=IMPOSSIBLE),
         },
@@ -194,8 +200,9 @@ def _settle(given: type[Given]) -> Statement:
     return Statement("settle", row.parameters, clause)
 
 
-def _claim() -> Statement:
+def _claim(name: str, *, newest: bool) -> Statement:
     deliveries, now = schema.deliveries, whole("now")
+    order = (deliveries.c.available_at, deliveries.c.id)
     free = (
         sa.select(deliveries.c.id)
         .where(
@@ -203,7 +210,7 @@ def _claim() -> Statement:
             deliveries.c.available_at <= now,
             sa.or_(deliveries.c.leased_until.is_(None), deliveries.c.leased_until < now),
         )
-        .order_by(deliveries.c.available_at, deliveries.c.id)
+        .order_by(*(one.desc() if newest else one for one in order))
         .limit(whole("limit"))
         .with_for_update(skip_locked=True)  # says nothing where one writer is all there is
     )
@@ -217,4 +224,4 @@ def _claim() -> Statement:
         )
         .returning(*(deliveries.c[name] for name in DELIVERY_COLUMNS))
     )
-    return Statement("claim", ("now", "lease_until", "limit"), clause)
+    return Statement(name, ("now", "lease_until", "limit"), clause)

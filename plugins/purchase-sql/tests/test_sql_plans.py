@@ -15,9 +15,10 @@ from purchase_sql.migration import migrations
 WALKS = {f"{one.TABLE}_page" for one in ROW_TYPES} | {"schema_version", "subscribers", "mailbox_wake"}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
-    "claim", "commands_open", "commands_page", "deliveries", "deliveries_done", "deliveries_in",
+    "claim", "claim_newest", "commands_open", "commands_page", "deliveries", "deliveries_done",
+    "deliveries_in",
     "effects", "facts", "holders", "linked_lanes", "mailbox_claim", "mailboxes", "price_for", "prices_of",
-    "references_of",
+    "references_of", "lanes_page", "runs", "runs_of",
     *(f"{one.TABLE}_page_of_lane" for one in ROW_TYPES),
 }  # fmt: skip
 

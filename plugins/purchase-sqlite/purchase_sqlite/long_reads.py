@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from purchase_core.errors import StoreUnavailable
+from purchase_sql.encode import Operation
 from purchase_sql.shapes import Value
 from purchase_sqlite.binding import bound
 from purchase_sqlite.config import SqliteConfig
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import aiosqlite
 
 
+T = TypeVar("T")
+
+
 class LongReads:
     """Opened by the first read: many processes never need one."""
 
@@ -28,16 +32,39 @@ class LongReads:
         self._recorder = recorder
         self._connection: aiosqlite.Connection | None = None
         self._opening = asyncio.Lock()
+        self._turn = asyncio.Lock()
         self._closed = False
 
     async def rows(self, text: str, values: tuple[Value, ...]) -> Sequence[Any]:
         """Every row of a statement. Raises StoreUnavailable or SchemaError."""
+        return await self._told(self._alone(text, values))
+
+    async def snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Any]]:
+        """The rows of each statement, within one read transaction. Raises as `rows`."""
+        return await self._told(self._in_one(asked))
+
+    async def _alone(self, text: str, values: tuple[Value, ...]) -> Sequence[Any]:
+        async with self._turn:
+            return await self._fetched(text, values)
+
+    async def _in_one(self, asked: Sequence[Operation]) -> Sequence[Sequence[Any]]:
+        async with self._turn:  # whoever read within the transaction would miss what was written since
+            await self._fetched("BEGIN", ())
+            try:
+                return [await self._fetched(text, values) for text, values in asked]
+            finally:
+                await self._fetched("COMMIT", ())
+
+    async def _fetched(self, text: str, values: tuple[Value, ...]) -> Sequence[Any]:
+        connection = self._connection or await self._open()
+        plain, ordered = bound(text, values)
+        if self._recorder is not None:
+            self._recorder(plain, ordered)
+        return list(await connection.execute_fetchall(plain, ordered))
+
+    async def _told(self, reading: Awaitable[T]) -> T:
         try:
-            connection = self._connection or await self._open()
-            plain, ordered = bound(text, values)
-            if self._recorder is not None:
-                self._recorder(plain, ordered)
-            return list(await connection.execute_fetchall(plain, ordered))
+            return await reading
         except FAILURES as error:
             raise trouble(error) from error
         except ValueError as error:  # what aiosqlite raises after close

@@ -141,6 +141,9 @@ class SqliteStore(SqlStore):
         except FAILURES as error:
             raise trouble(error) from error
 
+    async def _long_snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Record]]:
+        return await self._long.snapshot(asked)
+
     # --- life cycle --------------------------------------------------------------------------
 
     async def schema(self) -> SchemaState:

@@ -61,6 +61,9 @@ class Provider(ABC):
     signature_headers: ClassVar[tuple[str, ...]]
     """Lower-case names of the headers that `verify` reads; they are stored with the event for replay."""
 
+    listed_kinds: ClassVar[tuple[str, ...]] = ("subscription", "invoice", "refund", "dispute", "session")
+    """Kinds by which `objects` lists everything that facts are made of, each object at least once."""
+
     def __init__(self, connection: Connection, account: str) -> None:
         self.connection = connection
         self.account = account

@@ -6,7 +6,19 @@ from types import ModuleType
 
 from purchase_core.testing.memory_store import MemoryStore
 
-from . import concurrency, inbox, isolation, keys, mailboxes, processes, reading, restart, values, writing
+from . import (
+    concurrency,
+    inbox,
+    isolation,
+    keys,
+    mailboxes,
+    operating,
+    processes,
+    reading,
+    restart,
+    values,
+    writing,
+)
 
 MODULES: tuple[ModuleType, ...] = (
     writing,
@@ -19,6 +31,7 @@ MODULES: tuple[ModuleType, ...] = (
     restart,
     concurrency,
     processes,
+    operating,
 )
 
 

@@ -70,9 +70,11 @@ class FailsTheWholeGroup(MemoryStore):
 class ClaimsThenWaits(MemoryStore):
     """Rows are chosen in one step and taken in another."""
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
+    async def claim(
+        self, *, now: Instant, lease_until: Instant, limit: int, newest: bool = False
+    ) -> Sequence[Delivery]:
         leases = dict(self.database.leases)
-        rows = await super().claim(now=now, lease_until=lease_until, limit=limit)
+        rows = await super().claim(now=now, lease_until=lease_until, limit=limit, newest=newest)
         taken, self.database.leases = self.database.leases, leases
         await asyncio.sleep(0)
         self.database.leases.update(taken)
@@ -111,9 +113,11 @@ class ClaimsInMemory(MemoryStore):
         super().__init__(database)
         self._leases: dict[str, Instant] = {}
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
+    async def claim(
+        self, *, now: Instant, lease_until: Instant, limit: int, newest: bool = False
+    ) -> Sequence[Delivery]:
         theirs, self.database.leases = self.database.leases, self._leases
         try:
-            return await super().claim(now=now, lease_until=lease_until, limit=limit)
+            return await super().claim(now=now, lease_until=lease_until, limit=limit, newest=newest)
         finally:
             self.database.leases = theirs

@@ -45,17 +45,21 @@ class FindsEventsByTheirIdAlone(MemoryStore):
 class ClaimsEarly(MemoryStore):
     """Rows that wait for their next try are claimed at once."""
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
+    async def claim(
+        self, *, now: Instant, lease_until: Instant, limit: int, newest: bool = False
+    ) -> Sequence[Delivery]:
         for row in list(self.database.deliveries.values()):
             self.database.deliveries[row.id] = replace(row, available_at=min(row.available_at, now))
-        return await super().claim(now=now, lease_until=lease_until, limit=limit)
+        return await super().claim(now=now, lease_until=lease_until, limit=limit, newest=newest)
 
 
 class ClaimsTheNewestFirst(MemoryStore):
     """The queue is a stack."""
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
-        rows = await super().claim(now=now, lease_until=lease_until, limit=1_000)
+    async def claim(
+        self, *, now: Instant, lease_until: Instant, limit: int, newest: bool = False
+    ) -> Sequence[Delivery]:
+        rows = await super().claim(now=now, lease_until=lease_until, limit=1_000, newest=newest)
         for row in rows[:-limit]:
             self.database.leases.pop(row.id)
         return rows[-limit:]
@@ -64,32 +68,40 @@ class ClaimsTheNewestFirst(MemoryStore):
 class NeverEndsALease(MemoryStore):
     """What a dead worker held is held for ever."""
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
-        return await super().claim(now=now, lease_until=Instant(2**62), limit=limit)
+    async def claim(
+        self, *, now: Instant, lease_until: Instant, limit: int, newest: bool = False
+    ) -> Sequence[Delivery]:
+        return await super().claim(now=now, lease_until=Instant(2**62), limit=limit, newest=newest)
 
 
 class ClaimsAtTheLeasesEnd(MemoryStore):
     """`<=` where `<` was meant: at its last instant two workers hold a row."""
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
+    async def claim(
+        self, *, now: Instant, lease_until: Instant, limit: int, newest: bool = False
+    ) -> Sequence[Delivery]:
         for row, until in self.database.leases.items():
             if until == now:
                 self.database.leases[row] = NOT_LEASED
-        return await super().claim(now=now, lease_until=lease_until, limit=limit)
+        return await super().claim(now=now, lease_until=lease_until, limit=limit, newest=newest)
 
 
 class IgnoresLeases(MemoryStore):
     """A row that is being worked on is handed out again."""
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
-        return await super().claim(now=now, lease_until=NOT_LEASED, limit=limit)
+    async def claim(
+        self, *, now: Instant, lease_until: Instant, limit: int, newest: bool = False
+    ) -> Sequence[Delivery]:
+        return await super().claim(now=now, lease_until=NOT_LEASED, limit=limit, newest=newest)
 
 
 class ForgetsAttempts(MemoryStore):
     """Claims are not counted, so that a poison row is tried for ever."""
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
-        rows = await super().claim(now=now, lease_until=lease_until, limit=limit)
+    async def claim(
+        self, *, now: Instant, lease_until: Instant, limit: int, newest: bool = False
+    ) -> Sequence[Delivery]:
+        rows = await super().claim(now=now, lease_until=lease_until, limit=limit, newest=newest)
         for row in rows:
             self.database.deliveries[row.id] = replace(row, attempts=row.attempts - 1)
         return rows
@@ -98,19 +110,23 @@ class ForgetsAttempts(MemoryStore):
 class ClaimsWithoutBodies(MemoryStore):
     """The claim returns the columns of the list."""
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
-        rows = await super().claim(now=now, lease_until=lease_until, limit=limit)
+    async def claim(
+        self, *, now: Instant, lease_until: Instant, limit: int, newest: bool = False
+    ) -> Sequence[Delivery]:
+        rows = await super().claim(now=now, lease_until=lease_until, limit=limit, newest=newest)
         return [replace(row, body=b"") for row in rows]
 
 
 class ClaimsWhatIsQuarantined(MemoryStore):
     """Whatever is not done is to be done."""
 
-    async def claim(self, *, now: Instant, lease_until: Instant, limit: int) -> Sequence[Delivery]:
+    async def claim(
+        self, *, now: Instant, lease_until: Instant, limit: int, newest: bool = False
+    ) -> Sequence[Delivery]:
         for row in list(self.database.deliveries.values()):
             if row.state == QUARANTINED:
                 self.database.deliveries[row.id] = replace(row, state=PENDING)
-        return await super().claim(now=now, lease_until=lease_until, limit=limit)
+        return await super().claim(now=now, lease_until=lease_until, limit=limit, newest=newest)
 
 
 class IgnoresFences(MemoryStore):

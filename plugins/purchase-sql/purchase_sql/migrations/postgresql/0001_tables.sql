@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}lanes" (
     version BIGINT NOT NULL,
     document BYTEA NOT NULL,
     linked_to TEXT COLLATE "C" NOT NULL,
+    reducer BIGINT NOT NULL,
     CONSTRAINT "{prefix}lanes_pk" PRIMARY KEY (lane),
     CONSTRAINT "{prefix}lanes_expected" CHECK (version > 0)
 );
@@ -125,6 +126,7 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}deliveries" (
     attempts BIGINT NOT NULL,
     available_at BIGINT NOT NULL,
     fence BIGINT NOT NULL,
+    code TEXT COLLATE "C" NOT NULL,
     body BYTEA NOT NULL,
     leased_until BIGINT,
     CONSTRAINT "{prefix}deliveries_pk" PRIMARY KEY (id),
@@ -174,6 +176,22 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}mailboxes" (
 CREATE INDEX IF NOT EXISTS "{prefix}mailboxes_state" ON {schema}"{prefix}mailboxes" (subscriber, state, lane) WHERE state <> 'idle';
 
 CREATE INDEX IF NOT EXISTS "{prefix}mailboxes_waiting" ON {schema}"{prefix}mailboxes" (subscriber, available_at, lane) WHERE state = 'waiting';
+
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}runs" (
+    id TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    scope TEXT COLLATE "C" NOT NULL,
+    state TEXT COLLATE "C" NOT NULL,
+    code TEXT COLLATE "C" NOT NULL,
+    started_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    cursor TEXT COLLATE "C" NOT NULL,
+    counts TEXT COLLATE "C" NOT NULL,
+    note TEXT COLLATE "C" NOT NULL,
+    CONSTRAINT "{prefix}runs_pk" PRIMARY KEY (id)
+);
+
+CREATE INDEX IF NOT EXISTS "{prefix}runs_kind" ON {schema}"{prefix}runs" (kind, id);
 
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}intents" (
     key TEXT COLLATE "C" NOT NULL,

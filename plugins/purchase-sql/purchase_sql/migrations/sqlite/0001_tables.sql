@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS "{prefix}lanes" (
     version INTEGER NOT NULL,
     document BLOB NOT NULL,
     linked_to TEXT NOT NULL,
+    reducer INTEGER NOT NULL,
     CONSTRAINT "{prefix}lanes_pk" PRIMARY KEY (lane),
     CONSTRAINT "{prefix}lanes_expected" CHECK (version > 0)
 ) WITHOUT ROWID, STRICT;
@@ -125,6 +126,7 @@ CREATE TABLE IF NOT EXISTS "{prefix}deliveries" (
     attempts INTEGER NOT NULL,
     available_at INTEGER NOT NULL,
     fence INTEGER NOT NULL,
+    code TEXT NOT NULL,
     body BLOB NOT NULL,
     leased_until INTEGER,
     CONSTRAINT "{prefix}deliveries_pk" PRIMARY KEY (id),
@@ -174,6 +176,22 @@ CREATE TABLE IF NOT EXISTS "{prefix}mailboxes" (
 CREATE INDEX IF NOT EXISTS "{prefix}mailboxes_state" ON "{prefix}mailboxes" (subscriber, state, lane) WHERE state <> 'idle';
 
 CREATE INDEX IF NOT EXISTS "{prefix}mailboxes_waiting" ON "{prefix}mailboxes" (subscriber, available_at, lane) WHERE state = 'waiting';
+
+CREATE TABLE IF NOT EXISTS "{prefix}runs" (
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    state TEXT NOT NULL,
+    code TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    cursor TEXT NOT NULL,
+    counts TEXT NOT NULL,
+    note TEXT NOT NULL,
+    CONSTRAINT "{prefix}runs_pk" PRIMARY KEY (id)
+) WITHOUT ROWID, STRICT;
+
+CREATE INDEX IF NOT EXISTS "{prefix}runs_kind" ON "{prefix}runs" (kind, id);
 
 CREATE TABLE IF NOT EXISTS "{prefix}intents" (
     "key" TEXT NOT NULL,

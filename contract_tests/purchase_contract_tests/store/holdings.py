@@ -1,0 +1,114 @@
+"""Everything that a lane holds: what a rebuild reads, and what it is held against."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from purchase_contract_tests.contract import promise
+from purchase_contract_tests.store.base import StorePromises
+from purchase_contract_tests.store.samples import (
+    ANA,
+    BEN,
+    NOW,
+    WAITING,
+    batch_of_facts,
+    cluster,
+    later,
+    recorded,
+    reference,
+    refund,
+    row_of_each_table,
+    step,
+)
+from purchase_core.facts.cluster import StoredCluster, encode_cluster
+from purchase_core.facts.fact import RecordedFact
+from purchase_core.facts.fold import canonical_hash
+from purchase_core.ports.store import Batch, Holdings, Store
+from purchase_core.records.lane import LaneStep
+
+ELSEWHERE = "object:invoice:acme:in_8"
+
+
+class LaneHoldings(StorePromises):
+    """`lanes` and `holdings`."""
+
+    @promise
+    async def lanes_come_by_ascending_name_in_pages(self, store: Store) -> None:
+        names = [f"customer:{number:02}" for number in range(9)] + [WAITING]
+        for number, name in enumerate(reversed(names)):
+            linked = names[0] if name == WAITING else ""
+            stepped = LaneStep(name, 0, b"{}", linked, number)
+            await store.commit(Batch(f"batch_{number}", NOW, lanes=(stepped,)))
+        found: list[str] = []
+        for _ in names:
+            page = await store.lanes(after=found[-1] if found else "", limit=4)
+            assert len(page) <= 4
+            found += [one.lane for one in page]
+        assert found == names
+        last = (await store.lanes())[-1]
+        assert (last.version, last.document, last.linked_to) == (1, b"{}", names[0])
+
+    @promise
+    async def f94_a_lane_says_which_fold_wrote_to_it(self, store: Store) -> None:
+        await store.commit(Batch("batch_1", NOW, lanes=(LaneStep(ANA, 0, b"", "", 2), step(BEN))))
+        await store.commit(Batch("batch_2", NOW, lanes=(LaneStep(ANA, 1, b"", "", 1),)))
+        assert [one.reducer for one in await store.lanes()] == [1, 0]
+        assert (await store.lane(ANA)).reducer == 1
+        assert (await store.holdings([ANA])).lanes[ANA].reducer == 1
+
+    @promise
+    async def a_lane_holds_everything_of_it_and_of_those_linked_to_it(self, store: Store) -> None:
+        mine, waiting, others = (
+            recorded(refund()),
+            recorded(refund("re_2"), WAITING),
+            recorded(refund("re_3"), BEN),
+        )
+        rows, far = (
+            row_of_each_table(),
+            [replace(row, key=f"far_{row.key}") for row in row_of_each_table(BEN)],
+        )
+        own, theirs = cluster(ANA, refund(), refund("re_2")), cluster(BEN, refund("re_3"))
+        await store.commit(
+            Batch(
+                "batch_1",
+                NOW,
+                lanes=(
+                    step(ANA, 0, b"ana"),
+                    step(BEN),
+                    step(WAITING, 0, b"", ANA),
+                    step(ELSEWHERE, 0, b"", BEN),
+                ),
+                facts=(mine, waiting, others),
+                clusters=(own, theirs),
+                rows=(*rows, *far),
+                references=(reference(root=own.root), reference("re_3", BEN, theirs.root)),
+            )
+        )
+        held = await store.holdings([ANA])
+        assert sorted(held.lanes) == [ANA, WAITING]
+        assert held.lanes[ANA].document == b"ana"
+        assert _facts(held) == [mine, waiting]
+        assert list(held.clusters) == [StoredCluster(own.root, ANA, encode_cluster(own).decode())]
+        assert list(held.references) == [reference(root=own.root)]
+        assert canonical_hash(held.rows) == canonical_hash(rows)
+        both = await store.holdings([BEN, ANA])
+        assert len(both.facts) == 3
+        assert canonical_hash(both.rows) == canonical_hash([*rows, *far])
+
+    @promise
+    async def facts_are_held_at_their_positions(self, store: Store) -> None:
+        await store.commit(batch_of_facts("batch_1", recorded(refund()), recorded(refund("re_2"))))
+        await store.commit(batch_of_facts("batch_2", recorded(refund("re_3"), at=later(1)), version=1))
+        assert sorted(await store.facts(ANA)) == sorted((await store.holdings([ANA])).facts)
+
+    @promise
+    async def what_is_unknown_holds_nothing(self, store: Store) -> None:
+        await store.commit(batch_of_facts("batch_1", recorded(refund())))
+        for asked in ([], [BEN], [""]):
+            held = await store.holdings(asked)
+            assert not any((held.lanes, held.facts, held.clusters, held.references, held.rows))
+        assert (await store.holdings([WAITING, ANA, ANA])).lanes.keys() == {ANA}
+
+
+def _facts(held: Holdings) -> list[RecordedFact]:
+    return sorted((one for _, one in held.facts), key=lambda one: one.fact.key)

@@ -1,0 +1,118 @@
+"""Bugs of what operations read and write: lanes, holdings, runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from purchase_core.errors import StoreError
+from purchase_core.instants import Instant
+from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Holdings
+from purchase_core.records.delivery import Delivery
+from purchase_core.records.lane import Lane
+from purchase_core.records.run import Run
+from purchase_core.testing.memory_store import MemoryStore
+
+
+class ListsLanesAsTheyWereMade(MemoryStore):
+    """The order of lanes is that of their making, and a page begins behind a number of them."""
+
+    async def lanes(self, *, after: str = "", limit: int = PAGE_ROWS_MAX) -> Sequence[Lane]:
+        names = list(self.database.lanes)
+        begin = names.index(after) + 1 if after in names else 0
+        return [self.database.lanes[name] for name in names[begin : begin + limit]]
+
+
+class ForgetsWhichFoldWrote(MemoryStore):
+    """A lane keeps the version of the fold that made it."""
+
+    def _apply(self, batch: Batch) -> None:
+        known = {name: one.reducer for name, one in self.database.lanes.items()}
+        super()._apply(batch)
+        for name, reducer in known.items():
+            self.database.lanes[name] = replace(self.database.lanes[name], reducer=reducer)
+
+
+class HoldsOnlyTheLaneItself(MemoryStore):
+    """What was recorded in a lane that is linked by now is left out."""
+
+    async def holdings(self, lanes: Sequence[str]) -> Holdings:
+        held = await super().holdings(lanes)
+        kept = {name: one for name, one in held.lanes.items() if name in lanes}
+        return replace(held, lanes=kept, facts=[one for one in held.facts if one[1].lane in kept])
+
+
+class HoldsOneTableTooFew(MemoryStore):
+    """References are not thought of."""
+
+    async def holdings(self, lanes: Sequence[str]) -> Holdings:
+        return replace(await super().holdings(lanes), references=())
+
+
+class CountsHeldFacts(MemoryStore):
+    """Facts come with their place in the answer, not with that in their lane."""
+
+    async def holdings(self, lanes: Sequence[str]) -> Holdings:
+        held = await super().holdings(lanes)
+        return replace(held, facts=[(place, one) for place, (_, one) in enumerate(held.facts)])
+
+
+class HoldsWhatIsLinkedToNothing(MemoryStore):
+    """A lane without a name has everything that is linked nowhere."""
+
+    async def holdings(self, lanes: Sequence[str]) -> Holdings:
+        known = self.database.lanes.values()
+        more = [one.lane for one in known if one.linked_to in lanes]
+        return await super().holdings([*lanes, *more])
+
+
+class KeepsTheFirstOfARun(MemoryStore):
+    """A run is inserted, and how it went on is lost."""
+
+    def _apply(self, batch: Batch) -> None:
+        known = dict(self.database.runs)
+        super()._apply(batch)
+        self.database.runs.update(known)
+
+
+class MixesRunsOfAllKinds(MemoryStore):
+    """The kind is not looked at."""
+
+    async def runs(self, *, kind: str = "", before_id: str = "", limit: int = 100) -> Sequence[Run]:
+        return await super().runs(before_id=before_id, limit=limit)
+
+
+class NotesRunsByThemselves(MemoryStore):
+    """How far a run has come is written although what it did was refused."""
+
+    async def commit(self, batch: Batch) -> None:
+        try:
+            await super().commit(batch)
+        except StoreError:
+            self.database.runs.update({one.id: one for one in batch.runs})
+            raise
+
+
+class ClaimsTheOldestWhateverIsAsked(MemoryStore):
+    """What came last waits behind the backlog."""
+
+    async def claim(
+        self, *, now: Instant, lease_until: Instant, limit: int, newest: bool = False
+    ) -> Sequence[Delivery]:
+        return await super().claim(now=now, lease_until=lease_until, limit=limit)
+
+
+class KnowsEventsOfAllConnections(MemoryStore):
+    """An event of another connection is taken for this one's."""
+
+    async def known_events(self, connection: str, event_ids: Sequence[str]) -> frozenset[str]:
+        return frozenset(event for _, event in self.database.events if event in event_ids)
+
+
+class ForgetsTheCode(MemoryStore):
+    """Which code judged a delivery is not kept."""
+
+    def _apply_settlements(self, batch: Batch) -> None:
+        settled = tuple(replace(one, code="") for one in batch.settlements)
+        super()._apply_settlements(replace(batch, settlements=settled))

@@ -1,0 +1,137 @@
+"""Attention: everything that waits for a person, in one list, each with the command that goes on with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+
+from purchase_core.facts.rows import CaseRow, RefundRow
+from purchase_core.instants import HOUR, Clock, Instant
+from purchase_core.operations.quarantine import Group, Quarantine
+from purchase_core.ports.store import PAGE_ROWS_MAX, Store
+from purchase_core.records.command import UNKNOWN, Command
+from purchase_core.records.lane import customer_of
+from purchase_core.values import Value
+
+UNKNOWN_AFTER = HOUR  # until then, a worker is still finding out
+ITEMS_MAX = 10_000
+STUCK_REFUNDS = ("rejected", "failed")
+
+
+class Item(Value, frozen=True):
+    """Something that waits. `kind`: quarantine | case | outcome | refund; `count` of them are alike.
+
+    `amount` is the money at stake, in minor units; `next` is the command that shows it, or goes on with it.
+    """
+
+    kind: str
+    about: str
+    what: str
+    count: int
+    customer: str
+    amount: int
+    currency: str
+    since: Instant
+    next: str
+
+
+class Attention:
+    """Reads what waits for a person."""
+
+    def __init__(
+        self, store: Store, quarantine: Quarantine, clock: Clock, kinds: Callable[[], Collection[str]]
+    ) -> None:
+        self._store = store
+        self._kinds = kinds
+        self._quarantine = quarantine
+        self._clock = clock
+
+    async def list(self) -> Sequence[Item]:
+        """All of it: money first, then what has waited longest."""
+        found = [_quarantined(one) for one in await self._quarantine.groups()]
+        found += [one async for one in self._cases()]
+        found += [_outcome(one) for one in await self._unknown()]
+        found += [one async for one in self._refunds()]
+        return sorted(found, key=lambda one: (-one.amount, one.since, one.about))
+
+    async def _unknown(self) -> Sequence[Command]:
+        before = Instant(self._clock.now() - UNKNOWN_AFTER)
+        found = await self._store.open_commands(self._kinds(), before=before, limit=PAGE_ROWS_MAX)
+        return [one for one in found if one.state == UNKNOWN]
+
+    async def _cases(self) -> AsyncIterator[Item]:
+        after, told = "", 0
+        while page := await self._store.rows(CaseRow, after_key=after):
+            for row in page:
+                if row.status == "open" and told < ITEMS_MAX:
+                    told += 1
+                    yield _case(row)
+            after = page[-1].key
+
+    async def _refunds(self) -> AsyncIterator[Item]:
+        after = ""
+        while page := await self._store.rows(RefundRow, after_key=after):
+            for row in page:
+                if row.status in STUCK_REFUNDS:
+                    yield _refund(row)
+            after = page[-1].key
+
+
+def _quarantined(group: Group) -> Item:
+    cause = group.cause
+    chosen = f"--connection {cause.connection} --type {cause.event_type} --error {cause.error}"
+    return Item(
+        "quarantine",
+        group.examples[0],
+        f"{cause.event_type}: {group.reason}",
+        group.count,
+        "",
+        0,
+        "",
+        group.first_at,
+        f"purchase webhooks retry --all {chosen}",
+    )
+
+
+def _case(row: CaseRow) -> Item:
+    return Item(
+        "case",
+        row.key,
+        f"{row.kind}: {row.detail}",
+        1,
+        customer_of(row.lane),
+        row.amount,
+        row.currency,
+        row.opened_at,
+        f"purchase cases show {row.key}",
+    )
+
+
+def _outcome(command: Command) -> Item:
+    return Item(
+        "outcome",
+        command.id,
+        f"{command.kind} on {command.connection}: nobody knows whether it happened",
+        1,
+        customer_of(command.lane),
+        0,
+        "",
+        command.updated_at,
+        f"purchase receipts show {command.id}",
+    )
+
+
+def _refund(row: RefundRow) -> Item:
+    customer = customer_of(row.lane)
+    return Item(
+        "refund",
+        row.key,
+        f"a refund of invoice {row.invoice} was {row.status}",
+        1,
+        customer,
+        row.amount,
+        row.currency,
+        row.seen_at,
+        f"purchase customers show {customer_of(row.lane)}"
+        if customer_of(row.lane)
+        else "purchase cases list",
+    )

@@ -1,0 +1,240 @@
+"""The shadow: what the facts of a lane amount to, beside what is stored of it. Pure.
+
+Both are compared row by row, cluster by cluster, reference by reference; `exchanging` is the batch that puts
+the one in the place of the other. Nothing is told to anybody: what was told once was told when it happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from msgspec.structs import replace
+
+from purchase_core.access.live import EMPTY, Live, decode_live, encode_live, exchange
+from purchase_core.catalog.versions import OfferVersion
+from purchase_core.facts.cluster import Cluster, StoredCluster, encode_cluster
+from purchase_core.facts.derive import versions_named
+from purchase_core.facts.fact import Fact
+from purchase_core.facts.fold import REDUCER_VERSION, Folded, canonical_hash, fold, rows_of
+from purchase_core.facts.rows import Row
+from purchase_core.instants import Instant
+from purchase_core.ports.store import Batch, Holdings
+from purchase_core.records.lane import Lane, LaneStep
+from purchase_core.records.reference import Reference
+from purchase_core.values import Value
+
+RowKey: TypeAlias = tuple[type[Row], str]
+
+MISSING, EXTRA, DIFFERS = "missing", "extra", "differs"
+
+
+class Difference(Value, frozen=True):
+    """Something stored that is not as the facts say. `what`: missing | extra | differs.
+
+    `table` is the projection's, or `clusters`, `references`, `documents`; `columns` are those that differ.
+    """
+
+    what: str
+    table: str
+    key: str
+    columns: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        columns = f" ({', '.join(self.columns)})" if self.columns else ""
+        return f"{self.what} {self.table} {self.key}{columns}"
+
+
+class Share(Value, frozen=True):
+    """What one lane and those linked to it hold of some holdings."""
+
+    lane: Lane
+    linked: tuple[Lane, ...]
+    facts: tuple[Fact, ...]
+    clusters: Mapping[str, StoredCluster]
+    references: Mapping[str, Reference]
+    rows: Mapping[RowKey, Row]
+
+
+def shares(asked: Iterable[str], held: Holdings) -> list[Share]:
+    """The holdings by lane, for those asked for that are linked to no other."""
+    owners = {name: one.linked_to or name for name, one in held.lanes.items()}
+    facts: dict[str, list[Fact]] = {}
+    for _, recorded in sorted(held.facts, key=lambda one: (one[1].lane, one[0])):
+        facts.setdefault(owners[recorded.lane], []).append(recorded.fact)
+    clusters: dict[str, dict[str, StoredCluster]] = {}
+    for cluster in held.clusters:
+        clusters.setdefault(owners[cluster.lane], {})[cluster.root] = cluster
+    references: dict[str, dict[str, Reference]] = {}
+    for reference in held.references:
+        references.setdefault(owners[reference.lane], {})[reference.object] = reference
+    rows: dict[str, dict[RowKey, Row]] = {}
+    for row in held.rows:
+        rows.setdefault(owners[row.lane], {})[type(row), row.key] = row
+    linked: dict[str, list[Lane]] = {}
+    for name in sorted(held.lanes):
+        if owners[name] != name:
+            linked.setdefault(owners[name], []).append(held.lanes[name])
+    return [
+        Share(
+            held.lanes[name],
+            tuple(linked.get(name, ())),
+            tuple(facts.get(name, ())),
+            clusters.get(name, {}),
+            references.get(name, {}),
+            rows.get(name, {}),
+        )
+        for name in dict.fromkeys(asked)
+        if owners.get(name) == name
+    ]
+
+
+class Shadow:
+    """One lane rebuilt. `elsewhere`: references of other lanes to what is only named here.
+
+    `rows` and `elsewhere` are filled in by who can look things up: what is pure stays so.
+    """
+
+    def __init__(self, share: Share) -> None:
+        self.share = share
+        self.folded: Folded = fold(share.lane.lane, share.facts)
+        self.rows: Mapping[RowKey, Row] = {}
+        self.elsewhere: Mapping[str, Reference] = {}
+
+    @property
+    def newer(self) -> bool:
+        """Whether newer code than this wrote to it: then this code's shadow says nothing about it."""
+        return self.share.lane.reducer > REDUCER_VERSION
+
+    @property
+    def outdated(self) -> bool:
+        """Whether older code than this wrote to it."""
+        return self.share.lane.reducer < REDUCER_VERSION
+
+    def versions(self) -> frozenset[str]:
+        """Offer versions that `derive` wants to know."""
+        return frozenset().union(*map(versions_named, self.folded.clusters.values()))
+
+    def derive(self, offers: Mapping[str, OfferVersion]) -> None:
+        """Work out the rows."""
+        self.rows = {(type(row), row.key): row for row in rows_of(self.folded, offers)}
+
+    def strangers(self) -> list[str]:
+        """Objects that are named here, and of which this lane has no reference."""
+        return [key for key in self.folded.roots if key not in self.share.references]
+
+    def hashes(self) -> tuple[str, str]:
+        """The canonical hash of what is stored, and of what was rebuilt; "" where there is nothing."""
+        stored, rebuilt = self.share.rows.values(), self.rows.values()
+        if self.share.rows == self.rows:
+            known = canonical_hash(rebuilt) if rebuilt else ""
+            return known, known
+        return canonical_hash(stored) if stored else "", canonical_hash(rebuilt) if rebuilt else ""
+
+    # --- compared ----------------------------------------------------------------------------
+
+    def differences(self, now: Instant) -> list[Difference]:
+        """Everything that is stored otherwise than it should be."""
+        found = [*self._row_differences(), *self._cluster_differences(), *self._reference_differences()]
+        if _at(decode_live(self.share.lane.document), now) != self._live(now):
+            found.append(Difference(DIFFERS, "documents", self.share.lane.lane))
+        found += [
+            Difference(EXTRA, "documents", one.lane)
+            for one in self.share.linked
+            if decode_live(one.document) != EMPTY
+        ]
+        return found
+
+    def _row_differences(self) -> list[Difference]:
+        stored, rebuilt = self.share.rows, self.rows
+        if stored == rebuilt:
+            return []
+        found = [Difference(MISSING, kind.TABLE, key) for kind, key in rebuilt if (kind, key) not in stored]
+        found += [Difference(EXTRA, kind.TABLE, key) for kind, key in stored if (kind, key) not in rebuilt]
+        for identity, row in rebuilt.items():
+            known = stored.get(identity, row)
+            if known != row:
+                columns = [one for one in row.__struct_fields__ if getattr(row, one) != getattr(known, one)]
+                found.append(Difference(DIFFERS, row.TABLE, row.key, tuple(columns)))
+        return found
+
+    def _cluster_differences(self) -> list[Difference]:
+        stored = self.share.clusters
+        found = [
+            Difference(DIFFERS if root in stored else MISSING, "clusters", root)
+            for root, one in self.folded.clusters.items()
+            if stored.get(root) != _stored(one)
+        ]
+        gone = [root for root in stored if root not in self.folded.clusters]
+        return [*found, *(Difference(EXTRA, "clusters", root) for root in gone)]
+
+    def _reference_differences(self) -> list[Difference]:
+        stored = self.share.references
+        return [
+            Difference(
+                (DIFFERS if one.root else EXTRA) if one.object in stored else MISSING,
+                "references",
+                one.object,
+            )
+            for one in self._references()
+        ]
+
+    def _references(self) -> list[Reference]:
+        """References that should be written otherwise. What no cluster knows any more keeps its lane only."""
+        lane, stored = self.share.lane.lane, self.share.references
+        registered = {key for one in self.folded.clusters.values() for key in one.registers}
+        wanted = {
+            key: Reference(key, lane, root)
+            for key, root in self.folded.roots.items()
+            # What is only named here may be somebody else's.
+            if key in registered or key in stored or key not in self.elsewhere
+        }
+        strays = [one for key, one in stored.items() if one.root and key not in wanted]
+        return [
+            *(one for key, one in wanted.items() if stored.get(key) != one),
+            *(replace(one, lane=lane, root="") for one in strays),
+        ]
+
+    def _live(self, now: Instant) -> Live:
+        return exchange(EMPTY, (), self.rows.values(), now=now)
+
+    # --- exchanged ---------------------------------------------------------------------------
+
+    def exchanging(self, batch_id: str, now: Instant, *, keep: frozenset[RowKey]) -> Batch:
+        """The batch that puts the shadow in the place of what is stored, if the lane has not moved.
+
+        `keep`: rows that other lanes have under the same key, and that must not be dropped here.
+        """
+        lane, stored = self.share.lane, self.share
+        steps = [LaneStep(lane.lane, lane.version, encode_live(self._live(now)), "", REDUCER_VERSION)]
+        steps += [
+            LaneStep(one.lane, one.version, b"", one.linked_to, one.reducer)
+            for one in stored.linked
+            if decode_live(one.document) != EMPTY
+        ]
+        return Batch(
+            batch_id,
+            now,
+            lanes=tuple(steps),
+            clusters=tuple(
+                one for root, one in self.folded.clusters.items() if stored.clusters.get(root) != _stored(one)
+            ),
+            dropped_clusters=tuple(root for root in stored.clusters if root not in self.folded.clusters),
+            rows=tuple(row for key, row in self.rows.items() if stored.rows.get(key) != row),
+            dropped_rows=tuple(key for key in stored.rows if key not in self.rows and key not in keep),
+            references=tuple(self._references()),
+        )
+
+
+def _stored(cluster: Cluster) -> StoredCluster:
+    return StoredCluster(cluster.root, cluster.lane, encode_cluster(cluster).decode())
+
+
+def _at(live: Live, now: Instant) -> Live:
+    """The document without what has long expired, as a rebuild would leave it out."""
+    return exchange(live, (), (), now=now)
+
+
+def rows_kept(shadows: Sequence[Shadow]) -> frozenset[RowKey]:
+    """Every row that one of these lanes has."""
+    return frozenset(key for one in shadows for key in one.rows)
