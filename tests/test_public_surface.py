@@ -156,7 +156,7 @@ print(json.dumps(asyncio.run(scene())))
 
 
 def test_a_billing_answers_where_there_are_no_threads_no_sockets_and_no_sqlite() -> None:
-    names = modules("cli", "testing")
+    names = modules("cli", "frameworks", "sync", "testing")
     assert len(names) > 50
     found = in_a_new_process(LIMITED.replace("MODULES", repr(names)))
     assert found == [["export"], "ignored"]
