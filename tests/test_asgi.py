@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from purchase_core import Billing, Catalog
-from purchase_core.asgi import BODY_SECONDS_MAX, RETRY_AFTER_SECONDS, WebhookApp
+from purchase_core.asgi import BODY_SECONDS_MAX, RETRY_AFTER_SECONDS, BillingApp, WebhookApp
 from purchase_core.errors import (
     DeliveryRefused,
     LaneConflict,
@@ -456,3 +456,30 @@ def test_the_lifespan_is_completed() -> None:
 
 def test_a_websocket_is_closed() -> None:
     assert in_scope({"type": "websocket"}) == [{"type": "websocket.close", "code": 1000}]
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "carried"),
+    [
+        ("/checkout/shop", None, True),
+        ("/checkout/shop/", None, True),
+        ("/billing/checkout/shop", "/billing", True),
+        ("/checkout/other", None, False),
+        ("/checkout/", None, False),
+        ("/checkout/shop/more", None, False),
+        ("/webhooks/shop", None, False),
+    ],
+)
+def test_the_page_that_carries_a_checkout_is_served_beside_the_endpoint(
+    path: str, root: str | None, carried: bool
+) -> None:
+    asked: list[str] = []
+
+    async def page(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"pay here"})
+
+    app = BillingApp(WebhookApp(Failing(AssertionError())), {"shop": page})
+    answer = asyncio.run(ask(app, path, method="GET", root=root))
+    assert (bool(asked), answer.status == 200) == (carried, carried)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 LIFE = [
     "was in trouble", "subscribed", "changed the plan", "was refunded", "renewed",
-    "paused, resumed, cancelled", "fell behind, and paid", "tried it, and stayed",
+    "paused, resumed, cancelled", "fell behind, and paid", "fell behind, and never paid",
+    "tried it, and stayed",
 ]  # fmt: skip
 ROUTING = ["dealt out", "failed over", "counted", "explained", "tried another policy"]
 

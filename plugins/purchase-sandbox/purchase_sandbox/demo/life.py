@@ -127,6 +127,7 @@ async def live(ana: Customer, steps: Steps) -> None:
     await _renew(ana, steps)
     await _end(ana, steps)
     await _fall_behind(ana, steps)
+    await _never_pay(ana, steps)
     await _try_it(ana, steps)
 
 
@@ -203,6 +204,17 @@ async def _fall_behind(ben: Customer, steps: Steps) -> None:
     page = await ben.see("bills", bills, [("paid", "12.00 USD"), ("paid", "12.00 USD")])
     check("what is asked for", page.notices, [])
     steps.add("fell behind, and paid", _shown(page))
+
+
+async def _never_pay(eve: Customer, steps: Steps) -> None:
+    await eve.sign_in("eve")
+    await eve.buy("App Pro", FAILS_LATER)
+    await eve.see("after buying", states, [("App Pro", "active")])
+    for _ in range(3):  # the longest that a provider goes on trying is a month
+        await eve.press("One month later")
+    page = await eve.see("after the last try", states, [("App Pro", "canceled")])
+    check("rights after the end", rights(page), [FREE])
+    steps.add("fell behind, and never paid", _shown(page))
 
 
 async def _try_it(cara: Customer, steps: Steps) -> None:
