@@ -237,8 +237,8 @@ async def _in_trouble(dora: Customer, steps: Steps) -> None:
     page = await dora.account()
     check("rights while nothing is told", rights(page), [FREE])
     await dora.press(LOSE)  # no more
-    await dora.press(AGAIN)
-    await dora.see("what was lost is told again", rights, [CREDITS, FREE])
+    await dora.press("Ask what happened")  # of what was lost, nobody tells by himself
+    await dora.see("what was lost is found", rights, [CREDITS, FREE])
     for trouble in TROUBLES:
         await dora.press(trouble)
     await dora.buy("AI 500 credits")

@@ -109,6 +109,8 @@ def configuration(providers: Mapping[str, LocalProvider], shop_url: str, databas
             for name, one in providers.items()
         },
         "store": {"plugin": "sqlite", "path": str(database)},
+        # Providers are asked by hand: a schedule would find what was lost before anybody has missed it.
+        "reconcile": {"events_every_seconds": 0, "objects_every_seconds": 0},
         **({"router": policy(tuple(providers))} if len(providers) > 1 else {}),
     }
 

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from purchase_core.billing import Billing
 from purchase_core.errors import WrongState
 from purchase_core.identifiers import IdSource
+from purchase_core.operations.reconcile import EVENTS
 from purchase_core.ports.provider import Capability
 
 from .laboratory import Laboratory
@@ -61,6 +62,7 @@ class AccountPages:
         return [
             Route("/account", self.show),
             Route("/account/preview", self.preview),
+            Route("/account/reconcile", self.reconcile, methods=["POST"]),
             Route("/account/{act}", self.act, methods=["POST"]),
         ]
 
@@ -98,6 +100,15 @@ class AccountPages:
             token=found.token,
             key=self._ids.new("click"),
         )
+
+    async def reconcile(self, request: Request) -> Response:
+        """Ask every provider what happened, and take in what never arrived: an operator's button."""
+        await form_of(request)
+        for connection in self._billing.connections:
+            run = await self._billing.reconcile.start(connection, EVENTS, repair=True, note="from the shop")
+            async for _ in self._billing.reconcile.run(run):
+                pass
+        return go("/account")
 
     async def act(self, request: Request) -> Response:
         """A button was pressed. Pressed twice, it is still one command: the key was made with the page."""
