@@ -53,6 +53,7 @@ from purchase_core.workflows.checkout import Checkouts
 from purchase_core.workflows.claims import Claims
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.commands import Commands
+from purchase_core.workflows.holders import HolderMoves
 from purchase_core.workflows.invoices import Invoices
 from purchase_core.workflows.migrations import Migrations
 from purchase_core.workflows.planning import Planner, Routable
@@ -174,6 +175,9 @@ class Billing:
         self.subscriptions = Subscriptions(parts.store, self.commands, parts.catalog, provisions, parts.clock)
         self.subscribers = Subscribers(parts.store, parts.subscribers, parts.clock, parts.ids, parts.telling)
         self.tick = Tick(parts.store, recorder, offers, parts.policy, parts.clock, parts.tick)
+        self.holders = HolderMoves(
+            parts.store, parts.catalog, parts.connections, self.subscriptions, parts.clock, parts.ids
+        )
         self.rollout = Rollouts(
             parts.store, parts.catalog, parts.connections, parts.clock, parts.ids, pause=parts.pause
         )

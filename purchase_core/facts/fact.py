@@ -85,7 +85,7 @@ def decided(order: Instant, body: IntentPlaced | AttemptMade | RefundAsked | Cas
 def mapped(body: Body) -> int:
     """How many of its lines are mapped to offer versions: a later recording may know more of them."""
     if isinstance(body, SubscriptionSeen):
-        return sum(1 for item in body.items if item.version)
+        return sum(1 for item in (*body.items, *body.next_items) if item.version)
     if isinstance(body, InvoiceSeen):
         return sum(1 for line in body.lines if line.version)
     return 0

@@ -38,8 +38,11 @@ def map_prices(fact: Fact, view: View) -> Fact:
 
     body = fact.body
     if isinstance(body, SubscriptionSeen):
-        items = tuple(replace(item, version=version(item.price)) for item in body.items)
-        return replace(fact, body=replace(body, items=items))
+        items, planned = (
+            tuple(replace(item, version=version(item.price)) for item in some)
+            for some in (body.items, body.next_items)
+        )
+        return replace(fact, body=replace(body, items=items, next_items=planned))
     if isinstance(body, InvoiceSeen):
         lines = tuple(replace(line, version=version(line.price)) for line in body.lines)
         return replace(fact, body=replace(body, lines=lines))

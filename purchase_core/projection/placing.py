@@ -126,7 +126,7 @@ def priced(fact: Fact) -> tuple[Item | InvoiceLine, ...]:
     """What in a fact has a price at the provider."""
     body = fact.body
     if isinstance(body, SubscriptionSeen):
-        return body.items
+        return (*body.items, *body.next_items)
     return body.lines if isinstance(body, InvoiceSeen) else ()
 
 

@@ -120,7 +120,9 @@ class _Comparison:
                 self.kept_prices.add(price.id)
             found.append((request, price, how))
         product, how = self._product(offer, [price for _, price, _ in found if price], renamed)
-        self._product_step(offer, version, product, how)
+        # Made by hand, several offers may be one product: a product of its own is made with its next price.
+        if product is not None or any(price is None for _, price, _ in found):
+            self._product_step(offer, version, product, how)
         for request, price, how in found:
             self._price_step(request, price, how)
 
@@ -138,7 +140,8 @@ class _Comparison:
         own = [price for price in shelf.prices if shelf.is_ours(price) and shelf.offer_of(price) == offer]
         for price in (*prices, *own):
             product = shelf.product.get(price.product)
-            if product is not None and not shelf.theirs(product.mark) and not _offer(product):
+            free = product is not None and product.id not in self.kept_products
+            if product is not None and free and not shelf.theirs(product.mark) and not _offer(product):
                 return product, RECORD
         return None, ""
 

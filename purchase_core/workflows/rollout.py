@@ -34,6 +34,7 @@ from purchase_core.rollout.comparing import Compared, compare, ordered
 from purchase_core.rollout.history import Head, Rolled
 from purchase_core.rollout.listed import Shelf
 from purchase_core.rollout.plan import Account, Notice, Plan, Step
+from purchase_core.rollout.pulling import pulled
 from purchase_core.workflows.provisions import references
 from purchase_core.workflows.rollout_log import STOPPED, UNKNOWN_STEP, RolloutLog, stepped
 from purchase_core.workflows.shelves import look_at
@@ -98,6 +99,10 @@ class Rollouts:
         by their id. Nothing is written, at no provider. Raises NotFound, CapabilityMissing, ProviderError.
         """
         return (await self._look(connections, to, answers or {})).plan
+
+    async def pull(self, connection: str) -> str:
+        """A catalog in code, as a connection's account sells it now. Raises NotFound, ProviderError."""
+        return pulled(await look_at(self._store, self._provider(connection), {}))
 
     async def versions(self) -> Sequence[Rolled]:
         """Catalogs that were rolled out, oldest first."""

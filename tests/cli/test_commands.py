@@ -60,6 +60,8 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("route", "explain"): ("--offer", "app:pro", "--customer", "user_1"),
     ("route", "simulate"): ("--offer", "app:pro", "--minutes", "5"),
     ("catalog", "apply"): ("plan.json",),
+    ("catalog", "migrate-holders"): ("app:pro",),
+    ("catalog", "pull"): ("nowhere",),
     ("route", "verify"): ("receipt_1",),
     ("subscribers", "forget"): ("mail", "--yes"),
     ("subscribers", "retry"): ("mail", "customer:user_1"),
@@ -74,6 +76,7 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
 }  # fmt: skip
 ABSENT = (
     ("catalog", "apply"),
+    ("catalog", "pull"),
     ("cases", "resolve"),
     ("cases", "settle"),
     ("cases", "show"),

@@ -31,13 +31,6 @@ async def by_hand(
         request = PriceRequest("hand", "hand", name, amount, "USD", "month", product=product)
         price = await connection.create_price(request, key=f"hand:price:{name}:{amount}")
     forget(street, provider)
-    if provider == "stripe":
-        from msgspec.structs import replace  # noqa: PLC0415
-
-        from purchase_simulators.stripe.objects.catalog import Price  # noqa: PLC0415
-
-        book = street.stripe.account.book
-        book.put(replace(book.get(Price, price), lookup_key=None))
     return product, price
 
 

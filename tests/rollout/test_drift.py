@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from purchase_core import Catalog, Money, plan, subscription
 from purchase_core.ports.provider import ListedPrice, ListedProduct, ProductRequest
+from purchase_sandbox.account import objects as sandbox
+from purchase_simulators.stripe.objects import catalog as stripe
 from tests.rollout.street import PROVIDERS, Street, run
 from tests.rollout.test_rollout import CATALOG, PACK, app, told
 
@@ -114,23 +117,26 @@ def test_a_provider_that_forgets_metadata_makes_nothing_twice(provider: str) -> 
     run(work, [provider])
 
 
-def forget(street: Street, provider: str) -> None:
-    """Strip the metadata of every product and price."""
-    from purchase_sandbox.account.objects import Price, Product  # noqa: PLC0415
-    from purchase_simulators.stripe.objects import catalog as stripe  # noqa: PLC0415
+def forget(street: Street, provider: str, project: str = "") -> None:
+    """Strip products and prices of their metadata and lookup keys: all of them, or those of one project."""
 
-    if provider == "paddle":
-        for kind in ("pro", "pri"):
-            for row in street.paddle.book.rows(kind):
-                row["custom_data"] = None
-    elif provider == "sandbox":
-        for shelf in (Product, Price):
-            for one in list(street.sandbox.account.book.all(shelf)):
-                one.metadata.clear()  # type: ignore[attr-defined]
-    else:
-        for kind_ in (stripe.Product, stripe.Price):
-            for thing in list(street.stripe.account.book.all(kind_)):
-                thing.metadata.clear()  # type: ignore[attr-defined]
+    def chosen(metadata: Any) -> bool:
+        return not project or (metadata or {}).get("purchase_project") == project
+
+    for row in (*street.paddle.book.rows("pro"), *street.paddle.book.rows("pri")):
+        if provider == "paddle" and chosen(row["custom_data"]):
+            row["custom_data"] = None
+    ours = street.sandbox.account.book
+    things: list[Any] = [*ours.all(sandbox.Product), *ours.all(sandbox.Price)]
+    for thing in things:
+        if provider == "sandbox" and chosen(thing.metadata):
+            thing.metadata.clear()
+    theirs = street.stripe.account.book
+    if provider == "stripe":
+        for product in filter(lambda one: chosen(one.metadata), list(theirs.all(stripe.Product))):
+            theirs.put(replace(product, metadata={}))
+        for price in filter(lambda one: chosen(one.metadata), list(theirs.all(stripe.Price))):
+            theirs.put(replace(price, metadata={}, lookup_key=None))
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -8,6 +8,7 @@ import msgspec
 from purchase_core.catalog.grants import CreditGrant, Grant, LicenceGrant, QuotaGrant, name_of
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.cli.app import find_app
+from purchase_core.cli.commands.holding import migrate_holders_command, pull_command
 from purchase_core.cli.commands.rolling import (
     apply_command,
     check_command,
@@ -30,7 +31,14 @@ def catalog() -> None:
     """
 
 
-for command in (plan_command, apply_command, check_command, versions_command):
+for command in (
+    plan_command,
+    apply_command,
+    check_command,
+    versions_command,
+    pull_command,
+    migrate_holders_command,
+):
     catalog.add_command(command)
 
 
