@@ -35,6 +35,13 @@ key_option = click.option(
 )
 
 
+def _known_triggers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """What the sandbox can be made to do, for completion; other providers can do nearly the same."""
+    from .account.trigger import TRIGGERS  # noqa: PLC0415  # only when somebody presses Tab
+
+    return [one for one in sorted(TRIGGERS) if one.startswith(incomplete)]
+
+
 @click.group()
 def sandbox() -> None:
     """A payment provider on this machine. No money moves.
@@ -163,7 +170,7 @@ def advance(*, span: str, url: str, api_key: str, as_json: bool) -> None:
 
 
 @sandbox.command(short_help="Make something happen, as payment.failed.")
-@click.argument("type_", metavar="[TYPE]", default="")
+@click.argument("type_", metavar="[TYPE]", default="", shell_complete=_known_triggers)
 @click.option("--object", "object_", default="", metavar="ID", help="Else the newest that fits.")
 @url_option
 @key_option

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
+import click.shell_completion
 import click.testing
 import httpx
 import pytest
@@ -96,6 +97,12 @@ def test_something_is_made_to_happen(served: tuple[Sandbox, str]) -> None:
     with pytest.raises(ProviderError) as refused:
         run(url, "trigger", "payment.failed")
     assert refused.value.provider_code == "wrong_state"
+
+
+def test_what_can_happen_is_completed() -> None:
+    completion = click.shell_completion.ShellComplete(command, {}, "sandbox", "_SANDBOX_COMPLETE")
+    found = completion.get_completions(["trigger"], "payment.")
+    assert [one.value for one in found] == ["payment.failed", "payment.recovered"]
 
 
 def test_things_are_broken_and_mended(served: tuple[Sandbox, str]) -> None:
