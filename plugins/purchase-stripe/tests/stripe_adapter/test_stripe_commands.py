@@ -51,7 +51,7 @@ from purchase_stripe.adapter import StripeProvider
 from purchase_stripe.client import StripeCalls
 from purchase_stripe.config import API_VERSION, StripeConfig
 
-SPECS = Path(os.environ.get("PURCHASE_SPECS_FOLDER") or Path(__file__).parents[4] / "shared" / "specs")
+SPECS = Path(os.environ.get("PURCHASE_SPECS_FOLDER") or Path(__file__).parents[5] / "shared" / "specs")
 START = Instant(1_790_000_000_000_000)
 SECRET = Secret("whsec_0123456789abcdefghijklmnop")
 PRICE = PriceRequest("app:pro", "v1", "App Pro", 1_200, "USD", "month")

@@ -1,4 +1,4 @@
-"""Stripe's adapter keeps every promise of the provider contract, over HTTP on a simulated Stripe.
+"""Stripe's adapter on a simulated Stripe, and the means to play everybody else.
 
 All that passes is compared with Stripe's OpenAPI document, where it is there.
 """
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from purchase_contract_tests.provider import Discount, Key, ProviderBench, ProviderContract, Trouble, Webhook
+from purchase_contract_tests.provider import Discount, Key, ProviderBench, Trouble, Webhook
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Connection, Headers, ProviderCheckout
 from purchase_core.secret import Secret
@@ -26,7 +26,7 @@ from purchase_stripe.adapter import StripeProvider
 from purchase_stripe.client import StripeCalls
 from purchase_stripe.config import StripeConfig
 
-SPECS = Path(os.environ.get("PURCHASE_SPECS_FOLDER") or Path(__file__).parents[4] / "shared" / "specs")
+SPECS = Path(os.environ.get("PURCHASE_SPECS_FOLDER") or Path(__file__).parents[5] / "shared" / "specs")
 START = Instant(1_790_000_000_000_000)
 NEIGHBOUR_KEY, REVOKED_KEY = (
     Secret("sk_test_neighbour0123456789beef"),
@@ -130,18 +130,16 @@ class StripeBench(ProviderBench):
             self.harness.chaos.clear()
 
 
-class TestStripeProvider(ProviderContract):
-    provider_type = StripeProvider
-
-    @asynccontextmanager
-    async def bench(self) -> AsyncIterator[ProviderBench]:
-        harness = CheckedStripe(ManualClock(START), document_in(SPECS), (SECRETS[Key.NEW], SECRETS[Key.OLD]))
-        async with harness:
-            harness.simulator.allow(harness.account, NEIGHBOUR_KEY)
-            harness.save_portal()
-            bench = StripeBench(harness)
-            try:
-                yield bench
-            finally:
-                for one in (bench.provider, bench.neighbour, bench.locked_out):
-                    await one.aclose()
+@asynccontextmanager
+async def opened() -> AsyncIterator[StripeBench]:
+    """A bench over an account of its own."""
+    harness = CheckedStripe(ManualClock(START), document_in(SPECS), (SECRETS[Key.NEW], SECRETS[Key.OLD]))
+    async with harness:
+        harness.simulator.allow(harness.account, NEIGHBOUR_KEY)
+        harness.save_portal()
+        bench = StripeBench(harness)
+        try:
+            yield bench
+        finally:
+            for one in (bench.provider, bench.neighbour, bench.locked_out):
+                await one.aclose()

@@ -1,0 +1,1 @@
+"""Stripe's adapter, tested on a simulated Stripe."""
