@@ -50,6 +50,7 @@ class Listing(ProviderPromises):
         provider = bench.provider
         for number in range(SALES):
             await sell(bench, a_wish(bench, number))
+            await bench.advance(60)  # so that the order shows, where times are whole seconds
         listed: list[bytes] = []
         cursor, pages = "", 0
         while pages == 0 or (cursor and pages < PAGES_MAX):

@@ -31,13 +31,14 @@ from .tiny.bench import TinyBench
 TABLE = Path(__file__).parents[3] / "docs" / "contract-bugs.md"
 Planted = type[MemoryStore] | type[TinyProvider] | type[PolicyRouter]
 MADE_UP = "any_history_agrees_with_the_model"
+OF_ADAPTERS = "\n<!-- stripe -->"  # from here on, the page is written by the tests of adapters
 
 PAGE = """# Planted bugs
 
 A contract test that catches nothing proves nothing. The suite's own tests run each contract against adapters
 that are wrong in one way each; every contract test catches at least one of them. What Hypothesis makes up is
 left out (`any_history_agrees_with_the_model`). Made by `python -m planted` in `contract_tests/tests`, and
-tested to be current.
+tested to be current. Real adapters have bugs planted as well, by the tests of each: those are at the end.
 
 ## {stores_count} stores
 
@@ -123,7 +124,8 @@ def caught_by(kind: Planted) -> frozenset[str]:
 
 
 def page() -> str:
-    """The page of both tables, in Markdown."""
+    """The page of all tables, in Markdown, with what adapters have written below them."""
+    of_adapters = TABLE.read_text().partition(OF_ADAPTERS)
     stores, providers, routers = planted_stores(), planted_providers(), planted_routers()
     return PAGE.format(
         stores_count=len(stores),
@@ -132,7 +134,7 @@ def page() -> str:
         providers=_table(ProviderContract, providers),
         routers_count=len(routers),
         routers=_table(RouterContract, routers),
-    )
+    ) + "".join(of_adapters[1:])
 
 
 def _table(contract: type[Contract[Any]], kinds: Iterable[Planted]) -> str:

@@ -41,6 +41,7 @@ from purchase_core.ports.provider import (
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
 from purchase_simulators.stripe import collecting, portal, refunds
+from purchase_simulators.stripe.objects.checkout import PortalSession
 from purchase_simulators.stripe.objects.invoices import Invoice
 from purchase_simulators.stripe.objects.subscriptions import Subscription
 from purchase_simulators.stripe.openapi import CheckedStripe, document_in
@@ -425,11 +426,20 @@ async def test_an_invoice_has_a_document_and_a_page_while_it_is_open(rig: Rig) -
 async def test_the_portal_opens_where_it_is_asked_to(rig: Rig) -> None:
     name = await rig.subscribed()
     customer = (await rig.seen(name)).customer
-    for flow in PortalFlow:
-        request = PortalRequest(
-            customer, flow, "" if flow is PortalFlow.OVERVIEW else name, "http://127.0.0.1/"
-        )
-        assert (await rig.provider.create_portal(request)).startswith(rig.stripe.url)
+    flows = {
+        PortalFlow.OVERVIEW: None,
+        PortalFlow.PAYMENT_METHOD: "payment_method_update",
+        PortalFlow.CANCEL: "subscription_cancel",
+        PortalFlow.CHANGE: "subscription_update",
+    }
+    assert set(flows) == set(PortalFlow)
+    for flow, type_ in flows.items():
+        about = "" if flow is PortalFlow.OVERVIEW else name
+        url = await rig.provider.create_portal(PortalRequest(customer, flow, about, "http://127.0.0.1/"))
+        assert url.startswith(rig.stripe.url)
+        opened = list(rig.book.all(PortalSession))[-1]
+        assert (opened.flow or {}).get("type") == type_
+        assert opened.return_url == "http://127.0.0.1/"
 
 
 @on_stripe

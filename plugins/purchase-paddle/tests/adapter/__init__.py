@@ -1,0 +1,1 @@
+"""Paddle's adapter, tested on a simulated Paddle."""
