@@ -35,6 +35,7 @@ from purchase_core.ports.store import SchemaState, Store
 from purchase_core.routing.problems import check_against
 from purchase_core.routing.router import PolicyRouter
 from purchase_core.secret import Secret, checked_secret, checked_webhook_secret, resolve_secret
+from purchase_core.workflows.circuits import protect
 from purchase_core.workflows.planning import Routable
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class Opening(AbstractAsyncContextManager["Billing"]):
             for one in settings.connections.values() if connected else ():
                 provider = await self._open_connection(settings, registry, one)
                 stack.push_async_callback(provider.aclose)
+                protect(provider, self._clock)
                 observe(provider, self._clock, tell)
                 connections[one.name] = provider
             billing = Billing(

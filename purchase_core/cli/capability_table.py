@@ -19,6 +19,7 @@ def capability_rows(found: Mapping[str, Capabilities]) -> list[list[str]]:
         ["merchant_of_record", *(_yes(each.merchant_of_record) for each in declared)],
         ["price_trials", *(_yes(each.price_trials) for each in declared)],
         ["price_changes", *(_yes(each.price_changes) for each in declared)],
+        ["delayed_payments", *(_yes(each.delayed_payments) for each in declared)],
         ["currencies", *(_currencies(each) for each in declared)],
         ["idempotency keys hold", *(_lifetime(each) for each in declared)],
     ]

@@ -8,38 +8,7 @@ from collections.abc import Awaitable, Callable
 from purchase_core.errors import PurchaseError
 from purchase_core.instants import Clock
 from purchase_core.plugins.hookspecs import ProviderCall
-from purchase_core.ports.provider import Provider
-
-OPERATIONS = (
-    "fetch",
-    "ensure_customer",
-    "ensure_price",
-    "create_checkout",
-    "find_checkout",
-    "expire_checkout",
-    "cancel_subscription",
-    "uncancel_subscription",
-    "change_subscription",
-    "preview_change",
-    "pause_subscription",
-    "resume_subscription",
-    "refund",
-    "find_refund",
-    "invoice_links",
-    "create_portal",
-    "events",
-    "objects",
-    "products",
-    "prices",
-    "create_product",
-    "create_price",
-    "update_product",
-    "update_price",
-    "archive_product",
-    "archive_price",
-    "endpoints",
-    "create_endpoint",
-)
+from purchase_core.ports.provider import OPERATIONS, Provider
 
 
 def observe(provider: Provider, clock: Clock, tell: Callable[[ProviderCall], None]) -> None:

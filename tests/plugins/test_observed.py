@@ -10,8 +10,9 @@ import pytest
 from purchase_core.errors import CapabilityMissing, OutcomeUnknown
 from purchase_core.instants import SECOND, Instant
 from purchase_core.plugins.hookspecs import ProviderCall
-from purchase_core.plugins.observed import OPERATIONS, observe
+from purchase_core.plugins.observed import observe
 from purchase_core.ports.provider import (
+    OPERATIONS,
     Connection,
     CustomerRequest,
     Fetched,

@@ -257,6 +257,9 @@ def test_a_busy_provider_does_not_end_the_checkout(path: str) -> None:
             with shop.trouble(path, Fault.BUSY), pytest.raises(ProviderUnavailable):
                 await shop.start()
             assert shop.memory.commands[f"{KIND}:cart-1"].state == SENDING
+            with pytest.raises(ProviderUnavailable, match="left alone"):
+                await shop.start()
+            shop.advance(seconds=1)  # as long as it asked for
             assert (await shop.start()).session == shop.made(Session)[0].id
 
     run(work)
@@ -310,6 +313,7 @@ def test_a_receipt_tells_what_really_happened() -> None:
             command = shop.memory.commands[f"{KIND}:cart-1"]
             sent = await shop.billing.receipts.get(command.id)
             assert (sent.state, [stage.name for stage in sent.stages]) == (SENDING, ["routed", "recorded"])
+            shop.advance(seconds=1)
             checkout = await shop.sold()
             receipt = await shop.billing.receipts.get(checkout.receipt)
             assert receipt.id == command.id

@@ -113,7 +113,7 @@ def test_an_answer_that_is_lost_for_ever_keeps_one_stage() -> None:
         async with Shop() as shop:
             with shop.trouble(SESSIONS):
                 for _ in range(20):
-                    with suppress(OutcomeUnknown):
+                    with suppress(OutcomeUnknown, ProviderUnavailable):  # after five, it is left alone
                         await shop.start()
                     shop.advance(seconds=120)
                     await shop.billing.checkout.resolve()

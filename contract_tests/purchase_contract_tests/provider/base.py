@@ -15,6 +15,7 @@ OWN_CUSTOMERS = "own_customers"  # every customer of ours is one of theirs
 UNIQUE_EMAILS = "unique_emails"
 REFUND_APPROVAL = "refund_approval"
 PRICE_TRIALS = "price_trials"
+DELAYED_PAYMENTS = "delayed_payments"
 
 
 def traits(declared: Capabilities) -> frozenset[str]:
@@ -25,6 +26,7 @@ def traits(declared: Capabilities) -> frozenset[str]:
         UNIQUE_EMAILS: declared.unique_emails,
         REFUND_APPROVAL: declared.refund_approval,
         PRICE_TRIALS: declared.price_trials,
+        DELAYED_PAYMENTS: declared.delayed_payments,
     }
     return frozenset(name for name, holds in known.items() if holds)
 

@@ -6,7 +6,7 @@ An adapter's author writes one, over a simulator of the provider that answers on
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 
@@ -14,6 +14,8 @@ import attrs
 
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Headers, Provider, ProviderCheckout
+
+SLOW_SECONDS_MAX = 7 * 86_400  # within which the money of a slow method arrives, or fails to
 
 
 class Key(StrEnum):
@@ -92,6 +94,13 @@ class ProviderBench(ABC):
     def trouble(self, kind: Trouble) -> AbstractAsyncContextManager[None]:
         """Until the block ends, every call of `provider` meets this trouble; retries meet it again."""
 
+    def misdirected(self, body: bytes) -> Mapping[str, bytes]:
+        """Genuine events that belong to another account or mode, made of one that is ours; by what they are.
+
+        None where a provider's events name neither: then their secret says whose they are.
+        """
+        return {}
+
     # --- by capability ---------------------------------------------------------------------------
 
     async def fail_payments(self, subscription: str) -> None:
@@ -101,6 +110,13 @@ class ProviderBench(ABC):
     async def recover_payments(self, subscription: str) -> None:
         """The customer gives a card that works, and what is owed is charged. For `subscription_checkout`."""
         raise _unplayed("recover_payments")
+
+    async def pay_slowly(self, checkout: ProviderCheckout, *, arrives: bool) -> None:
+        """Pay on the hosted page by a method whose money arrives within SLOW_SECONDS_MAX, or does not.
+
+        For the trait `delayed_payments`.
+        """
+        raise _unplayed("pay_slowly")
 
     async def accept(self, checkout: ProviderCheckout) -> None:
         """Begin a trial on the hosted page, without a card. Raises if the page asks for one.

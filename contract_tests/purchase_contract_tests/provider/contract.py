@@ -7,8 +7,10 @@ from purchase_contract_tests.provider.catalog import Catalog
 from purchase_contract_tests.provider.changes import Changes
 from purchase_contract_tests.provider.checkout import Checkouts
 from purchase_contract_tests.provider.customers import Customers
+from purchase_contract_tests.provider.delayed import Delayed
 from purchase_contract_tests.provider.disputes import Disputes
 from purchase_contract_tests.provider.endpoints import Endpoints
+from purchase_contract_tests.provider.forgery import Forgery
 from purchase_contract_tests.provider.invoices import Invoices
 from purchase_contract_tests.provider.listing import Listing
 from purchase_contract_tests.provider.options import Options
@@ -27,8 +29,10 @@ from purchase_contract_tests.provider.webhooks import Webhooks
 class ProviderContract(
     Capabilities,
     Webhooks,
+    Forgery,
     Parsing,
     Sales,
+    Delayed,
     Customers,
     Prices,
     Catalog,

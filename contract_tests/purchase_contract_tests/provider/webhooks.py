@@ -8,11 +8,10 @@ import string
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import Key, ProviderBench, Webhook
-from purchase_contract_tests.provider.damage import changed_bodies, forged_headers
 from purchase_contract_tests.provider.sale import open_sale
 from purchase_core.errors import SignatureInvalid
-from purchase_core.instants import SECOND, Instant
-from purchase_core.ports.provider import SIGNATURE_WINDOW_SECONDS, Headers, Provider
+from purchase_core.instants import Instant
+from purchase_core.ports.provider import Headers, Provider
 
 FORGERIES_MIN = 40
 GARBAGE_HEADERS = 300
@@ -43,45 +42,6 @@ class Webhooks(ProviderPromises):
         assert webhooks
         for webhook in webhooks:
             assert accepted(bench.provider, webhook.body, webhook.headers, bench.now())
-
-    @promise
-    async def t01_no_forgery_is_accepted(self, bench: ProviderBench) -> None:
-        webhook, now = await a_webhook(bench), bench.now()
-        genuine = bench.sign(webhook.body, at=now)
-        assert accepted(bench.provider, webhook.body, genuine, now)
-        forged = dict(forged_headers(genuine, bench.provider.signature_headers, now))
-        forged |= {f"signed with key {key}": bench.sign(webhook.body, at=now, keys=(key,)) for key in
-                   (Key.RETIRED, Key.OTHER, Key.EMPTY)}  # fmt: skip
-        forged["signed with three wrong keys"] = bench.sign(
-            webhook.body, at=now, keys=(Key.RETIRED, Key.OTHER, Key.EMPTY)
-        )
-        forged["of another body"] = bench.sign(b"{}", at=now)
-        forged["of no body"] = bench.sign(b"", at=now)
-        assert len(forged) >= FORGERIES_MIN
-        believed = [
-            what for what, headers in forged.items() if accepted(bench.provider, webhook.body, headers, now)
-        ]
-        assert believed == []
-
-    @promise
-    async def f25_any_change_of_the_body_is_noticed(self, bench: ProviderBench) -> None:
-        webhook, now = await a_webhook(bench), bench.now()
-        headers = bench.sign(webhook.body, at=now)
-        assert accepted(bench.provider, webhook.body, headers, now)
-        changed = [(what, body) for what, body in changed_bodies(webhook.body) if body != webhook.body]
-        believed = [what for what, body in changed if accepted(bench.provider, body, headers, now)]
-        assert believed == []
-
-    @promise
-    async def f20_the_window_is_open_on_both_sides_and_closed_beyond(self, bench: ProviderBench) -> None:
-        body, now = b'{"id":"evt_1"}', bench.now()
-        window, day = SIGNATURE_WINDOW_SECONDS, 86_400
-        for seconds in (0, 1, -1, window - 1, 1 - window):
-            headers = bench.sign(body, at=Instant(now + seconds * SECOND))
-            assert accepted(bench.provider, body, headers, now), seconds
-        for seconds in (window + 2, -window - 2, 600, -600, day, -day, 4_000 * day, -4_000 * day):
-            headers = bench.sign(body, at=Instant(now + seconds * SECOND))
-            assert not accepted(bench.provider, body, headers, now), seconds
 
     @promise
     async def f21_every_live_secret_counts_and_no_retired_one(self, bench: ProviderBench) -> None:

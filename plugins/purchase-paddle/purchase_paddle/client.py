@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import TypeAlias, TypeVar
 
@@ -13,6 +13,7 @@ import msgspec
 
 from purchase_core.errors import MalformedBody, ProviderError, ProviderUnavailable
 from purchase_core.instants import Clock, Instant, instant
+from purchase_core.ports.provider import Pause, read_patiently
 from purchase_core.secret import Secret
 
 from . import answers, documents, errors
@@ -21,16 +22,11 @@ from .discretion import WithoutQueries
 
 ANSWER_BYTES_MAX = 8 * 1024 * 1024
 CONNECTIONS_MAX = 20
-READ_RETRY_MILLISECONDS = (
-    100,
-    400,
-)  # pauses before a read is tried again; writes never are: there are no keys
 PAGES_MAX = 200
 SUCCESS = (200, 201, 202)
 
 Fields: TypeAlias = Mapping[str, object]
 Query: TypeAlias = Sequence[tuple[str, str]]
-Pause: TypeAlias = Callable[[float], Awaitable[object]]
 
 D = TypeVar("D", bound=msgspec.Struct)
 
@@ -165,14 +161,11 @@ class PaddleClient:
             raise errors.unclear(path, what, write=write) from None
 
     async def _read(self, method: str, path: str, *, query: Query = (), body: bytes = b"") -> Answer:
-        for milliseconds in READ_RETRY_MILLISECONDS:
-            try:
-                return await self._send(method, path, query=query, body=body, write=False)
-            except ProviderUnavailable as error:
-                if error.retry_after_seconds is not None:
-                    raise  # Paddle said when: that is for whoever knows how urgent it is
-            await self._pause(milliseconds / 1_000)
-        return await self._send(method, path, query=query, body=body, write=False)
+        return await read_patiently(
+            lambda: self._send(method, path, query=query, body=body, write=False),
+            seed=f"{path}:{self._clock.now()}",
+            pause=self._pause,
+        )
 
     async def _send(
         self, method: str, path: str, *, query: Query = (), body: bytes = b"", write: bool = True

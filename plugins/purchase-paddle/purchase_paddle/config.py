@@ -96,6 +96,7 @@ CAPABILITIES = Capabilities(
     merchant_of_record=True,
     price_trials=True,
     price_changes=True,
+    delayed_payments=True,
 )
 
 

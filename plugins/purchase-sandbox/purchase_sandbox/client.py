@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from hashlib import sha256
 from typing import TypeAlias, TypeVar
 
@@ -11,8 +11,9 @@ import attrs
 import httpx
 import msgspec
 
-from purchase_core.errors import MalformedBody, ProviderError, ProviderUnavailable
+from purchase_core.errors import MalformedBody, ProviderError
 from purchase_core.instants import MILLISECOND, Clock, Instant
+from purchase_core.ports.provider import Pause, read_patiently
 from purchase_core.secret import Secret
 
 from . import documents, errors
@@ -20,7 +21,6 @@ from .config import SandboxConfig
 
 ANSWER_BYTES_MAX = 8 * 1024 * 1024
 CONNECTIONS_MAX = 20
-READ_RETRY_MILLISECONDS = (100, 400)  # pauses before a read is tried again; writes are never
 KEY_CHARACTERS_MAX = 255
 TIME_HEADER = "sandbox-time"
 TIME_DIGITS_MAX = 18
@@ -28,7 +28,6 @@ OK = 200
 
 Fields: TypeAlias = Mapping[str, str | int | bool | Mapping[str, str] | Sequence[str] | None]
 Query: TypeAlias = Sequence[tuple[str, str]]
-Pause: TypeAlias = Callable[[float], Awaitable[object]]
 
 D = TypeVar("D", bound=msgspec.Struct)
 
@@ -112,14 +111,11 @@ class SandboxClient:
             raise errors.unclear(path, what, write=write) from None
 
     async def _read(self, path: str, query: Query) -> Answer:
-        for milliseconds in READ_RETRY_MILLISECONDS:
-            try:
-                return await self._send("GET", path, query=query)
-            except ProviderUnavailable as error:
-                if error.retry_after_seconds is not None:
-                    raise  # the provider said when: that is for whoever knows how urgent it is
-            await self._pause(milliseconds / 1_000)
-        return await self._send("GET", path, query=query)
+        return await read_patiently(
+            lambda: self._send("GET", path, query=query),
+            seed=f"{path}:{self._clock.now()}",
+            pause=self._pause,
+        )
 
     async def _send(
         self, method: str, path: str, *, query: Query = (), body: bytes = b"", key: str = ""

@@ -175,7 +175,8 @@ def test_reads_are_tried_again_and_writes_are_not() -> None:
     scripted = Scripted(answering(500, error("internal")))
     with pytest.raises(ProviderUnavailable):
         scripted.read()
-    assert (len(scripted.requests), scripted.pauses) == (3, [0.1, 0.4])
+    assert len(scripted.requests) == 3
+    assert [0.05 <= one <= 0.1 or 0.2 <= one <= 0.4 for one in scripted.pauses] == [True, True]
     scripted = Scripted(answering(500, error("internal")))
     with pytest.raises(OutcomeUnknown):
         scripted.write()

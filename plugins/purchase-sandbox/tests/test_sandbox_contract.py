@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import attrs
@@ -62,6 +63,13 @@ class SandboxBench(ProviderBench):
 
     async def advance(self, seconds: int) -> None:
         self.harness.advance(seconds=seconds)
+
+    def misdirected(self, body: bytes) -> Mapping[str, bytes]:
+        event = json.loads(body)
+        return {
+            "of another account": json.dumps(event | {"account": "acct_other"}).encode(),
+            "live, on a connection for tests": json.dumps(event | {"mode": "live"}).encode(),
+        }
 
     # --- by capability ---------------------------------------------------------------------------
 

@@ -13,18 +13,17 @@ import attrs
 import msgspec
 import stripe
 
-from purchase_core.errors import MalformedBody, ProviderRefused, ProviderUnavailable
+from purchase_core.errors import MalformedBody, ProviderRefused
 from purchase_core.instants import SECOND, Clock, Instant, instant
+from purchase_core.ports.provider import Pause, read_patiently
 from purchase_core.secret import Secret
 
 from . import documents, errors
 from .config import API_VERSION, StripeConfig
 from .transport import BoundedClient
 
-READ_RETRY_MILLISECONDS = (100, 400)  # pauses before a read is tried again; writes are never
 KEY_CHARACTERS_MAX = 255
 
-Pause: TypeAlias = Callable[[float], Awaitable[object]]
 Make: TypeAlias = Callable[[stripe.StripeClient], Awaitable[stripe.StripeObject]]
 
 D = TypeVar("D", bound=msgspec.Struct)
@@ -101,14 +100,11 @@ class StripeCalls:
             raise errors.unclear(operation, what, write=write) from None
 
     async def _read(self, operation: str, make: Make) -> Answer:
-        for milliseconds in READ_RETRY_MILLISECONDS:
-            try:
-                return await self._once(operation, make, write=False)
-            except ProviderUnavailable as error:
-                if error.retry_after_seconds is not None:
-                    raise  # Stripe said when: that is for whoever knows how urgent it is
-            await self._pause(milliseconds / 1_000)
-        return await self._once(operation, make, write=False)
+        return await read_patiently(
+            lambda: self._once(operation, make, write=False),
+            seed=f"{operation}:{self._clock.now()}",
+            pause=self._pause,
+        )
 
     async def _once(self, operation: str, make: Make, *, write: bool) -> Answer:
         started = self._clock.now()

@@ -69,6 +69,7 @@ CAPABILITIES = Capabilities(
     ),
     key_lifetime_seconds=KEY_LIFETIME_SECONDS,
     currencies=frozenset(DECIMALS) - OTHER_DECIMALS,
+    delayed_payments=True,
 )
 
 

@@ -68,5 +68,6 @@ def _document(plugin: ProviderPlugin[Any]) -> dict[str, object]:
         "merchant_of_record": declared.merchant_of_record,
         "price_trials": declared.price_trials,
         "price_changes": declared.price_changes,
+        "delayed_payments": declared.delayed_payments,
         "test_only": plugin.test_only,
     }

@@ -48,13 +48,8 @@ from purchase_core.ports.provider.needs import (
     needed_for_portal,
     needed_for_price,
 )
-from purchase_core.ports.provider.pages import (
-    AsgiApp,
-    Attempts,
-)
-from purchase_core.ports.provider.provider import (
-    Provider,
-)
+from purchase_core.ports.provider.pages import AsgiApp, Attempts
+from purchase_core.ports.provider.provider import OPERATIONS, Provider
 from purchase_core.ports.provider.requests import (
     ChangePreview,
     ChangeRequest,
@@ -73,6 +68,7 @@ from purchase_core.ports.provider.requests import (
     TaxBehavior,
     WebhookEndpoint,
 )
+from purchase_core.ports.provider.retrying import Pause, read_patiently
 from purchase_core.ports.provider.signing import SignatureForm
 
 __all__ = [
@@ -86,6 +82,7 @@ __all__ = [
     "INTENT",
     "OFFER",
     "OFFER_VERSION",
+    "OPERATIONS",
     "PROJECT",
     "SIGNATURE_WINDOW_SECONDS",
     "VARIANT",
@@ -113,6 +110,7 @@ __all__ = [
     "ObjectPage",
     "OurReference",
     "Override",
+    "Pause",
     "PauseRequest",
     "Payload",
     "PortalFlow",
@@ -134,4 +132,5 @@ __all__ = [
     "needed_for_pause",
     "needed_for_portal",
     "needed_for_price",
+    "read_patiently",
 ]

@@ -69,7 +69,8 @@ class Capabilities:
     two customers cannot have one e-mail address, so two of ours may share one of the provider's.
     `merchant_of_record`: the provider is the seller, and taxes are its business. `price_trials`: a trial
     belongs to the price and not to the checkout. `price_changes`: amount and terms of a price can be changed
-    where it is; elsewhere, another amount is another price.
+    where it is; elsewhere, another amount is another price. `delayed_payments`: buyers may choose a method
+    whose money comes days after the page is complete.
     """
 
     declared: frozenset[Capability]
@@ -80,6 +81,7 @@ class Capabilities:
     merchant_of_record: bool = False
     price_trials: bool = False
     price_changes: bool = False
+    delayed_payments: bool = False
 
     def __contains__(self, capability: object) -> bool:
         return capability in self.declared

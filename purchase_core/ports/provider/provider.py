@@ -52,6 +52,38 @@ from purchase_core.ports.provider.requests import (
     WebhookEndpoint,
 )
 
+OPERATIONS = (
+    "fetch",
+    "ensure_customer",
+    "ensure_price",
+    "create_checkout",
+    "find_checkout",
+    "expire_checkout",
+    "cancel_subscription",
+    "uncancel_subscription",
+    "change_subscription",
+    "preview_change",
+    "pause_subscription",
+    "resume_subscription",
+    "refund",
+    "find_refund",
+    "invoice_links",
+    "create_portal",
+    "events",
+    "objects",
+    "products",
+    "prices",
+    "create_product",
+    "create_price",
+    "update_product",
+    "update_price",
+    "archive_product",
+    "archive_price",
+    "endpoints",
+    "create_endpoint",
+)
+"""What is awaited of a provider, by name: everything but `aclose`."""
+
 
 class Provider(ABC):
     """One connection to one provider account, opened by its plugin's factory."""

@@ -9,7 +9,7 @@ import attrs
 from msgspec.structs import replace
 
 from planted.tiny.adapter import TinyProvider
-from planted.tiny.variants import TinyMerchant, TinyWithPriceTrials, TinyWithUniqueEmails
+from planted.tiny.variants import TinyMerchant, TinyWithDelays, TinyWithPriceTrials, TinyWithUniqueEmails
 from purchase_core.errors import ProviderRefused
 from purchase_core.facts.bodies import InvoiceSeen, SessionSeen
 from purchase_core.facts.fact import Fact, seen
@@ -294,3 +294,37 @@ class TellsGuestsOfNobody(TinyProvider):
         if not isinstance(fact.body, SessionSeen) or ours.customer:
             return fact
         return seen(fact.connection, fact.order, replace(fact.body, intent=""), final=fact.final)
+
+
+# --- money that comes later ----------------------------------------------------------------------
+
+
+class TakesCompleteForPaid(TinyWithDelays):
+    """Who has come to the end of the page has paid."""
+
+    def fact(self, kind: str, document: Any, order: Instant) -> Fact:
+        fact = super().fact(kind, document, order)
+        body = fact.body
+        if isinstance(body, SessionSeen) and body.status == "complete":
+            body = replace(body, payment="paid" if body.payment == "unpaid" else body.payment)
+        return seen(fact.connection, fact.order, body, final=fact.final)
+
+
+class NeverHearsOfArrivals(TinyWithDelays):
+    """A page that is complete has nothing more to say."""
+
+    def normalise(self, event: Event) -> Normalised:
+        if event.type == "session.updated":
+            return Normalised(ignored="it was complete before")
+        return super().normalise(event)
+
+
+class CountsWhatIsUnderWay(TinyWithDelays):
+    """A bill whose money is under way is as good as paid, come what may."""
+
+    def fact(self, kind: str, document: Any, order: Instant) -> Fact:
+        fact = super().fact(kind, document, order)
+        body = fact.body
+        if isinstance(body, InvoiceSeen) and body.reason == "first" and body.status != "paid":
+            body = replace(body, status="paid", paid=body.total)
+        return seen(fact.connection, fact.order, body, final=fact.final)

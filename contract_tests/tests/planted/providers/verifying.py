@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
 from contextlib import suppress
 from functools import cached_property
+
+import attrs
 
 from planted.tiny.adapter import HEADER, TinyProvider
 from purchase_core.errors import SignatureInvalid
 from purchase_core.instants import SECOND, Instant
-from purchase_core.ports.provider import Headers
+from purchase_core.ports.provider import Event, Headers
 from purchase_core.secret import Secret
 
 
@@ -155,3 +158,25 @@ class NamesHeadersInCapitals(TinyProvider):
     """The header is named as the provider writes it, and never found."""
 
     signature_headers = ("Tiny-Signature",)
+
+
+class HasASwitchForTests(TinyProvider):
+    """A variable of the environment turns the check off, as some libraries have it."""
+
+    def verify(self, body: bytes, headers: Headers, *, now: Instant) -> None:
+        if not os.environ.get("TEST_MODE"):
+            super().verify(body, headers, now=now)
+
+
+class TakesEveryAccountForItsOwn(TinyProvider):
+    """Whoever knows the secret speaks for this account."""
+
+    def parse(self, body: bytes) -> Event:
+        return attrs.evolve(super().parse(body), account=self.account)
+
+
+class TakesTestsForLive(TinyProvider):
+    """An event has the mode of the connection that it came by."""
+
+    def parse(self, body: bytes) -> Event:
+        return attrs.evolve(super().parse(body), mode=self.connection.mode)

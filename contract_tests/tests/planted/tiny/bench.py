@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import sha256
 from typing import Any
@@ -62,7 +62,17 @@ class TinyBench(ProviderBench):
     async def advance(self, seconds: int) -> None:
         self.account.advance(seconds)
 
+    def misdirected(self, body: bytes) -> Mapping[str, bytes]:
+        event = json.loads(body)
+        return {
+            "of another account": json.dumps(event | {"account": "acct_other"}).encode(),
+            "live, on a connection for tests": json.dumps(event | {"mode": "live"}).encode(),
+        }
+
     # --- by capability ---------------------------------------------------------------------------
+
+    async def pay_slowly(self, checkout: ProviderCheckout, *, arrives: bool) -> None:
+        self.account.begin_slowly(self.account.get("session", checkout.id), arrives=arrives)
 
     async def fail_payments(self, subscription: str) -> None:
         self.account.get("subscription", subscription)["card"] = "bad"

@@ -7,7 +7,7 @@ from purchase_core.instants import DAY, SECOND, Instant
 
 from .ledger import Document, Ledger, Refusal
 
-DUNNING_DAYS = 20
+DUNNING_DAYS, SLOW_DAYS = 20, 3
 TAX_PERCENT = 20
 
 
@@ -37,6 +37,27 @@ class Billing(Ledger):
         if subscription:
             self.tell("subscription.started", subscription)
         return session
+
+    def begin_slowly(self, session: Document, *, arrives: bool) -> None:
+        """The buyer is done with the page, and the money comes in some days, or does not."""
+        price = self.get("price", session["price"])
+        session["customer"] = session["customer"] or self.make("customer", "cus", metadata={}, email="")["id"]
+        line = self._line(session, price, None, session["percent"])
+        waiting = {"slow": True, "arrives": arrives, "arrives_at": self.now + SLOW_DAYS * DAY}
+        invoice = self._bill(session, [line], None, "first", tax=session["collect_tax"], **waiting)
+        self.tell("session.completed", session, status="complete", payment="unpaid", invoice=invoice["id"])
+
+    def _arrive(self, invoice: Document) -> None:
+        """The money of a slow method comes, or does not."""
+        invoice["slow"] = False
+        session = next(one for one in self.all("session") if one.get("invoice") == invoice["id"])
+        if not invoice["arrives"]:
+            self.tell("invoice.written_off", invoice, status="void", action="")
+            return
+        self.tell(
+            "invoice.paid", invoice, status="paid", paid=invoice["total"], paid_at=self.now + 1, action=""
+        )
+        self.tell("session.updated", session, payment="paid")
 
     def _subscribe(self, session: Document, price: Document, card: str) -> Document:
         trial_end = self.now + session["trial_days"] * DAY if session["trial_days"] else None
@@ -80,11 +101,12 @@ class Billing(Ledger):
         reason: str,
         *,
         tax: bool = False,
+        **waiting: object,
     ) -> Document:
-        """A bill, paid at once if the card allows it."""
+        """A bill, paid at once if the card allows it, or waiting for money that is under way."""
         amount = max(sum(one["amount"] for one in lines), 0)
         total = amount + (amount * TAX_PERCENT // 100 if tax else 0)
-        refused = bool(total and subscription and subscription["card"] == "bad")
+        refused = bool(waiting) or bool(total and subscription and subscription["card"] == "bad")
         invoice = self.make(
             "invoice",
             "in",
@@ -96,10 +118,11 @@ class Billing(Ledger):
             paid=0 if refused else total,
             paid_at=None if refused else self.now,
             due_at=self.now,
-            action="update_card" if refused else "",
+            action="update_card" if refused and not waiting else "",
             lines=lines,
             subscription=subscription["id"] if subscription else "",
             metadata=of["metadata"],
+            **({"slow": False} | waiting),
         )
         return self.tell("invoice.failed" if refused else "invoice.paid", invoice)
 
@@ -134,6 +157,8 @@ class Billing(Ledger):
     def _fall_due(self, one: Document, at: Instant) -> None:
         if one["object"] == "session":
             self.tell("session.expired", one, status="expired")
+        elif one["object"] == "invoice" and one["slow"]:
+            self._arrive(one)
         elif one["object"] == "invoice":
             self.tell("invoice.written_off", one, status="uncollectible", action="")
             self.end(self.get("subscription", one["subscription"]), self.now)
@@ -231,7 +256,7 @@ def _due_at(one: Document) -> int | None:
         case "session", "open":
             due = one["expires_at"]
         case "invoice", "open":
-            due = one["due_at"] + DUNNING_DAYS * DAY
+            due = one["arrives_at"] if one["slow"] else one["due_at"] + DUNNING_DAYS * DAY
         case "subscription", "paused":
             due = one["resumes_at"]
         case "subscription", status if status != "canceled":

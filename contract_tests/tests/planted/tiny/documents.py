@@ -167,7 +167,8 @@ KINDS: Mapping[str, type[Document]] = {
     "dispute": Dispute,
 }
 TYPES = {
-    "session.opened", "session.completed", "session.expired", "subscription.started", "subscription.updated",
+    "session.opened", "session.completed", "session.updated", "session.expired",
+    "subscription.started", "subscription.updated",
     "subscription.renewed", "subscription.paused", "subscription.resumed", "subscription.ended",
     "invoice.paid", "invoice.failed", "invoice.written_off", "refund.made", "refund.settled",
     "dispute.changed",

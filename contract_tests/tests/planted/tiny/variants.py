@@ -35,6 +35,12 @@ class TinyWithPriceTrials(TinyProvider):
     capabilities = attrs.evolve(DECLARED, price_trials=True)
 
 
+class TinyWithDelays(TinyProvider):
+    """Money may come days later."""
+
+    capabilities = attrs.evolve(DECLARED, delayed_payments=True)
+
+
 class TinyMerchant(TinyProvider):
     """A merchant of record, with all of this at once, and fewer options."""
 
@@ -68,5 +74,6 @@ VARIANTS: tuple[type[TinyProvider], ...] = (
     TinyWithoutKeys,
     TinyWithApproval,
     TinyWithPriceTrials,
+    TinyWithDelays,
     TinyMerchant,
 )

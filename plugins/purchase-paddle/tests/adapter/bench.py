@@ -52,6 +52,7 @@ class PaddleBench(ProviderBench):
 
     def __init__(self, harness: PaddleHarness) -> None:
         self.harness, self.book, self.network = harness, harness.book, Losing()
+        self._slow: list[tuple[str, str]] = []  # transactions whose money is under way, and what refuses it
         harness.simulator.allow(harness.account, NEIGHBOUR_KEY)
         self.provider = harness.open(network=self.network)
         self.neighbour = harness.open(NEIGHBOUR, api_key=NEIGHBOUR_KEY)
@@ -75,11 +76,18 @@ class PaddleBench(ProviderBench):
 
     async def advance(self, seconds: int) -> None:
         self.harness.advance(seconds=seconds)
+        slow, self._slow = self._slow, []
+        for transaction, refusal in slow:
+            paying.arrived(self.book, transaction, refusal=refusal)
 
     def trouble(self, kind: Trouble) -> AbstractAsyncContextManager[None]:
         if kind is Trouble.UNREACHABLE:
             return self._unreachable()
         return self._losing() if kind is Trouble.LOST_ANSWER else self._meeting(FAULTS[kind])
+
+    async def pay_slowly(self, checkout: ProviderCheckout, *, arrives: bool) -> None:
+        self.harness.pay(checkout.id, "slow")
+        self._slow.append((checkout.id, "" if arrives else "declined"))
 
     async def fail_payments(self, subscription: str) -> None:
         self.book.note(subscription)["card"] = "fails_later"

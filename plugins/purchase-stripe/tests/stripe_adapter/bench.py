@@ -5,8 +5,9 @@ All that passes is compared with Stripe's OpenAPI document, where it is there.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -81,7 +82,17 @@ class StripeBench(ProviderBench):
     async def advance(self, seconds: int) -> None:
         self.harness.advance(seconds=seconds)
 
+    def misdirected(self, body: bytes) -> Mapping[str, bytes]:
+        event = json.loads(body)
+        return {
+            "of another account, by Connect": json.dumps(event | {"account": "acct_other"}).encode(),
+            "live, on a connection for tests": json.dumps(event | {"livemode": True}).encode(),
+        }
+
     # --- by capability ---------------------------------------------------------------------------
+
+    async def pay_slowly(self, checkout: ProviderCheckout, *, arrives: bool) -> None:
+        self.harness.pay(checkout.id, "debit" if arrives else "debit_bounces")
 
     async def fail_payments(self, subscription: str) -> None:
         playing.use_card(self.harness.account.book, subscription, "fails_later")

@@ -18,6 +18,7 @@ from purchase_paddle import (
     changes,
     checkouts,
     client,
+    customers,
     documents,
     endpoints,
     errors,
@@ -59,10 +60,10 @@ def writes_no_reference(patch: pytest.MonkeyPatch) -> None:
     asks_otherwise(patch, checkouts, "fields", strip)
 
 
-@BUGS.caught_by("a_version_has_a_price_with_its_trial_and_one_without")
-def shares_prices_of_trials(patch: pytest.MonkeyPatch) -> None:
-    """A version has one price, with the trial or without, whichever was wanted first."""
-    patch.setattr(catalog, "_same", lambda known, fields: True)
+@BUGS.caught_by("a_trial_is_confirmed_and_not_paid")
+def makes_prices_without_trials(patch: pytest.MonkeyPatch) -> None:
+    """A trial is thought to belong to the checkout, and is on no price."""
+    asks_otherwise(patch, catalog, "price_fields", lambda fields: fields.update(trial_period=None))
 
 
 @BUGS.caught_by("as_many_are_sold_as_the_price_allows")
@@ -191,7 +192,7 @@ def takes_a_known_e_mail_for_a_mistake(patch: pytest.MonkeyPatch) -> None:
         made = await paddle.write("POST", "/customers", fields, documents.Customer)
         return str(made.id)
 
-    patch.setattr(catalog, "customer", customer)
+    patch.setattr(customers, "customer", customer)
 
 
 @BUGS.caught_by("t10_another_project_does_not_find_it")

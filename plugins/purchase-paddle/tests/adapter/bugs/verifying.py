@@ -25,13 +25,13 @@ def verifies_otherwise(patch: pytest.MonkeyPatch, verify: object) -> None:
     patch.setattr(PaddleProvider, "verify", verify)
 
 
-@BUGS.caught_by("f20_the_window_is_open_on_both_sides_and_closed_beyond")
+@BUGS.caught_by("f20_the_edges_of_the_window_are_exact")
 def waits_five_seconds(patch: pytest.MonkeyPatch) -> None:
     """The window is that of Paddle's own libraries, which a retry through a queue misses."""
     patch.setattr(signing, "SIGNATURE_WINDOW_SECONDS", 5)
 
 
-@BUGS.caught_by("f20_the_window_is_open_on_both_sides_and_closed_beyond")
+@BUGS.caught_by("f20_the_edges_of_the_window_are_exact")
 def looks_only_back(patch: pytest.MonkeyPatch) -> None:
     """A signature may come from the future."""
 
@@ -59,7 +59,7 @@ def reads_the_last_digest(patch: pytest.MonkeyPatch) -> None:
     verifies_otherwise(patch, verify)
 
 
-@BUGS.caught_by("t01_no_forgery_is_accepted")
+@BUGS.caught_by("t01_no_forgery_is_accepted_or_leaves_a_trace")
 def compares_in_lower_case(patch: pytest.MonkeyPatch) -> None:
     """A digest in capitals is as good."""
 
@@ -76,7 +76,7 @@ def joins_with_a_dot(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(signature, "FORM", attrs.evolve(signature.FORM, joint="."))
 
 
-@BUGS.caught_by("f25_any_change_of_the_body_is_noticed")
+@BUGS.caught_by("t01_no_forgery_is_accepted_or_leaves_a_trace")
 def signs_the_time_only(patch: pytest.MonkeyPatch) -> None:
     """What was signed is a time and the beginning of a body."""
     genuine = signing.SignatureForm._digest
