@@ -10,7 +10,7 @@ from purchase_core.values import Value
 WIDTH = 720
 LEFT, RIGHT, ROW, AXIS = 170, 60, 34, 26
 HEIGHT = 220
-WORDS = 190  # what a value takes in words
+WORDS = 225  # what a value and its interval take in words: "100.00 % (100.00 to 100.00)"
 COLORS = ("#2f6fde", "#e07b1a", "#2a9d6f", "#b04ad6", "#c93a4b", "#5b6b7b", "#9c7a16", "#1a8fa3")
 
 
