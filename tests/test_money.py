@@ -63,7 +63,7 @@ def test_more_decimals_than_the_currency_has_are_refused_even_zeros(amount: str,
 
 
 @pytest.mark.parametrize("amount", [12, 12.0, True, None, Decimal("12.00"), b"12.00", float("nan")])
-def test_only_text_is_an_amount_and_the_error_is_a_type_error_too(amount: object) -> None:
+def test_f66_only_text_is_an_amount_and_the_error_is_a_type_error_too(amount: object) -> None:
     with pytest.raises(InvalidMoney) as told:
         Money(amount, "USD")  # type: ignore[arg-type]
     assert isinstance(told.value, TypeError)
@@ -200,12 +200,12 @@ def test_it_adds_to_and_compares_with_money_only(other: object) -> None:
         (10, [1], [10]),
     ],
 )
-def test_largest_remainders_get_the_last_units(minor: int, weights: list[int], parts: list[int]) -> None:
+def test_f68_largest_remainders_get_the_last_units(minor: int, weights: list[int], parts: list[int]) -> None:
     assert [part.minor for part in Money.of_minor(minor, "USD").allocate(weights)] == parts
 
 
 @given(small_minors, st.lists(st.integers(0, 10**6), min_size=1, max_size=12).filter(any))
-def test_parts_add_up_and_none_is_a_unit_away_from_its_share(minor: int, weights: list[int]) -> None:
+def test_f68_parts_add_up_and_none_is_a_unit_away_from_its_share(minor: int, weights: list[int]) -> None:
     parts = [part.minor for part in Money.of_minor(minor, "USD").allocate(weights)]
     total = sum(weights)
     assert sum(parts) == minor
@@ -234,3 +234,11 @@ def test_it_is_a_frozen_value_that_travels() -> None:
 def test_msgspec_encodes_and_decodes_it(minor: int, currency: str) -> None:
     money = Money.of_minor(minor, currency)
     assert msgspec.json.decode(msgspec.json.encode(money), type=Money) == money
+
+
+def test_f66_every_price_from_a_cent_to_a_hundred_is_exact() -> None:
+    """Of these, 573 are wrong where cents go through floats."""
+    for minor in range(1, 10_001):
+        written = f"{minor // 100}.{minor % 100:02}"
+        assert Money(written, "EUR").minor == minor
+        assert str(Money.of_minor(minor, "EUR").decimal) == written

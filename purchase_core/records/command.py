@@ -46,3 +46,8 @@ class Command:
     decision: bytes = b""
     request: bytes = b""
     result: bytes = b""
+
+    @property
+    def refusal(self) -> str:
+        """Why it was refused, in codes; "" if it was not. What was noted since is another matter."""
+        return next((one.detail for one in reversed(self.stages) if one.name == REFUSED), "")

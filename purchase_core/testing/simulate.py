@@ -14,15 +14,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from purchase_core.testing.memory_store import MemoryStore
-from purchase_core.testing.simulation.history import LIVENESS, SAFETY, Plan, play
-from purchase_core.testing.simulation.running import Failure, Job, Tally, resumed, run
+from purchase_core.testing.simulation.history import LIVENESS, SAFETY, Plan
+from purchase_core.testing.simulation.running import MEMORY, Failure, Job, Tally, resumed, run
 from purchase_core.testing.simulation.scenario import Scenario
 
 
@@ -42,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         help="safety: only what holds at every step; liveness: then faults stop, and all must be as told",
     )
     parser.add_argument(
-        "--store", default="memory", help="memory, or MODULE:FUNCTION that makes an empty store"
+        "--store", default=MEMORY, help="memory, or MODULE:FUNCTION that makes an empty store"
     )
     parser.add_argument("--scenario", default="", help="MODULE:NAME of a Scenario: your catalog and policy")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
@@ -54,8 +51,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="findings and summary as JSON, one a line")
     chosen = parser.parse_args(arguments)
     job = Job(
-        _found(chosen.store) if chosen.store != "memory" else MemoryStore,
-        _found(chosen.scenario) if chosen.scenario else Scenario(steps_max=chosen.steps),
+        chosen.store,
+        chosen.scenario,
+        chosen.steps,
         liveness=chosen.mode == LIVENESS,
         shrink=not chosen.no_shrink,
     )
@@ -66,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _one(job: Job, chosen: argparse.Namespace) -> int:
     plan = Plan(chosen.seeds.start, chosen.only, chosen.without, liveness=job.liveness)
-    played = play(plan, job.scenario, job.open_store)
+    played = job.play(plan)
     if chosen.json:
         findings = [str(one) for one in played.findings]
         _say(msgspec.json.encode({"seed": plan.seed, "digest": played.digest, "findings": findings}).decode())
@@ -129,11 +127,6 @@ def _numbers(text: str) -> frozenset[int]:
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(filter(None, text.split(",")))
-
-
-def _found(place: str) -> Any:
-    module, _, name = place.partition(":")
-    return getattr(import_module(module), name)
 
 
 def _say(text: str) -> None:

@@ -201,7 +201,7 @@ class Commands:
         if command.state == CONFIRMED:
             return command
         if command.state == REFUSED:
-            raise ProviderRefused(f"{kind.name} {command.id} was refused: {command.stages[-1].detail}")
+            raise ProviderRefused(f"{kind.name} {command.id} was refused: {command.refusal}")
         provider = self.provider(command.connection)
         if command.state == PLANNED:
             fresh = await self._begin(command)

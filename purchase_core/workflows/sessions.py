@@ -116,8 +116,7 @@ class Sessions:
             if command.state == CONFIRMED:
                 return checkout_of(command)
             if command.state == REFUSED:
-                detail = command.stages[-1].detail
-                raise ProviderRefused(f"checkout {command.reference} was refused: {detail}")
+                raise ProviderRefused(f"checkout {command.reference} was refused: {command.refusal}")
             order = decode_order(command.request)
             this = _Try(fresh)
             try:

@@ -85,7 +85,7 @@ IMPORTS_BY_NAME = {
     "purchase_core/cli/app.py": "the application, as it is called on the command line or configured",
     "purchase_core/plugins/registry.py": "the plugins that are configured",
     "plugins/purchase-sandbox/purchase_sandbox/locals.py": "one of the providers in its own list",
-    "purchase_core/testing/simulate.py": "the store or scenario that an option names",
+    "purchase_core/testing/simulation/running.py": "the store or scenario that an option names",
 }
 
 

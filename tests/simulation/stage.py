@@ -6,6 +6,7 @@ from typing import Any
 
 from purchase_core.billing import Billing
 from purchase_core.testing.memory_store import MemoryStore
+from purchase_core.testing.simulation.asking import DONE, Ask, Cart
 from purchase_core.testing.simulation.chance import Chance
 from purchase_core.testing.simulation.checks import when_settled
 from purchase_core.testing.simulation.faults import Faults
@@ -46,7 +47,12 @@ def started(world: World, **other: Any) -> Any:
         "idempotency_key": "cart-0",
         **other,
     }
-    return asked(world, lambda billing: billing.checkout.start(**wish))
+    checkout = asked(world, lambda billing: billing.checkout.start(**wish))
+    if not world.carts:  # so that the oracle knows of it
+        ask = Ask("", lambda billing: billing.checkout.start(**wish), lambda known: known.id, state=DONE)
+        page = (checkout.connection, checkout.session)
+        world.carts.append(Cart(0, wish["customer"], wish["offer"], wish.get("quantity", 1), ask, [page]))
+    return checkout
 
 
 def delivered(world: World) -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import purchase_core
 from purchase_core.testing import simulate
 from purchase_core.testing.simulation import Plan, Scenario, play
+
+from . import stores
+from .planted import planted
 
 ROOT = Path(purchase_core.__file__).parent / "testing" / "simulation"
 NAIVE = ("oracle", "provider/book.py", "provider/objects.py")
@@ -92,3 +97,41 @@ def test_the_command_plays_one_history_and_many(capsys: pytest.CaptureFixture[st
 def test_more_people_and_longer_histories() -> None:
     for seed in range(20):
         assert not play(Plan(seed), Scenario(steps_max=60, customers=4)).findings
+
+
+def test_a_history_is_the_same_on_sqlite_line_for_line() -> None:
+    try:
+        for seed in range(25):
+            played = play(Plan(seed), make_store=stores.sqlite)
+            assert not played.findings
+            assert played.log == play(Plan(seed)).log
+    finally:
+        stores.close()
+
+
+def test_a_finding_is_told_made_smaller_and_played_again(capsys: pytest.CaptureFixture[str]) -> None:
+    with planted("refunds-without-a-bound"):
+        assert simulate.main(["--seeds", "0:250"]) == 1
+        told = capsys.readouterr().out
+        again = re.findall(r"^  python -m purchase_core\.testing\.simulate (.+)$", told, re.MULTILINE)
+        assert len(again) >= 2
+        whole, small = again[:2]
+        assert small.startswith(f"{whole} --only ")
+        assert simulate.main([*small.split(), "--json"]) == 1
+        assert "bounds" in json.loads(capsys.readouterr().out)["findings"][0]
+    assert simulate.main(small.split()) == 0
+
+
+def test_several_processes_find_what_one_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert simulate.main(["--seeds", "0:60", "--jobs", "2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["histories"] == 60
+    assert simulate.main(["--seeds", "0:60", "--mode", "safety", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["findings"] == 0
+
+
+def test_the_example_of_the_page_runs() -> None:
+    page = (ROOT.parents[2] / "docs" / "simulation.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    scope: dict[str, Any] = {}
+    exec(example, scope)  # noqa: S102  # what readers are told to write
+    scope["test_my_policy"]()

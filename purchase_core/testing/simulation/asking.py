@@ -11,7 +11,9 @@ from purchase_core.billing import Billing
 from purchase_core.errors import NoRoute, ProviderRefused, PurchaseError, UsageError
 from purchase_core.testing.simulation.turns import Crashed
 
-ABSENT = ("never reached", "never arrived")
+OVERTAKEN = ("never reached", "never arrived", "not today", "not_today")
+"""Refusals that another try of the same request may overtake, which was on its way: a success is one."""
+
 OPEN, DONE, REFUSED = "open", "done", "refused"
 
 
@@ -21,7 +23,8 @@ class Ask:
 
     `done` makes of a result what must be the same each time. `refusals`: what it may be refused
     for; none: for anything that is a refusal. `moves`: another request may have changed what this one is
-    answered. `passing`: refusals that are none for ever.
+    answered. `passing`: refusals that are none for ever. `wish`: what a provider is to be asked for: an
+    operation, the provider's id of its object, and how (None: in whatever way).
     """
 
     name: str
@@ -30,6 +33,7 @@ class Ask:
     refusals: tuple[str, ...] = ()
     moves: bool = False
     passing: str = ""
+    wish: tuple[object, ...] = ()
     state: str = OPEN
     answer: object = None
     said: str = ""
@@ -38,9 +42,8 @@ class Ask:
         """Take a result or an error. Returns what is wrong with it, or ""."""
         if error is None:
             answer = self.done(result)
-            # Only a provider's refusal is remembered. What left no trace was given up, and may turn up after
-            # all: a success is one, whoever saw it.
-            if self.said.startswith("ProviderRefused") and not any(one in self.said for one in ABSENT):
+            # Only a provider's refusal is remembered.
+            if self.said.startswith("ProviderRefused") and not any(one in self.said for one in OVERTAKEN):
                 return f"{self.name} was refused ({self.said}), and is done now"
             if self.state == DONE and self.answer != answer:
                 return f"{self.name} was answered {self.answer}, and now {answer}"

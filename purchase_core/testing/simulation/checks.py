@@ -14,7 +14,7 @@ from purchase_core.testing.simulation.asking import REFUSED
 from purchase_core.testing.simulation.oracle.expected import Picture, expected, told
 from purchase_core.testing.simulation.oracle.judging import judge
 from purchase_core.testing.simulation.oracle.orders import Order
-from purchase_core.testing.simulation.oracle.rights import Truth, allowed
+from purchase_core.testing.simulation.oracle.rights import Truth, allowed, ends_of
 from purchase_core.testing.simulation.picture import allowed_by, shown
 from purchase_core.testing.simulation.process import CLAIMS, SECRET
 from purchase_core.testing.simulation.world import World
@@ -33,6 +33,7 @@ def after_step(world: World) -> None:
     _ended(world)
     _one_effect(world)
     _bounded(world)
+    _asked(world)
     _secret(world)
 
 
@@ -76,6 +77,19 @@ def _bounded(world: World) -> None:
             world.found("bounds", f"more than was paid was asked back of {account.book.overdrawn[0]}")
 
 
+def _asked(world: World) -> None:
+    """I8: what a provider was asked for is what somebody wished, in the way in which they did."""
+    wishes = {ask.wish for ask in world.wishes}
+    for account in world.accounts.values():
+        for operation, name, how in account.asked:
+            ours = operation == "expire_checkout" or not wishes.isdisjoint(
+                {(operation, name, how), (operation, name, None)}
+            )
+            if not ours:
+                world.found("asked", f"{operation} of {name} was asked for, {how}, and nobody wished that")
+        account.asked.clear()
+
+
 def _secret(world: World) -> None:
     """I16: no error says what must not be said."""
     hidden = (SECRET.reveal(), CLAIMS.reveal(), "@example.com")
@@ -115,6 +129,7 @@ def when_settled(world: World, *, thoroughly: bool) -> None:
     actual = world.read(shown(world.store))
     for table, difference in list(_differences(expected(truth), actual))[:DIFFERENCES_MAX]:
         world.found(table, difference)
+    _opened(world, truth)
     _pages(world)
     _commands(world)
     _rights(world, truth)
@@ -147,7 +162,9 @@ def _rights(world: World, truth: Truth) -> None:
     """I10, I11: everybody may do what they have paid for, and nothing else; now and later."""
     now = world.clock.now()
     for customer in world.customers:
-        for later in LATER:
+        ends = [end - now for end in ends_of(truth, customer) if end > now]
+        edges = [world.chance.one_of(ends) + edge for edge in (-1, 0)] if ends else []
+        for later in (*LATER, *edges):
             at = Instant(now + later)
             if later:
                 read = world.reader.customers.entitlements(customer, at=to_datetime(at))
@@ -157,13 +174,29 @@ def _rights(world: World, truth: Truth) -> None:
             found.credits = {unit: amount for unit, amount in found.credits.items() if amount}
             wanted.credits = {unit: amount for unit, amount in wanted.credits.items() if amount}
             if found != wanted:
-                when = f" in {later // HOUR} hours" if later else ""
+                when = f" at {to_datetime(at)}" if later else ""
                 world.found("rights", f"{customer} may do {found}{when}; the oracle says {wanted}")
                 break
 
 
+def _opened(world: World, truth: Truth) -> None:
+    """I10: what somebody is shown to pay for is what they set out to buy."""
+    for book in truth.books:
+        for session in book.sessions.values():
+            order = truth.orders.get(session.metadata.get("purchase_intent", ""))
+            price = book.prices[session.price]
+            if order is None:
+                world.found("opened", f"nobody knows which order {session.id} is of")
+                continue
+            shown = (price.unit_amount, price.currency, session.quantity, session.trial_days)
+            wanted = (order.unit_amount, order.currency, order.quantity, order.offer.trial_days)
+            if shown != wanted or price.version != order.offer.hash:
+                world.found("opened", f"{session.id} asks for {shown}, and {wanted} was ordered")
+
+
 def _pages(world: World) -> None:
     """I7: where a page can be closed, it is, before another one takes its place."""
+    dying = world.faults.crash or world.faults.stall
     for cart in world.carts:
         command = world.read(world.store.command(f"checkout.start:{cart.key}"))
         if command is None:
@@ -173,7 +206,9 @@ def _pages(world: World) -> None:
                 mine = session.metadata.get("purchase_intent") == command.reference
                 if mine and session.status == "open" and not account.dialect.joint:
                     present = cart.ask.state != REFUSED and (name, session.id) == cart.pages[-1]
-                    if not present:
+                    # A process can die between opening and closing one; then nobody was ever shown it.
+                    hidden = dying and (name, session.id) not in cart.pages
+                    if not (present or hidden or session.id in account.to_close):
                         world.found("pages", f"{session.id} of {cart.key} can still be paid")
 
 

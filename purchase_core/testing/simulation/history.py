@@ -65,7 +65,7 @@ class Played:
 def play(
     plan: Plan, scenario: Scenario | None = None, make_store: Callable[[], Store] = MemoryStore
 ) -> Played:
-    """Play one history to its end, or to its first finding."""
+    """Play one history to its end, or to its first finding. `make_store` makes an empty store."""
     scenario = scenario or Scenario()
     chance = Chance(plan.seed)
     faults = Faults.drawn(chance, plan.without)
@@ -90,6 +90,8 @@ def play(
                     when_settled(world, thoroughly=plan.seed % THOROUGH_EVERY == 0)
     except Stuck as stuck:
         world.found("drained", str(stuck))
+    finally:
+        world.read(world.store.aclose())
     return Played(plan, tuple(world.problems), tuple(taken), tuple(faults.kinds()), tuple(world.log))
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.billing import Billing, Parts
 from purchase_core.catalog.catalog import Catalog
-from purchase_core.errors import OutcomeUnknown, ProviderRefused, ProviderUnavailable, StoreUnavailable
+from purchase_core.errors import OutcomeUnknown, ProviderUnavailable, StoreUnavailable
 from purchase_core.identifiers import SeededIds
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import SECOND, Clock, Instant
@@ -24,7 +24,7 @@ from purchase_core.testing.simulation.chance import Chance
 from purchase_core.testing.simulation.faults import Faults
 from purchase_core.testing.simulation.provider.account import Account
 from purchase_core.testing.simulation.provider.adapter import SimulatedProvider
-from purchase_core.testing.simulation.turns import PARK, YIELD, Crashed, Turns
+from purchase_core.testing.simulation.turns import Crashed, Turns
 
 T = TypeVar("T")
 
@@ -58,9 +58,9 @@ class Trouble:
         if self._chance.happens(self.faults.crash):
             self._die()
         if self._chance.happens(self.faults.stall):
-            await PARK
+            await self._turns.park()
         elif self.together:
-            await YIELD
+            await self._turns.turn()
 
     def _die(self) -> None:
         process = self.process
@@ -107,7 +107,7 @@ class UnreliableLine:
         self._chance = chance
 
     async def before(self, operation: str) -> None:
-        """The request may not arrive, or be refused."""
+        """The request may not arrive."""
         trouble, happens = self._trouble, self._chance.happens
         await trouble.call()
         faults = trouble.faults
@@ -115,8 +115,10 @@ class UnreliableLine:
             raise ProviderUnavailable(f"{operation}: nobody is there")
         if happens(faults.no_answer_before):
             raise OutcomeUnknown(f"{operation}: no answer")
-        if operation in REFUSABLE and happens(faults.refused):
-            raise ProviderRefused(f"{operation}: not today", provider_code="not_today")
+
+    def refuses(self, operation: str) -> bool:
+        """Whether the provider says no, for reasons of its own."""
+        return operation in REFUSABLE and self._chance.happens(self._trouble.faults.refused)
 
     async def after(self, operation: str) -> None:
         """The answer may not arrive."""
@@ -139,12 +141,9 @@ class UnreliableStore:
         trouble = self._trouble
 
         async def called(*arguments: Any, **named: Any) -> Any:
-            if trouble.faults is not Faults.NONE:
-                await trouble.call()
-                if self._chance.happens(trouble.faults.store_down):
-                    raise StoreUnavailable(f"{name}: the database is busy")
-            elif trouble.together:
-                await YIELD
+            await trouble.call()
+            if self._chance.happens(trouble.faults.store_down):
+                raise StoreUnavailable(f"{name}: the database is busy")
             return await behind(*arguments, **named)
 
         self.__dict__[name] = called
@@ -160,11 +159,6 @@ class UnreliableStore:
 
     async def _committing(self, name: str, what: Any) -> None:
         trouble, happens = self._trouble, self._chance.happens
-        if trouble.faults is Faults.NONE:
-            if trouble.together:
-                await YIELD
-            await getattr(self._store, name)(what)
-            return
         await trouble.call()
         if happens(trouble.faults.store_down):
             unknown = happens(500)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from purchase_core.errors import ProviderRefused, StoreError
@@ -18,10 +18,10 @@ CHECKOUT_REFUSALS = ("not today", "not_today", "never reached", "never arrived",
 CARTS_MAX, WISHES_MAX = 4, 12
 
 
-def start(world: World, *, guest: bool = False) -> Activity | None:
+def start(world: World, *, guest: bool = False) -> Sequence[Activity]:
     """A new checkout."""
     if len(world.carts) >= CARTS_MAX:
-        return None
+        return []
     chance, catalog = world.chance, world.scenario.catalog
     customer = "" if guest else chance.one_of(world.customers)
     sellable = [name for name, version in catalog.offers.items() if version.prices]
@@ -53,7 +53,9 @@ def start(world: World, *, guest: bool = False) -> Activity | None:
         CHECKOUT_REFUSALS,
     )
     world.carts.append(cart)
-    return world.ask(cart.ask)
+    if world.chance.happens(world.present.together * 2):  # two tabs
+        return [world.ask(cart.ask), world.ask(cart.ask)]
+    return [world.ask(cart.ask)]
 
 
 def _nothing(_: object) -> Any:
@@ -150,6 +152,7 @@ def cancel(world: World) -> Activity | None:
         lambda billing, row, key: billing.subscriptions.cancel(
             row[0], row[1], idempotency_key=key, at_period_end=later
         ),
+        ("cancel_subscription", later),
     )
 
 
@@ -159,6 +162,7 @@ def uncancel(world: World) -> Activity | None:
         world,
         "uncancel",
         lambda billing, row, key: billing.subscriptions.uncancel(row[0], row[1], idempotency_key=key),
+        ("uncancel_subscription", ()),
     )
 
 
@@ -172,6 +176,7 @@ def pause(world: World) -> Activity | None:
         lambda billing, row, key: billing.subscriptions.pause(
             row[0], row[1], idempotency_key=key, collection_only=only
         ),
+        ("pause_subscription", only),
     )
 
 
@@ -184,6 +189,7 @@ def resume(world: World) -> Activity | None:
         lambda billing, row, key: billing.subscriptions.resume(
             row[0], row[1], idempotency_key=key, new_period=new
         ),
+        ("resume_subscription", new),
     )
 
 
@@ -197,7 +203,9 @@ def change(world: World) -> Activity | None:
     ]
     offer = chance.one_of(plans)
     quantity = min(chance.one_of((1, 2, 3)), world.scenario.catalog.offers[offer].quantity_max)
-    proration = chance.one_of((Proration.NOW, Proration.NOW, Proration.NONE, Proration.NEXT_INVOICE))
+    proration = chance.one_of(
+        (Proration.NOW, Proration.NOW, Proration.NOW, Proration.NONE, Proration.NEXT_INVOICE)
+    )
     later = chance.below(4) == 0
     return _wish(
         world,
@@ -211,12 +219,13 @@ def change(world: World) -> Activity | None:
             proration=proration,
             at_period_end=later,
         ),
+        ("change_subscription", (quantity, proration, later)),
     )
 
 
-def _wish(world: World, name: str, make: Callable[..., Any]) -> Activity | None:
+def _wish(world: World, name: str, make: Callable[..., Any], asks: tuple[str, object]) -> Activity | None:
     rows = [row for row in _rows(world, SubscriptionRow) if row[2] not in ENDED]
-    return _made(world, name, make, rows)
+    return _made(world, name, make, rows, asks)
 
 
 # --- money -----------------------------------------------------------------------------------
@@ -236,6 +245,7 @@ def refund(world: World) -> Activity | None:
             row[0], row[1], idempotency_key=key, amount=amounts[row[1]]
         ),
         paid,
+        ("refund", None),
     )
 
 
@@ -247,7 +257,11 @@ def _rows(world: World, table: type[Any]) -> list[tuple[str, str, str, int]]:
 
 
 def _made(
-    world: World, name: str, make: Callable[..., Any], rows: list[tuple[str, str, str, int]]
+    world: World,
+    name: str,
+    make: Callable[..., Any],
+    rows: list[tuple[str, str, str, int]],
+    asks: tuple[str, object],
 ) -> Activity | None:
     if not rows or len(world.wishes) >= WISHES_MAX:
         return None
@@ -257,17 +271,18 @@ def _made(
         f"{key} ({name}, {row[0]}, {row[1]})",
         lambda billing: make(billing, row, key),
         lambda done: done.receipt,
+        wish=(asks[0], row[1].rpartition(":")[2], asks[1]),
     )
     world.wishes.append(ask)
     return world.ask(ask)
 
 
 KINDS = (
-    ("switch", switch, 4),
-    ("cancel", cancel, 4),
+    ("switch", switch, 6),
+    ("cancel", cancel, 5),
     ("uncancel", uncancel, 3),
-    ("pause", pause, 3),
+    ("pause", pause, 5),
     ("resume", resume, 4),
-    ("change", change, 5),
+    ("change", change, 8),
     ("refund", refund, 9),
 )

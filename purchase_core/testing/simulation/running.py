@@ -6,14 +6,15 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import attrs
 import msgspec
 
-from purchase_core.ports.store import Store
 from purchase_core.testing.memory_store import MemoryStore
-from purchase_core.testing.simulation.history import Plan, play
+from purchase_core.testing.simulation.history import Plan, Played, play
 from purchase_core.testing.simulation.scenario import Scenario
 from purchase_core.testing.simulation.shrinking import shrunk
 
@@ -51,14 +52,44 @@ class Tally(msgspec.Struct):
         return self.histories / self.cpu_seconds if self.cpu_seconds else 0.0
 
 
+MEMORY = "memory"
+
+
 @attrs.frozen
 class Job:
-    """How histories are played: `open_store` makes a store for each; importable, for several jobs."""
+    """How histories are played: by names, which every process can look up.
 
-    open_store: Callable[[], Store] = MemoryStore
-    scenario: Scenario = Scenario()  # noqa: RUF009  # frozen
+    `store`: MEMORY, or MODULE:FUNCTION that makes an empty store. `scenario`: MODULE:NAME of a Scenario, or
+    "".
+    """
+
+    store: str = MEMORY
+    scenario: str = ""
+    steps_max: int = Scenario().steps_max
     liveness: bool = True
     shrink: bool = True
+
+    def command(self, plan: Plan) -> str:
+        """What plays it again, as it was played here."""
+        parts = [plan.command()]
+        if self.store != MEMORY:
+            parts.append(f"--store {self.store}")
+        if self.scenario:
+            parts.append(f"--scenario {self.scenario}")
+        elif self.steps_max != Scenario().steps_max:
+            parts.append(f"--steps {self.steps_max}")
+        return " ".join(parts)
+
+    def play(self, plan: Plan) -> Played:
+        """Play one history."""
+        scenario = named(self.scenario) if self.scenario else Scenario(steps_max=self.steps_max)
+        return play(plan, scenario, MemoryStore if self.store == MEMORY else named(self.store))
+
+
+def named(place: str) -> Any:
+    """What MODULE:NAME is."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
 
 
 def chunk(job: Job, seeds: range) -> tuple[list[Failure], float]:
@@ -75,16 +106,16 @@ def chunk(job: Job, seeds: range) -> tuple[list[Failure], float]:
 
 def one(job: Job, plan: Plan) -> Failure | None:
     """Play one history, and make it smaller if something is found."""
-    played = play(plan, job.scenario, job.open_store)
+    played = job.play(plan)
     if not played.findings:
         return None
-    small = shrunk(played, lambda plan: play(plan, job.scenario, job.open_store)) if job.shrink else played
+    small = shrunk(played, job.play) if job.shrink else played
     return Failure(
         plan.seed,
         str(small.findings[0]),
         small.digest,
-        plan.command(),
-        small.plan.command(),
+        job.command(plan),
+        job.command(small.plan),
         len(small.steps),
         small.log,
     )

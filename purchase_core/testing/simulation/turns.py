@@ -1,20 +1,22 @@
-"""Turns: activities run one at a time, each until it would act on the outside, in an order of chance.
+"""Turns: an event loop in which chance decides who goes on, and time is the simulation's.
 
-Whatever awaits inside an application (a lock, a store, a provider) comes here, so that one seed gives one
-interleaving. No time passes and nothing is waited for.
+Whatever awaits inside an application (a lock, a task of its own, a deadline) works as on any event loop.
+Where it would act on the outside (a store, a provider) it waits for its turn, so that one seed gives one
+interleaving. Nothing is waited for: `run` ends when everybody has ended, or stands still.
 """
 
 from __future__ import annotations
 
 import asyncio
+from bisect import insort
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import suppress
+from collections.abc import Callable, Coroutine
+from contextvars import Context
 from typing import Any, cast
 
 import attrs
 
-from purchase_core.instants import Clock
+from purchase_core.instants import SECOND, Clock
 from purchase_core.testing.simulation.chance import Chance
 
 TURNS_MAX = 100_000
@@ -28,21 +30,6 @@ class Stuck(Exception):  # what is found
     """Activities wait for each other for ever."""
 
 
-class _Turn:
-    """Awaited where another activity may have its turn; `park`: this one is put aside until it is woken."""
-
-    __slots__ = ("park",)
-
-    def __init__(self, *, park: bool) -> None:
-        self.park = park
-
-    def __await__(self) -> Generator[_Turn, None, None]:
-        yield self
-
-
-YIELD, PARK = _Turn(park=False), _Turn(park=True)
-
-
 @attrs.define(eq=False)
 class Activity:
     """Something that somebody does. `process` dies with a crash; `end` is called with its result or error."""
@@ -50,103 +37,155 @@ class Activity:
     process: object
     work: Coroutine[Any, Any, Any]
     end: Callable[[object, BaseException | None], None]
-    parked_at: int = 0
+
+
+@attrs.define(eq=False)
+class Parked:
+    """Something that stands still, since an instant."""
+
+    process: object
+    since: int
+    turn: asyncio.Future[None]
 
 
 class Turns:
-    """As much of an event loop as locks need: no clock and no selector, only activities and futures."""
+    """As much of an event loop as applications need: no selector, and a clock that only others advance."""
 
     def __init__(self, chance: Chance, clock: Clock) -> None:
         self._chance = chance
         self._clock = clock
-        self._ready: list[Activity] = []
-        self._soon: deque[Callable[[], object]] = deque()
-        self._waiting: dict[Activity, None] = {}
-        self.parked: list[Activity] = []
-        self._present: Activity | None = None
+        self._soon: deque[asyncio.Handle] = deque()
+        self._turns: list[asyncio.Future[None]] = []
+        self._timers: list[tuple[float, int, object, asyncio.TimerHandle]] = []
+        self._owners: dict[asyncio.Task[Any], object] = {}
+        self._timed = 0
+        self.parked: list[Parked] = []
 
     @property
     def together(self) -> bool:
         """Whether others could have a turn."""
-        return bool(self._ready or self._waiting)
-
-    @property
-    def present(self) -> Activity | None:
-        """The activity whose turn it is."""
-        return self._present
+        return len(self._owners) > 1
 
     def start(self, activity: Activity) -> None:
         """Have it run with the next `run`."""
-        self._ready.append(activity)
+
+        def ended(task: asyncio.Task[Any]) -> None:
+            error = Crashed() if task.cancelled() else task.exception()
+            activity.end(None if error else task.result(), error)
+
+        self.create_task(activity.work, owner=activity.process).add_done_callback(ended)
 
     def wake(self, number: int) -> None:
-        """Have a parked one run with the next `run`."""
-        self._ready.append(self.parked.pop(number))
+        """Have a parked one go on with the next `run`."""
+        self._turns.append(self.parked.pop(number).turn)
 
     def run(self) -> None:
         """Give turns until everybody has ended, or is parked. Raises Stuck."""
         before = asyncio._get_running_loop()  # noqa: SLF001  # documented for event loops
-        asyncio._set_running_loop(cast("asyncio.AbstractEventLoop", self))  # noqa: SLF001
+        asyncio._set_running_loop(self._as_loop())  # noqa: SLF001
         try:
             for _ in range(TURNS_MAX):
                 while self._soon:
-                    self._soon.popleft()()
-                if not self._ready:
+                    self._soon.popleft()._run()  # noqa: SLF001
+                if not self._next():
                     break
-                many = len(self._ready)
-                self._turn(self._ready.pop(self._chance.below(many) if many > 1 else 0))
         finally:
             asyncio._set_running_loop(before)  # noqa: SLF001
-        if self._waiting and not self.parked:
-            raise Stuck(f"{len(self._waiting)} activities wait for what nobody will do")
+        if self._owners and not self.parked and not self._timers:
+            raise Stuck(f"{len(self._owners)} activities wait for what nobody will do")
+
+    async def turn(self) -> None:
+        """Let others have their turn."""
+        turn = self.create_future()
+        self._turns.append(turn)
+        await turn
+
+    async def park(self) -> None:
+        """Stand still until somebody wakes this one."""
+        turn = self.create_future()
+        self.parked.append(Parked(self._owner(), self._clock.now(), turn))
+        await turn
 
     def kill(self, process: object) -> None:
-        """End every activity of a process, but the one whose turn it is: that one raises Crashed itself."""
-        dead = [one for one in (*self._ready, *self._waiting, *self.parked) if one.process is process]
-        self._ready = [one for one in self._ready if one.process is not process]
+        """End every task of a process, but the one whose turn it is: that one raises Crashed itself."""
+        present = asyncio.current_task(self._as_loop())
         self.parked = [one for one in self.parked if one.process is not process]
-        for one in dead:
-            self._waiting.pop(one, None)
-            with suppress(RuntimeError, Crashed):  # whatever it does while it is torn down, it does to nobody
-                one.work.close()
-            one.end(None, Crashed())
+        for task, owner in list(self._owners.items()):
+            if owner is process and task is not present:
+                task.cancel()
 
-    def _turn(self, activity: Activity) -> None:
-        self._present = activity
-        try:
-            wanted = activity.work.send(None)
-        except StopIteration as stop:
-            activity.end(stop.value, None)
-        except (Exception, Crashed) as error:
-            activity.end(None, error)
-        else:
-            self._put_aside(activity, wanted)
-        finally:
-            self._present = None
+    def _next(self) -> bool:
+        """Whether there is somebody to go on: whose deadline is over, or one of those who wait, by chance."""
+        frozen = [one.process for one in self.parked]  # who stands still notices no deadline
+        for entry in self._timers:
+            when, _, owner, timer = entry
+            if when <= self.time() and owner not in frozen:
+                self._timers.remove(entry)
+                if not timer.cancelled():
+                    self._soon.append(timer)
+                return True
+        waiting = [one for one in self._turns if not one.done()]
+        self._turns = waiting
+        if waiting:
+            waiting.pop(self._chance.below(len(waiting)) if len(waiting) > 1 else 0).set_result(None)
+        return bool(waiting or self._soon)
 
-    def _put_aside(self, activity: Activity, wanted: Any) -> None:
-        if isinstance(wanted, _Turn):
-            activity.parked_at = self._clock.now()
-            (self.parked if wanted.park else self._ready).append(activity)
-            return
-        wanted._asyncio_future_blocking = False  # noqa: SLF001  # what every event loop does
-        self._waiting[activity] = None
+    def _owner(self) -> object:
+        present = asyncio.current_task(self._as_loop())
+        return self._owners.get(present) if present else None
 
-        def wake(_done: object) -> None:
-            if self._waiting.pop(activity, activity) is None:
-                self._ready.append(activity)
+    def _as_loop(self) -> asyncio.AbstractEventLoop:
+        return cast("asyncio.AbstractEventLoop", self)
 
-        wanted.add_done_callback(wake)
+    # --- what tasks, futures and deadlines need of a loop ---------------------------------------
 
-    # --- what futures and locks need of a loop -------------------------------------------------
+    def time(self) -> float:
+        """Seconds, of the simulation's clock."""
+        return self._clock.now() / SECOND
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future of this loop."""
-        return asyncio.Future(loop=cast("asyncio.AbstractEventLoop", self))
+        return asyncio.Future(loop=self._as_loop())
 
-    def call_soon(self, callback: Callable[..., object], *args: Any, context: Any = None) -> Any:
+    def create_task(
+        self,
+        work: Coroutine[Any, Any, Any],
+        *,
+        name: str | None = None,
+        context: Context | None = None,
+        owner: object = None,
+    ) -> asyncio.Task[Any]:
+        """A task: of the same process as the one that makes it."""
+        task = asyncio.Task(work, loop=self._as_loop(), name=name, context=context)
+        self._owners[task] = owner or self._owner()
+        task.add_done_callback(self._owners.pop)
+        return task
+
+    def call_soon(
+        self, callback: Callable[..., object], *arguments: Any, context: Context | None = None
+    ) -> asyncio.Handle:
         """Call it before the next turn."""
-        self._soon.append(lambda: callback(*args))
+        handle = asyncio.Handle(callback, arguments, self._as_loop(), context)
+        self._soon.append(handle)
+        return handle
+
+    def call_later(
+        self, seconds: float, callback: Callable[..., object], *arguments: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Call it after so many seconds of the simulation."""
+        return self.call_at(self.time() + seconds, callback, *arguments, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *arguments: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Call it at an instant of the simulation."""
+        timer = asyncio.TimerHandle(when, callback, arguments, self._as_loop(), context)
+        self._timed += 1
+        insort(self._timers, (when, self._timed, self._owner(), timer))
+        return timer
+
+    def _timer_handle_cancelled(self, timer: asyncio.TimerHandle) -> None:
+        self._timers = [entry for entry in self._timers if entry[3] is not timer]
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Nothing is reported: what fails is told to whoever began it."""

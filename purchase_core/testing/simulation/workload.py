@@ -31,7 +31,7 @@ class Kind:
     weight: int
 
 
-def shop(world: World) -> Activity | None:
+def shop(world: World) -> Sequence[Activity]:
     """Somebody sets out to buy something."""
     return requests.start(world, guest=world.chance.below(8) == 0)
 
@@ -66,11 +66,14 @@ def buy(world: World) -> Activity | None:
     ]
     if not pages:
         return None
-    cart, name, page = world.chance.one_of(pages)
+    twice = [one for one in pages if len(one[0].pages) > 1]  # of which another page may be paid already
+    cart, name, page = world.chance.one_of(twice if twice and world.chance.below(2) else pages)
     account = world.accounts[name]
     session = account.book.sessions[page]
     twist = (
-        _twist(world, cart, session.payer) if world.chance.happens(world.faults.wrong) else selling.STRAIGHT
+        _twist(world, cart, session.payer)
+        if world.chance.happens(world.faults.wrong * 3)
+        else selling.STRAIGHT
     )
     later = not account.dialect.joint and not session.trial_days and world.chance.below(12) == 0
     try:
@@ -228,7 +231,7 @@ def restart(world: World) -> Activity | None:
 def poison(world: World) -> Activity | None:
     """An event that waits cannot be understood, until the adapter is mended."""
     waiting = [sent for post in world.posts.values() for sent in post.waiting]
-    if waiting and world.chance.happens(world.present.poison * 2):
+    if waiting and world.chance.happens(world.present.poison * 3):
         world.poisoned.add(world.chance.one_of(waiting).id)
     return None
 
@@ -249,7 +252,7 @@ KINDS = (
     Kind("deliver-again", deliver_again, 5),
     Kind("misuse", misuse, 1),
     Kind("look", look, 4),
-    Kind("forge", forge, 3),
+    Kind("forge", forge, 6),
     Kind("operator", operator, 2),
     Kind("work", work, 6),
     Kind("moments", moments, 4),
@@ -259,7 +262,7 @@ KINDS = (
     Kind("card", card, 4),
     Kind("wake", wake, 3),
     Kind("restart", restart, 1),
-    Kind("poison", poison, 2),
+    Kind("poison", poison, 6),
     Kind("claim", claim, 2),
     *(Kind(name, act, weight) for name, act, weight in requests.KINDS),
     *(Kind(name, act, weight) for name, act, weight in dashboard.KINDS),

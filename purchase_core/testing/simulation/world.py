@@ -49,10 +49,12 @@ CONNECTIONS: tuple[Mapping[str, Dialect], ...] = (
 CHECKS: Mapping[str, str] = {
     "acknowledged": "I1: what was answered with success is in the inbox",
     "genuine": "I9: what nobody signed, and what is of another account or mode, is refused",
+    "opened": "I10: a page asks for what was ordered: the price, so many of it, and the trial",
     "pages": "I7: of one order, only the page of its present attempt can be paid where others can be closed",
     "ended": "I12: a delivery that has come to its end stays there",
     "effects": "I8: a command has one effect at the provider, however often it is sent",
     "bounds": "I6: no more is asked back than was paid",
+    "asked": "I8: nothing is asked of a provider but what somebody wished for, and in that way",
     "answers": "I8: the same key has the same answer, and nothing is refused or raised without a reason",
     "silent": "I14: reading a delivery again calls nobody, tells nobody and changes nothing",
     "secrets": "I16: no error shows a secret or an address",
@@ -101,7 +103,7 @@ class World:
             name: self._account(name, dialect) for name, dialect in chance.one_of(CONNECTIONS).items()
         }
         self.posts = {name: Post(account) for name, account in self.accounts.items()}
-        self.shares_address = chance.happens(200)
+        self.shares_address = chance.happens(400)
         self.mode = "queue" if chance.happens(250) else "inline"
         self.policy = scenario.policy_of(seed)
         self.terms = scenario.terms(self.policy)
@@ -283,7 +285,7 @@ class World:
         """Let time pass; providers do what has come due."""
         self.clock.advance(microseconds=microseconds)
         long_ago = self.clock.now() - STALLED_HOURS_MAX * HOUR
-        for stalled in [one for one in self.turns.parked if one.parked_at < long_ago]:
+        for stalled in [one for one in self.turns.parked if one.since < long_ago]:
             if isinstance(stalled.process, Process) and stalled.process.alive:
                 stalled.process.die()  # whoever watches over processes has ended it
         self.mend()

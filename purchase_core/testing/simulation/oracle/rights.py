@@ -81,6 +81,17 @@ def _subscribed(truth: Truth, customer: str, at: int) -> Iterator[tuple[OfferVer
                     yield offer, one.quantity
 
 
+def ends_of(truth: Truth, customer: str) -> list[int]:
+    """The instants at which something of the customer's ends by itself."""
+    found = []
+    for book in truth.books:
+        for one in book.subscriptions.values():
+            if truth.owner(book, one.metadata, one.payer) == customer:
+                offer = truth.terms.versions[book.prices[one.price].version]
+                found.append(granted_until(truth, book, one, offer))
+    return [end for end in found if end is not None]
+
+
 def granted_until(truth: Truth, book: Book, one: Subscription, offer: OfferVersion) -> int | None:
     """When a subscription ends to grant; None if it does not grant."""
     rules = truth.terms.of(offer.product_id)

@@ -21,6 +21,10 @@ _encode = msgspec.json.Encoder().encode
 class Refusal(Exception):  # what happened, as in the core
     """The provider says no; nothing happened."""
 
+    def __init__(self, message: str, *, code: str = "refused") -> None:
+        super().__init__(message)
+        self.code = code
+
 
 @attrs.define
 class Sent:
@@ -52,6 +56,8 @@ class Account:
         self.asynchronous_refunds = False  # of a dialect that needs no approval
         self.lag_seconds = 0
         self.calls = 0
+        self.asked: list[tuple[object, ...]] = []  # changes that were asked for, as they came
+        self.to_close: set[str] = set()  # pages that somebody has tried to close
         self.refuses = False  # new checkouts
         self._clock = clock
         self._due: int | None = None

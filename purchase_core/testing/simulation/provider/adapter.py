@@ -49,6 +49,10 @@ class Line(Protocol):
         """The request is on its way. Raises a ProviderError where it does not arrive."""
         ...
 
+    def refuses(self, operation: str) -> bool:
+        """Whether the provider says no to what it has not been asked under this key before."""
+        ...
+
     async def after(self, operation: str) -> None:
         """The answer is on its way. Raises OutcomeUnknown where it does not arrive."""
         ...
@@ -59,6 +63,10 @@ class Clear:
 
     async def before(self, operation: str) -> None:
         """It arrives."""
+
+    def refuses(self, operation: str) -> bool:
+        """Never."""
+        return False
 
     async def after(self, operation: str) -> None:
         """It arrives."""
@@ -159,9 +167,12 @@ class SimulatedProvider(Provider):
             request.interval_count,
             request.trial_days,
         )
-        return await self._ask(
-            "ensure_price", lambda: account.once(key, request, lambda: selling.price_of(account, wanted))
-        )
+
+        def made() -> str:
+            self._agree("ensure_price")
+            return selling.price_of(account, wanted)
+
+        return await self._ask("ensure_price", lambda: account.once(key, request, made))
 
     async def create_checkout(self, request: CheckoutRequest, *, key: str) -> ProviderCheckout:
         """A page."""
@@ -173,6 +184,7 @@ class SimulatedProvider(Provider):
         return await self._ask("create_checkout", effect)
 
     def _opened(self, request: CheckoutRequest) -> Session:
+        self._agree("create_checkout")
         session = Session(
             id="",
             at=0,
@@ -203,6 +215,7 @@ class SimulatedProvider(Provider):
     async def expire_checkout(self, session: str, *, key: str) -> tuple[Fact, ...]:
         """Close a page."""
         account = self.the_account
+        account.to_close.add(session)
         return await self._change(
             "expire_checkout",
             session,
@@ -243,7 +256,8 @@ class SimulatedProvider(Provider):
                 at_period_end=request.at_period_end,
             )
 
-        return await self._subscription("change_subscription", request.subscription, key, request, act)
+        what = (request.quantity, request.proration, request.at_period_end)
+        return await self._subscription("change_subscription", request.subscription, key, what, act)
 
     async def pause_subscription(self, request: PauseRequest, *, key: str) -> tuple[Fact, ...]:
         """Pause a subscription."""
@@ -251,7 +265,8 @@ class SimulatedProvider(Provider):
         def act(one: Subscription) -> None:
             changing.pause(self.the_account, one, collection_only=request.collection_only)
 
-        return await self._subscription("pause_subscription", request.subscription, key, request, act)
+        what = request.collection_only
+        return await self._subscription("pause_subscription", request.subscription, key, what, act)
 
     async def resume_subscription(self, subscription: str, *, new_period: bool, key: str) -> tuple[Fact, ...]:
         """Go on with a subscription."""
@@ -267,6 +282,8 @@ class SimulatedProvider(Provider):
 
         def made() -> tuple[Fact, ...]:
             invoice = account.found(account.book.invoices, request.invoice)
+            self._agree("refund")
+            account.asked.append(("refund", request.invoice, request.amount))
             metadata = request.reference.metadata(self.connection)
             if (request.amount or 0) + account.book.ours(request.invoice) > invoice.paid:
                 account.book.overdrawn.append(request.invoice)
@@ -302,9 +319,14 @@ class SimulatedProvider(Provider):
             answer = effect()
         except Refusal as refusal:
             await self._line.after(operation)
-            raise ProviderRefused(str(refusal), provider_code="refused") from None
+            raise ProviderRefused(str(refusal), provider_code=refusal.code) from None
         await self._line.after(operation)
         return answer
+
+    def _agree(self, operation: str) -> None:
+        """Raise Refusal where the provider will not do it today."""
+        if self._line.refuses(operation):
+            raise Refusal(f"{operation}: not today", code="not_today")
 
     async def _subscription(
         self, operation: str, name: str, key: str, request: object, act: Callable[[Subscription], None]
@@ -323,6 +345,8 @@ class SimulatedProvider(Provider):
         account, started = self.the_account, self.the_account.now()
 
         def effect() -> tuple[Fact, ...]:
+            self._agree(operation)
+            account.asked.append((operation, name, request))
             thing: T = account.found(things, name)
             act(thing)
             return (self._shown(cast("Document", thing), started),)

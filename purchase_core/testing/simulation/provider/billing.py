@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from purchase_core.instants import DAY
+from purchase_core.instants import DAY, HOUR
 from purchase_core.testing.simulation.provider.account import Account, Refusal
 from purchase_core.testing.simulation.provider.money import decide
 from purchase_core.testing.simulation.provider.months import after_periods
@@ -111,7 +111,8 @@ def bill(account: Account, one: Subscription, reason: str, lines: list[Line]) ->
         total=max(0, sum(line.amount for line in lines)),
         paid=0,
         lines=lines,
-        due_at=account.now(),
+        # Where a bill is finalized an hour after its period has begun, that is when its money is asked for.
+        due_at=account.now() + (0 if account.dialect.joint else HOUR),
         subscription=one.id,
     )
     account.book.invoices[invoice.id] = invoice

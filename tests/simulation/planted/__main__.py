@@ -1,0 +1,128 @@
+"""Plant each bug, and let the simulator look for it blind: histories 0, 1, 2 … until something is found.
+
+python -m tests.simulation.planted                          every bug, within 50,000 histories
+python -m tests.simulation.planted --bug guards-no-lane     one of them
+python -m tests.simulation.planted --checks                 which bug escapes where a check is left out
+python -m tests.simulation.planted --write --jobs 2         both tables into docs/simulation.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from purchase_core.testing.simulation.world import CHECKS
+
+from .hunting import Hunted, hunt
+from .planting import BUGS
+
+PAGE = Path(__file__).parents[3] / "docs" / "simulation.md"
+BEGIN, END = "<!-- planted bugs: begin -->", "<!-- planted bugs: end -->"
+HISTORIES, ESCAPING_HISTORIES = 50_000, 3_000
+
+ONLY_FOUND_BY = {
+    "acknowledged": "keeps-nothing-of-what-it-ignores",
+    "answers": "minds-no-fingerprint",
+    "asked": "cancels-the-wrong-way",
+    "bounds": "reserves-nothing",
+    "cases": "opens-no-case-for-excess",
+    "disputes": "forgets-outcomes-of-disputes",
+    "drained": "resolves-nothing",
+    "effects": "sends-again-without-a-key",
+    "ended": "lets-zombies-settle",
+    "genuine": "minds-no-account",
+    "intents": "says-open-of-what-is-settled",
+    "invoices": "forgets-what-the-customer-must-do",
+    "opened": "forgets-trials",
+    "pages": "leaves-the-old-page-open",
+    "purchases": "forgets-held-money",
+    "rebuilt": "explains-nothing",
+    "refunds": "forgets-who-asked",
+    "rights": "adds-seats-up-wrongly",
+    "secrets": "says-the-address",
+    "silent": "tells-again-on-replay",
+    "subscriptions": "forgets-ends-of-trials",
+    "told": "tells-nobody-of-ends",
+}
+"""For each check a bug that no other one finds: without it, that bug escapes."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0: nearly every bug is found, and each check is needed; 1: not so."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.simulation.planted",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--bug", action="append", choices=sorted(BUGS), help="only this one")
+    parser.add_argument("--histories", type=int, default=HISTORIES, help="to look in, at most")
+    parser.add_argument("--checks", action="store_true", help="leave out each check in turn")
+    parser.add_argument("--write", action="store_true", help="both tables, into the documentation")
+    parser.add_argument("--jobs", type=int, default=1)
+    chosen = parser.parse_args(arguments)
+    with ProcessPoolExecutor(chosen.jobs, initializer=_quiet) as pool:
+        found = [] if chosen.checks else list(_told(pool.map(
+            partial(hunt, histories=chosen.histories), chosen.bug or list(BUGS)
+        )))  # fmt: skip
+        escaped = []
+        if chosen.checks or chosen.write:
+            checks = list(ONLY_FOUND_BY)
+            escaped = list(_told(pool.map(_without, checks)))
+    if chosen.write:
+        _write(found, escaped)
+    missed = [one for one in found if one.seed < 0]
+    needless = [one for one in escaped if one.seed >= 0]
+    return 1 if len(missed) * 20 > len(found) or needless else 0
+
+
+def _quiet() -> None:
+    logging.getLogger("purchase").setLevel(logging.CRITICAL)
+
+
+def _without(check: str) -> Hunted:
+    return hunt(ONLY_FOUND_BY[check], ESCAPING_HISTORIES, unchecked=check)
+
+
+def _told(hunts: Iterable[Hunted]) -> Iterator[Hunted]:
+    for one in hunts:
+        how = f"{one.histories} histories: {one.finding}" if one.seed >= 0 else "not found"
+        sys.stdout.write(f"{one.bug}: {how}\n")
+        sys.stdout.flush()
+        yield one
+
+
+def _write(found: Sequence[Hunted], escaped: Sequence[Hunted]) -> None:
+    page = PAGE.read_text("utf-8")
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    table = f"{BEGIN}\n\n{tables(found, escaped)}\n{END}"
+    PAGE.write_text(before + table + after, "utf-8")
+
+
+def tables(found: Sequence[Hunted], escaped: Sequence[Hunted]) -> str:
+    """Both tables, in Markdown."""
+    caught = [one for one in found if one.seed >= 0]
+    lines = [
+        f"{len(caught)} of {len(found)} bugs are found within {HISTORIES:,} histories.\n",
+        "| the bug | what is wrong | histories | found by |\n|---|---|---:|---|",
+    ]
+    for one in found:
+        how = f"{one.histories:,} | {', '.join(one.checks)}" if one.seed >= 0 else "not found | "
+        lines.append(f"| {one.bug} | {BUGS[one.bug].wrong} | {how} |")
+    lines += [
+        f"\nWhere a check is left out, the bug beside it escapes ({ESCAPING_HISTORIES:,} histories):\n",
+        "| the check | what it stands for | escapes without it |\n|---|---|---|",
+    ]
+    for check, hunted in zip(ONLY_FOUND_BY, escaped, strict=True):
+        how = hunted.bug if hunted.seed < 0 else f"nothing: {hunted.bug} is found by {hunted.checks}"
+        lines.append(f"| {check} | {CHECKS[check]} | {how} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

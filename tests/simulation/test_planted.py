@@ -1,0 +1,39 @@
+"""The simulator finds bugs, and each of its checks is needed. All: `python -m tests.simulation.planted`."""
+
+from __future__ import annotations
+
+import pytest
+
+from purchase_core.testing.simulation.world import CHECKS
+
+from .planted import BUGS
+from .planted.__main__ import ONLY_FOUND_BY
+from .planted.hunting import hunt
+
+# One of each kind, of those that are found soon.
+SOON = {
+    "plans-twice": 60,
+    "forgets-keys-of-checkouts": 60,
+    "refunds-without-a-bound": 150,
+    "counts-refunds-by-event": 60,
+    "matches-by-total": 200,
+    "spends-expired-credits": 150,
+    "guards-no-lane": 400,
+    "answers-before-keeping": 60,
+}
+
+
+@pytest.mark.parametrize("bug", SOON)
+def test_a_bug_is_found(bug: str) -> None:
+    assert hunt(bug, SOON[bug]).seed >= 0
+
+
+@pytest.mark.parametrize("check", ["cases", "purchases", "told"])
+def test_a_bug_escapes_where_its_check_is_left_out(check: str) -> None:
+    assert hunt(ONLY_FOUND_BY[check], 60, unchecked=check).seed == -1
+
+
+def test_every_check_has_a_bug_that_only_it_finds() -> None:
+    assert set(ONLY_FOUND_BY) == set(CHECKS)
+    assert set(ONLY_FOUND_BY.values()) <= set(BUGS)
+    assert len(set(ONLY_FOUND_BY.values())) == len(CHECKS)
