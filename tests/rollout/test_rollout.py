@@ -129,3 +129,30 @@ def test_f65_amounts_without_and_with_three_decimals_arrive_as_they_are(provider
             assert notices == (["not sold here: does not sell in KWD"] if provider == "paddle" else [])
 
     run(work, [provider])
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_process_that_still_runs_the_old_code_goes_on_selling(provider: str) -> None:
+    """In a deploy, some processes are behind: they sell what they show, until the next plan."""
+
+    async def work(street: Street) -> None:
+        old, new = Catalog(app(), PACK), Catalog(app("15.00"), PACK)
+        async with street.opening(old) as behind:
+            await behind.rollout.apply(await behind.rollout.plan())
+            known = await behind.store.prices_of(provider)
+            street.clock.advance(seconds=5)
+            async with street.opening(new) as ahead:
+                await ahead.rollout.apply(await ahead.rollout.plan())
+                street.clock.advance(seconds=5)
+                await street.buy(behind, "app:pro")
+                (row,) = await street.subscriptions(behind)
+                assert (row.unit_amount, row.bound) == (1_200, True)
+                assert await street.cases(behind) == []
+                prices = {one.price for one in await behind.store.prices_of(provider)}
+                assert {one.price for one in known} <= prices
+                made = (await behind.connections[provider].prices(cursor="")).prices
+                assert len(made) == len(prices)  # it was sold again, not made again
+                acts = {step.act for step in (await ahead.rollout.plan()).steps}
+                assert acts == {"retire"}
+
+    run(work, [provider])
