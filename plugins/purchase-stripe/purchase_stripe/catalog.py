@@ -29,7 +29,7 @@ from purchase_core.ports.provider import (
 
 from . import asking, documents
 from .client import StripeCalls, as_key
-from .looking import Looking, Params, checked
+from .looking import PAGES_MAX, Looking, Params, checked
 
 THERE = "resource_already_exists"
 UNSPECIFIED = "unspecified"
@@ -64,9 +64,26 @@ class StripeCatalog(Provider, ABC):
         identifier = self._product_id(request.offer)
         wanted = ProductRequest(request.offer, request.product_name, request.tax_category)
         known = await self._looking.product(identifier)
-        if known is not None and known.active and self._is_of(known, request.offer):
+        if known is not None and not self._is_of(known, request.offer):
+            elsewhere = await self._product_marked(request.offer)
+            if elsewhere:
+                return elsewhere
+        elif known is not None and known.active:
             return identifier
         return await self.create_product(wanted, key="")
+
+    async def _product_marked(self, offer: str) -> str:
+        """The product of an offer whose own id went to another one; "" for none. Looked for in the list."""
+        cursor = ""
+        for _ in range(PAGES_MAX):
+            page = await self.products(cursor=cursor)
+            for one in page.products:
+                if one.active and one.mark and one.mark.is_of(self.connection) and one.mark.offer == offer:
+                    return one.id
+            cursor = page.cursor
+            if not cursor:
+                break
+        return ""
 
     async def products(self, *, cursor: str, limit: int = CATALOG_PAGE_MAX) -> ProductPage:
         rows, following = await self._looking.page(
