@@ -22,9 +22,38 @@ from purchase_contract_tests.provider.sale import (
 )
 from purchase_core.errors import ProviderRefused
 from purchase_core.facts.bodies import SessionSeen
-from purchase_core.ports.provider import Capability
+from purchase_core.ports.provider import AsgiApp, Capability
+from purchase_core.ports.provider.pages import Message
 
+OK = 200
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@attrs.frozen
+class Current:
+    """One attempt is the current one."""
+
+    attempt: str
+
+    async def is_current(self, attempt: str) -> bool:
+        return attempt == self.attempt
+
+
+async def visited(page: AsgiApp, url: str) -> int:
+    """The status of a page, as a browser that follows nothing sees it."""
+    answered: list[int] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            answered.append(message["status"])
+
+    parts = urlsplit(url)
+    scope = {"type": "http", "method": "GET", "path": parts.path, "query_string": parts.query.encode()}
+    await page({**scope, "headers": []}, receive, send)
+    return answered[0]
 
 
 def assert_safe(url: str) -> None:
@@ -46,6 +75,15 @@ class Checkouts(ProviderPromises):
         session = only(states(sale.checkout.facts, SessionSeen))
         assert (session.id, session.status, session.payment) == (sale.checkout.id, "open", "unpaid")
         assert (session.intent, session.customer) == ("intent_1", sale.request.customer)
+
+    @promise
+    async def a_page_of_the_applications_shows_the_current_attempt_alone(self, bench: ProviderBench) -> None:
+        """Where the application carries the checkout. A page that the provider hosts is not its business."""
+        sale = await open_sale(bench)
+        for current, status in ((sale.wish.reference.attempt, True), ("attempt_9", False)):
+            page = bench.provider.checkout_page(Current(current))
+            if page is not None:
+                assert (await visited(page, sale.checkout.url) == OK) is status, current
 
     @promise
     async def two_checkouts_are_two(self, bench: ProviderBench) -> None:

@@ -15,6 +15,8 @@ from purchase_core.facts.bodies import InvoiceSeen, SessionSeen
 from purchase_core.facts.fact import Fact, seen
 from purchase_core.instants import HOUR, Instant
 from purchase_core.ports.provider import (
+    AsgiApp,
+    Attempts,
     Capability,
     CheckoutRequest,
     CustomerClaim,
@@ -26,6 +28,7 @@ from purchase_core.ports.provider import (
     ProviderCheckout,
     TaxBehavior,
 )
+from purchase_core.ports.provider.pages import Receive, Scope, Send
 
 # --- customers -----------------------------------------------------------------------------------
 
@@ -294,6 +297,17 @@ class TellsGuestsOfNobody(TinyProvider):
         if not isinstance(fact.body, SessionSeen) or ours.customer:
             return fact
         return seen(fact.connection, fact.order, replace(fact.body, intent=""), final=fact.final)
+
+
+class ShowsEveryAttempt(TinyProvider):
+    """The application's page carries whatever it is asked for, also what was superseded."""
+
+    def checkout_page(self, attempts: Attempts) -> AsgiApp:
+        async def page(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"Pay here."})
+
+        return page
 
 
 # --- money that comes later ----------------------------------------------------------------------
