@@ -28,6 +28,7 @@ from purchase_core.operations.replay import Replay
 from purchase_core.operations.replaying import Replaying
 from purchase_core.operations.schedule import Reconciling
 from purchase_core.operations.telemetry import Telemetry
+from purchase_core.operations.truth import Truth
 from purchase_core.operations.worker import Task, Worker
 from purchase_core.outbox.settings import SubscriberSettings, TickSettings
 from purchase_core.outbox.telling import Subscribers
@@ -44,6 +45,7 @@ from purchase_core.reads.attempts import StoreAttempts
 from purchase_core.reads.customers import Customers
 from purchase_core.reads.evidence import EvidenceBook
 from purchase_core.reads.receipts import Receipts
+from purchase_core.records.finding import Finding
 from purchase_core.routing.breaker import HealthBook
 from purchase_core.routing.failover import FailoverPolicy
 from purchase_core.secret import Secret
@@ -117,6 +119,7 @@ class Billing:
     def __init__(self, parts: Parts) -> None:
         self.catalog = parts.catalog
         self.store = parts.store
+        self.clock = parts.clock
         self.connections = parts.connections
         offers = OfferShelf(parts.store, parts.catalog.offers.values())
         recorder = Recorder(parts.store, offers, parts.clock, parts.ids, self._on_commit)
@@ -202,6 +205,7 @@ class Billing:
         self.attention = Attention(
             parts.store, self.quarantine, parts.clock, lambda: (CHECKOUT, *self.commands.kinds)
         )
+        self.truth = Truth(parts.store, self.rebuild, parts.clock)
         self._reconciling = Reconciling(
             self.reconcile, sorted(parts.connections), parts.clock, parts.reconcile
         )
@@ -291,6 +295,10 @@ class Billing:
         return BillingApp(
             WebhookApp(self.webhooks), {name: page for name, page in pages.items() if page is not None}
         )
+
+    async def examined_by_plugins(self) -> list[Finding]:
+        """What plugins have to say when the doctor asks."""
+        return await self._listeners.examine(self.clock.now())
 
     def _on_commit(self, batch: Batch) -> None:
         self.customers.on_commit(batch)

@@ -196,6 +196,10 @@ class Opening(AbstractAsyncContextManager["Billing"]):
                 await billing.subscribers.register()
             yield billing
 
+    def secrets(self, settings: Settings) -> ResolveSecret:
+        """Looks up what references lead to. Raises SecretMissing, naming the reference."""
+        return self._secret(settings)
+
     def store_sql(self) -> str:
         """The migrations of the configured store as SQL, without connecting to anything.
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "attention": "Everything that waits for a person, and what to do next.",
     "cases": "What a person should look at: money that does not match, and the like.",
     "catalog": "What the application sells, and bringing providers there.",
+    "doctor": "Whether it is ready for customers, and what is stored is true.",
     "customers": "What a customer has, and may do.",
     "migrate": "Bring the database's tables up to date.",
     "migrate-provider": "Move subscriptions from one provider to another.",

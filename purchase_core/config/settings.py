@@ -66,7 +66,8 @@ class Settings:
 
     `project` and `environment` are the namespace under which we write to provider accounts that others may
     use too. `plugins` maps further plugins to the distributions they must come from. `claim_secret` is a
-    reference to what signs guests' claims ("" = no guests). `release` names the version of the application.
+    reference to what signs guests' claims ("" = no guests). `release` names the version of the application,
+    `public_url` is where its endpoints are mounted, for whoever looks from outside.
     """
 
     source: str
@@ -89,3 +90,4 @@ class Settings:
     plugins: Mapping[str, str]
     claim_secret: str
     release: str
+    public_url: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
-from purchase_core.facts.rows import CaseRow, RefundRow
+from purchase_core.facts.reading import WAITING
+from purchase_core.facts.rows import CaseRow, InvoiceRow, RefundRow
 from purchase_core.instants import HOUR, Clock, Instant
 from purchase_core.operations.quarantine import Group, Quarantine
 from purchase_core.ports.store import PAGE_ROWS_MAX, Store
@@ -18,7 +19,7 @@ STUCK_REFUNDS = ("rejected", "failed")
 
 
 class Item(Value, frozen=True):
-    """Something that waits. `kind`: quarantine | case | outcome | refund; `count` of them are alike.
+    """Something that waits. `kind`: quarantine | case | outcome | refund | payment; `count` are alike.
 
     `amount` is the money at stake, in minor units; `next` is the command that shows it, or goes on with it.
     """
@@ -51,12 +52,14 @@ class Attention:
         found += [one async for one in self._cases()]
         found += [_outcome(one) for one in await self._unknown()]
         found += [one async for one in self._refunds()]
+        found += [one async for one in self._unordered()]
         return sorted(found, key=lambda one: (-one.amount, one.since, one.about))
 
     async def _unknown(self) -> Sequence[Command]:
-        before = Instant(self._clock.now() - UNKNOWN_AFTER)
-        found = await self._store.open_commands(self._kinds(), before=before, limit=PAGE_ROWS_MAX)
-        return [one for one in found if one.state == UNKNOWN]
+        now = self._clock.now()
+        found = await self._store.open_commands(self._kinds(), before=Instant(now + 1), limit=PAGE_ROWS_MAX)
+        # Each try touches a command; how long nobody has known is told by when it was begun.
+        return [one for one in found if one.state == UNKNOWN and one.created_at < now - UNKNOWN_AFTER]
 
     async def _cases(self) -> AsyncIterator[Item]:
         after, told = "", 0
@@ -74,6 +77,30 @@ class Attention:
                 if row.status in STUCK_REFUNDS:
                     yield _refund(row)
             after = page[-1].key
+
+    async def _unordered(self) -> AsyncIterator[Item]:
+        """Payments for an order that is not known here: a database that was restored has lost it."""
+        after = ""
+        while page := await self._store.rows(InvoiceRow, after_key=after):
+            for row in page:
+                if row.match == WAITING and row.status == "paid" and customer_of(row.lane):
+                    yield _payment(row)
+            after = page[-1].key
+
+
+def _payment(row: InvoiceRow) -> Item:
+    customer = customer_of(row.lane)
+    return Item(
+        "payment",
+        row.key,
+        "paid for an order that is not known here",
+        1,
+        customer,
+        row.paid,
+        row.currency,
+        row.paid_at or row.seen_at,
+        f"purchase customers show {customer}",
+    )
 
 
 def _quarantined(group: Group) -> Item:
@@ -115,7 +142,7 @@ def _outcome(command: Command) -> Item:
         customer_of(command.lane),
         0,
         "",
-        command.updated_at,
+        command.created_at,
         f"purchase receipts show {command.id}",
     )
 

@@ -85,10 +85,15 @@ class Rebuild:
 
     async def shadow(self, cursor: Cursor) -> AsyncIterator[tuple[Cursor, list[Rebuilt]]]:
         """Every lane behind the cursor, rebuilt beside what is stored. Writes nothing. Raises StoreError."""
-        async for names, last in self._portions(cursor.after):
-            done = [self._told(one) for one in await self._shadows(names)]
+        async for shadows, last in self.portions(cursor.after):
+            done = [self._told(one) for one in shadows]
             cursor = cursor.past(done, last)
             yield cursor, done
+
+    async def portions(self, after: str = "") -> AsyncIterator[tuple[list[Shadow], str]]:
+        """Every lane behind this one with its shadow, and the name of the last of each portion."""
+        async for names, last in self._portions(after):
+            yield await self._shadows(names), last
 
     async def one(self, lane: str, *, shadow: bool) -> Rebuilt:
         """One lane; with `shadow`, only compared. Raises NotFound, and StoreError."""
@@ -172,10 +177,10 @@ class Rebuild:
         share = shadow.share
         stored, rebuilt = shadow.hashes()
         if shadow.newer:
-            return Rebuilt(share.lane.lane, NEWER, len(share.facts), stored, stored)
+            return Rebuilt(share.lane.lane, NEWER, len(share.recorded), stored, stored)
         found = tuple(shadow.differences(self._clock.now()))
         status = status or (CHANGED if found else UNCHANGED)
-        return Rebuilt(share.lane.lane, status, len(share.facts), stored, rebuilt, found)
+        return Rebuilt(share.lane.lane, status, len(share.recorded), stored, rebuilt, found)
 
     async def _exchange(self, shadow: Shadow, keep: frozenset[RowKey]) -> Rebuilt:
         first = self._told(shadow)

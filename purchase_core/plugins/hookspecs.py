@@ -13,9 +13,11 @@ from typing import Any
 import attrs
 import pluggy
 
+from purchase_core.instants import Instant
 from purchase_core.plugins.descriptors import ProviderPlugin, RouterPlugin, StorePlugin, Subscriber
 from purchase_core.ports.router import Candidate, RouteRequest, RoutingDecision
 from purchase_core.records.effect import Effect
+from purchase_core.records.finding import Finding
 
 PROJECT = "purchase"
 
@@ -166,6 +168,22 @@ def purchase_on_provider_call(call: ProviderCall) -> None:
     raise NotImplementedError
 
 
+@hookspec
+async def purchase_examine(at: Instant) -> Sequence[Finding]:
+    """The doctor asks what this plugin finds wrong, or worth knowing. Awaited under a deadline. Read only.
+
+    Ids are stable, and told behind the plugin's name: `limits.full` of the plugin `acme` is
+    `acme:limits.full`. A plugin that fails or is late is a finding itself.
+
+    Example:
+
+        @hookimpl
+        async def purchase_examine(at):
+            return [Finding("limits.full", "warning", "no seats are left", fix="Buy more.")]
+    """
+    raise NotImplementedError
+
+
 REGISTERING = (
     "purchase_register_providers",
     "purchase_register_stores",
@@ -177,4 +195,5 @@ LISTENING = (
     "purchase_before_checkout",
     "purchase_on_event",
     "purchase_on_provider_call",
+    "purchase_examine",
 )

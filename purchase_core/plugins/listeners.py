@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from purchase_core.errors import CheckoutVetoed
+from purchase_core.instants import Instant
 from purchase_core.plugins.hookspecs import ProviderCall
 from purchase_core.plugins.registry import Listener, Registry
 from purchase_core.plugins.scores import Failure, Scores, read_scores
@@ -18,6 +19,7 @@ from purchase_core.plugins.stepwise import Stepwise, Stopwatch
 from purchase_core.ports.router import Advice, Candidate, RouteRequest, RoutingDecision, Said, Trouble
 from purchase_core.ports.store import Batch
 from purchase_core.records.effect import Effect
+from purchase_core.records.finding import WARNING, Finding
 
 HOOK_SECONDS_MAX = 2.0
 EVENTS_WAITING_MAX = 10_000
@@ -50,6 +52,7 @@ class Listeners:
         self._before = registry.listeners("purchase_before_checkout")
         self._events = registry.listeners("purchase_on_event")
         self._calls = registry.listeners("purchase_on_provider_call")
+        self._examine = registry.listeners("purchase_examine")
         self._seconds_max = seconds_max
         self._closing_seconds_max = closing_seconds_max
         self._timer = timer
@@ -161,6 +164,21 @@ class Listeners:
             log.warning("%d events were not told to plugins before closing", self._waiting.qsize())
         self._worker.cancel()
         await asyncio.wait([self._worker])
+
+    # --- when the doctor asks ----------------------------------------------------------------
+
+    async def examine(self, at: Instant) -> list[Finding]:
+        """What every plugin finds; one that fails, is late or answers with something else is a finding."""
+        found: list[Finding] = []
+        for listener in self._examine:
+            said = await self._ask(listener, at=at)
+            if isinstance(said, list | tuple) and all(isinstance(one, Finding) for one in said):
+                found += [replace(one, id=f"{listener.plugin}:{one.id}") for one in said]
+            else:
+                why = type(said.error).__name__ if isinstance(said, Failure) else "no list of findings"
+                message = f"plugin {listener.plugin!r} could not be asked: {why}"
+                found.append(Finding("plugin.silent", WARNING, message, listener.plugin))
+        return found
 
     # --- around calls ------------------------------------------------------------------------
 

@@ -15,11 +15,12 @@ from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import InvalidArgument
 from purchase_core.facts.cluster import Cluster, StoredCluster
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import Row
+from purchase_core.facts.rows import ROW_TYPES, Row
 from purchase_core.instants import Instant
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery, Settlement
 from purchase_core.records.effect import Effect
+from purchase_core.records.finding import Finding
 from purchase_core.records.lane import Lane, LaneStep
 from purchase_core.records.mailbox import Mailbox, Told
 from purchase_core.records.reference import PriceReference, Reference
@@ -145,6 +146,22 @@ class Holdings(Value, frozen=True):
     clusters: Sequence[StoredCluster]
     references: Sequence[Reference]
     rows: Sequence[Row]
+
+
+class Dangling(Value, frozen=True):
+    """Something stored that names what is not there. `relation` is one of RELATIONS."""
+
+    relation: str
+    key: str
+    names: str
+
+
+RELATIONS = (
+    *(f"{one.TABLE}.lane" for one in ROW_TYPES),
+    "facts.lane", "facts.cause", "clusters.lane", "references.lane", "effects.lane", "lanes.linked_to",
+    "prices.version",
+)  # fmt: skip
+"""What names what: a lane; a delivery or command as a fact's cause; the version of an offer."""
 
 
 class SchemaState(Value, frozen=True):
@@ -346,12 +363,20 @@ class Store(ABC):
         """
 
     @abstractmethod
+    async def dangling(self, limit: int) -> Sequence[Dangling]:
+        """What names something that is not there, up to `limit` of each relation, in any order."""
+
+    @abstractmethod
     async def run(self, run_id: str) -> Run | None:
         """The run of this id."""
 
     @abstractmethod
     async def runs(self, *, kind: str = "", before_id: str = "", limit: int = 100) -> Sequence[Run]:
         """Runs, newest first (by id); `kind` "" means any."""
+
+    async def examine(self) -> Sequence[Finding]:
+        """What a doctor should know of this database: what of it endangers what is promised."""
+        return ()
 
     # --- life cycle --------------------------------------------------------------------------
 

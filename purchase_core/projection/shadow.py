@@ -6,7 +6,7 @@ the one in the place of the other. Nothing is told to anybody: what was told onc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from msgspec.structs import replace
@@ -15,7 +15,7 @@ from purchase_core.access.live import EMPTY, Live, decode_live, encode_live, exc
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.cluster import Cluster, StoredCluster, encode_cluster
 from purchase_core.facts.derive import versions_named
-from purchase_core.facts.fact import Fact
+from purchase_core.facts.fact import Fact, RecordedFact
 from purchase_core.facts.fold import REDUCER_VERSION, Folded, canonical_hash, fold, rows_of
 from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
@@ -50,18 +50,23 @@ class Share(Value, frozen=True):
 
     lane: Lane
     linked: tuple[Lane, ...]
-    facts: tuple[Fact, ...]
+    recorded: tuple[tuple[int, RecordedFact], ...]
     clusters: Mapping[str, StoredCluster]
     references: Mapping[str, Reference]
     rows: Mapping[RowKey, Row]
+
+    @property
+    def facts(self) -> Iterator[Fact]:
+        """What was recorded, by lane and position."""
+        return (recorded.fact for _, recorded in self.recorded)
 
 
 def shares(asked: Iterable[str], held: Holdings) -> list[Share]:
     """The holdings by lane, for those asked for that are linked to no other."""
     owners = {name: one.linked_to or name for name, one in held.lanes.items()}
-    facts: dict[str, list[Fact]] = {}
-    for _, recorded in sorted(held.facts, key=lambda one: (one[1].lane, one[0])):
-        facts.setdefault(owners[recorded.lane], []).append(recorded.fact)
+    facts: dict[str, list[tuple[int, RecordedFact]]] = {}
+    for placed in sorted(held.facts, key=lambda one: (one[1].lane, one[0])):
+        facts.setdefault(owners[placed[1].lane], []).append(placed)
     clusters: dict[str, dict[str, StoredCluster]] = {}
     for cluster in held.clusters:
         clusters.setdefault(owners[cluster.lane], {})[cluster.root] = cluster

@@ -32,6 +32,7 @@ from purchase_core.instants import Instant
 from purchase_core.ports.store import (
     PAGE_ROWS_MAX,
     Batch,
+    Dangling,
     Holders,
     Holdings,
     Question,
@@ -388,6 +389,31 @@ class MemoryStore(MemoryMailboxes, Store):
             [one for one in held.references.values() if one.lane in mine],
             [one for one in held.rows.values() if one.lane in mine],
         )
+
+    async def dangling(self, limit: int) -> Sequence[Dangling]:
+        """What names something that is not there."""
+        held = self.database
+        lanes = frozenset(held.lanes)
+        causes = {*held.deliveries, *(one.id for one in held.commands.values())}
+        named: list[tuple[str, str, str, Collection[str]]] = []
+        named += [(f"{row.TABLE}.lane", row.key, row.lane, lanes) for row in held.rows.values()]
+        named += [("facts.lane", key, one.lane, lanes) for key, one in held.facts.items()]
+        named += [("facts.cause", key, one.cause, causes) for key, one in held.facts.items()]
+        named += [("clusters.lane", one.root, one.lane, lanes) for one in held.clusters.values()]
+        named += [("references.lane", one.object, one.lane, lanes) for one in held.references.values()]
+        named += [("effects.lane", one.key, one.lane, lanes) for one in held.effects.values()]
+        sold = frozenset(held.offers)
+        linked = [one for one in held.lanes.values() if one.linked_to]
+        named += [("lanes.linked_to", one.lane, one.linked_to, lanes) for one in linked]
+        named += [("prices.version", one.price, one.version, sold) for one in held.prices.values()]
+        found = [Dangling(relation, key, name) for relation, key, name, there in named if name not in there]
+        told: Counter[str] = Counter()
+        kept = []
+        for one in found:
+            told[one.relation] += 1
+            if told[one.relation] <= limit:
+                kept.append(one)
+        return kept
 
     async def run(self, run_id: str) -> Run | None:
         """The run of this id."""

@@ -52,6 +52,7 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("customers", "activity"): ("user_1",),
     ("receipts", "show"): ("receipt_1",),
     ("replay",): ("delivery_1",),
+    ("doctor",): ("--truth",),
     ("rebuild",): ("--shadow",),
     ("runs", "show"): ("run_1",),
     ("webhooks", "discard"): ("delivery_1", "--because", "odd"),

@@ -57,7 +57,7 @@ ENVIRON = {"KEY": "sk_unused_0123456789", "WEBHOOK": WEBHOOK_SECRET.reveal()}
 SESSIONS, CUSTOMERS, PRICES = "/v1/checkout/sessions", "/v1/customers", "/v1/prices"
 FIRST_SEED = 7
 _seeds = count(FIRST_SEED + 1)
-_SILENT = re.compile(rb'"type":"(customer|price)\.')
+_SILENT = re.compile(rb'"type":"(customer|price|product)\.')
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -224,7 +224,7 @@ class Shop:
         return [await self.take(one.body, one.headers) for one in fresh]
 
     def webhooks(self) -> list[Webhook]:
-        """What was sent since last time of sales, signed now; customers and prices tell nothing."""
+        """What was sent since last time of sales, signed now; customers, products and prices tell nothing."""
         return [one for one in self.harness.webhooks() if not _SILENT.search(one.body)]
 
     async def rights(self, customer: str = "ana") -> Rights:

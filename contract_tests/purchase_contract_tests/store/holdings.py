@@ -11,9 +11,15 @@ from purchase_contract_tests.store.samples import (
     BEN,
     NOW,
     WAITING,
+    batch_of_everything,
     batch_of_facts,
+    case,
     cluster,
+    delivery,
+    effect,
     later,
+    offer,
+    price,
     recorded,
     reference,
     refund,
@@ -23,7 +29,7 @@ from purchase_contract_tests.store.samples import (
 from purchase_core.facts.cluster import StoredCluster, encode_cluster
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.fold import canonical_hash
-from purchase_core.ports.store import Batch, Holdings, Store
+from purchase_core.ports.store import RELATIONS, Batch, Holdings, Store
 from purchase_core.records.lane import LaneStep
 
 ELSEWHERE = "object:invoice:acme:in_8"
@@ -100,6 +106,43 @@ class LaneHoldings(StorePromises):
         await store.commit(batch_of_facts("batch_1", recorded(refund()), recorded(refund("re_2"))))
         await store.commit(batch_of_facts("batch_2", recorded(refund("re_3"), at=later(1)), version=1))
         assert sorted(await store.facts(ANA)) == sorted((await store.holdings([ANA])).facts)
+
+    @promise
+    async def what_names_something_that_is_not_there_is_told(self, store: Store) -> None:
+        sound = batch_of_everything()
+        facts = tuple(replace(one, cause=delivery().id) for one in sound.facts)
+        await store.commit(replace(sound, facts=facts, prices=(price(version=offer().hash),)))
+        assert [one.relation for one in await store.dangling(9)] == []
+        ghost = "customer:ghost"
+        rows = tuple(replace(row, key=f"g_{row.key}") for row in row_of_each_table(ghost))
+        batch = Batch(
+            "batch_2",
+            NOW,
+            lanes=(step(BEN, 0, b"", ghost), step(ELSEWHERE)),
+            facts=(recorded(refund("re_9"), BEN, cause="delivery_ghost"),),
+            clusters=(replace(cluster(ghost, refund("re_9")), root="g"),),
+            rows=rows,
+            references=(reference("re_9", ghost),),
+            prices=(price("price_9", version="ghost"),),
+            effects=(effect("g", lane=ghost),),
+        )
+        await store.commit(batch)
+        found = await store.dangling(9)
+        expected = {(f"{row.TABLE}.lane", row.key, ghost) for row in rows}
+        expected |= {
+            ("facts.cause", recorded(refund("re_9")).fact.key, "delivery_ghost"),
+            ("clusters.lane", "g", ghost),
+            ("references.lane", "refund:acme:re_9", ghost),
+            ("lanes.linked_to", BEN, ghost),
+            ("prices.version", "price_9", "ghost"),
+            ("effects.lane", "g", ghost),
+        }
+        assert {(one.relation, one.key, one.names) for one in found} == expected
+        assert {one.relation for one in found} == set(RELATIONS) - {"facts.lane"}
+        more = tuple(case(f"case_{number}", ghost) for number in range(5))
+        await store.commit(Batch("batch_3", NOW, rows=more))
+        told = [one for one in await store.dangling(2) if one.relation == "cases.lane"]
+        assert len(told) == 2
 
     @promise
     async def what_is_unknown_holds_nothing(self, store: Store) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from purchase_core.errors import LaneConflict
+from purchase_core.errors import LaneConflict, StoreUnavailable
 from purchase_core.instants import Clock, SystemClock
 from purchase_core.ports.store import Batch, SchemaState
+from purchase_core.records.finding import ERROR, Finding
 from purchase_d1.bodies import first_parts, other_parts
 from purchase_d1.config import D1Config
 from purchase_d1.connect import connect
 from purchase_d1.migrating import migrate, version
+from purchase_d1.probing import probe
 from purchase_d1.running import GuardBroken, Pace, Runner
 from purchase_d1.transport import Transport
 from purchase_sql.decode import Record
@@ -91,6 +93,14 @@ class D1Store(SqlStore):
 
     async def _snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Record]]:
         return await self._run.snapshot(asked)
+
+    async def examine(self) -> Sequence[Finding]:
+        """Whether batches are transactions there, and values arrive as they were sent."""
+        try:
+            found = await probe(self.transport, self._texts.prefix)
+        except StoreUnavailable as error:
+            return (Finding("d1.probe", ERROR, error.message, fix=error.hint),)
+        return (Finding("d1.probe", ERROR, found.why, fix="Use the proxy Worker."),) if found.why else ()
 
     # --- life cycle --------------------------------------------------------------------------
 

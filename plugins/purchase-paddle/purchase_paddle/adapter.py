@@ -40,6 +40,7 @@ from purchase_core.ports.provider import (
     needed_for_pause,
     needed_for_portal,
 )
+from purchase_core.records.finding import INFO, Finding
 from purchase_core.secret import Secret, checked_webhook_secret
 from purchase_core.strict_json import decode
 
@@ -78,6 +79,7 @@ class PaddleProvider(PaddleCatalog):
 
     plugin = PLUGIN
     capabilities = CAPABILITIES
+    needed_events = normalise.TYPES
     listed_kinds = (
         "subscription",
         "invoice",
@@ -249,6 +251,13 @@ class PaddleProvider(PaddleCatalog):
 
     async def endpoints(self) -> tuple[WebhookEndpoint, ...]:
         return await endpoints.listed(self._client)
+
+    async def examine(self) -> Sequence[Finding]:
+        message = (
+            "recovery e-mails can revive a checkout that was withdrawn; whether they are on cannot be asked"
+        )
+        fix = "Look in Paddle's dashboard: Checkout, Checkout recovery."
+        return (Finding("paddle.recovery", INFO, message, self.connection.name, fix=fix),)
 
     async def create_endpoint(self, url: str, *, key: str) -> WebhookEndpoint:
         return await endpoints.create(self._client, url, self.connection)

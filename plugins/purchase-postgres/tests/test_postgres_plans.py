@@ -17,6 +17,8 @@ from purchase_sql.prefix import with_prefix
 
 # Pages over a whole table walk its key in order; versions and subscribers are a handful of rows.
 WALKS = {f"{one.TABLE}_page" for one in ROW_TYPES} | {"schema_version", "subscribers", "mailbox_wake"}
+# Whether anything names what is not there is asked of all of it.
+ALL_OF_IT = {name for name in STATEMENTS if name.startswith("dangling_")}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
     "claim", "claim_newest", "commands_open", "deliveries", "deliveries_done", "deliveries_in", "effects",
@@ -51,7 +53,7 @@ def plans(address: str) -> dict[str, list[str]]:
 
 def test_no_statement_reads_a_whole_table(plans: dict[str, list[str]]) -> None:
     scans = {name for name, plan in plans.items() if any("Seq Scan" in line for line in plan)}
-    assert scans - WALKS == set()
+    assert scans - WALKS - ALL_OF_IT == set()
 
 
 def test_a_page_needs_no_sorting(plans: dict[str, list[str]]) -> None:

@@ -69,6 +69,7 @@ class SandboxProvider(SandboxCatalog):
 
     plugin = PLUGIN
     capabilities = CAPABILITIES
+    needed_events = frozenset(KIND_OF_TYPE)
     signature_headers = (signature.FORM.header,)
 
     def __init__(

@@ -42,6 +42,7 @@ def statements() -> Iterable[Statement]:
     yield from _mailboxes()
     yield from _runs()
     yield from _holding()
+    yield from _dangling()
     yield from _conflicting()
     for row_type in ROW_TYPES:
         yield from _pages(row_type)
@@ -294,6 +295,35 @@ def _holding() -> Iterable[Statement]:
     for name, (table, columns) in parts.items():
         clause = _chosen(table, columns).where(OneOf(table.c.lane, held))
         yield Statement(f"{name}_held", ("lanes",), clause)
+
+
+def _dangling() -> Iterable[Statement]:
+    """What names something that is not there; each walks its table once."""
+    lanes, facts, prices = schema.lanes, schema.facts, schema.price_references
+    there = lanes.alias("there")
+    named: dict[str, tuple[sa.Column[Any], sa.Column[Any]]] = {
+        "facts_lane": (facts.c.key, facts.c.lane),
+        "clusters_lane": (schema.clusters.c.root, schema.clusters.c.lane),
+        "references_lane": (schema.object_references.c.object, schema.object_references.c.lane),
+        "effects_lane": (schema.effects.c.key, schema.effects.c.lane),
+        "lanes_linked_to": (lanes.c.lane, lanes.c.linked_to),
+        **{f"{one.TABLE}_lane": (schema.rows[one].c.key, schema.rows[one].c.lane) for one in ROW_TYPES},
+    }
+    for name, (key, lane) in named.items():
+        absent = ~sa.exists(number(1)).where(there.c.lane == lane)
+        linked = (sa.text(schema.IS_LINKED),) if name == "lanes_linked_to" else ()
+        clause = sa.select(key, lane).where(absent, *linked).limit(whole("limit"))
+        yield Statement(f"dangling_{name}", ("limit",), clause)
+    deliveries, commands, offers = schema.deliveries, schema.commands, schema.offer_versions
+    uncaused = (
+        ~sa.exists(number(1)).where(deliveries.c.id == facts.c.cause),
+        ~sa.exists(number(1)).where(commands.c.id == facts.c.cause),
+    )
+    clause = sa.select(facts.c.key, facts.c.cause).where(*uncaused).limit(whole("limit"))
+    yield Statement("dangling_facts_cause", ("limit",), clause)
+    absent = ~sa.exists(number(1)).where(offers.c.hash == prices.c.version)
+    clause = sa.select(prices.c.price, prices.c.version).where(absent).limit(whole("limit"))
+    yield Statement("dangling_prices_version", ("limit",), clause)
 
 
 def _conflicting() -> Iterable[Statement]:

@@ -11,7 +11,7 @@ from purchase_core.facts.cluster import StoredCluster
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import ROW_TYPES, Row
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Holders, Holdings, Question, Store, View
+from purchase_core.ports.store import PAGE_ROWS_MAX, Dangling, Holders, Holdings, Question, Store, View
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import DONE, Delivery
 from purchase_core.records.effect import EFFECTS_PER_VERSION_MAX, Effect
@@ -262,6 +262,14 @@ class SqlStore(Store):
                 for record in records
             ],
         )
+
+    async def dangling(self, limit: int) -> Sequence[Dangling]:
+        """What names something that is not there."""
+        return [
+            Dangling(relation, key, named)
+            for relation, text in self._texts.dangling.items()
+            for key, named in await self._page(text, (limit,))
+        ]
 
     async def run(self, run_id: str) -> Run | None:
         """The run of this id."""

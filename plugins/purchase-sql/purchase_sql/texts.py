@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from purchase_core.facts.rows import ROW_TYPES
+from purchase_core.ports.store import RELATIONS
 from purchase_sql.prefix import checked_prefix, checked_schema, with_prefix
 
 
@@ -85,12 +86,20 @@ class Texts:
     row_page: Mapping[type[object], str]
     row_page_of_lane: Mapping[type[object], str]
     row_held: Mapping[type[object], str]
+    dangling: Mapping[str, str]
 
     @property
     def all(self) -> frozenset[str]:
         """Every text: whatever else a store executes, it is none of ours."""
         single = [one for one in attrs.astuple(self, recurse=False)[2:] if isinstance(one, str)]
-        several = (self.row_put, self.row_drop, self.row_page, self.row_page_of_lane, self.row_held)
+        several = (
+            self.row_put,
+            self.row_drop,
+            self.row_page,
+            self.row_page_of_lane,
+            self.row_held,
+            self.dangling,
+        )
         return frozenset(single).union(*(one.values() for one in several))
 
 
@@ -99,8 +108,9 @@ def texts(shipped: Mapping[str, str], prefix: str, schema: str = "") -> Texts:
     checked_prefix(prefix)
     checked_schema(schema)
     ready = {name: with_prefix(text, prefix, schema) for name, text in shipped.items()}
-    groups = {
+    groups: dict[str, object] = {
         f"row_{group}": {one: ready.pop(f"{one.TABLE}_{group}") for one in ROW_TYPES}
         for group in ("put", "drop", "page", "page_of_lane", "held")
     }
+    groups["dangling"] = {one: ready.pop(f"dangling_{one.replace('.', '_')}") for one in RELATIONS}
     return Texts(prefix=prefix, schema=schema, **ready, **groups)  # type: ignore[arg-type]  # a test compares the names

@@ -13,6 +13,7 @@ import pytest
 
 import purchase_sql
 from purchase_core.facts.rows import ROW_TYPES, Row
+from purchase_core.ports.store import RELATIONS
 from purchase_sql import reading, schema, writing
 from purchase_sql.dialects import TARGETS, Target
 from purchase_sql.generate import module, statements
@@ -41,10 +42,11 @@ def test_shipped_statements_are_what_core_compiles_now(target: Target) -> None:
 def test_every_statement_has_a_place_in_texts() -> None:
     kinds = ("put", "drop", "page", "page_of_lane", "held")
     rows = {f"{one.TABLE}_{kind}" for one in ROW_TYPES for kind in kinds}
+    rows |= {f"dangling_{one.replace('.', '_')}" for one in RELATIONS}
     single = {
         one.name
         for one in attrs.fields(Texts)
-        if one.name not in ("prefix", "schema") and one.name[:4] != "row_"
+        if one.name not in ("prefix", "schema", "dangling") and one.name[:4] != "row_"
     }
     assert {one.name for one in ALL} == single | rows
     assert len(ALL) == len(STATEMENTS) == len(texts(STATEMENTS, "").all)

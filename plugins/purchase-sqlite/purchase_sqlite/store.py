@@ -15,6 +15,7 @@ from pathlib import Path
 from purchase_core.errors import StoreUnavailable
 from purchase_core.instants import Clock, SystemClock
 from purchase_core.ports.store import Batch, SchemaState
+from purchase_core.records.finding import Finding
 from purchase_sql.decode import Record
 from purchase_sql.encode import Operation, operations
 from purchase_sql.generated.sqlite import STATEMENTS
@@ -24,6 +25,7 @@ from purchase_sql.store import SqlStore
 from purchase_sql.texts import texts
 from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.connect import open_reader, open_writer
+from purchase_sqlite.examining import examined
 from purchase_sqlite.lock import WriterLock
 from purchase_sqlite.long_reads import LongReads
 from purchase_sqlite.snapshot import snapshot
@@ -143,6 +145,10 @@ class SqliteStore(SqlStore):
 
     async def _long_snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Record]]:
         return await self._long.snapshot(asked)
+
+    async def examine(self) -> Sequence[Finding]:
+        """Whether this SQLite, its file and its settings keep what is promised."""
+        return examined(self._read, self.config)
 
     # --- life cycle --------------------------------------------------------------------------
 

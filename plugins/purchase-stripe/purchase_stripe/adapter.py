@@ -42,6 +42,7 @@ from purchase_core.ports.provider import (
     needed_for_pause,
     needed_for_portal,
 )
+from purchase_core.records.finding import WARNING, Finding
 from purchase_core.secret import Secret, checked_webhook_secret
 from purchase_core.strict_json import decode
 
@@ -62,6 +63,8 @@ class StripeProvider(StripeCatalog):
 
     plugin = PLUGIN
     capabilities = CAPABILITIES
+    needed_events = frozenset(MEANING)
+    endpoint_version = API_VERSION
     signature_headers = (signature.FORM.header,)
 
     def __init__(
@@ -286,6 +289,13 @@ class StripeProvider(StripeCatalog):
 
     async def endpoints(self) -> tuple[WebhookEndpoint, ...]:
         return tuple(_endpoint(one) for one in await self._looking.endpoints())
+
+    async def examine(self) -> Sequence[Finding]:
+        if self._config.portal_configuration or await self._looking.portal_is_set_up():
+            return ()
+        message = "no settings of the customer portal are saved, so that no portal can be opened"
+        fix = "Save them once in Stripe's Dashboard: Settings, Billing, Customer portal."
+        return (Finding("stripe.portal", WARNING, message, self.connection.name, fix=fix),)
 
     async def create_endpoint(self, url: str, *, key: str) -> WebhookEndpoint:
         params = asking.endpoint_params(url, MEANING)

@@ -214,6 +214,15 @@ class Looking:
         )
         return [_read(row, documents.Endpoint) for row in rows]
 
+    async def portal_is_set_up(self) -> bool:
+        """Whether the account's default settings of the customer portal were ever saved."""
+        params: Params = {"is_default": True, "active": True, "limit": 1}
+        page, _ = await self._calls.page(
+            "list portal configurations",
+            lambda stripe: stripe.v1.billing_portal.configurations.list_async(params),  # type: ignore[arg-type]
+        )
+        return bool(page.data)
+
     async def _payments(self, params: Params) -> list[object]:
         rows = await self._all(
             "invoice payments",

@@ -9,6 +9,7 @@ ProviderRefused (nothing happened), ProviderUnavailable (proved not to have happ
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 from purchase_core.errors import CapabilityMissing
@@ -51,6 +52,7 @@ from purchase_core.ports.provider.requests import (
     RefundRequest,
     WebhookEndpoint,
 )
+from purchase_core.records.finding import Finding
 
 OPERATIONS = (
     "fetch",
@@ -95,6 +97,11 @@ class Provider(ABC):
 
     listed_kinds: ClassVar[tuple[str, ...]] = ("subscription", "invoice", "refund", "dispute", "session")
     """Kinds by which `objects` lists everything that facts are made of, each object at least once."""
+
+    needed_events: ClassVar[frozenset[str]] = frozenset()
+    """Types of events that an endpoint must be sent: those that `normalise` reads."""
+    endpoint_version: ClassVar[str] = ""
+    """The API version that endpoints are made with, where the provider has several."""
 
     def __init__(self, connection: Connection, account: str) -> None:
         self.connection = connection
@@ -294,6 +301,10 @@ class Provider(ABC):
         It shows no attempt that is not current.
         """
         return None
+
+    async def examine(self) -> Sequence[Finding]:
+        """What a doctor should know of this account: settings that keep something from working."""
+        return ()
 
     def need(self, *capabilities: Capability) -> None:
         """Raise CapabilityMissing unless all of these are declared. Called before anything is sent."""

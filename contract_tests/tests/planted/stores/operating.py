@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from purchase_core.errors import StoreError
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Holdings
+from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Dangling, Holdings
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.lane import Lane
 from purchase_core.records.run import Run
@@ -108,6 +108,13 @@ class KnowsEventsOfAllConnections(MemoryStore):
 
     async def known_events(self, connection: str, event_ids: Sequence[str]) -> frozenset[str]:
         return frozenset(event for _, event in self.database.events if event in event_ids)
+
+
+class OverlooksCauses(MemoryStore):
+    """Only lanes are looked for."""
+
+    async def dangling(self, limit: int) -> Sequence[Dangling]:
+        return [one for one in await super().dangling(limit) if one.relation.endswith(".lane")]
 
 
 class ForgetsTheCode(MemoryStore):
