@@ -14,7 +14,7 @@ import pytest
 from purchase_core.cli.main import cli, run
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("plugins/*/README.md"))]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("plugins/*/README.md"))]
 COLUMNS = 80
 COMMAND_LINE = re.compile(r"^\s*(?:\$ )?(purchase [a-z-].*)$", re.MULTILINE)
 INLINE = re.compile(r"`(purchase [a-z][^`]*)`")
