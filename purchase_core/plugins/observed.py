@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
+from copy import copy
 
 from purchase_core.errors import PurchaseError
 from purchase_core.instants import Clock
@@ -15,6 +16,14 @@ def observe(provider: Provider, clock: Clock, tell: Callable[[ProviderCall], Non
     """From now on, tell of every call of this provider when it has ended."""
     for operation in OPERATIONS:
         setattr(provider, operation, _observed(provider, operation, clock, tell))
+
+
+def unobserved(provider: Provider) -> Provider:
+    """A copy that tells nobody; its operations are its own, and not those of the one that was observed."""
+    other = copy(provider)
+    for operation in OPERATIONS:
+        vars(other).pop(operation, None)
+    return other
 
 
 def _observed(

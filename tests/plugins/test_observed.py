@@ -10,7 +10,7 @@ import pytest
 from purchase_core.errors import CapabilityMissing, OutcomeUnknown
 from purchase_core.instants import SECOND, Instant
 from purchase_core.plugins.hookspecs import ProviderCall
-from purchase_core.plugins.observed import observe
+from purchase_core.plugins.observed import observe, unobserved
 from purchase_core.ports.provider import (
     OPERATIONS,
     Connection,
@@ -84,3 +84,14 @@ def test_another_connection_is_not_observed() -> None:
     _, told = observed()
     asyncio.run(ScriptedProvider(CONNECTION, []).fetch("invoice", "in_1"))
     assert told == []
+
+
+def test_a_copy_that_tells_nobody_calls_itself_and_not_the_one_that_was_observed() -> None:
+    provider, told = observed()
+    other = unobserved(provider)
+    other.connection = Connection("two", "scripted", "test", "default", "development")
+    asyncio.run(other.ensure_customer(CustomerRequest("ana"), key="c"))
+    assert told == []
+    assert other.ensure_customer.__self__ is other  # type: ignore[attr-defined]  # a method again
+    asyncio.run(provider.ensure_customer(CustomerRequest("ana"), key="c"))
+    assert [call.connection for call in told] == ["one"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 
 import attrs
 
@@ -11,6 +10,7 @@ from purchase_core import Catalog, Money
 from purchase_core.catalog.products import Product
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.identifiers import RandomIds
+from purchase_core.plugins.observed import unobserved
 from purchase_core.ports.provider import ListedPrice, ListedProduct, Provider
 from purchase_core.ports.store import Store
 from purchase_core.rollout.plan import Plan, decode_plan
@@ -126,7 +126,7 @@ def dearer(catalog: Catalog) -> Catalog:
 
 def of_project(provider: Provider, project: str) -> Provider:
     """The same account, as another application has it."""
-    other = copy(provider)
+    other = unobserved(provider)
     other.connection = attrs.evolve(provider.connection, project=project)
     return other
 

@@ -17,7 +17,7 @@ from .visitor import Visitor
 OFFER, NAME = "app:pro_monthly", "App Pro"
 CUSTOMERS = ("ana", "ben", "cara", "dora", "emil", "fay", "gus", "hana")
 LATECOMERS_MAX = 50
-CHANGES = re.compile(r"Change in (?:success|cost): [^(]+\([^)]+\)")
+CHANGES = re.compile(r"Change in (?:success|cost): [^(]{1,99}\([^)]{1,99}\)")
 
 
 async def sell(demo: Demo, visitor: Visitor, steps: Steps) -> None:
