@@ -83,6 +83,7 @@ OPERATIONS = (
     "archive_price",
     "endpoints",
     "create_endpoint",
+    "examine",
 )
 """What is awaited of a provider, by name: everything but `aclose`."""
 
