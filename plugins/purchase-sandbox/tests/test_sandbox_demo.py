@@ -270,6 +270,13 @@ def test_a_catalog_is_rolled_out_and_a_price_change_moves_nobody(
     assert left_behind(empty) == []
 
 
+def test_a_catalog_is_rolled_out_at_several_providers_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    several = [word for name in PROVIDERS for word in ("--provider", name)]
+    assert run(["demo", "--catalog", "--headless", *several, "--json"]) == 0
+    lines = {one["step"]: one["lines"] for one in json.loads(capsys.readouterr().out)["steps"]}
+    assert len(lines["the other application's"]) == len(PROVIDERS)
+
+
 def test_there_is_one_story_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["demo", "--catalog", "--headless", "--story", "sale"]) == 2
     assert "one of them" in capsys.readouterr().err
