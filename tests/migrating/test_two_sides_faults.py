@@ -165,14 +165,15 @@ def test_f48_who_dies_before_paddles_answer_is_written_leaves_one_page(
         pass
 
     async def work(sides: TwoSides) -> None:
-        create = type(sides.billing.connections["paddle"]).create_checkout
+        paddle = sides.billing.connections["paddle"]
+        create = paddle.create_checkout
 
         async def dying(*arguments: Any, **options: Any) -> Any:
             await create(*arguments, **options)
             raise Killed
 
         with monkeypatch.context() as patch:
-            patch.setattr(type(sides.billing.connections["paddle"]), "create_checkout", dying)
+            patch.setattr(paddle, "create_checkout", dying)
             with pytest.raises(Killed):
                 await start(sides)
         await sides.open()
