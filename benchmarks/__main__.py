@@ -19,6 +19,7 @@ from benchmarks import (
     rebuilding,
     rollout,
     routing,
+    spending,
     webhooks,
 )
 
@@ -29,6 +30,7 @@ ALL = {
     "rollout": rollout.run,
     "webhooks": webhooks.run,
     "providers": providers.run,
+    "spending": spending.run,
     "history": history.run,
     "rebuilding": rebuilding.run,
     "postgres": postgres.run,

@@ -45,6 +45,7 @@ from purchase_core.reads.attempts import StoreAttempts
 from purchase_core.reads.customers import Customers
 from purchase_core.reads.evidence import EvidenceBook
 from purchase_core.reads.receipts import Receipts
+from purchase_core.reads.wallets import Wallets
 from purchase_core.records.finding import Finding
 from purchase_core.routing.breaker import HealthBook
 from purchase_core.routing.failover import FailoverPolicy
@@ -55,6 +56,7 @@ from purchase_core.workflows.checkout import Checkouts
 from purchase_core.workflows.claims import Claims
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.commands import Commands
+from purchase_core.workflows.credits import Credits
 from purchase_core.workflows.holders import HolderMoves
 from purchase_core.workflows.invoices import Invoices
 from purchase_core.workflows.migrations import Migrations
@@ -63,10 +65,12 @@ from purchase_core.workflows.portal import Portal
 from purchase_core.workflows.provisions import Provisions
 from purchase_core.workflows.purchases import Purchases
 from purchase_core.workflows.refunds import Refunds
+from purchase_core.workflows.requests import Requests
 from purchase_core.workflows.rollout import Pause, Rollouts
 from purchase_core.workflows.routing import Routing
 from purchase_core.workflows.subscriptions import Subscriptions
 from purchase_core.workflows.trials import CheckoutPolicy
+from purchase_core.workflows.usage import Usage
 
 DRAIN_ROWS = 200  # then a worker looks whether it is to stop
 RESOLVE_IDLE_SECONDS = 15.0
@@ -112,8 +116,9 @@ class Billing:
     `checkout` starts checkouts, `routing` explains where they go, `webhooks` takes deliveries, `customers`
     answers what a customer may do, `receipts` says what a workflow did. `subscriptions`, `purchases`,
     `invoices` and `portal` are what can be done about what was bought, `cases` about what is not as it was
-    ordered; `migrations` moves it to another provider; `commands` goes on with what was left open. One
-    instance serves any number of requests of one event loop.
+    ordered; `credits` and `usage` are spent and counted; `migrations` moves what was bought to another
+    provider; `commands` goes on with what was left open. One instance serves any number of requests of one
+    event loop.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -184,6 +189,9 @@ class Billing:
         self.rollout = Rollouts(
             parts.store, parts.catalog, parts.connections, parts.clock, parts.ids, pause=parts.pause
         )
+        requests = Requests(parts.store, recorder)
+        self.credits = Credits(Wallets(parts.store, offers, parts.clock), requests, parts.clock, parts.ids)
+        self.usage = Usage(parts.store, requests, offers, parts.policy, parts.catalog.defaults, parts.clock)
         self.replay = Replay(parts.store, recorder, processor, self.webhooks, parts.connections)
         self.replaying = Replaying(
             parts.store, self.replay, parts.connections, parts.clock, parts.ids, code=parts.code

@@ -67,6 +67,20 @@ def period_containing(anchor: Instant, interval: Interval, at: Instant, zone: st
     )
 
 
+def periods_later(start: Instant, end: Instant, interval: Interval, count: int, zone: str = "UTC") -> Instant:
+    """When the period ends that comes `count` periods after the one from `start` to `end`.
+
+    Where the anchor is not at hand, its day of the month is the later one of the two: February cuts only one
+    of them short.
+    """
+    if interval.unit in _DAYS:
+        return period_start(end, interval, count, zone)
+    begins, ends = (to_datetime(one).astimezone(ZoneInfo(zone)) for one in (start, end))
+    moved = _add_months(ends.replace(tzinfo=None, day=1), _MONTHS[interval.unit] * interval.count * count)
+    day = min(max(begins.day, ends.day), calendar.monthrange(moved.year, moved.month)[1])
+    return instant(moved.replace(day=day, tzinfo=ends.tzinfo, fold=ends.fold).astimezone(UTC))
+
+
 def _add_months(moment: datetime, months: int) -> datetime:
     years, month = divmod(moment.month - 1 + months, 12)
     year = moment.year + years

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from purchase_core.access.live import Live, LiveSubscription
+from purchase_core.access.live import Live, LiveSubscription, counter_key
 from purchase_core.access.policy import AccessPolicy, AccessRules
-from purchase_core.access.rights import Quota, Rights
+from purchase_core.access.purse import Purse, is_live
+from purchase_core.access.rights import CALENDAR, Quota, Rights
+from purchase_core.catalog.grants import RESETS, Reset
 from purchase_core.catalog.versions import (
     CreditGrant,
     FlagGrant,
@@ -25,16 +27,19 @@ from purchase_core.catalog.versions import (
 from purchase_core.instants import SECOND, Instant
 
 PAID_BEFORE_SECONDS = 3_600  # a period may be paid a little before it begins
-RESETS = ("day", "week", "month", "year", "never")  # shortest first
 
 
 @attrs.frozen
 class _Held:
-    """An offer version that is held: by how many agreements, and in what quantity by all of them."""
+    """An offer version that is held: by how many agreements, and in what quantity by all of them.
+
+    `anchor` is where the windows of its quotas are counted from.
+    """
 
     version: str
     agreements: int
     quantity: int
+    anchor: Instant = CALENDAR
 
 
 @attrs.define
@@ -52,7 +57,7 @@ class _Sum:
                     self.features.add(grant.feature)
                 case QuotaGrant():
                     known = self.quotas.get(grant.feature)
-                    self.quotas[grant.feature] = _widen(known, grant, held.agreements)
+                    self.quotas[grant.feature] = _widen(known, grant, held)
                 case LicenceGrant():
                     seats = self.licences.get(grant.feature, 0)
                     self.licences[grant.feature] = seats + grant.count * held.quantity
@@ -60,11 +65,18 @@ class _Sum:
                     pass  # credits come from lots, which payments make
 
 
-def _widen(known: Quota | None, grant: QuotaGrant, agreements: int) -> Quota:
-    limit = grant.limit * agreements
+def _widen(known: Quota | None, grant: QuotaGrant, held: _Held) -> Quota:
+    """Limits add up. The shortest reset counts, of several the one of the oldest agreement."""
+    limit = grant.limit * held.agreements
     if known is None:
-        return Quota(limit, grant.reset)
-    return Quota(known.limit + limit, min(known.reset, grant.reset, key=RESETS.index))
+        return Quota(limit, grant.reset, held.anchor)
+    reset, anchor = min((known.reset, known.anchor), (grant.reset, held.anchor), key=_precedence)
+    return Quota(known.limit + limit, reset, anchor)
+
+
+def _precedence(counted: tuple[Reset, Instant]) -> tuple[int, bool, Instant]:
+    reset, anchor = counted
+    return RESETS.index(reset), anchor == CALENDAR, anchor
 
 
 def evaluate(
@@ -87,12 +99,13 @@ def evaluate(
     for default in defaults:
         if default.group not in groups:
             total.add(default.grants, _Held(default.hash, 1, 1))
-    balances = _credits(live, at, ends)
+    balances = _credits(live.purse, at, ends)
+    quotas = {name: _counted(name, quota, live, at, ends) for name, quota in total.quotas.items()}
     return Rights(
         at=at,
         valid_until=min(ends, default=None),
         features=frozenset(total.features),
-        quotas=total.quotas,
+        quotas=quotas,
         credits=balances,
         licences=total.licences,
     )
@@ -118,7 +131,7 @@ def _granting(
             end = _until(live, key, policy.of(_product(offers, version)))
             if end is not None and at < end:
                 ends.append(end)
-                yield _Held(version, 1, quantity)
+                yield _Held(version, 1, quantity, subscription.started_at)
     for version, owned in live.owned.items():
         yield _Held(version, owned.purchases, owned.quantity)
     for purchase in live.partly_refunded.values():
@@ -193,11 +206,18 @@ def granted_until(
     return Instant(end)
 
 
-def _credits(live: Live, at: Instant, ends: list[Instant]) -> dict[str, int]:
-    """Spendable credits: what refunds ask back is taken off, per unit, and nothing is below zero."""
-    held = dict(live.credits)
-    for lot in live.lots.values():
-        if at < lot.expires_at:
-            ends.append(lot.expires_at)
-            held[lot.unit] = held.get(lot.unit, 0) + lot.credits
-    return {unit: max(0, amount) for unit, amount in held.items()}
+def _counted(name: str, quota: Quota, live: Live, at: Instant, ends: list[Instant]) -> Quota:
+    """The quota with what was used of it in the window that is open."""
+    counter = live.counters.get(counter_key(name, quota.reset, quota.anchor))
+    if counter is None or (counter.end is not None and counter.end <= at):
+        return quota
+    if counter.end is not None:
+        ends.append(counter.end)
+    return attrs.evolve(quota, used=counter.used)
+
+
+def _credits(purse: Purse, at: Instant, ends: list[Instant]) -> dict[str, int]:
+    """Spendable credits, per unit: what is owed is taken off, and nothing is below zero."""
+    ends += (lot.expires_at for lot in purse.lots.values() if lot.expires_at is not None and is_live(lot, at))
+    ends += (hold.until for hold in purse.holds.values() if at < hold.until)
+    return {unit: purse.spendable(unit, at) for unit in sorted(purse.units())}

@@ -13,6 +13,7 @@ import attrs
 from purchase_core.access.evaluate import granted_until, refunded, stands_back, unpaid_since
 from purchase_core.access.live import EMPTY, exchange
 from purchase_core.access.policy import AccessPolicy
+from purchase_core.access.purse import NONE_DRAWN
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import IntentRow, LotRow, PurchaseRow, Row, SubscriptionRow
@@ -59,13 +60,19 @@ def explain(
     catalog: Sequence[OfferVersion],
     defaults: Sequence[OfferVersion],
     at: Instant,
+    *,
+    drawn: Mapping[str, int] = NONE_DRAWN,
+    spendable: Mapping[str, int] | None = None,
 ) -> Explanation:
-    """Everything that grants the feature at this instant, or could. `offers` holds each version in `rows`."""
+    """Everything that grants the feature at this instant, or could. `offers` holds each version in `rows`.
+
+    `drawn` is what was taken of lots; `spendable` what can be spent of each unit, where that is known.
+    """
     held = [*_subscriptions(rows, policy, offers, at), *_purchases(rows, policy, offers)]
     groups = {offers[one.version].group for one in held if one.grants}
     found = [
         *(one for one in (*held, *_intents(rows, offers)) if _has(offers[one.version], feature)),
-        *_lots(feature, rows, offers, at),
+        *_lots(feature, rows, offers, at, drawn, spendable is None or spendable.get(feature, 0) > 0),
         *_defaults(feature, defaults, groups),
     ]
     return Explanation(
@@ -130,17 +137,25 @@ def _purchases(
 
 
 def _lots(
-    feature: str, rows: Sequence[Row], offers: Mapping[str, OfferVersion], at: Instant
+    feature: str,
+    rows: Sequence[Row],
+    offers: Mapping[str, OfferVersion],
+    at: Instant,
+    drawn: Mapping[str, int],
+    can_spend: bool,  # noqa: FBT001  # of one caller
 ) -> Iterator[Reason]:
     for row in rows:
         if not isinstance(row, LotRow) or row.unit != feature:
             continue
         expired = row.expires_at is not None and row.expires_at <= at
-        left = row.granted - row.clawed
+        taken = drawn.get(row.key, 0)
+        left = row.granted - row.clawed - taken
         why = f"{row.granted} credits granted" + (f", {row.clawed} asked back" if row.clawed else "")
+        why += f", {taken} spent or reserved" if taken else ""
+        why += ", and as much is owed" if left > 0 and not (expired or can_spend) else ""
         offer = offers.get(row.version)
         yield Reason(
-            left > 0 and not expired,
+            left > 0 and can_spend and not expired,
             offer.offer if offer else "",
             row.version,
             why + (", expired" if expired else ""),

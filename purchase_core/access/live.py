@@ -7,17 +7,18 @@ document is as long as what a customer has at one time, not as what they have ev
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
+from purchase_core.access.purse import NONE_DRAWN, Purse, exchange_lots
 from purchase_core.facts.fact import object_key
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import InvoiceRow, LotRow, PurchaseRow, Row, SubscriptionRow
-from purchase_core.instants import DAY, SECOND, Instant
+from purchase_core.instants import DAY, Instant
+from purchase_core.records.movement import START, Head, Leg
 from purchase_core.values import Value
 
-EXPIRED_LOTS_KEPT_SECONDS = 30 * 86_400
 RETURNED_KEPT_DAYS = 1_200  # no period is longer; what went back of an older one has no say any more
 
 
@@ -25,6 +26,7 @@ class LiveSubscription(Value, frozen=True):
     """A subscription that has not ended. `items` are (offer version, quantity), mapped ones only.
 
     `replaces` is the key of the one whose place it takes.
+    Quotas that it grants are counted in windows from `started_at`, its original anchor.
     """
 
     status: str
@@ -37,6 +39,7 @@ class LiveSubscription(Value, frozen=True):
     ended_at: Instant | None
     collecting: bool = True
     replaces: str = ""
+    started_at: Instant = Instant(0)
 
 
 class OpenBill(Value, frozen=True):
@@ -71,31 +74,34 @@ class Returned(Value, frozen=True):
     whole: bool
 
 
-class LiveLot(Value, frozen=True):
-    """Credits that expire."""
+class Counter(Value, frozen=True):
+    """How much of a quota was used in the window that was met last. `end` None: it is never reset."""
 
-    unit: str
-    credits: int
-    expires_at: Instant
+    start: Instant
+    end: Instant | None
+    used: int
 
 
 class Live(Value, frozen=True):
     """Everything of one customer that is live.
 
-    `subscriptions`, `partly_refunded`, `lots`, `bills` and `returned` are by row key, `owned` by offer
-    version; `credits`, by unit, are those that never expire, less what refunds ask back.
+    `subscriptions`, `partly_refunded`, `bills` and `returned` are by row key, `owned` by offer version. The
+    `purse` holds the credits, `counters` what was used of quotas, by `counter_key`. `journal` is the head of
+    the lane's journal: it alone depends on the order in which things came.
     """
 
     subscriptions: dict[str, LiveSubscription] = msgspec.field(default_factory=dict)
     owned: dict[str, Owned] = msgspec.field(default_factory=dict)
     partly_refunded: dict[str, PartlyRefunded] = msgspec.field(default_factory=dict)
-    lots: dict[str, LiveLot] = msgspec.field(default_factory=dict)
-    credits: dict[str, int] = msgspec.field(default_factory=dict)
     bills: dict[str, OpenBill] = msgspec.field(default_factory=dict)
     returned: dict[str, Returned] = msgspec.field(default_factory=dict)
+    purse: Purse = msgspec.field(default_factory=Purse)
+    counters: dict[str, Counter] = msgspec.field(default_factory=dict)
+    journal: Head = START
 
 
 EMPTY = Live()
+COUNTERS_KEPT = 30 * DAY  # a clock that is set back must find what it has counted
 _DECODER = msgspec.json.Decoder(Live)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -110,22 +116,61 @@ def encode_live(live: Live) -> bytes:
     return _encode(live)
 
 
-def exchange(live: Live, gone: Iterable[Row], came: Iterable[Row], *, now: Instant) -> Live:
-    """The document without the rows `gone` and with the rows `came`; a row that changed is in both."""
-    after = Live(
-        dict(live.subscriptions),
-        dict(live.owned),
-        dict(live.partly_refunded),
-        {key: lot for key, lot in live.lots.items() if not _long_expired(lot.expires_at, now)},
-        dict(live.credits),
-        dict(live.bills),
-        {key: one for key, one in live.returned.items() if not _long_ago(one.paid_at, now)},
-    )
+def exchange(
+    live: Live,
+    gone: Iterable[Row],
+    came: Iterable[Row],
+    *,
+    now: Instant,
+    drawn: Mapping[str, int] = NONE_DRAWN,
+) -> Live:
+    """The document without the rows `gone` and with the rows `came`; a row that changed is in both.
+
+    `drawn` is what was taken of lots, where the document does not know.
+    """
+    return exchanged(live, gone, came, now=now, drawn=drawn)[0]
+
+
+def exchanged(
+    live: Live,
+    gone: Iterable[Row],
+    came: Iterable[Row],
+    *,
+    now: Instant,
+    drawn: Mapping[str, int] = NONE_DRAWN,
+    moved: Collection[str] = (),
+) -> tuple[Live, Mapping[str, tuple[Leg, ...]]]:
+    """As `exchange`, with the legs of what that moves, by unit. `moved`: lots that are another lane's now."""
+    gone, came = tuple(gone), tuple(came)
+    after = changing(live, now)
     for row in gone:
         _take_out(after, row)
     for row in came:
         _put_in(after, row, now)
-    return after
+    legs: dict[str, tuple[Leg, ...]] = {}
+    lots = ([row for row in rows if isinstance(row, LotRow)] for rows in (gone, came))
+    for unit, leg in exchange_lots(after.purse, *lots, drawn=drawn, moved=moved, now=now):
+        legs[unit] = (*legs.get(unit, ()), leg)
+    return after, legs
+
+
+def changing(live: Live, now: Instant) -> Live:
+    """A document of its own, to be changed."""
+    return Live(
+        dict(live.subscriptions),
+        dict(live.owned),
+        dict(live.partly_refunded),
+        dict(live.bills),
+        {key: one for key, one in live.returned.items() if not _long_ago(one.paid_at, now)},
+        live.purse.copy(now),
+        {key: one for key, one in live.counters.items() if one.end is None or one.end + COUNTERS_KEPT > now},
+        live.journal,
+    )
+
+
+def counter_key(quota: str, reset: str, anchor: Instant) -> str:
+    """The key of the counter of a quota that is reset so, counted from there."""
+    return f"{quota}|{reset}|{anchor}"
 
 
 def _take_out(live: Live, row: Row) -> None:
@@ -136,10 +181,6 @@ def _take_out(live: Live, row: Row) -> None:
             if _is_whole(row):
                 _count(live, row, -1)
             live.partly_refunded.pop(row.key, None)
-        case LotRow():
-            if row.expires_at is None:
-                _add(live, row.unit, row.clawed - row.granted)
-            live.lots.pop(row.key, None)
         case InvoiceRow():
             live.bills.pop(row.key, None)
             live.returned.pop(row.key, None)
@@ -159,11 +200,6 @@ def _put_in(live: Live, row: Row, now: Instant) -> None:
                 live.partly_refunded[row.key] = PartlyRefunded(
                     row.version, row.quantity, row.due, _left(row), row.lost
                 )
-        case LotRow():
-            if row.expires_at is None:
-                _add(live, row.unit, row.granted - row.clawed)
-            elif not _long_expired(row.expires_at, now):
-                live.lots[row.key] = LiveLot(row.unit, row.granted - row.clawed, row.expires_at)
         case InvoiceRow() if row.subscription:
             _put_bill(live, row, now)
         case _:
@@ -188,14 +224,6 @@ def _count(live: Live, row: PurchaseRow, sign: int) -> None:
         live.owned.pop(row.version, None)
 
 
-def _add(live: Live, unit: str, amount: int) -> None:
-    left = live.credits.get(unit, 0) + amount
-    if left:
-        live.credits[unit] = left
-    else:
-        live.credits.pop(unit, None)
-
-
 def _left(row: PurchaseRow) -> int:
     return row.paid - row.refunded - row.lost
 
@@ -203,11 +231,6 @@ def _left(row: PurchaseRow) -> int:
 def _is_whole(row: PurchaseRow) -> bool:
     # Of what cost nothing, nothing can be missing.
     return _left(row) >= row.due
-
-
-def _long_expired(expires_at: Instant, now: Instant) -> bool:
-    # A clock that is set back a little must still find what has just expired.
-    return expires_at + EXPIRED_LOTS_KEPT_SECONDS * SECOND < now
 
 
 def _long_ago(paid_at: Instant, now: Instant) -> bool:
@@ -228,4 +251,5 @@ def _live_subscription(row: SubscriptionRow) -> LiveSubscription:
         row.ended_at,
         row.collecting,
         row.replaces,
+        row.started_at,
     )

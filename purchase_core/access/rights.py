@@ -6,15 +6,29 @@ from collections.abc import Mapping
 
 import attrs
 
-from purchase_core.instants import Instant
+from purchase_core.catalog.grants import Reset
+from purchase_core.instants import DAY, Instant
+
+CALENDAR = Instant(11_323 * DAY)
+"""1 January 2001, a Monday: where windows are counted from that no agreement anchors: the calendar's."""
 
 
 @attrs.frozen
 class Quota:
-    """How much of something in each window. `reset`: day | week | month | year | never."""
+    """How much of something in each window. `reset`: day | week | month | year | never.
+
+    Windows are counted from `anchor`; `used` is what was used in the one that is open.
+    """
 
     limit: int
-    reset: str
+    reset: Reset
+    anchor: Instant = CALENDAR
+    used: int = 0
+
+    @property
+    def remaining(self) -> int:
+        """What may still be used in this window, never negative: a limit can be lowered."""
+        return max(0, self.limit - self.used)
 
 
 @attrs.frozen
@@ -41,6 +55,11 @@ class Rights:
         """How much of a quota each window allows; 0 where the customer has none."""
         found = self.quotas.get(quota)
         return found.limit if found else 0
+
+    def remaining(self, quota: str) -> int:
+        """How much of a quota may still be used in the window that is open; 0 where the customer has none."""
+        found = self.quotas.get(quota)
+        return found.remaining if found else 0
 
     def balance(self, unit: str) -> int:
         """Spendable credits of a unit, never negative."""

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import attrs
+from msgspec import UNSET
 
-from purchase_core.catalog.grants import CreditGrant, FlagGrant, LicenceGrant, QuotaGrant, Reset
+from purchase_core.catalog.grants import (
+    PLAIN,
+    CreditGrant,
+    CreditTerms,
+    FlagGrant,
+    LicenceGrant,
+    QuotaGrant,
+    Reset,
+)
 
 
 @attrs.frozen
@@ -36,9 +45,23 @@ class CreditUnit:
     name: str
     unit: str
 
-    def __call__(self, *, amount: int, expires_days: int = 0) -> CreditGrant:
-        """`amount` credits; they expire `expires_days` after the payment (0 = never)."""
-        return CreditGrant(self.name, amount, expires_days)
+    def __call__(
+        self,
+        *,
+        amount: int,
+        expires_days: int = 0,
+        rolls_over: int | None = None,
+        trial_amount: int = 0,
+        when_free: bool = True,
+    ) -> CreditGrant:
+        """`amount` credits; they expire `expires_days` after the payment (0 = never).
+
+        Of a subscription, whose every paid period grants them: `rolls_over` has them last to the end of that
+        period and so many periods more, `trial_amount` are granted for a trial, and `when_free` says whether
+        a period grants that cost nothing.
+        """
+        terms = CreditTerms(rolls_over, trial_amount, when_free)
+        return CreditGrant(self.name, amount, expires_days, UNSET if terms == PLAIN else terms)
 
 
 @attrs.frozen

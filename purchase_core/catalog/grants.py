@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 Reset: TypeAlias = Literal["day", "week", "month", "year", "never"]
 
@@ -25,12 +26,37 @@ class QuotaGrant(msgspec.Struct, frozen=True, tag="quota"):
     reset: Reset
 
 
+class CreditTerms(msgspec.Struct, frozen=True):
+    """What becomes of credits that come with each period of a subscription.
+
+    `rolls_over`: they last to the end of the period that they are granted for, and so many periods more
+    (None: as long as `expires_days` says). `trial_amount`: so many for a trial. `when_free`: whether a period
+    that cost nothing grants them, as with a discount of 100 %.
+    """
+
+    rolls_over: int | None = None
+    trial_amount: int = 0
+    when_free: bool = True
+
+
+PLAIN = CreditTerms()
+
+
 class CreditGrant(msgspec.Struct, frozen=True, tag="credits"):
-    """`amount` credits of a unit for each one paid; they expire after `expires_days` (0 = never)."""
+    """`amount` credits of a unit for each one paid; they expire after `expires_days` (0 = never).
+
+    Plain terms are not written down: they were what a grant meant before there were others.
+    """
 
     unit: str
     amount: int
     expires_days: int = 0
+    terms: CreditTerms | UnsetType = UNSET
+
+    @property
+    def said_terms(self) -> CreditTerms:
+        """Its terms, said or not."""
+        return PLAIN if self.terms is UNSET else self.terms
 
 
 class LicenceGrant(msgspec.Struct, frozen=True, tag="licence"):

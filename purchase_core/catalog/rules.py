@@ -18,6 +18,7 @@ COUNTRIES_MAX = 250
 TRIAL_DAYS_MAX = 730
 TAXES = ("", "inclusive", "exclusive")
 LIMIT_MAX = 2**53 - 1
+ROLL_OVER_MAX = 120
 NAME_CHARACTERS_MAX = 200
 METADATA_MAX = 20
 METADATA_CHARACTERS_MAX = 500
@@ -53,6 +54,7 @@ def _plan(product: Product, plan: Plan) -> Iterator[str]:
     yield from _taxes(plan)
     yield from _quantity(plan)
     yield from _grants(product, plan.includes)
+    yield from _terms(plan)
     yield from _metadata(plan)
 
 
@@ -149,6 +151,29 @@ def _credits(name: str, grant: CreditGrant) -> Iterator[str]:
         yield f"{name}: amount={grant.amount!r} is not a whole number from 1"
     if not _whole(grant.expires_days, 0, 36_500):
         yield f"{name}: expires_days={grant.expires_days!r} is not from 0 (never) to 36500"
+
+
+def _terms(plan: Plan) -> Iterator[str]:
+    for grant in plan.includes:
+        if isinstance(grant, CreditGrant):
+            yield from _terms_of(grant.unit, grant, plan)
+
+
+def _terms_of(name: str, grant: CreditGrant, plan: Plan) -> Iterator[str]:
+    terms = grant.said_terms
+    if terms.rolls_over is not None:
+        if not _whole(terms.rolls_over, 0, ROLL_OVER_MAX):
+            yield f"{name}: rolls_over={terms.rolls_over!r} is not a whole number up to {ROLL_OVER_MAX}"
+        if plan.interval is None:
+            yield f"{name}: rolls_over counts periods, and this plan has none"
+        if grant.expires_days:
+            yield f"{name}: say expires_days or rolls_over, not both"
+    if not _whole(terms.trial_amount, 0, LIMIT_MAX):
+        yield f"{name}: trial_amount={terms.trial_amount!r} is not a whole number"
+    elif terms.trial_amount and not plan.trial_days:
+        yield f"{name}: trial_amount is for a trial, and this plan has none"
+    if not isinstance(terms.when_free, bool):
+        yield f"{name}: when_free={terms.when_free!r} is neither True nor False"
 
 
 def _metadata(plan: Plan) -> Iterator[str]:

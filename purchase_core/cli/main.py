@@ -19,6 +19,7 @@ COMMANDS = {
     "attention": "Everything that waits for a person, and what to do next.",
     "cases": "What a person should look at: money that does not match, and the like.",
     "catalog": "What the application sells, and bringing providers there.",
+    "credits": "What a customer can spend, and what was spent.",
     "doctor": "Whether it is ready for customers, and what is stored is true.",
     "customers": "What a customer has, and may do.",
     "migrate": "Bring the database's tables up to date.",
@@ -31,6 +32,7 @@ COMMANDS = {
     "route": "Where checkouts go, and why; trying a policy before it is live.",
     "subscribers": "Who is told of what happens, and where they are stuck.",
     "runs": "What operations did, and how far they have come.",
+    "usage": "How much of their quotas a customer has used.",
     "webhooks": "What arrived from providers, and how far it got.",
     "work": "Work off what waits, for as long as it runs.",
 }

@@ -118,6 +118,16 @@ class CaseDecided(Seen, frozen=True):
     command: str
 
 
+class CreditsGranted(Seen, frozen=True):
+    """We gave a customer credits of a unit. Ours; never changes."""
+
+    id: str
+    customer: str
+    unit: str
+    amount: int
+    expires_at: Instant | None = None
+
+
 class SessionSeen(Seen, frozen=True):
     """A checkout session. `status`: open | complete | expired. `payment`: unpaid | paid | none_due."""
 
@@ -212,6 +222,7 @@ Body: TypeAlias = (
     | AttemptMade
     | RefundAsked
     | CaseDecided
+    | CreditsGranted
     | SessionSeen
     | SubscriptionSeen
     | InvoiceSeen
@@ -224,6 +235,7 @@ KINDS: dict[str, type[Body]] = {
     "attempt": AttemptMade,
     "refund_request": RefundAsked,
     "case_decision": CaseDecided,
+    "grant": CreditsGranted,
     "session": SessionSeen,
     "subscription": SubscriptionSeen,
     "invoice": InvoiceSeen,
@@ -238,6 +250,7 @@ STATE_RANK: dict[str, tuple[str, ...]] = {
     "attempt": ("current", "refused", "withdrawn"),
     "refund_request": ("asked", "refused"),
     "case_decision": ("resolved", "reopened"),
+    "grant": (),
     "session": ("open", "complete", "expired"),
     "subscription": (
         "incomplete", "trialing", "active", "past_due", "paused", "unpaid", "incomplete_expired", "canceled",

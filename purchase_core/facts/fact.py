@@ -14,6 +14,7 @@ from purchase_core.facts.bodies import (
     AttemptMade,
     Body,
     CaseDecided,
+    CreditsGranted,
     DisputeSeen,
     IntentPlaced,
     InvoiceSeen,
@@ -77,7 +78,9 @@ def seen(connection: str, order: Instant, body: Body, *, final: bool = False) ->
     return Fact(object_key(KIND_OF[type(body)], connection, body.id), order, body, content_hash(body), final)
 
 
-def decided(order: Instant, body: IntentPlaced | AttemptMade | RefundAsked | CaseDecided) -> Fact:
+def decided(
+    order: Instant, body: IntentPlaced | AttemptMade | RefundAsked | CaseDecided | CreditsGranted
+) -> Fact:
     """A fact about one of our own objects."""
     return seen(OWN, order, body)
 
@@ -94,13 +97,15 @@ def mapped(body: Body) -> int:
 def names(fact: Fact) -> tuple[str, ...]:
     """The other objects that a fact names. Objects that name each other form one cluster.
 
-    Renewal invoices do not name their subscription here: each stands alone, so that a cluster stays
-    small however long a subscription lives.
+    Renewal invoices do not name their subscription here, but the periods that they are for: bills of one
+    period stand together, and a cluster stays small however long a subscription lives.
     """
     body, connection = fact.body, fact.connection
     match body:
         case IntentPlaced() | AttemptMade() | RefundAsked() | CaseDecided():
             return _named_by_us(body)
+        case CreditsGranted():
+            return ()
         case SessionSeen():
             return _present(
                 (body.intent and intent_key(body.intent)),
@@ -111,10 +116,11 @@ def names(fact: Fact) -> tuple[str, ...]:
             return _present(body.intent and intent_key(body.intent))
         case InvoiceSeen():
             if body.reason != "first":
-                return ()
+                return _periods(connection, body)
             return _present(
                 (body.intent and intent_key(body.intent)),
                 (body.subscription and object_key("subscription", connection, body.subscription)),
+                *_periods(connection, body),
             )
         case RefundSeen():
             return _present(
@@ -136,6 +142,16 @@ def _named_by_us(body: IntentPlaced | AttemptMade | RefundAsked | CaseDecided) -
             return (object_key("invoice", body.connection, body.invoice),)
         case CaseDecided():
             return (body.about,)
+
+
+def _periods(connection: str, invoice: InvoiceSeen) -> tuple[str, ...]:
+    """The periods of a subscription that a bill is for, as objects of their own."""
+    starts = (line.period_start for line in invoice.lines if not line.proration)
+    return tuple(
+        object_key("period", connection, f"{invoice.subscription}:{start}")
+        for start in dict.fromkeys(starts)
+        if start is not None and invoice.subscription
+    )
 
 
 def intent_key(intent: str) -> str:

@@ -18,6 +18,7 @@ from purchase_core.facts.derive import derive
 from purchase_core.facts.fact import Fact, names
 from purchase_core.facts.register import registered
 from purchase_core.facts.rows import Row
+from purchase_core.records.ledger_rows import LedgerRow
 
 V = TypeVar("V")
 
@@ -70,7 +71,7 @@ def rows_of(state: Folded, offers: Mapping[str, OfferVersion]) -> list[Row]:
     return sorted(found, key=lambda row: (row.TABLE, row.key))
 
 
-def canonical_hash(rows: Iterable[Row]) -> str:
-    """Identifies a projection: the same rows, the same hash, on every database and in every order."""
+def canonical_hash(rows: Iterable[Row | LedgerRow]) -> str:
+    """Identifies a projection, or a ledger: the same rows, the same hash, on every database, in any order."""
     ordered = sorted(rows, key=lambda row: (row.TABLE, row.key))
     return content_hash([REDUCER_VERSION, [[row.TABLE, row] for row in ordered]])

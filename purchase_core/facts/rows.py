@@ -165,7 +165,10 @@ class PurchaseRow(Value, frozen=True):
 
 
 class LotRow(Value, frozen=True):
-    """Credits from one payment. `clawed` is how many its refunds ask back; spending lies elsewhere."""
+    """Credits from one payment, or given by us (then `version` and `invoice` are "").
+
+    `clawed` is how many the payment's refunds ask back; what was spent is in the ledger (`lots_drawn`).
+    """
 
     TABLE: ClassVar[str] = "lots"
     key: str

@@ -18,6 +18,7 @@ from purchase_core.errors import LaneConflict, NotFound, WrongState
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
 from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.projection.journal import journal_of
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.shadow import Difference, RowKey, Shadow, rows_kept, shares
 from purchase_core.records.lane import Lane
@@ -165,6 +166,7 @@ class Rebuild:
         view = await self._store.look(Question(objects=tuple(strangers))) if strangers else None
         for one in shadows:
             one.derive(offers)
+            one.movements = await journal_of(self._store, one.share.lane.lane)
             if view is not None:
                 one.elsewhere = {
                     key: known

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from typing import Self, TypeVar
+from typing import Self, TypeAlias, TypeVar
 
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import InvalidArgument
@@ -22,12 +22,19 @@ from purchase_core.records.delivery import Delivery, Settlement
 from purchase_core.records.effect import Effect
 from purchase_core.records.finding import Finding
 from purchase_core.records.lane import Lane, LaneStep
+from purchase_core.records.ledger_rows import LEDGER_TYPES, LedgerRow
 from purchase_core.records.mailbox import Mailbox, Told
+from purchase_core.records.movement import Movement
 from purchase_core.records.reference import PriceReference, Reference
 from purchase_core.records.run import Run
 from purchase_core.values import Value
 
-R = TypeVar("R", bound=Row)
+TableRow: TypeAlias = Row | LedgerRow
+"""A row of a documented table: of the projection, or of the ledger."""
+
+TABLES: tuple[type[TableRow], ...] = (*ROW_TYPES, *LEDGER_TYPES)
+
+R = TypeVar("R", bound=TableRow)
 
 PAGE_ROWS_MAX = 1_000
 FACTS_PER_BATCH_MAX = 1 << 20
@@ -43,6 +50,9 @@ class Batch(Value, frozen=True):
     | | same key, other digest: KeyConflict("fact", key) |
     | clusters, rows | written by key (root), whole |
     | dropped_clusters, dropped_rows | removed; absent is fine |
+    | ledger | written by key, whole; nothing ever removes it |
+    | movements | appended, each to a lane of `lanes`; a key, or a place in a lane's journal, |
+    | | that is taken is KeyConflict("movement", key) |
     | references | written by object; lane and root may move |
     | prices | inserted by (connection, price, currency); known: only `ended_at` may be set; |
     | | one made after that (`created_at`) is on sale again; other version: KeyConflict("price", key) |
@@ -69,6 +79,8 @@ class Batch(Value, frozen=True):
     dropped_clusters: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
     dropped_rows: tuple[tuple[type[Row], str], ...] = ()
+    ledger: tuple[LedgerRow, ...] = ()
+    movements: tuple[Movement, ...] = ()
     references: tuple[Reference, ...] = ()
     prices: tuple[PriceReference, ...] = ()
     offers: tuple[OfferVersion, ...] = ()
@@ -97,6 +109,14 @@ class Batch(Value, frozen=True):
             raise InvalidArgument(
                 f"a fact of lane {error.args[0]!r}, which the batch does not step"
             ) from None
+
+    def placed_movements(self) -> tuple[Movement, ...]:
+        """The movements. Raises InvalidArgument where the lane of one is not stepped."""
+        stepped = {step.lane for step in self.lanes}
+        for one in self.movements:
+            if one.lane not in stepped:
+                raise InvalidArgument(f"a movement of lane {one.lane!r}, which the batch does not step")
+        return self.movements
 
 
 class Question(Value, frozen=True):
@@ -283,6 +303,14 @@ class Store(ABC):
         Those that were last touched before then, oldest first.
         """
 
+    @abstractmethod
+    async def movement(self, key: str) -> Movement | None:
+        """The movement of this key. The hot read of whoever spends."""
+
+    @abstractmethod
+    async def drawn(self, lots: Sequence[str]) -> Mapping[str, int]:
+        """What was taken of these lots, by key; of those that are absent, nothing was."""
+
     # --- reading for people and replay -------------------------------------------------------
 
     @abstractmethod
@@ -331,7 +359,11 @@ class Store(ABC):
     async def rows(
         self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
     ) -> Sequence[R]:
-        """Rows of one table by ascending key; of one lane, or of all ("")."""
+        """Rows of one table, the ledger's too, by ascending key; of one lane, or of all ("")."""
+
+    @abstractmethod
+    async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:
+        """The journal of one lane behind a position, in order."""
 
     @abstractmethod
     async def effects(self, lane: str, *, after: int = -1, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from purchase_core.access.live import decode_live, encode_live, exchange
+from purchase_core.access.live import Live, changing, decode_live, encode_live, exchanged
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.cluster import Cluster, absorb
@@ -18,14 +18,17 @@ from purchase_core.facts.derive import versions_named
 from purchase_core.facts.effects import RowsByKey, effects_of
 from purchase_core.facts.fact import Fact, RecordedFact, names
 from purchase_core.facts.fold import REDUCER_VERSION
-from purchase_core.facts.rows import Row
+from purchase_core.facts.rows import LotRow, Row
 from purchase_core.instants import Instant
+from purchase_core.ledger.decision import Decision
 from purchase_core.ports.provider import CustomerClaim
 from purchase_core.ports.store import Batch, View
 from purchase_core.projection.derived import DerivedRows
 from purchase_core.projection.placing import Places, place, provider_customer, waiting_key
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane, LaneStep, customer_of, is_guests, object_lane
+from purchase_core.records.ledger_rows import LedgerRow
+from purchase_core.records.movement import FACTS, Head, Leg, Movement, append
 from purchase_core.records.reference import Reference
 
 
@@ -50,7 +53,9 @@ def map_prices(fact: Fact, view: View) -> Fact:
 
 
 class Change:
-    """Facts being applied to a view, one by one; `batch_parts` is what they amount to.
+    """Facts being applied to a view, one by one, and perhaps a decision; `parts` is what they amount to.
+
+    After the facts come `derive`, `exchange`, and `take` where something is decided, in this order.
 
     Lanes of unowned objects must be wholly in the view, since a fact may tie them to a customer.
     """
@@ -67,7 +72,7 @@ class Change:
         self._view = view
         self._derived = derived
         self._claims = claims
-        self._now = now
+        self.now = now
         self._cause = cause
         self._before: dict[str, Cluster] = dict(view.clusters)
         self._clusters: dict[str, Cluster] = dict(view.clusters)
@@ -76,6 +81,12 @@ class Change:
         self._lanes: dict[str, None] = {}
         self._touched: dict[str, None] = {}
         self._recorded: list[RecordedFact] = []
+        self._rows_before: RowsByKey = {}
+        self._rows_after: RowsByKey = {}
+        self._lives: dict[str, Live] = {}
+        self._moved: dict[str, tuple[Movement, ...]] = {}
+        self._ledger: tuple[LedgerRow, ...] = ()
+        self.heads: Mapping[str, Head] = {}
 
     def step(self, lane: str) -> None:
         """Move this lane on, whether or not a fact belongs to it: something is being decided about it."""
@@ -87,7 +98,7 @@ class Change:
         placement = place(fact, self.places, self._claims)
         for lane in placement.joined:
             self.link(lane, placement.lane)
-        self._recorded.append(RecordedFact(fact, placement.lane, self._now, self._cause))
+        self._recorded.append(RecordedFact(fact, placement.lane, self.now, self._cause))
         self._lanes[placement.lane] = None
         roots = {self._roots[key] for key in (fact.object, *names(fact)) if key in self._roots}
         mine = [root for root in sorted(roots) if self._in_lane(root, placement.lane)]
@@ -139,15 +150,67 @@ class Change:
         named = [versions_named(one) for root in self._touched for one in self._both(root)]
         return frozenset().union(*named)
 
-    def parts(self, batch_id: str, offers: Mapping[str, OfferVersion]) -> Batch:
+    def derive(self, offers: Mapping[str, OfferVersion]) -> None:
+        """Work out the rows before and after. `offers` holds `versions()`."""
+        self._rows_before = self._rows(self._before, offers)
+        self._rows_after = self._rows(self._clusters, offers)
+
+    def lots_unknown(self) -> list[str]:
+        """Lots that have changed, and of which the documents do not say what was taken."""
+        found = []
+        for (table, key), row in self._rows_before.items():
+            after = self._rows_after.get((table, key))
+            if table is not LotRow or after == row or not customer_of(row.lane):
+                continue
+            purse = decode_live(self._lane(row.lane).document).purse
+            if (after is not None and after.lane != row.lane) or key not in purse.lots:
+                found.append(key)
+        return found
+
+    def exchange(self, drawn: Mapping[str, int]) -> None:
+        """Bring the documents up to date, and the journals of customers. `drawn` is of `lots_unknown()`."""
+        elsewhere = {
+            key
+            for (table, key), row in self._rows_before.items()
+            if table is LotRow
+            and (after := self._rows_after.get((table, key))) is not None
+            and after.lane != row.lane
+        }
+        gone = [row for identity, row in self._rows_before.items() if self._rows_after.get(identity) != row]
+        came = [row for identity, row in self._rows_after.items() if self._rows_before.get(identity) != row]
+        for name in self._lanes:
+            left = [row for row in gone if row.lane == name]
+            joined = [row for row in came if row.lane == name]
+            if left or joined:
+                live = decode_live(self._lane(name).document)
+                self._lives[name], legs = exchanged(
+                    live, left, joined, now=self.now, drawn=drawn, moved=elsewhere
+                )
+                if customer_of(name):
+                    self._moved[name] = tuple(self._movement(name, unit, legs[unit]) for unit in sorted(legs))
+
+    def live(self, lane: str) -> Live:
+        """The document of a lane as it is now; it may be changed."""
+        if lane not in self._lives:
+            self._lives[lane] = changing(decode_live(self._lane(lane).document), self.now)
+        return self._lives[lane]
+
+    def take(self, decision: Decision, offers: Mapping[str, OfferVersion]) -> None:
+        """Take a decision about its lane. Raises what it raises."""
+        lane = decision.request.lane
+        decided = decision.decide(self.live(lane), offers, self._moved.get(lane, ()), self.now)
+        self._lives[lane] = decided.live
+        self._moved[lane] = decided.movements
+        self._ledger = decided.rows
+
+    def parts(self, batch_id: str) -> Batch:
         """The batch: guards, facts, and of clusters, rows and references those that changed."""
-        before, after = self._rows(self._before, offers), self._rows(self._clusters, offers)
-        changed = [row for identity, row in after.items() if before.get(identity) != row]
-        outdated = [row for identity, row in before.items() if after.get(identity) != row]
+        before, after = self._rows_before, self._rows_after
+        movements = self._journal(batch_id)
         return Batch(
             id=batch_id,
-            at=self._now,
-            lanes=self._steps(outdated, changed),
+            at=self.now,
+            lanes=self._steps(),
             facts=tuple(self._recorded),
             clusters=tuple(
                 self._clusters[root]
@@ -155,11 +218,31 @@ class Change:
                 if root in self._clusters and self._clusters[root] != self._before.get(root)
             ),
             dropped_clusters=tuple(root for root in self._touched if root not in self._clusters),
-            rows=tuple(changed),
+            rows=tuple(row for identity, row in after.items() if before.get(identity) != row),
             dropped_rows=tuple(identity for identity in before if identity not in after),
+            ledger=self._ledger,
+            movements=movements,
             references=self._references(),
             effects=tuple(self._effects(before, after)),
         )
+
+    def _lane(self, name: str) -> Lane:
+        return self._view.lanes.get(name, Lane(name))
+
+    def _movement(self, lane: str, unit: str, legs: tuple[Leg, ...]) -> Movement:
+        return Movement("", lane, FACTS, unit, self.now, legs, self._cause)
+
+    def _journal(self, batch_id: str) -> tuple[Movement, ...]:
+        """The movements in their places, and the heads of their journals in the documents."""
+        placed: list[Movement] = []
+        for lane, movements in self._moved.items():
+            head = self.heads.get(lane, self._lives[lane].journal)
+            for one in movements:
+                keyed = one if one.key else replace(one, key=f"{FACTS}:{batch_id}:{len(placed)}")
+                head, movement = append(head, keyed)
+                placed.append(movement)
+            self._lives[lane] = replace(self._lives[lane], journal=head)
+        return tuple(placed)
 
     def _in_lane(self, root: str, lane: str) -> bool:
         return root in self._clusters and self._clusters[root].lane == lane
@@ -174,24 +257,19 @@ class Change:
         self._roots[member] = cluster.root
         self.places.objects[member] = cluster.lane
 
-    def _rows(
-        self, clusters: Mapping[str, Cluster], offers: Mapping[str, OfferVersion]
-    ) -> dict[tuple[type[Row], str], Row]:
+    def _rows(self, clusters: Mapping[str, Cluster], offers: Mapping[str, OfferVersion]) -> RowsByKey:
         found: dict[tuple[type[Row], str], Row] = {}
         for root in self._touched:
             if root in clusters:
                 found.update(self._derived.of(clusters[root], offers))
         return found
 
-    def _steps(self, outdated: Sequence[Row], changed: Sequence[Row]) -> tuple[LaneStep, ...]:
+    def _steps(self) -> tuple[LaneStep, ...]:
         steps = []
         for name in sorted(self._lanes):
-            lane = self._view.lanes.get(name, Lane(name))
-            gone = [row for row in outdated if row.lane == name]
-            came = [row for row in changed if row.lane == name]
-            document = lane.document
-            if gone or came:
-                document = encode_live(exchange(decode_live(document), gone, came, now=self._now))
+            lane = self._lane(name)
+            live = self._lives.get(name)
+            document = lane.document if live is None else encode_live(live)
             linked_to = self.places.links.get(name, lane.linked_to)
             # Older code may still run beside newer: what it writes to is to be rebuilt once more.
             reducer = min(lane.reducer, REDUCER_VERSION) if lane.version else REDUCER_VERSION
@@ -209,5 +287,5 @@ class Change:
             lane = next(row.lane for row in after.values() if row.key == about)
             position = positions[lane] = positions.get(lane, -1) + 1
             version = self._view.lanes.get(lane, Lane(lane)).version + 1
-            found.append(Effect(key, name, lane, version, position, about, self._now))
+            found.append(Effect(key, name, lane, version, position, about, self.now))
         return found

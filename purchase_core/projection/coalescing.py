@@ -6,14 +6,16 @@ Each decision keeps its own batch, key and outcome; it is decided on the view th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
 from msgspec.structs import replace
 
+from purchase_core.errors import PurchaseError
 from purchase_core.ports.store import Batch, View
 from purchase_core.projection.work import Recorded, Work
 from purchase_core.records.lane import Lane
+from purchase_core.records.movement import Head
 
 TOGETHER_MAX = 50
 
@@ -22,14 +24,25 @@ Addition = Callable[[Batch], Batch]
 
 @attrs.define(eq=False)
 class Request:
-    """Some work to be recorded. `alone`: it was tried together with others, and one of them was refused."""
+    """Some work to be recorded. `alone`: it was tried together with others, and one of them was in the way.
+
+    `refused`: its decision was not to be taken, which is an outcome as well. `heads`: how far the journals of
+    lanes have come, where their documents did not say.
+    """
 
     batch_id: str
     work: Work
     cause: str
     addition: Addition
     outcome: Recorded | None = None
+    refused: PurchaseError | None = None
     alone: bool = False
+    heads: Mapping[str, Head] = attrs.Factory(dict)
+
+    @property
+    def done(self) -> bool:
+        """Whether it has come to an end."""
+        return self.outcome is not None or self.refused is not None
 
 
 class Waiting:
@@ -55,7 +68,7 @@ class Waiting:
         """The request, and those that share a lane with it and can be done with it, first come first."""
         found = {request: None}
         for lane in lanes:
-            found |= {one: None for one in self._by_lane[lane] if one.outcome is None and not one.alone}
+            found |= {one: None for one in self._by_lane[lane] if not (one.done or one.alone)}
         return list(found)[:TOGETHER_MAX]
 
 

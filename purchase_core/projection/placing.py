@@ -1,9 +1,9 @@
 """Placing: to which lane a fact belongs. Stored references first; what metadata claims comes last.
 
-An intent belongs to its customer. Any other fact goes to the lane that its own object, or an object it
-names, is already in; else to where its agreement is; else to the customer that the provider's customer is
-linked to; else to a customer of ours that the metadata claims and that we know; else it waits in the lane
-of its agreement, its *home*. A claim never moves an object from one customer to another.
+An intent, and what we give, belongs to its customer. Any other fact goes to the lane that its own object,
+or an object it names, is already in; else to where its agreement is; else to the customer that the
+provider's customer is linked to; else to a customer of ours that the metadata claims and that we know; else
+it waits in the lane of its agreement, its *home*. A claim never moves an object from one customer to another.
 
 The home is linked to the owner with the first fact that has one. So renewals, which name nothing, find
 their way without a customer link; and two changes that see an agreement for the first time at once both
@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from purchase_core.facts.bodies import (
     AttemptMade,
     CaseDecided,
+    CreditsGranted,
     DisputeSeen,
     IntentPlaced,
     InvoiceLine,
@@ -138,6 +139,8 @@ def home(fact: Fact) -> str:
     body, connection = fact.body, fact.connection
     if isinstance(body, IntentPlaced):
         return customer_lane(body.customer) if body.customer else guest_lane(fact.object)
+    if isinstance(body, CreditsGranted):
+        return customer_lane(body.customer)
     if isinstance(body, AttemptMade):
         return object_lane(
             object_key("session", body.connection, body.session) if body.session else fact.object
@@ -156,7 +159,7 @@ def place(fact: Fact, places: Places, claims: Sequence[CustomerClaim]) -> Placem
     """The lane of a fact."""
     lanes = [lane for key in (fact.object, *names(fact)) if (lane := places.of(key))]
     lanes.append(places.owner(home(fact)))
-    if isinstance(fact.body, IntentPlaced):
+    if isinstance(fact.body, IntentPlaced | CreditsGranted):
         lane = places.owner(home(fact))
     else:
         # The object's own customer; where it has none, the first one named. What a guest bought stays the

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from purchase_core.errors import LaneConflict
+from purchase_core.errors import KeyConflict, LaneConflict, PurchaseError, StoreError
 from purchase_core.facts.fact import Fact, names
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
+from purchase_core.ledger.decision import Decision
+from purchase_core.ledger.restoring import head_of
 from purchase_core.ports.provider import Need
-from purchase_core.ports.store import Batch, Store, View
+from purchase_core.ports.store import Batch, Question, Store, View
 from purchase_core.projection.change import Change
 from purchase_core.projection.coalescing import Addition, Request, Waiting, advanced
 from purchase_core.projection.contested import with_look_ups
 from purchase_core.projection.derived import DerivedRows
+from purchase_core.projection.journal import journal_of
 from purchase_core.projection.locks import LaneLocks
+from purchase_core.projection.naming import name_lots
 from purchase_core.projection.offers import OfferShelf
-from purchase_core.projection.placing import WAITING, is_ours, question, unknown_invoice, widened
+from purchase_core.projection.placing import WAITING, is_ours, may_move, question, unknown_invoice, widened
 from purchase_core.projection.work import Recorded, Work
 from purchase_core.records.lane import customer_of, object_lane
+from purchase_core.records.ledger_rows import DrawnRow
 from purchase_core.records.reference import Reference
 
 CONFLICT_RETRIES_MAX = 25
@@ -49,7 +54,8 @@ class Recorder:
     async def record(self, work: Work, *, cause: str, addition: Addition) -> Recorded:
         """Record the work's facts, and commit what `addition` makes of the batch. Decides again on conflict.
 
-        Raises what `Store.commit` raises; a LaneConflict only after CONFLICT_RETRIES_MAX tries.
+        Raises what `Store.commit` and the work's decision raise; a LaneConflict only after
+        CONFLICT_RETRIES_MAX tries.
         """
         request = Request(self._ids.new("batch"), work, cause, addition)
         view = await self._view([work])
@@ -57,8 +63,10 @@ class Recorder:
         self._waiting_works.add(request, lanes)
         try:
             async with self._locks.hold(lanes) as waited:
-                if waited and request.outcome is None and not request.alone:
+                if waited and not (request.done or request.alone):
                     await self._record_together(self._waiting_works.beside(request, lanes))
+                if request.refused is not None:
+                    raise request.refused
                 if request.outcome is None:
                     fresh = await self._view([work]) if waited else view
                     request.outcome = await self._record_alone(request, fresh)
@@ -77,35 +85,67 @@ class Recorder:
                 if not await self._store.committed(request.batch_id):
                     view = await self._view([request.work])
                     continue
+            except KeyConflict as error:
+                await self._find_journals(request, outcome.batch, error)
+                view = await self._view([request.work])
+                continue
             self._on_commit(outcome.batch)
             return outcome
         message = f"a lane kept moving for {CONFLICT_RETRIES_MAX} tries: {', '.join(view.lanes)}"
         raise LaneConflict(message)
 
+    async def _find_journals(self, request: Request, batch: Batch, error: KeyConflict) -> None:
+        """Read how far journals have come whose documents were lost. Raises the error if it is another one.
+
+        What happens goes on being recorded then; a rebuild makes the documents anew.
+        """
+        if error.kind != "movement" or request.heads or await self._store.movement(error.key) is not None:
+            raise error
+        lanes = {one.lane for one in batch.movements}
+        request.heads = {lane: head_of(await journal_of(self._store, lane)) for lane in lanes}
+
     async def _record_together(self, requests: Sequence[Request]) -> None:
         """Decide all of them, each on what the others lead to, and commit them as one.
 
-        If anything is wrong with one, each is left to do its own work alone: its own batch id tells whether
-        it was written all the same.
+        A decision that is not to be taken is refused, and those behind it go on. If anything else is wrong
+        with one, each is left to do its own work alone: its own batch id tells whether it was written all the
+        same.
         """
         if len(requests) == 1:
             return
-        outcomes = []
         try:
-            view = await self._view([one.work for one in requests])
-            for one in requests:
-                outcomes.append(outcome := await self._decide(one, view))
-                if outcome.batch is not None:
-                    view = advanced(view, outcome.batch)
-            await self._store.commit_all([one.batch for one in outcomes if one.batch is not None])
+            outcomes = await self._decide_all(requests)
+            batches = [one.batch for one in outcomes if isinstance(one, Recorded) and one.batch is not None]
+            await self._store.commit_all(batches)
         except Exception:  # whosever it is, it is raised again where that one works alone
             for one in requests:
                 one.alone = True
             return
         for one, outcome in zip(requests, outcomes, strict=True):
+            if not isinstance(outcome, Recorded):
+                one.refused = outcome
+                continue
             one.outcome = outcome
             if outcome.batch is not None:
                 self._on_commit(outcome.batch)
+
+    async def _decide_all(self, requests: Sequence[Request]) -> list[Recorded | PurchaseError]:
+        """What becomes of each, if those before it are committed; or why its decision is not to be taken."""
+        outcomes: list[Recorded | PurchaseError] = []
+        drawn: dict[str, int] = {}
+        view = await self._view([one.work for one in requests])
+        for one in requests:
+            try:
+                outcomes.append(outcome := await self._decide(one, view, drawn))
+            except StoreError:
+                raise
+            except PurchaseError as error:
+                outcomes.append(error)
+                continue
+            if outcome.batch is not None:
+                view = advanced(view, outcome.batch)
+                drawn |= {row.key: row.drawn for row in outcome.batch.ledger if isinstance(row, DrawnRow)}
+        return outcomes
 
     async def consider(self, work: Work, *, cause: str) -> Recorded:
         """What recording this work would come to, as things are now. Writes nothing."""
@@ -132,6 +172,15 @@ class Recorder:
         found = await self._store.references_of(object_lane(customer.object), WAITING)
         return tuple(one.object.split(":", 2)[2] for one in found)
 
+    async def _lane_alone(self, asked: Question) -> View | None:
+        """The answer where nothing but one lane is asked for: the hot read, of whoever spends."""
+        if asked.objects or asked.prices or asked.whole_lanes or len(asked.lanes) != 1:
+            return None
+        lane = await self._store.lane(asked.lanes[0])
+        if may_move(lane) or lane.linked_to:
+            return None
+        return View({}, {}, {lane.lane: lane} if lane.version else {}, {})
+
     async def _view(self, works: Sequence[Work]) -> View:
         lanes = [lane for one in works for lane in (*one.lanes, *one.waiting, one.claimed, one.claimer)]
         lanes = [lane for lane in lanes if lane]
@@ -142,6 +191,9 @@ class Recorder:
         asked = question(facts, [claim for one in works for claim in one.claims], lanes)
         if owners:
             asked = replace(asked, objects=(*asked.objects, *(one.object for one in owners)))
+        alone = await self._lane_alone(asked)
+        if alone is not None:
+            return alone
         while True:
             view = await self._store.look(asked)
             wider = widened(asked, view)
@@ -149,9 +201,11 @@ class Recorder:
                 return view
             asked = wider
 
-    async def _decide(self, request: Request, view: View) -> Recorded:
+    async def _decide(self, request: Request, view: View, drawn: Mapping[str, int] | None = None) -> Recorded:
+        """What is to be committed. `drawn`: what decisions that are not committed yet have taken of lots."""
         work = request.work
         change = Change(view, work.claims, self._derived, now=self._clock.now(), cause=request.cause)
+        change.heads = request.heads
         for lane in work.lanes:
             change.step(lane)
         if work.owner and change.own(work.owner):
@@ -168,9 +222,23 @@ class Recorder:
             if invoice and carried.isdisjoint(names(fact)):
                 why = f"{fact.kind} of an invoice that was not seen yet"
                 return Recorded(needs=(Need("invoice", invoice, why),))
-        offers = await self._offers.learn(change.versions())
-        batch = request.addition(with_look_ups(change.parts(request.batch_id, offers), self._ids))
+        change.derive(await self._offers.learn(change.versions()))
+        unknown = change.lots_unknown()
+        change.exchange(({**await self._store.drawn(unknown)} if unknown else {}) | dict(drawn or {}))
+        if work.decision is not None:
+            await self._take(change, work.decision, together=drawn is not None)
+        batch = request.addition(with_look_ups(change.parts(request.batch_id), self._ids))
         return Recorded(batch, foreign=len(left))
+
+    async def _take(self, change: Change, decision: Decision, *, together: bool) -> None:
+        """Take a decision about credits or quotas, on what there is now."""
+        wanted = decision.request
+        live = change.live(wanted.lane)
+        if lacking := decision.lacks(live, change.now):
+            if together:  # the lots of others of the group cannot be read yet
+                raise LaneConflict("more lots must be read than are named")
+            await name_lots(self._store, live, wanted.lane, wanted.unit, lacking)
+        change.take(decision, await self._offers.learn(decision.versions(live)))
 
 
 def _apply_ours(change: Change, work: Work) -> list[Fact]:

@@ -17,10 +17,12 @@ from purchase_core.facts.cluster import Cluster, StoredCluster, encode_cluster
 from purchase_core.facts.derive import versions_named
 from purchase_core.facts.fact import Fact, RecordedFact
 from purchase_core.facts.fold import REDUCER_VERSION, Folded, canonical_hash, fold, rows_of
-from purchase_core.facts.rows import Row
+from purchase_core.facts.rows import LotRow, Row
 from purchase_core.instants import Instant
+from purchase_core.ledger.restoring import comparable, corrected, restored
 from purchase_core.ports.store import Batch, Holdings
-from purchase_core.records.lane import Lane, LaneStep
+from purchase_core.records.lane import Lane, LaneStep, customer_of
+from purchase_core.records.movement import Movement
 from purchase_core.records.reference import Reference
 from purchase_core.values import Value
 
@@ -97,7 +99,8 @@ def shares(asked: Iterable[str], held: Holdings) -> list[Share]:
 class Shadow:
     """One lane rebuilt. `elsewhere`: references of other lanes to what is only named here.
 
-    `rows` and `elsewhere` are filled in by who can look things up: what is pure stays so.
+    `rows`, `elsewhere` and `movements`, the lane's journal, are filled in by who can look things up: what is
+    pure stays so. What was decided to be spent is no fact's: the journal says it.
     """
 
     def __init__(self, share: Share) -> None:
@@ -105,6 +108,7 @@ class Shadow:
         self.folded: Folded = fold(share.lane.lane, share.facts)
         self.rows: Mapping[RowKey, Row] = {}
         self.elsewhere: Mapping[str, Reference] = {}
+        self.movements: Sequence[Movement] = ()
 
     @property
     def newer(self) -> bool:
@@ -141,7 +145,8 @@ class Shadow:
     def differences(self, now: Instant) -> list[Difference]:
         """Everything that is stored otherwise than it should be."""
         found = [*self._row_differences(), *self._cluster_differences(), *self._reference_differences()]
-        if _at(decode_live(self.share.lane.document), now) != self._live(now):
+        stored, anew = _at(decode_live(self.share.lane.document), now), self._live(now)
+        if comparable(stored, now) != comparable(anew, now):
             found.append(Difference(DIFFERS, "documents", self.share.lane.lane))
         found += [
             Difference(EXTRA, "documents", one.lane)
@@ -201,7 +206,9 @@ class Shadow:
         ]
 
     def _live(self, now: Instant) -> Live:
-        return exchange(EMPTY, (), self.rows.values(), now=now)
+        anew = exchange(EMPTY, (), self.rows.values(), now=now)
+        lane = self.share.lane.lane
+        return restored(anew, lane, _lots(self.rows), self.movements, now) if customer_of(lane) else anew
 
     # --- exchanged ---------------------------------------------------------------------------
 
@@ -211,7 +218,15 @@ class Shadow:
         `keep`: rows that other lanes have under the same key, and that must not be dropped here.
         """
         lane, stored = self.share.lane, self.share
-        steps = [LaneStep(lane.lane, lane.version, encode_live(self._live(now)), "", REDUCER_VERSION)]
+        live, movements = corrected(
+            self._live(now),
+            lane.lane,
+            _lots(self.rows),
+            self.movements,
+            cause=batch_id,
+            now=now,
+        )
+        steps = [LaneStep(lane.lane, lane.version, encode_live(live), "", REDUCER_VERSION)]
         steps += [
             LaneStep(one.lane, one.version, b"", one.linked_to, one.reducer)
             for one in stored.linked
@@ -228,7 +243,12 @@ class Shadow:
             rows=tuple(row for key, row in self.rows.items() if stored.rows.get(key) != row),
             dropped_rows=tuple(key for key in stored.rows if key not in self.rows and key not in keep),
             references=tuple(self._references()),
+            movements=movements,
         )
+
+
+def _lots(rows: Mapping[RowKey, Row]) -> list[LotRow]:
+    return [row for row in rows.values() if isinstance(row, LotRow)]
 
 
 def _stored(cluster: Cluster) -> StoredCluster:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from purchase_core.facts.rows import Row
-from purchase_core.ports.store import PAGE_ROWS_MAX, Store
+from purchase_core.ports.store import PAGE_ROWS_MAX, Store, TableRow
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=TableRow)
 
 
 async def rows_of_lane(store: Store, table: type[R], lane: str) -> list[R]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from purchase_core.facts.fact import Fact
 from purchase_core.facts.rows import CaseRow
+from purchase_core.ledger.decision import Decision
 from purchase_core.ports.provider import CustomerClaim, Need
 from purchase_core.ports.store import Batch
 from purchase_core.records.reference import Reference
@@ -30,6 +31,7 @@ class Work(Value, frozen=True):
 
     `lanes` are stepped even if no fact belongs to them. `owner` ties a provider's customer to a lane of ours,
     and with it the lanes `waiting`, which nobody owns yet. `claimed`, a guest's lane, is tied to `claimer`.
+    `decision` is taken about its lane, on what the facts have made of it.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -39,3 +41,4 @@ class Work(Value, frozen=True):
     waiting: tuple[str, ...] = ()
     claimed: str = ""
     claimer: str = ""
+    decision: Decision | None = None

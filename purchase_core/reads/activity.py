@@ -12,6 +12,7 @@ from purchase_core.facts.bodies import (
     AttemptMade,
     Body,
     CaseDecided,
+    CreditsGranted,
     DisputeSeen,
     IntentPlaced,
     InvoiceSeen,
@@ -86,6 +87,10 @@ def _attempt(body: AttemptMade) -> str:
     return f"checkout on {body.connection}: {body.status}"
 
 
+def _grant(body: CreditsGranted) -> str:
+    return f"was given {body.amount} {body.unit}"
+
+
 def _session(body: SessionSeen) -> str:
     return f"checkout page is {body.status}, {body.payment}"
 
@@ -123,6 +128,7 @@ _TOLD = cast(
     {
         IntentPlaced: _intent,
         AttemptMade: _attempt,
+        CreditsGranted: _grant,
         SessionSeen: _session,
         SubscriptionSeen: _subscription,
         InvoiceSeen: _invoice,

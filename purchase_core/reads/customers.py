@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
 import attrs
+from msgspec.structs import replace
 
-from purchase_core.access.evaluate import evaluate
+from purchase_core.access.evaluate import evaluate, versions_of
 from purchase_core.access.explain import Explanation, explain
 from purchase_core.access.live import EMPTY, Live, decode_live, exchange
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.access.rights import Rights
 from purchase_core.catalog.catalog import Catalog
 from purchase_core.errors import LaneConflict
-from purchase_core.facts.cluster import Cluster
-from purchase_core.facts.derive import versions_named
 from purchase_core.facts.fact import object_key
-from purchase_core.facts.fold import canonical_hash, fold, rows_of
+from purchase_core.facts.fold import canonical_hash
 from purchase_core.facts.rows import (
     ROW_TYPES,
     CaseRow,
@@ -31,12 +30,14 @@ from purchase_core.facts.rows import (
 )
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import SECOND, Clock, Instant, instant
+from purchase_core.ledger.past import counters_as_of, drawn_after, purse_as_of
 from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.tables import rows_of_lane
-from purchase_core.reads.facts import recorded_facts
+from purchase_core.reads.facts import recorded_movements, rows_as_of
 from purchase_core.reads.rights_cache import NEVER, Entry, RightsCache
+from purchase_core.reads.wallets import Wallet, wallet_of
 from purchase_core.records.lane import Lane, customer_lane, customer_of
 from purchase_core.records.reference import Reference
 from purchase_core.text import identifier
@@ -67,7 +68,8 @@ class Snapshot:
     """A customer at one instant, as far as it was known at another.
 
     `version` counts the changes of the customer's lane (0: nothing is known of them); rows are those of the
-    documented tables; `hash` identifies the rows under one version of the fold.
+    documented tables; `hash` identifies the rows under one version of the fold. `wallets` has one for each
+    unit of credits that there are, `drawn` what was taken of each lot.
     """
 
     customer: str
@@ -81,6 +83,8 @@ class Snapshot:
     lots: tuple[LotRow, ...]
     invoices: tuple[InvoiceRow, ...]
     cases: tuple[CaseRow, ...]
+    wallets: tuple[Wallet, ...]
+    drawn: Mapping[str, int]
     hash: str
 
     @property
@@ -168,23 +172,28 @@ class Customers:
         known = now if known_at is None else instant(known_at)
         if at_instant >= now and known >= now:
             lane, rows = await self._present(customer_lane(customer))
-            rights = await self._evaluate(decode_live(lane.document), at_instant)
+            live = decode_live(lane.document)
+            drawn = await self._store.drawn([row.key for row in _of(rows, LotRow)])
         else:
             lane = await self._store.lane(customer_lane(customer))
-            rows = await self._rows_as_of(lane, at_instant, known)
-            rights = await self._evaluate(exchange(EMPTY, (), rows, now=at_instant), at_instant)
+            rows = await rows_as_of(self._store, self._offers, lane.lane, at=at_instant, known_at=known)
+            live, drawn = await self._past(lane.lane, rows, at_instant, known)
         return Snapshot(
             customer=customer,
             at=at_instant,
             known_at=known,
             version=lane.version,
-            rights=rights,
+            rights=await self._evaluate(live, at_instant),
             intents=_of(rows, IntentRow),
             subscriptions=_of(rows, SubscriptionRow),
             purchases=_of(rows, PurchaseRow),
             lots=_of(rows, LotRow),
             invoices=_of(rows, InvoiceRow),
             cases=_of(rows, CaseRow),
+            wallets=tuple(
+                wallet_of(customer, unit, live.purse, at_instant) for unit in sorted(live.purse.units())
+            ),
+            drawn=drawn,
             hash=canonical_hash(rows),
         )
 
@@ -206,6 +215,8 @@ class Customers:
             self._catalog,
             self._defaults,
             snapshot.at,
+            drawn=snapshot.drawn,
+            spendable=snapshot.rights.credits,
         )
 
     async def link(self, customer: str, connection: str, provider_customer: str) -> None:
@@ -223,9 +234,7 @@ class Customers:
                 self._cache.moved(customer, step.expected_version + 1)
 
     async def _evaluate(self, live: Live, at: Instant) -> Rights:
-        versions = {version for one in live.subscriptions.values() for version, _ in one.items}
-        versions.update(live.owned, (one.version for one in live.partly_refunded.values()))
-        offers = await self._offers.learn(versions)
+        offers = await self._offers.learn(versions_of(live))
         return evaluate(live, self._policy, offers, self._defaults, at)
 
     async def _present(self, name: str) -> tuple[Lane, list[Row]]:
@@ -245,16 +254,18 @@ class Customers:
             found += await rows_of_lane(self._store, table, lane.lane)
         return found
 
-    async def _rows_as_of(self, lane: Lane, at: Instant, known_at: Instant) -> list[Row]:
-        found = recorded_facts(self._store, lane.lane, known_at=known_at)
-        facts = [one.fact async for one in found if one.fact.order <= at]
-        folded = fold(lane.lane, facts)
-        offers = await self._offers.learn(_versions(folded.clusters.values()))
-        return rows_of(folded, offers)
-
-
-def _versions(clusters: Iterable[Cluster]) -> frozenset[str]:
-    return frozenset().union(*map(versions_named, clusters))
+    async def _past(
+        self, lane: str, rows: list[Row], at: Instant, known_at: Instant
+    ) -> tuple[Live, Mapping[str, int]]:
+        """The live document as it was, and what was drawn: by what facts say, and what was spent by then."""
+        until = min(at, known_at)
+        moved = [one async for one in recorded_movements(self._store, lane) if one.at <= until]
+        live = replace(
+            exchange(EMPTY, (), rows, now=at),
+            purse=purse_as_of(_of(rows, LotRow), moved, at),
+            counters=counters_as_of(lane, moved),
+        )
+        return live, drawn_after(moved)
 
 
 def _of(rows: Iterable[Row], table: type[R]) -> tuple[R, ...]:

@@ -1,12 +1,18 @@
-"""Every fact that is a customer's: those of the own lane, and those of the lanes linked to it."""
+"""Every fact and movement that is a customer's: of the own lane, and of the lanes linked to it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
+from purchase_core.facts.cluster import Cluster
+from purchase_core.facts.derive import versions_named
 from purchase_core.facts.fact import RecordedFact
+from purchase_core.facts.fold import fold, rows_of
+from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
 from purchase_core.ports.store import PAGE_ROWS_MAX, Store
+from purchase_core.projection.offers import OfferShelf
+from purchase_core.records.movement import Movement
 
 
 async def recorded_facts(
@@ -22,3 +28,26 @@ async def recorded_facts(
             if len(page) < PAGE_ROWS_MAX:
                 break
             after = page[-1][0]
+
+
+async def recorded_movements(store: Store, lane: str) -> AsyncIterator[Movement]:
+    """Movements lane by lane, each in order."""
+    for one in (lane, *await store.linked_lanes(lane)):
+        after = 0
+        while page := await store.movements(one, after=after):
+            for movement in page:
+                yield movement
+            after = page[-1].position
+
+
+async def rows_as_of(
+    store: Store, offers: OfferShelf, lane: str, *, at: Instant, known_at: Instant
+) -> list[Row]:
+    """The rows of a lane by what was true at an instant, as far as it was known at another."""
+    found = recorded_facts(store, lane, known_at=known_at)
+    folded = fold(lane, [one.fact async for one in found if one.fact.order <= at])
+    return rows_of(folded, await offers.learn(_versions(folded.clusters.values())))
+
+
+def _versions(clusters: Iterable[Cluster]) -> frozenset[str]:
+    return frozenset().union(*map(versions_named, clusters))

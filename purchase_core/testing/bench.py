@@ -5,24 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
+from msgspec.structs import replace
+
 from purchase_core.access.live import EMPTY, decode_live, exchange
+from purchase_core.access.policy import AccessPolicy
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.fact import Fact
 from purchase_core.facts.fold import canonical_hash, fold, rows_of
-from purchase_core.facts.rows import Row
+from purchase_core.facts.rows import LotRow, Row
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import Instant
+from purchase_core.ledger.checking import Check
 from purchase_core.ports.provider import CustomerClaim
 from purchase_core.ports.store import Batch, View
 from purchase_core.projection.change import map_prices
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Recorded, Work
-from purchase_core.records.lane import customer_lane, customer_of
+from purchase_core.reads.wallets import Wallets
+from purchase_core.records.lane import Lane, customer_lane, customer_of
+from purchase_core.records.movement import START
 from purchase_core.records.reference import Reference
 from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
-from purchase_core.testing.sales import T0, VERSIONS, later, price_references
+from purchase_core.testing.sales import CATALOG, T0, VERSIONS, later, price_references
+from purchase_core.workflows.credits import Credits
+from purchase_core.workflows.requests import Requests
+from purchase_core.workflows.usage import Usage
 
 _seeds = count(1)
 
@@ -46,9 +55,11 @@ class Bench:
         self.clock = ManualClock(later(days=40))
         self._world = tuple(world)
         self._ids = SeededIds(next(_seeds))
-        self.recorder = Recorder(
-            self.store, OfferShelf(self.store, offers), self.clock, self._ids, self.batches.append
-        )
+        shelf = OfferShelf(self.store, offers)
+        self.recorder = Recorder(self.store, shelf, self.clock, self._ids, self.batches.append)
+        requests = Requests(self.store, self.recorder)
+        self.credits = Credits(Wallets(self.store, shelf, self.clock), requests, self.clock, self._ids)
+        self.usage = Usage(self.store, requests, shelf, AccessPolicy(), CATALOG.defaults, self.clock)
 
     async def open(self) -> Bench:
         """With every offer sold before, and every price made."""
@@ -110,9 +121,25 @@ def _lanes(database: MemoryDatabase, now: Instant) -> Iterator[str]:
         if sorted(mine, key=_identity) != sorted(rebuilt, key=_identity):
             wrong = set(mine) ^ set(rebuilt)
             yield f"{lane.lane} is not the fold of its facts: {sorted(map(_identity, wrong))}"
-        # What has expired long ago is left out when something else changes, and not before.
-        if exchange(decode_live(lane.document), (), (), now=now) != exchange(EMPTY, (), rebuilt, now=now):
-            yield f"{lane.lane} has another live document than its rows"
+        yield from _document(database, lane, rebuilt, now)
+
+
+def _document(database: MemoryDatabase, lane: Lane, rebuilt: list[Row], now: Instant) -> Iterator[str]:
+    """What in a lane's document does not follow from its rows, its ledger and its journal."""
+    # What has expired long ago is left out when something else changes, and not before.
+    live = exchange(decode_live(lane.document), (), (), now=now)
+    anew = exchange(EMPTY, (), rebuilt, now=now)
+    ledger = [row for row in database.ledger.values() if row.lane == lane.lane]
+    if replace(live, journal=START, purse=anew.purse, counters={}) != anew:
+        yield f"{lane.lane} has another live document than its rows"
+    if not ledger and live.purse != anew.purse:
+        yield f"{lane.lane} has another purse than its lots"
+    if customer_of(lane.lane):
+        check = Check(lane.lane)
+        mine = [one for one in database.movements.values() if one.lane == lane.lane]
+        check.read(sorted(mine, key=lambda one: one.position))
+        check.close(live, (row for row in rebuilt if isinstance(row, LotRow)), ledger, now)
+        yield from check.problems
 
 
 def _clusters(database: MemoryDatabase) -> Iterator[str]:

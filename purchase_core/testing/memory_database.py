@@ -13,7 +13,9 @@ from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
+from purchase_core.records.ledger_rows import LedgerRow
 from purchase_core.records.mailbox import Mailbox
+from purchase_core.records.movement import Movement
 from purchase_core.records.reference import PriceReference, Reference
 from purchase_core.records.run import Run
 
@@ -31,6 +33,9 @@ class MemoryDatabase:
     positions: dict[str, int] = attrs.field(factory=dict)  # of facts in their lanes, by key
     clusters: dict[str, Cluster] = attrs.field(factory=dict)
     rows: dict[tuple[type[Row], str], Row] = attrs.field(factory=dict)
+    ledger: dict[tuple[type[LedgerRow], str], LedgerRow] = attrs.field(factory=dict)
+    movements: dict[str, Movement] = attrs.field(factory=dict)  # by key
+    journal: dict[tuple[str, int], str] = attrs.field(factory=dict)  # (lane, position): key of a movement
     references: dict[str, Reference] = attrs.field(factory=dict)
     prices: dict[tuple[str, str, str], PriceReference] = attrs.field(factory=dict)
     offers: dict[str, OfferVersion] = attrs.field(factory=dict)

@@ -27,7 +27,7 @@ from purchase_core.errors import (
 from purchase_core.facts.cluster import Cluster, StoredCluster, encode_cluster
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
-from purchase_core.facts.rows import Row, SubscriptionRow
+from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.instants import Instant
 from purchase_core.ports.store import (
     PAGE_ROWS_MAX,
@@ -38,18 +38,21 @@ from purchase_core.ports.store import (
     Question,
     SchemaState,
     Store,
+    TableRow,
     View,
 )
 from purchase_core.records.command import OPEN_STATES, Command
 from purchase_core.records.delivery import PENDING, Delivery
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
+from purchase_core.records.ledger_rows import DrawnRow
+from purchase_core.records.movement import Movement
 from purchase_core.records.reference import PriceReference, Reference
 from purchase_core.records.run import Run
 from purchase_core.testing.memory_database import NOT_LEASED, MemoryDatabase
 from purchase_core.testing.memory_mailboxes import MemoryMailboxes
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=TableRow)
 V = TypeVar("V")
 
 __all__ = ["NOT_LEASED", "SCHEMA_VERSION", "MemoryDatabase", "MemoryStore"]
@@ -97,6 +100,7 @@ class MemoryStore(MemoryMailboxes, Store):
     def _check(self, batch: Batch) -> None:
         self._check_lanes(batch)
         self._check_facts(batch)
+        self._check_movements(batch)
         self._check_prices(batch)
         self._check_command(batch)
         self._check_deliveries(batch)
@@ -117,6 +121,15 @@ class MemoryStore(MemoryMailboxes, Store):
             known = self.database.facts.get(key)
             if digest != (known.fact.digest if known else fresh.setdefault(key, digest)):
                 raise KeyConflict("fact", key)
+
+    def _check_movements(self, batch: Batch) -> None:
+        into, keys, places = self.database, set[str](), set[tuple[str, int]]()
+        for one in batch.placed_movements():
+            place = (one.lane, one.position)
+            if one.key in keys or one.key in into.movements or place in places or place in into.journal:
+                raise KeyConflict("movement", one.key)
+            keys.add(one.key)
+            places.add(place)
 
     def _check_prices(self, batch: Batch) -> None:
         fresh: dict[tuple[str, str, str], PriceReference] = {}
@@ -157,6 +170,9 @@ class MemoryStore(MemoryMailboxes, Store):
         for identity in batch.dropped_rows:
             into.rows.pop(identity, None)
         into.rows.update({(type(row), row.key): row for row in batch.rows})
+        into.ledger.update({(type(row), row.key): row for row in batch.ledger})
+        into.movements.update({one.key: one for one in batch.movements})
+        into.journal.update({(one.lane, one.position): one.key for one in batch.movements})
         into.references.update({reference.object: reference for reference in batch.references})
         if batch.command is not None:
             into.commands[batch.command.key] = batch.command
@@ -301,6 +317,15 @@ class MemoryStore(MemoryMailboxes, Store):
         found = [one for one in known if one.state in OPEN_STATES and one.updated_at < before]
         return sorted(found, key=lambda one: (one.updated_at, one.key))[:limit]
 
+    async def movement(self, key: str) -> Movement | None:
+        """The movement of this key."""
+        return self.database.movements.get(key)
+
+    async def drawn(self, lots: Sequence[str]) -> Mapping[str, int]:
+        """What was taken of these lots."""
+        known = ((key, self.database.ledger.get((DrawnRow, key))) for key in lots)
+        return {key: row.drawn for key, row in known if isinstance(row, DrawnRow)}
+
     # --- reading for people and replay -------------------------------------------------------
 
     async def commands(
@@ -364,6 +389,12 @@ class MemoryStore(MemoryMailboxes, Store):
         """Rows of one table by ascending key; of one lane, or of all."""
         found = [row for row in self._table(row_type) if lane in ("", row.lane) and row.key > after_key]
         return sorted(found, key=lambda row: row.key)[:limit]
+
+    async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:
+        """The journal of one lane, in order."""
+        mine = [one for one in self.database.movements.values() if one.lane == lane]
+        found = sorted((one for one in mine if one.position > after), key=lambda one: one.position)
+        return found[:limit]
 
     async def effects(self, lane: str, *, after: int = -1, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
         """The outbox of one lane, in order."""
@@ -456,7 +487,8 @@ class MemoryStore(MemoryMailboxes, Store):
         return {root: one for root, one in self.database.clusters.items() if one.lane in lanes}
 
     def _table(self, row_type: type[R]) -> list[R]:
-        return [row for row in self.database.rows.values() if isinstance(row, row_type)]
+        held: list[TableRow] = [*self.database.rows.values(), *self.database.ledger.values()]
+        return [row for row in held if isinstance(row, row_type)]
 
 
 def _named(table: Mapping[str, V], keys: Iterable[str]) -> dict[str, V]:

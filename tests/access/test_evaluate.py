@@ -11,9 +11,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from purchase_core.access.evaluate import evaluate, granted_until
-from purchase_core.access.live import Live, LiveLot, LiveSubscription, Owned, PartlyRefunded, Returned
+from purchase_core.access.live import (
+    Counter,
+    Live,
+    LiveSubscription,
+    Owned,
+    PartlyRefunded,
+    Returned,
+    counter_key,
+)
 from purchase_core.access.policy import AccessPolicy
-from purchase_core.access.rights import Quota, Rights
+from purchase_core.access.purse import Hold, LiveLot, Purse
+from purchase_core.access.rights import CALENDAR, Quota, Rights
 from purchase_core.catalog.grants import QuotaGrant
 from purchase_core.instants import DAY, SECOND, Instant
 from purchase_core.testing.sales import CATALOG, T0, VERSIONS, later
@@ -23,7 +32,7 @@ POLICY = AccessPolicy(renewal_slack_seconds=3_600, past_due_grace_seconds=86_400
 SLACK = Instant(3_600 * SECOND)
 END = later(days=30)
 
-ACTIVE = LiveSubscription("active", True, ((PRO, 1),), T0, END, None, None, None)
+ACTIVE = LiveSubscription("active", True, ((PRO, 1),), T0, END, None, None, None, started_at=T0)
 
 
 def rights(live: Live, at: Instant = T0, policy: AccessPolicy = POLICY) -> Rights:
@@ -91,7 +100,7 @@ def test_agreements_add_up() -> None:
     )
     found = rights(live)
     assert found.features == {"export", "audit", "book"}
-    assert found.quotas == {"api": Quota(1_000 + 5_000 + 1_000, "day")}
+    assert found.quotas == {"api": Quota(1_000 + 5_000 + 1_000, "day", ACTIVE.started_at)}
     assert found.licences == {"seats": 2 * 3 + 2}
     assert (found.limit("api"), found.licence("seats"), found.limit("none"), found.licence("none")) == (
         7_000,
@@ -176,7 +185,7 @@ def test_what_was_bought_several_times_counts_several_times() -> None:
 
 def test_credits_are_live_lots_less_what_is_owed_and_never_negative() -> None:
     """Debt of one lot is paid from the others; an expired lot settles none."""
-    live = Live(lots={"a": LiveLot("ai", 100, later(days=1))}, credits={"ai": -30, "sms": -4})
+    live = Live(purse=Purse({"a": LiveLot("ai", 100, later(days=1), T0)}, debts={"ai": 30, "sms": 4}))
     now = rights(live)
     assert (now.credits, now.valid_until) == ({"ai": 70, "sms": 0}, later(days=1))
     assert (now.balance("ai"), now.has("ai"), now.has("sms"), now.balance("none")) == (70, True, False, 0)
@@ -211,13 +220,27 @@ subscriptions = st.builds(
     maybe,
     maybe,
 )
+lots = st.dictionaries(
+    st.sampled_from("fg"), st.builds(LiveLot, st.just("ai"), st.integers(0, 9), days, days, st.integers(0, 9))
+)
+holds = st.builds(Hold, st.just("ai"), days, st.just((("f", 2),)))
+counters = st.builds(Counter, days, days, st.integers(0, 9))
 lives = st.builds(
     Live,
     st.dictionaries(st.sampled_from("abc"), subscriptions, max_size=3),
     st.dictionaries(st.just(BOOK), st.builds(Owned, st.just(1), st.just(1))),
     st.dictionaries(st.sampled_from("de"), st.builds(PartlyRefunded, st.just(BOOK), st.just(1))),
-    st.dictionaries(st.sampled_from("fg"), st.builds(LiveLot, st.just("ai"), st.integers(0, 9), days)),
-    st.dictionaries(st.just("ai"), st.integers(-9, 9)),
+    st.just({}),
+    st.just({}),
+    st.builds(
+        Purse,
+        lots,
+        st.dictionaries(st.just("ai"), st.integers(0, 9)),
+        st.dictionaries(st.just("ai"), st.integers(0, 9)),
+        st.just({}),
+        st.dictionaries(st.just("h"), holds),
+    ),
+    st.dictionaries(st.just(counter_key("api", "month", CALENDAR)), counters),
 )
 policies = st.builds(
     AccessPolicy,
@@ -252,10 +275,13 @@ def test_rights_hold_until_valid_until_and_not_a_moment_more_is_promised(
 @given(lives, policies, days)
 @settings(max_examples=100, deadline=None)
 def test_only_time_that_ends_something_is_named(live: Live, policy: AccessPolicy, at: Instant) -> None:
-    """`valid_until` is the end of a subscription or of a lot, never a guess."""
+    """`valid_until` is the end of a subscription, a lot, a reservation or a window, never a guess."""
     now = rights(live, at, policy)
     ends = {granted_until(one, policy) for one in live.subscriptions.values() if one.items}
-    ends |= {lot.expires_at for lot in live.lots.values()}
+    ends |= {lot.expires_at for lot in live.purse.lots.values()}
+    ends |= {hold.until for hold in live.purse.holds.values()}
+    if now.quotas["api"].anchor == CALENDAR:
+        ends |= {counter.end for counter in live.counters.values()}
     later_ends = [end for end in ends if end is not None and end > at]
     assert now.valid_until == min(later_ends, default=None)
 

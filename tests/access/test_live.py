@@ -8,16 +8,15 @@ from msgspec.structs import replace
 
 from purchase_core.access.live import (
     EMPTY,
-    EXPIRED_LOTS_KEPT_SECONDS,
     RETURNED_KEPT_DAYS,
     Live,
-    LiveLot,
     Owned,
     PartlyRefunded,
     decode_live,
     encode_live,
     exchange,
 )
+from purchase_core.access.purse import EXPIRED_LOTS_KEPT_SECONDS, NAMED_LOTS_MAX, LiveLot
 from purchase_core.facts.fold import apply, fold, rows_of
 from purchase_core.facts.rows import LotRow, PurchaseRow, Row, SubscriptionRow
 from purchase_core.instants import DAY, SECOND, Instant
@@ -110,16 +109,17 @@ def test_an_expired_lot_is_kept_for_a_while_and_then_dropped() -> None:
     row = LotRow("lot", "l", "r", "ai", "v", "i", 5, 0, T0, T0)
     kept = Instant(T0 + EXPIRED_LOTS_KEPT_SECONDS * SECOND)
     live = anew([row], kept)
-    assert live.lots == {"lot": LiveLot("ai", 5, T0)}
+    assert live.purse.lots == {"lot": LiveLot("ai", 5, T0, T0)}
     assert anew([row], Instant(kept + 1)) == EMPTY
     assert exchange(live, (), (), now=Instant(kept + 1)) == EMPTY, "whatever else changes takes it along"
-    assert anew([replace(row, expires_at=None)], Instant(kept + 1)).credits == {"ai": 5}
+    for_ever = replace(row, expires_at=None)
+    assert anew([for_ever], Instant(kept + 1)).purse.lots == {"lot": LiveLot("ai", 5, None, T0)}
 
 
 def test_the_document_is_as_long_as_what_a_customer_has_at_one_time() -> None:
-    """Ten years of monthly credits and a thousand books make one line each."""
+    """A thousand books make one line; of ten years of credits, those that are spent next have names."""
     lots: list[Row] = [
-        LotRow(f"lot_{month}", "l", "r", "ai", "v", f"i_{month}", 500, month % 3, T0, None)
+        LotRow(f"lot_{month:03}", "l", "r", "ai", "v", f"i_{month}", 500, month % 3, later(days=month), None)
         for month in range(120)
     ]
     books = [
@@ -127,7 +127,10 @@ def test_the_document_is_as_long_as_what_a_customer_has_at_one_time() -> None:
         for one in range(1_000)
     ]
     live = anew([*lots, *books])
-    assert live == Live(owned={"v": Owned(1_000, 2_000)}, credits={"ai": 120 * 500 - 120})
+    assert live.owned == {"v": Owned(1_000, 2_000)}
+    assert sorted(live.purse.lots) == [f"lot_{month:03}" for month in range(NAMED_LOTS_MAX)]
+    assert live.purse.live("ai", NOW) == 120 * 500 - 120
+    assert live == anew([*lots[::-1], *books])
     assert exchange(live, [*lots, *books], (), now=NOW) == EMPTY
     whole, less = books[0], replace(books[0], refunded=1)
     refunded = exchange(live, [whole], [less], now=NOW)

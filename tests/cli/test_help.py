@@ -117,7 +117,7 @@ def completed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("purchase c", ["cases", "catalog", "customers"]),
+        ("purchase c", ["cases", "catalog", "credits", "customers"]),
         ("purchase de", ["demo"]),
         ("purchase webhooks ", ["discard", "list", "quarantine", "retry", "show"]),
         ("purchase webhooks list --state q", ["quarantined"]),

@@ -160,7 +160,7 @@ def test_a_later_mapping_of_the_same_state_is_no_rival() -> None:
 
 
 def test_a_fact_names_what_its_kind_names() -> None:
-    """Renewals name nothing; a refund names its invoice; a session names all that it opened."""
+    """Renewals name their period; a refund names its invoice; a session names all that it opened."""
     sale = Sale()
     assert names(sale.placed()) == ()
     assert names(sale.tried()) == ("intent:own:intent_1", "session:stripe-eu:cs_1_1")
@@ -170,5 +170,6 @@ def test_a_fact_names_what_its_kind_names() -> None:
         "invoice:stripe-eu:in_1_1",
     )
     assert names(sale.invoice()) == ("intent:own:intent_1", "subscription:stripe-eu:sub_1_1")
-    assert names(sale.renewal(1)) == names(sale.change()) == ()
+    assert names(sale.renewal(1)) == (f"period:stripe-eu:sub_1_1:{later(days=30)}",)
+    assert names(sale.change()) == ()
     assert names(sale.refund(1)) == names(sale.dispute(1)) == ("invoice:stripe-eu:in_1_1",)

@@ -14,11 +14,11 @@ from purchase_core.catalog.catalog import Catalog
 from purchase_core.catalog.features import feature
 from purchase_core.catalog.products import one_time, plan
 from purchase_core.errors import LaneConflict
-from purchase_core.facts.rows import PurchaseRow, Row
+from purchase_core.facts.rows import PurchaseRow
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import Instant
 from purchase_core.money import Money
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch
+from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, TableRow
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.reads.customers import Customers
@@ -26,7 +26,7 @@ from purchase_core.records.lane import LaneStep
 from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.memory_store import MemoryStore
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=TableRow)
 
 NOW = Instant(1_790_000_000_000_000)
 LANE = "customer:ana"

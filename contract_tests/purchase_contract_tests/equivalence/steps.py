@@ -25,6 +25,8 @@ REFUND_STATES = ("pending", "succeeded", "failed")
 DISPUTE_STATES = ("open", "won", "lost")
 SETTLED = ("done", "pending", "quarantined", "ignored")
 COMMAND_STATES = ("planned", "sending", "confirmed", "refused", "unknown")
+SPENDINGS = ("grant", "consume", "consume", "reserve", "settle", "release", "adjust", "use", "use")
+SPENDING_KEYS = 6
 SECONDS = (1, 29, 30, 31, 3_600)
 
 
@@ -84,6 +86,23 @@ class Again:
 
 
 @attrs.frozen
+class Spend:
+    """Something is asked of a customer's credits or quotas, under a key that may have been used before."""
+
+    kind: str
+    customer: str
+    amount: int
+    key: int
+
+
+@attrs.frozen
+class Together:
+    """Several of these are asked at the same time, and wait for each other."""
+
+    asked: tuple[Spend, ...]
+
+
+@attrs.frozen
 class Wait:
     """Time passes."""
 
@@ -100,7 +119,9 @@ class Drain:
     """Whatever is still in the inbox is worked off: the next history begins with an empty one."""
 
 
-Step: TypeAlias = Record | Link | Keep | Work | Ask | Stale | Again | Wait | Restart | Drain
+Step: TypeAlias = (
+    Record | Link | Keep | Work | Ask | Stale | Again | Spend | Together | Wait | Restart | Drain
+)
 
 
 @attrs.frozen
@@ -175,10 +196,15 @@ def _told(chance: random.Random, facts: Sequence[Fact]) -> Iterator[Step]:
         event += 1
 
 
+def _spend(chance: random.Random, customers: Sequence[str]) -> Spend:
+    kind, amount = chance.choice(SPENDINGS), chance.choice((1, 7, 50, 400))
+    return Spend(kind, chance.choice(customers), amount, chance.randint(0, SPENDING_KEYS - 1))
+
+
 def _meanwhile(chance: random.Random, customers: Sequence[str]) -> Iterator[Step]:
     """What else happens between two events: mostly nothing."""
     for _ in range(chance.choice((0, 0, 1, 1, 2))):
-        match chance.randint(0, 20):
+        match chance.randint(0, 27):
             case 0 | 1 | 2 | 3:
                 yield Keep(chance.randint(1_000, 1_009))
             case 4 | 5 | 6 | 7:
@@ -191,5 +217,9 @@ def _meanwhile(chance: random.Random, customers: Sequence[str]) -> Iterator[Step
                 yield Again(chance.randint(1, 3))
             case 17 | 18 | 19:
                 yield Wait(chance.choice(SECONDS))
+            case 20 | 21 | 22 | 23 | 24:
+                yield _spend(chance, customers)
+            case 25 | 26:
+                yield Together(tuple(_spend(chance, customers) for _ in range(chance.randint(2, 5))))
             case _:
                 yield Restart()

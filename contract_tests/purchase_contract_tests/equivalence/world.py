@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from purchase_contract_tests.equivalence.engine import OpenStore
+from purchase_contract_tests.equivalence.spending import Spending
 from purchase_contract_tests.equivalence.steps import (
     Again,
     Ask,
@@ -19,8 +20,10 @@ from purchase_contract_tests.equivalence.steps import (
     Link,
     Record,
     Restart,
+    Spend,
     Stale,
     Step,
+    Together,
     Wait,
     Work,
 )
@@ -29,16 +32,15 @@ from purchase_core.errors import KeyConflict, StoreError
 from purchase_core.facts.cluster import encode_cluster
 from purchase_core.facts.fact import Fact
 from purchase_core.facts.fold import canonical_hash
-from purchase_core.facts.rows import ROW_TYPES, Row
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.ports.store import TABLES, Batch, Question, Store, TableRow
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work as Recording
 from purchase_core.records.command import Command, Stage
 from purchase_core.records.delivery import DONE, PENDING, Delivery, Settlement
-from purchase_core.records.lane import LaneStep, customer_lane
+from purchase_core.records.lane import LaneStep, customer_lane, customer_of
 from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.sales import CONNECTIONS, T0, VERSIONS, later, price_references
 
@@ -88,6 +90,7 @@ class World:
         self.store = await self._stack.enter_async_context(self._open())
         shelf = OfferShelf(self.store, VERSIONS.values())
         self.recorder = Recorder(self.store, shelf, self.clock, self._ids, self._noted)
+        self.spending = Spending(self.store, self.recorder, shelf, self.clock, self._ids, self.history.seed)
 
     def _noted(self, batch: Batch) -> None:
         self._batches.append(batch)
@@ -117,6 +120,10 @@ class World:
                 await self._commit(self._batch(deliveries=(self._delivery(event, PENDING),)))
             case Ask():
                 await self._commit(self._batch(command=self._command(step)))
+            case Spend():
+                return await self.spending.take(step)
+            case Together(asked):
+                return await self.spending.take_all(asked)
             case Stale(customer, ahead):
                 await self._decide_on(customer_lane(customer), ahead)
             case _:
@@ -233,19 +240,24 @@ class World:
             self._facts(name),
             store.effects(name),
             asyncio.gather(*(store.references_of(name, kind) for kind in KINDS)),
-            asyncio.gather(*(self._rows(table, name) for table in ROW_TYPES)),
+            asyncio.gather(*(self._rows(table, name) for table in TABLES)),
         )
         rows = [row for table in tables for row in table]
         return {
             f"rows of {name}": [canonical_hash(rows), rows],
             f"lane {name}": lane,
+            f"wallet of {name}": await self._wallet(name),
             f"facts of {name}": facts,
             f"effects of {name}": effects,
             f"references of {name}": references,
         }
 
-    async def _rows(self, table: type[Row], lane: str) -> list[Row]:
-        found: list[Row] = []
+    async def _wallet(self, lane: str) -> object:
+        customer = customer_of(lane)
+        return await self.spending.tell(customer) if customer else []
+
+    async def _rows(self, table: type[TableRow], lane: str) -> list[TableRow]:
+        found: list[TableRow] = []
         for _ in range(PAGES_MAX):
             key = found[-1].key if found else ""
             page = await self.store.rows(table, lane=lane, after_key=key, limit=PAGE_ROWS)

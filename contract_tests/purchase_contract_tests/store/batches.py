@@ -40,7 +40,9 @@ class Batches(StorePromises):
         assert seen.view.lanes[ANA].version == 1
         assert seen.facts[0] == batch.facts[0]
         assert list(seen.view.clusters.values()) == list(batch.clusters)
-        assert sorted(seen.rows, key=lambda row: row.TABLE) == sorted(batch.rows, key=lambda row: row.TABLE)
+        written = (*batch.rows, *batch.ledger)
+        assert sorted(seen.rows, key=lambda row: row.TABLE) == sorted(written, key=lambda row: row.TABLE)
+        assert seen.movements == batch.movements
         assert tuple(seen.view.references.values()) == batch.references
         assert seen.price == batch.prices[0]
         assert seen.offers == {offer().hash: offer()}

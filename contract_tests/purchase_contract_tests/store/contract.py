@@ -15,6 +15,7 @@ from purchase_contract_tests.store.inbox import Inbox
 from purchase_contract_tests.store.isolation import Isolation
 from purchase_contract_tests.store.keys import Keys
 from purchase_contract_tests.store.lanes import Lanes
+from purchase_contract_tests.store.ledger import Ledger
 from purchase_contract_tests.store.limits import Limits
 from purchase_contract_tests.store.mailboxes import Mailboxes
 from purchase_contract_tests.store.outbox import Outbox
@@ -49,6 +50,7 @@ class StoreContract(
     LaneHoldings,
     Runs,
     Rebuilds,
+    Ledger,
     Reads,
     Isolation,
     HostileValues,

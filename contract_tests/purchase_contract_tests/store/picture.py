@@ -9,11 +9,11 @@ import attrs
 from purchase_contract_tests.store.samples import ANA, BEN, WAITING, command, offer, price
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import ROW_TYPES, Row
-from purchase_core.ports.store import Question, Store, View
+from purchase_core.ports.store import TABLES, Question, Store, TableRow, View
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.effect import Effect
+from purchase_core.records.movement import Movement
 from purchase_core.records.reference import PriceReference
 
 LANES = (ANA, BEN, WAITING)
@@ -26,7 +26,8 @@ class Picture:
 
     view: View
     facts: tuple[RecordedFact, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
+    movements: tuple[Movement, ...]
     deliveries: tuple[Delivery | None, ...]
     command: Command | None
     effects: tuple[Effect, ...]
@@ -41,7 +42,8 @@ async def picture(store: Store) -> Picture:
     return Picture(
         view=_plain(await store.look(question)),
         facts=tuple([fact for lane in LANES for _, fact in await store.facts(lane)]),
-        rows=tuple([row for table in ROW_TYPES for row in await store.rows(table)]),
+        rows=tuple([row for table in TABLES for row in await store.rows(table)]),
+        movements=tuple([one for lane in LANES for one in await store.movements(lane)]),
         deliveries=tuple([await store.delivery(one.connection, one.event_id) for one in listed]),
         command=await store.command(command().key),
         effects=tuple([one for lane in LANES for one in await store.effects(lane)]),

@@ -7,6 +7,7 @@ from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.bodies import (
     AttemptMade,
     Body,
+    CreditsGranted,
     DisputeSeen,
     IntentPlaced,
     InvoiceLine,
@@ -36,6 +37,8 @@ from purchase_core.records.command import PLANNED, Command, Stage
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import LaneStep
+from purchase_core.records.ledger_rows import DrawnRow, LedgerRow, SpendingRow, UsageRow
+from purchase_core.records.movement import Leg, Movement
 from purchase_core.records.reference import PriceReference, Reference
 
 NOW = Instant(1_790_000_000_123_456)
@@ -83,6 +86,7 @@ def body_of_each_kind() -> tuple[Body, ...]:
     return (
         IntentPlaced("intent_1", "ana", "app:pro", "v1", "subscription", 2, 1_200, "USD", 14, discounts=True),
         AttemptMade("attempt_1", "intent_1", "current", "acme", "price_1", "cus_1", "cs_1"),
+        CreditsGranted("grant_1", "ana", "ai_credits", 500, later(60)),
         SessionSeen("cs_1", "complete", "paid", "cus_1", "intent_1", "sub_1", "in_1"),
         SubscriptionSeen(
             "sub_1", "active", "cus_1", (item,), NOW, later(60), NOW, later(1), later(2), later(3), "intent_1"
@@ -145,6 +149,16 @@ def row_of_each_table(lane: str = ANA, *, filled: bool = True) -> tuple[Row, ...
             "open", "",
         ),
     )  # fmt: skip
+
+
+def ledger_row_of_each_table(lane: str = ANA, *, filled: bool = True) -> tuple[LedgerRow, ...]:
+    """One row of every table of the ledger; `filled`: with its optional columns."""
+    some = later(86_400) if filled else None
+    return (
+        SpendingRow("k1|l", lane, "ai_credits", "l", "reserve:k1", "reserve", 30, 20, some, NOW),
+        DrawnRow("l", lane, "ai_credits", 50),
+        UsageRow("u", lane, "api_calls", NOW, some, 7),
+    )
 
 
 # --- records -------------------------------------------------------------------------------------
@@ -236,6 +250,25 @@ def effect(key: str = "sub_1:started", *, lane: str = ANA, version: int = 1, pos
     return Effect(key, "subscription.started", lane, version, position, "sub_1", NOW)
 
 
+def movement(key: str = "k1", lane: str = ANA, position: int = 1, *, amount: int = 30) -> Movement:
+    """A movement of a lane's journal, filled in."""
+    legs = (Leg("l", "lot", -amount), Leg("l", "spent", amount))
+    return Movement(
+        f"consume:{key}",
+        lane,
+        "consume",
+        "ai_credits",
+        later(position),
+        legs,
+        "delivery_1",
+        "f1",
+        '{"balance":20}',
+        "a report",
+        position,
+        f"hash_{key}",
+    )
+
+
 def batch_of_everything(identifier: str = "batch_1") -> Batch:
     """A batch with something in every field but the drops and the settlements."""
     fact = refund()
@@ -246,6 +279,8 @@ def batch_of_everything(identifier: str = "batch_1") -> Batch:
         facts=(recorded(fact),),
         clusters=(cluster(ANA, fact),),
         rows=row_of_each_table(),
+        ledger=ledger_row_of_each_table(),
+        movements=(movement(),),
         references=(reference(root=cluster(ANA, fact).root),),
         prices=(price(),),
         offers=(offer(),),

@@ -8,7 +8,7 @@ import re
 import psycopg
 import pytest
 
-from purchase_core.facts.rows import ROW_TYPES
+from purchase_core.ports.store import TABLES
 from purchase_core.secret import Secret
 from purchase_postgres.config import PostgresConfig
 from purchase_postgres.store import PostgresStore
@@ -16,15 +16,15 @@ from purchase_sql.generated.postgresql import STATEMENTS
 from purchase_sql.prefix import with_prefix
 
 # Pages over a whole table walk its key in order; versions and subscribers are a handful of rows.
-WALKS = {f"{one.TABLE}_page" for one in ROW_TYPES} | {"schema_version", "subscribers", "mailbox_wake"}
+WALKS = {f"{one.TABLE}_page" for one in TABLES} | {"schema_version", "subscribers", "mailbox_wake"}
 # Whether anything names what is not there is asked of all of it.
 ALL_OF_IT = {name for name in STATEMENTS if name.startswith("dangling_")}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
     "claim", "claim_newest", "commands_open", "deliveries", "deliveries_done", "deliveries_in", "effects",
     "facts", "lanes_page", "runs", "runs_of",
-    "mailbox_claim", "mailboxes", "price_for", "prices_of", "references_of",
-    *(f"{one.TABLE}_page_of_lane" for one in ROW_TYPES),
+    "mailbox_claim", "mailboxes", "movements", "price_for", "prices_of", "references_of",
+    *(f"{one.TABLE}_page_of_lane" for one in TABLES),
 }  # fmt: skip
 
 

@@ -8,18 +8,19 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 
 from purchase_core.facts.fact import Fact, RecordedFact, decode_body
-from purchase_core.facts.rows import Row
+from purchase_core.ports.store import TableRow
 from purchase_core.records.command import Command, Stage
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
 from purchase_core.records.mailbox import Mailbox
+from purchase_core.records.movement import Leg, Movement
 from purchase_core.records.reference import PriceReference, Reference
 from purchase_core.records.run import Run
 from purchase_sql.encode import NO_HEADERS
 from purchase_sql.shapes import ROW_FLAGS
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=TableRow)
 
 LANE_WIDTH = len(Lane.__struct_fields__)
 
@@ -27,6 +28,7 @@ Record: TypeAlias = Sequence[Any]  # what drivers return; the statement says wha
 
 _stages = msgspec.json.Decoder(tuple[Stage, ...]).decode
 _counts = msgspec.json.Decoder(dict[str, int]).decode
+_legs = msgspec.json.Decoder(tuple[Leg, ...]).decode
 _headers = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
 
 
@@ -76,6 +78,12 @@ def recorded_fact(record: Record) -> tuple[int, RecordedFact]:
     position, key, kind, seen_at, digest, final, body, owner, recorded_at, cause = record
     fact = Fact(key, seen_at, decode_body(kind, body), digest, bool(final))
     return position, RecordedFact(fact, owner, recorded_at, cause)
+
+
+def movement(record: Record) -> Movement:
+    """A row of `movement` and `movements`."""
+    values = (*record[:5], _legs(record[5]), *record[6:])
+    return Movement(*values)
 
 
 def effect(record: Record) -> Effect:

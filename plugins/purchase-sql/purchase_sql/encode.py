@@ -18,6 +18,7 @@ from purchase_core.ports.store import Batch
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery, Settlement
 from purchase_core.records.lane import LaneStep
+from purchase_core.records.movement import Movement
 from purchase_core.records.run import Run
 from purchase_sql.clusters import ClusterTexts
 from purchase_sql.shapes import (
@@ -79,6 +80,8 @@ def _add_guarded(texts: Texts, batches: Sequence[Batch], add: Callable[[Operatio
         add((texts.command_put, _command(command)))
     for price in _sorted([price for one in batches for price in one.prices], _by_price):
         add((texts.price_put, values_of_price(price)))
+    for movement in _sorted([moved for one in batches for moved in one.placed_movements()], _by_key):
+        add((texts.movement_insert, _movement(movement)))
     for position, fact in _sorted([placed for one in batches for placed in one.placed_facts()], _fact_key):
         add((texts.fact_insert, _fact(position, fact)))
 
@@ -122,7 +125,7 @@ def _clusters(texts: Texts, clusters: ClusterTexts, batch: Batch) -> Iterator[tu
 def _rows(texts: Texts, batch: Batch) -> Iterator[tuple[tuple[str, str], Operation]]:
     for kind, key in batch.dropped_rows:
         yield (kind.TABLE, key), (texts.row_drop[kind], (key,))
-    for row in batch.rows:
+    for row in (*batch.rows, *batch.ledger):
         yield (row.TABLE, row.key), (texts.row_put[type(row)], values_of_row[type(row)](row))
 
 
@@ -229,6 +232,23 @@ def _command(one: Command) -> tuple[Value, ...]:
         one.decision,
         one.request,
         one.result,
+    )
+
+
+def _movement(one: Movement) -> tuple[Value, ...]:
+    return (
+        one.key,
+        one.lane,
+        one.kind,
+        one.unit,
+        one.at,
+        _json(one.legs).decode(),
+        one.cause,
+        one.fingerprint,
+        one.answer,
+        one.reason,
+        one.position,
+        one.hash,
     )
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from purchase_core.facts.rows import ROW_TYPES, Row, SubscriptionRow
+from purchase_core.facts.rows import ROW_TYPES, SubscriptionRow
+from purchase_core.ports.store import TABLES, TableRow
 from purchase_core.records.delivery import DONE
+from purchase_core.records.ledger_rows import DrawnRow
 from purchase_sql import schema
 from purchase_sql.dialects import OneOf
 from purchase_sql.shapes import DELIVERY_COLUMNS, MAILBOX_COLUMNS, ROW_COLUMNS
@@ -44,7 +46,7 @@ def statements() -> Iterable[Statement]:
     yield from _holding()
     yield from _dangling()
     yield from _conflicting()
-    for row_type in ROW_TYPES:
+    for row_type in TABLES:
         yield from _pages(row_type)
 
 
@@ -102,6 +104,11 @@ def _points() -> Iterable[Statement]:
     yield Statement("lane", ("lane",), _chosen(lanes, LANE_COLUMNS).where(lanes.c.lane == text("lane")))
     yield Statement("command", ("key",), _all(commands).where(commands.c.key == text("key")))
     yield Statement("command_by_id", ("id",), _all(commands).where(commands.c.id == text("id")))
+    movements, drawn = schema.movements, schema.rows[DrawnRow]
+    yield Statement("movement", ("key",), _all(movements).where(movements.c.key == text("key")))
+    yield Statement(
+        "drawn", ("lots",), sa.select(drawn.c.key, drawn.c.drawn).where(in_texts(drawn.c.key, "lots"))
+    )
     offers = schema.offer_versions
     yield Statement(
         "offers",
@@ -247,6 +254,15 @@ def _lists() -> Iterable[Statement]:
         .order_by(commands.c.key)
         .limit(whole("limit")),
     )
+    movements = schema.movements
+    yield Statement(
+        "movements",
+        ("lane", "after", "limit"),
+        _all(movements)
+        .where(movements.c.lane == text("lane"), movements.c.position > whole("after"))
+        .order_by(movements.c.position)
+        .limit(whole("limit")),
+    )
     yield Statement(
         "effects",
         ("lane", "after_version", "after_position", "limit"),
@@ -337,6 +353,10 @@ def _conflicting() -> Iterable[Statement]:
     yield Statement(
         "found_facts", ("keys",), sa.select(facts.c.key, facts.c.digest).where(in_texts(facts.c.key, "keys"))
     )
+    movements = schema.movements
+    yield Statement(
+        "found_movements", ("keys",), sa.select(movements.c.key).where(in_texts(movements.c.key, "keys"))
+    )
     event = (deliveries.c.connection, deliveries.c.event_id)
     yield Statement("found_events", ("events",), sa.select(*event).where(in_pairs(*event, "events")))
     yield Statement(
@@ -376,7 +396,7 @@ def _mailboxes() -> Iterable[Statement]:
     )
 
 
-def _pages(row_type: type[Row]) -> Iterable[Statement]:
+def _pages(row_type: type[TableRow]) -> Iterable[Statement]:
     table = schema.rows[row_type]
     page = (
         _chosen(table, ROW_COLUMNS[row_type])

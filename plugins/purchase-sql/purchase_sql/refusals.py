@@ -23,6 +23,7 @@ class Guard(StrEnum):
     BATCH = "batches_once"
     LANE = "lanes_expected"
     FACT = "facts_same"
+    MOVEMENT = "movements_once"
     PRICE = "prices_same"
     COMMAND = "commands_same"
     DELIVERY = "deliveries_once"
@@ -33,8 +34,16 @@ class Guard(StrEnum):
 _CHECK = re.compile(r"CHECK constraint failed: (\w+)")
 _UNIQUE = re.compile(r"UNIQUE constraint failed: (\w+)\.(\w+)")
 _GUARDS = {guard.value: guard for guard in Guard}
-_TAKEN_IDS = {("commands", "id"): Guard.COMMAND, ("deliveries", "id"): Guard.DELIVERY}
-_TAKEN_ID_NAMES = {"commands_id": Guard.COMMAND, "deliveries_pk": Guard.DELIVERY}
+_TAKEN_IDS = {
+    ("commands", "id"): Guard.COMMAND,
+    ("deliveries", "id"): Guard.DELIVERY,
+    ("movements", "lane"): Guard.MOVEMENT,
+}
+_TAKEN_ID_NAMES = {
+    "commands_id": Guard.COMMAND,
+    "deliveries_pk": Guard.DELIVERY,
+    "movements_lane": Guard.MOVEMENT,
+}
 
 
 def broken_guard(message: str, prefix: str) -> Guard | None:
@@ -60,6 +69,8 @@ def inquiry(texts: Texts, batch: Batch, guard: Guard) -> Operation:
             return texts.found_lanes, (text_list(step.lane for step in batch.lanes),)
         case Guard.FACT:
             return texts.found_facts, (text_list(one.fact.key for one in batch.facts),)
+        case Guard.MOVEMENT:
+            return texts.found_movements, (text_list(one.key for one in batch.movements),)
         case Guard.PRICE:
             return texts.look_prices, (pair_list([(one.connection, one.price) for one in batch.prices]),)
         case Guard.COMMAND:
@@ -89,6 +100,8 @@ def refusal(batch: Batch, guard: Guard, found: Sequence[Sequence[Any]]) -> Store
             return _lane_conflict(batch, {one[0]: one[1] for one in found})
         case Guard.FACT:
             return KeyConflict("fact", _fact_key(batch, {one[0]: one[1] for one in found}))
+        case Guard.MOVEMENT:
+            return KeyConflict("movement", _movement_key(batch, {one[0] for one in found}))
         case Guard.PRICE:
             return KeyConflict(
                 "price", _price_key(batch, {(one[0], one[1], one[4]): one[3] for one in found})
@@ -118,6 +131,14 @@ def _fact_key(batch: Batch, digests: dict[str, str]) -> str:
         if seen.setdefault(one.fact.key, one.fact.digest) != one.fact.digest:
             return one.fact.key
     return batch.facts[0].fact.key
+
+
+def _movement_key(batch: Batch, taken: set[str]) -> str:
+    for one in batch.movements:
+        if one.key in taken:
+            return one.key
+        taken.add(one.key)
+    return batch.movements[0].key
 
 
 def _price_key(batch: Batch, versions: dict[tuple[str, str, str], str]) -> str:

@@ -1,6 +1,7 @@
 """The tables, in SQLAlchemy Core: one description for every database. Needs the extra `schema`.
 
-The rows of the projection have one documented table each, one column an attribute (purchase_core.facts.rows).
+The rows of the projection and of the ledger have one documented table each, one column an attribute
+(purchase_core.facts.rows, purchase_core.records.ledger_rows).
 Instants are microseconds since the epoch, UTC. Every name carries the mark of the application's prefix.
 
 Constraints that end a batch are CHECKs on a value that a guard makes impossible on purpose: they have names,
@@ -15,7 +16,8 @@ from typing import Any, get_args, get_type_hints
 import sqlalchemy as sa
 
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
-from purchase_core.facts.rows import ROW_TYPES, Row, SubscriptionRow
+from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.ports.store import TABLES, TableRow
 from purchase_core.records.command import OPEN_STATES
 from purchase_core.records.delivery import DONE, PENDING
 from purchase_core.records.mailbox import IDLE, WAITING
@@ -244,10 +246,28 @@ runs = _table(
 )
 _index("runs_kind", runs.c.kind, runs.c.id)
 
-# --- the projection ----------------------------------------------------------------------------
+movements = _table(
+    "movements",
+    _key("key"),
+    _column("lane", TEXT),
+    _column("kind", TEXT),
+    _column("unit", TEXT),
+    _column("at", WHOLE),
+    _column("legs", TEXT),
+    _column("cause", TEXT),
+    _column("fingerprint", TEXT),
+    _column("answer", TEXT),
+    _column("reason", TEXT),
+    _column("position", WHOLE),  # in the journal of its lane
+    _column("hash", TEXT),
+    _guard("movements_once", "hash <> ''"),
+)
+_index("movements_lane", movements.c.lane, movements.c.position, unique=True)
+
+# --- the projection, and the ledger --------------------------------------------------------------
 
 
-def _row_table(row_type: type[Row]) -> sa.Table:
+def _row_table(row_type: type[TableRow]) -> sa.Table:
     hints = get_type_hints(row_type)
     names = [name for name in row_type.__struct_fields__ if name != "key"]
     table = _table(row_type.TABLE, _key("key"), *(_row_column(name, hints[name]) for name in names))
@@ -261,6 +281,6 @@ def _row_column(name: str, hint: object) -> sa.Column[Any]:
     return _column(name, kind, null=NoneType in get_args(hint))
 
 
-rows: dict[type[Row], sa.Table] = {one: _row_table(one) for one in ROW_TYPES}
+rows: dict[type[TableRow], sa.Table] = {one: _row_table(one) for one in TABLES}
 _held = rows[SubscriptionRow].c
 _index("subscriptions_held", _held.connection, _held.version, _held.currency, where=IS_LIVE)

@@ -9,10 +9,11 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import fields
 
-from purchase_core.facts.rows import ROW_TYPES
+from purchase_core.ports.store import TABLES
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.effect import Effect
 from purchase_core.records.mailbox import Mailbox, Told
+from purchase_core.records.movement import Movement
 from purchase_core.records.reference import PriceReference, Reference
 
 Value: TypeAlias = str | int | bytes | None
@@ -29,13 +30,14 @@ def flags(cls: type[Struct]) -> tuple[int, ...]:
     return tuple(place for place, one in enumerate(fields(cls)) if one.type is bool)
 
 
+MOVEMENT_COLUMNS = columns(Movement)
 DELIVERY_COLUMNS = (*(name for name in columns(Delivery) if name != "body"), "body")
 """The body comes last, so that lists can leave it out."""
 
 MAILBOX_COLUMNS = columns(Mailbox)
 
-ROW_COLUMNS: dict[type[object], tuple[str, ...]] = {one: columns(one) for one in ROW_TYPES}
-ROW_FLAGS: dict[type[object], tuple[int, ...]] = {one: flags(one) for one in ROW_TYPES}
+ROW_COLUMNS: dict[type[object], tuple[str, ...]] = {one: columns(one) for one in TABLES}
+ROW_FLAGS: dict[type[object], tuple[int, ...]] = {one: flags(one) for one in TABLES}
 
 # attrgetter takes all of them in one call.
 values_of_row: dict[type[object], Callable[[object], tuple[Value, ...]]] = {

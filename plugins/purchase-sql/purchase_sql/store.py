@@ -9,14 +9,24 @@ from typing import TypeVar
 from purchase_core.catalog.versions import OfferVersion, decode_offer
 from purchase_core.facts.cluster import StoredCluster
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import ROW_TYPES, Row
+from purchase_core.facts.rows import ROW_TYPES
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Dangling, Holders, Holdings, Question, Store, View
+from purchase_core.ports.store import (
+    PAGE_ROWS_MAX,
+    Dangling,
+    Holders,
+    Holdings,
+    Question,
+    Store,
+    TableRow,
+    View,
+)
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import DONE, Delivery
 from purchase_core.records.effect import EFFECTS_PER_VERSION_MAX, Effect
 from purchase_core.records.lane import Lane
 from purchase_core.records.mailbox import Mailbox
+from purchase_core.records.movement import Movement
 from purchase_core.records.reference import PriceReference, Reference
 from purchase_core.records.run import Run
 from purchase_sql import decode
@@ -26,7 +36,7 @@ from purchase_sql.encode import Operation, pair_list, text_list
 from purchase_sql.shapes import Value
 from purchase_sql.texts import Texts
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=TableRow)
 T = TypeVar("T")
 
 EVERYTHING = Instant(2**53 - 1)  # the last instant that every database can compare
@@ -157,6 +167,15 @@ class SqlStore(Store):
         found = await self._page(self._texts.commands_open, (text_list(sorted(kinds)), before, limit))
         return [decode.command(record) for record in found]
 
+    async def movement(self, key: str) -> Movement | None:
+        """The movement of this key."""
+        return await self._one(decode.movement, self._texts.movement, (key,))
+
+    async def drawn(self, lots: Sequence[str]) -> Mapping[str, int]:
+        """What was taken of these lots."""
+        found = await self._rows(self._texts.drawn, (text_list(lots),))
+        return {record[0]: record[1] for record in found}
+
     # --- for people and replay ---------------------------------------------------------------
 
     async def commands(
@@ -218,6 +237,11 @@ class SqlStore(Store):
         else:
             found = await self._page(self._texts.row_page[row_type], (after_key, limit))
         return [decode.row(row_type, record) for record in found]
+
+    async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:
+        """The journal of one lane, in order."""
+        found = await self._page(self._texts.movements, (lane, after, limit))
+        return [decode.movement(record) for record in found]
 
     async def effects(self, lane: str, *, after: int = -1, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
         """The outbox of one lane, in order."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from purchase_core.facts.rows import ROW_TYPES
-from purchase_core.ports.store import RELATIONS
+from purchase_core.ports.store import RELATIONS, TABLES
 from purchase_sql.prefix import checked_prefix, checked_schema, with_prefix
 
 
@@ -38,6 +38,7 @@ class Texts:
     mailbox_told: str
     mailbox_claim: str
     run_put: str
+    movement_insert: str
     version_insert: str
     look_lanes: str
     look_references: str
@@ -51,6 +52,8 @@ class Texts:
     offers: str
     price_for: str
     schema_version: str
+    movement: str
+    drawn: str
     delivery: str
     delivery_by_id: str
     deliveries: str
@@ -76,8 +79,10 @@ class Texts:
     facts_held: str
     clusters_held: str
     references_held: str
+    movements: str
     found_lanes: str
     found_facts: str
+    found_movements: str
     found_events: str
     found_fences: str
     found_mailboxes: str
@@ -109,8 +114,14 @@ def texts(shipped: Mapping[str, str], prefix: str, schema: str = "") -> Texts:
     checked_schema(schema)
     ready = {name: with_prefix(text, prefix, schema) for name, text in shipped.items()}
     groups: dict[str, object] = {
-        f"row_{group}": {one: ready.pop(f"{one.TABLE}_{group}") for one in ROW_TYPES}
-        for group in ("put", "drop", "page", "page_of_lane", "held")
+        f"row_{group}": {one: ready.pop(f"{one.TABLE}_{group}") for one in kept}
+        for group, kept in (
+            ("put", TABLES),
+            ("drop", ROW_TYPES),
+            ("page", TABLES),
+            ("page_of_lane", TABLES),
+            ("held", ROW_TYPES),
+        )
     }
     groups["dangling"] = {one: ready.pop(f"dangling_{one.replace('.', '_')}") for one in RELATIONS}
     return Texts(prefix=prefix, schema=schema, **ready, **groups)  # type: ignore[arg-type]  # a test compares the names

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import Insert
 
 from purchase_core.facts.rows import ROW_TYPES
+from purchase_core.ports.store import TABLES
 from purchase_core.records.delivery import PENDING
 from purchase_sql import mailboxes, schema
 from purchase_sql.dialects import NoBytes, OneOf
@@ -42,10 +43,12 @@ def statements(given: type[Given] = Single) -> Iterable[Statement]:
     yield _insert_or_ignore("effect_insert", schema.effects, given)
     yield from mailboxes.statements(given)
     yield _put("run_put", schema.runs, given(_names(schema.runs)))
+    yield _movement_insert(given)
+    for table_type in TABLES:
+        table = schema.rows[table_type]
+        yield _put(f"{table_type.TABLE}_put", table, given(ROW_COLUMNS[table_type]))
     for row_type in ROW_TYPES:
-        table = schema.rows[row_type]
-        yield _put(f"{row_type.TABLE}_put", table, given(ROW_COLUMNS[row_type]))
-        yield _drop(f"{row_type.TABLE}_drop", table, given)
+        yield _drop(f"{row_type.TABLE}_drop", schema.rows[row_type], given)
     yield _insert_or_ignore("version_insert", schema.schema_version, given)
 
 
@@ -129,6 +132,14 @@ def _fact_insert(given: type[Given]) -> Statement:
         where=facts.c.digest != inserting.excluded.digest,
     )
     return Statement("fact_insert", row.parameters, clause)
+
+
+def _movement_insert(given: type[Given]) -> Statement:
+    row = given(_names(schema.movements))
+    clause = _inserting(schema.movements, row).on_conflict_do_update(
+        index_elements=["key"], set_={"hash": NOWHERE}
+    )
+    return Statement("movement_insert", row.parameters, clause)
 
 
 def _price_put(given: type[Given]) -> Statement:

@@ -7,19 +7,19 @@ import sqlite3
 
 import pytest
 
-from purchase_core.facts.rows import ROW_TYPES
+from purchase_core.ports.store import TABLES
 from purchase_sql.generated import d1, sqlite
 from purchase_sql.migration import migrations
 
 # Pages over a whole table walk its key in order; versions and subscribers are a handful of rows.
-WALKS = {f"{one.TABLE}_page" for one in ROW_TYPES} | {"schema_version", "subscribers", "mailbox_wake"}
+WALKS = {f"{one.TABLE}_page" for one in TABLES} | {"schema_version", "subscribers", "mailbox_wake"}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
     "claim", "claim_newest", "commands_open", "commands_page", "deliveries", "deliveries_done",
     "deliveries_in",
     "effects", "facts", "holders", "linked_lanes", "mailbox_claim", "mailboxes", "price_for", "prices_of",
-    "references_of", "lanes_page", "runs", "runs_of",
-    *(f"{one.TABLE}_page_of_lane" for one in ROW_TYPES),
+    "movements", "references_of", "lanes_page", "runs", "runs_of",
+    *(f"{one.TABLE}_page_of_lane" for one in TABLES),
 }  # fmt: skip
 
 

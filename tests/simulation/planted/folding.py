@@ -226,33 +226,35 @@ def grants_credits_for_trials(to: Planter) -> None:
 
     def generous(one: Any, invoice: Any, verdict: str) -> Any:
         if verdict == MATCHED and one.intent is not None:
-            return [(one.intent.version, one.intent.quantity)]
+            return [lots.Granting(one.intent.version, one.intent.quantity, None)]
         return original(one, invoice, verdict)
 
-    original = lots._granting_lines
-    to.put(lots, "_granting_lines", generous)
+    original = lots._granting
+    to.put(lots, "_granting", generous)
 
 
 @bug
 def grants_credits_for_changes(to: Planter) -> None:
     """What a change in mid-period costs grants the credits of a period."""
-    original = lots._granting_lines
+    original = lots._granting
 
     def generous(one: Any, invoice: Any, verdict: str) -> Any:
         if invoice.reason == "change":
-            return [(line.version, line.quantity) for line in invoice.lines if line.amount > 0]
+            return [
+                lots.Granting(line.version, line.quantity, line) for line in invoice.lines if line.amount > 0
+            ]
         return original(one, invoice, verdict)
 
-    to.put(lots, "_granting_lines", generous)
+    to.put(lots, "_granting", generous)
 
 
 @bug
 def grants_credits_once_only(to: Planter) -> None:
     """A renewal grants nothing."""
-    original = lots._granting_lines
+    original = lots._granting
     to.put(
         lots,
-        "_granting_lines",
+        "_granting",
         lambda one, invoice, verdict: [] if invoice.reason == "renewal" else original(one, invoice, verdict),
     )
 

@@ -16,6 +16,7 @@ from . import (
     processes,
     reading,
     restart,
+    spending,
     values,
     writing,
 )
@@ -32,6 +33,7 @@ MODULES: tuple[ModuleType, ...] = (
     concurrency,
     processes,
     operating,
+    spending,
 )
 
 

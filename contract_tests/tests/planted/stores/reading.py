@@ -11,16 +11,16 @@ from msgspec.structs import replace
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
-from purchase_core.facts.rows import Row, SubscriptionRow
+from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Holders, Question, View
+from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Holders, Question, TableRow, View
 from purchase_core.records.command import UNKNOWN, Command
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
 from purchase_core.records.reference import PriceReference, Reference
 from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=TableRow)
 
 PARAMETERS_MAX = 100
 

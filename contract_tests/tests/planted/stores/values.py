@@ -10,10 +10,10 @@ import msgspec
 from msgspec.structs import replace
 
 from purchase_core.facts.rows import Row
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, View
+from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, TableRow, View
 from purchase_core.testing.memory_store import MemoryStore
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=TableRow)
 
 TEXT_CHARACTERS = 255
 BLOB_BYTES = 65_535

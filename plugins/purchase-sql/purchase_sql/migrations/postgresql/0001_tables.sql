@@ -193,6 +193,25 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}runs" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}runs_kind" ON {schema}"{prefix}runs" (kind, id);
 
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}movements" (
+    key TEXT COLLATE "C" NOT NULL,
+    lane TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    unit TEXT COLLATE "C" NOT NULL,
+    at BIGINT NOT NULL,
+    legs TEXT COLLATE "C" NOT NULL,
+    cause TEXT COLLATE "C" NOT NULL,
+    fingerprint TEXT COLLATE "C" NOT NULL,
+    answer TEXT COLLATE "C" NOT NULL,
+    reason TEXT COLLATE "C" NOT NULL,
+    position BIGINT NOT NULL,
+    hash TEXT COLLATE "C" NOT NULL,
+    CONSTRAINT "{prefix}movements_pk" PRIMARY KEY (key),
+    CONSTRAINT "{prefix}movements_once" CHECK (hash <> '')
+);
+
+CREATE UNIQUE INDEX IF NOT EXISTS "{prefix}movements_lane" ON {schema}"{prefix}movements" (lane, position);
+
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}intents" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
@@ -365,3 +384,41 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}cases" (
 );
 
 CREATE INDEX IF NOT EXISTS "{prefix}cases_lane" ON {schema}"{prefix}cases" (lane, key);
+
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}spendings" (
+    key TEXT COLLATE "C" NOT NULL,
+    lane TEXT COLLATE "C" NOT NULL,
+    unit TEXT COLLATE "C" NOT NULL,
+    lot TEXT COLLATE "C" NOT NULL,
+    cause TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    spent BIGINT NOT NULL,
+    held BIGINT NOT NULL,
+    held_until BIGINT,
+    at BIGINT NOT NULL,
+    CONSTRAINT "{prefix}spendings_pk" PRIMARY KEY (key)
+);
+
+CREATE INDEX IF NOT EXISTS "{prefix}spendings_lane" ON {schema}"{prefix}spendings" (lane, key);
+
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}lots_drawn" (
+    key TEXT COLLATE "C" NOT NULL,
+    lane TEXT COLLATE "C" NOT NULL,
+    unit TEXT COLLATE "C" NOT NULL,
+    drawn BIGINT NOT NULL,
+    CONSTRAINT "{prefix}lots_drawn_pk" PRIMARY KEY (key)
+);
+
+CREATE INDEX IF NOT EXISTS "{prefix}lots_drawn_lane" ON {schema}"{prefix}lots_drawn" (lane, key);
+
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}usage" (
+    key TEXT COLLATE "C" NOT NULL,
+    lane TEXT COLLATE "C" NOT NULL,
+    quota TEXT COLLATE "C" NOT NULL,
+    window_start BIGINT NOT NULL,
+    window_end BIGINT,
+    used BIGINT NOT NULL,
+    CONSTRAINT "{prefix}usage_pk" PRIMARY KEY (key)
+);
+
+CREATE INDEX IF NOT EXISTS "{prefix}usage_lane" ON {schema}"{prefix}usage" (lane, key);

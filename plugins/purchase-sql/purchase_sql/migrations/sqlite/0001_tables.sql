@@ -193,6 +193,25 @@ CREATE TABLE IF NOT EXISTS "{prefix}runs" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}runs_kind" ON "{prefix}runs" (kind, id);
 
+CREATE TABLE IF NOT EXISTS "{prefix}movements" (
+    "key" TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    legs TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    CONSTRAINT "{prefix}movements_pk" PRIMARY KEY ("key"),
+    CONSTRAINT "{prefix}movements_once" CHECK (hash <> '')
+) WITHOUT ROWID, STRICT;
+
+CREATE UNIQUE INDEX IF NOT EXISTS "{prefix}movements_lane" ON "{prefix}movements" (lane, position);
+
 CREATE TABLE IF NOT EXISTS "{prefix}intents" (
     "key" TEXT NOT NULL,
     lane TEXT NOT NULL,
@@ -365,3 +384,41 @@ CREATE TABLE IF NOT EXISTS "{prefix}cases" (
 ) WITHOUT ROWID, STRICT;
 
 CREATE INDEX IF NOT EXISTS "{prefix}cases_lane" ON "{prefix}cases" (lane, "key");
+
+CREATE TABLE IF NOT EXISTS "{prefix}spendings" (
+    "key" TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    lot TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    spent INTEGER NOT NULL,
+    held INTEGER NOT NULL,
+    held_until INTEGER,
+    at INTEGER NOT NULL,
+    CONSTRAINT "{prefix}spendings_pk" PRIMARY KEY ("key")
+) WITHOUT ROWID, STRICT;
+
+CREATE INDEX IF NOT EXISTS "{prefix}spendings_lane" ON "{prefix}spendings" (lane, "key");
+
+CREATE TABLE IF NOT EXISTS "{prefix}lots_drawn" (
+    "key" TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    drawn INTEGER NOT NULL,
+    CONSTRAINT "{prefix}lots_drawn_pk" PRIMARY KEY ("key")
+) WITHOUT ROWID, STRICT;
+
+CREATE INDEX IF NOT EXISTS "{prefix}lots_drawn_lane" ON "{prefix}lots_drawn" (lane, "key");
+
+CREATE TABLE IF NOT EXISTS "{prefix}usage" (
+    "key" TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    quota TEXT NOT NULL,
+    window_start INTEGER NOT NULL,
+    window_end INTEGER,
+    used INTEGER NOT NULL,
+    CONSTRAINT "{prefix}usage_pk" PRIMARY KEY ("key")
+) WITHOUT ROWID, STRICT;
+
+CREATE INDEX IF NOT EXISTS "{prefix}usage_lane" ON "{prefix}usage" (lane, "key");
