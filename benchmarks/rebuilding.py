@@ -27,7 +27,7 @@ async def run(*, short: bool) -> None:
                 customers = [f"user_m0_{number}" for number in range(SEED_SALES)]
                 await receive_all(one, interleaved(await sell(one, customers)), 50)
             seed = Seed(path)
-            for size in (10_000,) if short else (10_000, 1_000_000):
+            for size in (10_000,) if short else (10_000, 100_000, 1_000_000):
                 seed.grow(size)
                 async with world(path, harness) as one:
                     facts = lanes = wrong = 0
@@ -39,7 +39,8 @@ async def run(*, short: bool) -> None:
                     shadow = watch.told(facts)
                     watch = Watch()
                     async for _, found in one.billing.truth.examine():
-                        wrong += len(found)
+                        # A copy has other identifiers in its bodies than its digests were made of.
+                        wrong += sum(each.id != "truth.digest" for each in found)
                     truth = watch.told(facts)
                 print(f"| {facts:,} | {lanes:,} | {shadow} | {truth} | {wrong:,} |", flush=True)
 
