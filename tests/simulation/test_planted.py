@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from purchase_core.testing.simulation.world import CHECKS
@@ -9,6 +11,8 @@ from purchase_core.testing.simulation.world import CHECKS
 from .planted import BUGS
 from .planted.__main__ import ONLY_FOUND_BY
 from .planted.hunting import hunt
+
+PAGE = Path(__file__).parents[2] / "docs" / "simulation.md"
 
 # One of each kind, of those that are found soon.
 SOON = {
@@ -37,3 +41,13 @@ def test_every_check_has_a_bug_that_only_it_finds() -> None:
     assert set(ONLY_FOUND_BY) == set(CHECKS)
     assert set(ONLY_FOUND_BY.values()) <= set(BUGS)
     assert len(set(ONLY_FOUND_BY.values())) == len(CHECKS)
+
+
+def test_the_page_tells_of_every_bug_and_of_every_check() -> None:
+    page = PAGE.read_text("utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    names = [row[0].removeprefix("| ") for row in rows]
+    assert [name for name in BUGS if name not in names] == []
+    assert [check for check in CHECKS if check not in names] == []
+    missed = [row[0] for row in rows if len(row) > 2 and row[2].startswith("not found")]
+    assert len(missed) * 20 <= len(BUGS) >= 40

@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections.abc import Sequence
-from typing import TypeVar
+from itertools import accumulate
+from typing import Generic, TypeVar
+
+import attrs
 
 T = TypeVar("T")
+
+
+@attrs.frozen
+class Mixture(Generic[T]):
+    """Things, each with a weight; what weighs nothing is left out."""
+
+    things: Sequence[T]
+    bounds: Sequence[int]
+
+    @classmethod
+    def of(cls, weighted: Sequence[tuple[int, T]]) -> Mixture[T]:
+        """The mixture of (weight, thing)."""
+        there = [(weight, thing) for weight, thing in weighted if weight]
+        return cls([thing for _, thing in there], list(accumulate(weight for weight, _ in there)))
+
 
 STRIDE = 1_000_003
 
@@ -34,11 +53,7 @@ class Chance:
         """One of them."""
         return things[int(self._random.random() * len(things))]
 
-    def weighted(self, things: Sequence[tuple[int, T]]) -> T:
-        """One of (weight, thing)."""
-        point = self._random.random() * sum(weight for weight, _ in things)
-        for weight, thing in things:
-            point -= weight
-            if point < 0:
-                return thing
-        return things[-1][1]
+    def weighted(self, mixture: Mixture[T]) -> T:
+        """One of a mixture."""
+        point = self._random.random() * mixture.bounds[-1]
+        return mixture.things[bisect_right(mixture.bounds, point)]

@@ -9,7 +9,7 @@ import attrs
 
 from purchase_core.ports.store import Store
 from purchase_core.testing.memory_store import MemoryStore
-from purchase_core.testing.simulation.chance import Chance
+from purchase_core.testing.simulation.chance import Chance, Mixture
 from purchase_core.testing.simulation.checks import after_step, when_settled
 from purchase_core.testing.simulation.faults import Faults
 from purchase_core.testing.simulation.scenario import Scenario
@@ -100,7 +100,7 @@ def _steps(chance: Chance, scenario: Scenario, only: Container[int] | None) -> S
     return [step for step in range(count) if only is None or step in only]
 
 
-def _step(world: World, kinds: Sequence[tuple[int, Kind]], step: int) -> None:
+def _step(world: World, kinds: Mixture[Kind], step: int) -> None:
     """One thing happens, or several at the same time."""
     chance = world.chance
     many = 1 + (1 + chance.below(2) if chance.happens(world.present.together * 2) else 0)
@@ -114,7 +114,7 @@ def _step(world: World, kinds: Sequence[tuple[int, Kind]], step: int) -> None:
     after_step(world)
 
 
-def _something(world: World, kinds: Sequence[tuple[int, Kind]]) -> Activity | Sequence[Activity] | None:
+def _something(world: World, kinds: Mixture[Kind]) -> Activity | Sequence[Activity] | None:
     """What happens next: often there is nothing to do of a kind, and another one is tried."""
     for _ in range(TRIES_MAX):
         before = len(world.log), world.clock.now()

@@ -10,6 +10,7 @@ from purchase_core.instants import DAY, HOUR, SECOND
 from purchase_core.records.delivery import QUARANTINED
 from purchase_core.testing.simulation import dashboard, requests
 from purchase_core.testing.simulation.asking import DONE, OPEN, Cart
+from purchase_core.testing.simulation.chance import Mixture
 from purchase_core.testing.simulation.provider import selling
 from purchase_core.testing.simulation.provider.account import Refusal
 from purchase_core.testing.simulation.provider.billing import next_due
@@ -269,10 +270,10 @@ KINDS = (
 )
 
 
-def mixture(world: World) -> list[tuple[int, Kind]]:
+def mixture(world: World) -> Mixture[Kind]:
     """How often each kind happens in this history: some never, some more than elsewhere."""
     chance = world.chance
     always = ("shop", "buy", "deliver", "burst")
-    return [
-        (kind.weight * (1 if kind.name in always else chance.one_of((0, 1, 1, 3))), kind) for kind in KINDS
-    ]
+    return Mixture.of(
+        [(kind.weight * (1 if kind.name in always else chance.one_of((0, 1, 1, 3))), kind) for kind in KINDS]
+    )

@@ -23,7 +23,7 @@ from .planting import BUGS
 
 PAGE = Path(__file__).parents[3] / "docs" / "simulation.md"
 BEGIN, END = "<!-- planted bugs: begin -->", "<!-- planted bugs: end -->"
-HISTORIES, ESCAPING_HISTORIES = 50_000, 3_000
+HISTORIES, ESCAPING_HISTORIES = 50_000, 100
 
 ONLY_FOUND_BY = {
     "acknowledged": "keeps-nothing-of-what-it-ignores",
@@ -32,8 +32,8 @@ ONLY_FOUND_BY = {
     "bounds": "reserves-nothing",
     "cases": "opens-no-case-for-excess",
     "disputes": "forgets-outcomes-of-disputes",
-    "drained": "resolves-nothing",
-    "effects": "sends-again-without-a-key",
+    "drained": "keeps-what-it-ignores-waiting",
+    "effects": "plans-twice",
     "ended": "lets-zombies-settle",
     "genuine": "minds-no-account",
     "intents": "says-open-of-what-is-settled",
@@ -42,7 +42,7 @@ ONLY_FOUND_BY = {
     "pages": "leaves-the-old-page-open",
     "purchases": "forgets-held-money",
     "rebuilt": "explains-nothing",
-    "refunds": "forgets-who-asked",
+    "refunds": "says-less-went-back",
     "rights": "adds-seats-up-wrongly",
     "secrets": "says-the-address",
     "silent": "tells-again-on-replay",

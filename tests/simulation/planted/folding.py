@@ -302,6 +302,17 @@ def forgets_who_asked(to: Planter) -> None:
 
 
 @bug
+def says_less_went_back(to: Planter) -> None:
+    """A refund says one cent less than it is."""
+    refund = derive._refund
+    to.entry(
+        derive._ROW_OF,
+        RefundSeen,
+        lambda one, register_, body: replace(refund(one, register_, body), amount=body.amount - 1),
+    )
+
+
+@bug
 def forgets_outcomes_of_disputes(to: Planter) -> None:
     """A dispute stays open in the list, however it ended."""
     dispute = derive._dispute

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from purchase_core.errors import ProviderRefused
-from purchase_core.facts.fact import names
-from purchase_core.projection import change, placing
+from purchase_core.projection import placing
 from purchase_core.projection.change import Change
 from purchase_core.projection.placing import home, is_ours
 from purchase_core.records.lane import object_lane
@@ -97,16 +96,6 @@ def needs_no_address(to: Planter) -> None:
 def guards_no_lane(to: Planter) -> None:
     """A batch is written, whatever has been decided meanwhile."""
     to.put(MemoryStore, "_check_lanes", lambda store, batch: None)
-
-
-@bug
-def joins_no_clusters(to: Planter) -> None:
-    """Objects that name each other are not looked at together."""
-
-    def alone(fact: Any) -> Any:
-        return () if fact.kind == "invoice" else names(fact)
-
-    to.put(change, "names", alone)
 
 
 @bug

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from msgspec.structs import replace
@@ -92,11 +93,26 @@ def keeps_nothing_of_what_it_ignores(to: Planter) -> None:
     process = Processor.process
 
     async def without(processor: Any, provider: Any, event: Any, *rest: Any, **named: Any) -> Any:
-        if provider.normalise(event).ignored:
-            return processing.Processed(IGNORED, "")
+        with suppress(Exception):  # whatever else is wrong with it is told as it is
+            if not named["may_fetch"] and provider.normalise(event).ignored:
+                return processing.Processed(IGNORED, "")
         return await process(processor, provider, event, *rest, **named)
 
     to.put(Processor, "process", without)
+
+
+@bug
+def keeps_what_it_ignores_waiting(to: Planter) -> None:
+    """A worker leaves an event that means nothing as it was."""
+    process = Processor.process
+
+    async def waiting(processor: Any, provider: Any, event: Any, *rest: Any, **named: Any) -> Any:
+        with suppress(Exception):
+            if named["may_fetch"] and event.payload is not None and provider.normalise(event).ignored:
+                return processing.Processed(IGNORED, "")
+        return await process(processor, provider, event, *rest, **named)
+
+    to.put(Processor, "process", waiting)
 
 
 @bug
@@ -196,7 +212,8 @@ def tells_again_on_replay(to: Planter) -> None:
     async def asking(replay: Any, delivery: Any, *, dry_run: bool) -> Any:
         kind, _, name = delivery.object.split(":", 2) if delivery.object.count(":") > 1 else ("", "", "")
         if name:
-            await replay._connections[delivery.connection].fetch(kind, name)
+            with suppress(Exception):  # it may not be there
+                await replay._connections[delivery.connection].fetch(kind, name)
         return await again(replay, delivery, dry_run=dry_run)
 
     to.put(Replay, "_again", asking)
