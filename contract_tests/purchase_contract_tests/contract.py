@@ -35,6 +35,10 @@ class ContractMisused(TypeError):  # named like the other errors of Purchase
     """A contract's subclass names a gap that does not exist, or overrides a promise."""
 
 
+class Unplayable(Exception):  # no failure: the means are missing
+    """What a promise needs cannot be played here; the message says what. Its test is skipped."""
+
+
 class Contract(Generic[S]):
     """Promises about an S. Subclasses of the published contracts provide it, and declare what it can do."""
 
@@ -49,6 +53,9 @@ class Contract(Generic[S]):
 
     shown: ClassVar[bool] = True
     """Whether reports show it: not an adapter that only tests have, nor another setting of one."""
+
+    live: ClassVar[bool] = False
+    """Whether it asks a real provider, in its test mode: run with `--live` only, and never in CI."""
 
     promise_seconds_max: ClassVar[float] = PROMISE_SECONDS_MAX
     """After this long a promise counts as broken: better than a run that never ends."""
@@ -128,10 +135,13 @@ class Promise(Generic[C]):
             missing = contract.missing(self)
             if missing:
                 pytest.skip(f"{contract.adapter()} does not declare {', '.join(sorted(missing))}")
-            if self.drives_itself:
-                self.body(contract)
-            else:
-                asyncio.run(contract.keep(self))
+            try:
+                if self.drives_itself:
+                    self.body(contract)
+                else:
+                    asyncio.run(contract.keep(self))
+            except Unplayable as missing_means:
+                pytest.skip(f"{contract.adapter()} cannot be asked: {missing_means}")
 
         test.__name__ = TEST + self.name
         test.__qualname__ = self.body.__qualname__.removesuffix(self.name) + test.__name__

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,14 +22,27 @@ MARKER = "purchase_contract"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--contract-report FILE`: what every promise found, as JSON."""
+    """`--contract-report FILE`: what every promise found, as JSON. `--live`: ask real providers."""
     group = parser.getgroup("purchase", "contracts of Purchase")
+    group.addoption("--live", action="store_true", help="ask providers' test modes, with keys of yours")
     group.addoption("--contract-report", type=Path, metavar="FILE", help="write what every promise found")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, so that `-m purchase_contract` selects contract tests under strict markers."""
     config.addinivalue_line("markers", f"{MARKER}: a promise of purchase-contract-tests")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what asks a real provider, unless `--live` was said; in CI it cannot be said."""
+    live = [item for item in items if getattr(getattr(item, "cls", None), "live", False)]
+    if config.getoption("live"):
+        if os.environ.get("CI"):
+            raise pytest.UsageError("--live asks real providers with keys of yours: not in CI")
+        return
+    if live:
+        config.hook.pytest_deselected(items=live)
+        items[:] = [item for item in items if item not in live]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -50,6 +65,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print one matrix a contract, groups of promises down and adapters across; or write the report."""
     from purchase_contract_tests import report  # noqa: PLC0415  # likewise
 
+    if terminalreporter.config.getoption("live"):
+        _tell_what_was_not_asked(terminalreporter)
+
     found = report.Report(tuple(_found(terminalreporter)))
     if not found.found:
         return
@@ -60,6 +78,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("contracts")
     for line in report.for_terminal(found).splitlines():
         terminalreporter.write_line(line)
+
+
+def _tell_what_was_not_asked(terminalreporter: pytest.TerminalReporter) -> None:
+    """Loudly: a run without keys proves nothing."""
+    reasons = Counter(
+        str(one.longrepr[2]).removeprefix("Skipped: ")
+        for one in terminalreporter.getreports("skipped")
+        if isinstance(one.longrepr, tuple) and "cannot be asked" in str(one.longrepr[2])
+    )
+    terminalreporter.section("live")
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"NOT ASKED, {count} promises: {reason}", yellow=True)
 
 
 def _found(terminalreporter: pytest.TerminalReporter) -> Iterable[Found]:

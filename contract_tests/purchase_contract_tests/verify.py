@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from purchase_contract_tests.contract import TEST, Contract, Promise
+from purchase_contract_tests.contract import TEST, Contract, Promise, Unplayable
 
 
 class Verdict(StrEnum):
@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     GAP = "known gap"
     STALE_GAP = "stale gap"
     NOT_DECLARED = "not declared"
+    UNPLAYED = "not played"
 
 
 @attrs.frozen
@@ -54,6 +55,8 @@ async def outcome(contract: Contract[Any], one: Promise[Any]) -> Outcome:
             await asyncio.to_thread(one.body, contract)
         else:
             await contract.keep(one)
+    except Unplayable as missing_means:
+        return Outcome(one.name, one.group, Verdict.UNPLAYED, str(missing_means))
     except (Exception, pytest.fail.Exception) as error:
         why = f"{type(error).__name__}: {error}"
         return Outcome(one.name, one.group, Verdict.BROKEN if gap is None else Verdict.GAP, gap or why)

@@ -16,6 +16,7 @@ UNIQUE_EMAILS = "unique_emails"
 REFUND_APPROVAL = "refund_approval"
 PRICE_TRIALS = "price_trials"
 DELAYED_PAYMENTS = "delayed_payments"
+EMPTY_ACCOUNT = "empty_account"  # of the bench: a real one is not, and a list of all of it is not ours alone
 
 
 def traits(declared: Capabilities) -> frozenset[str]:
@@ -42,7 +43,8 @@ class ProviderPromises(Contract[ProviderBench]):
         super().__init_subclass__()
         if hasattr(cls, "provider_type"):
             declared = cls.provider_type.capabilities
-            cls.capabilities = frozenset(declared.declared) | traits(declared)
+            own = () if cls.live else (EMPTY_ACCOUNT,)
+            cls.capabilities = frozenset(declared.declared) | traits(declared) | frozenset(own)
 
     def bench(self) -> AbstractAsyncContextManager[ProviderBench]:
         """A bench over an account of its own, closed at the end."""

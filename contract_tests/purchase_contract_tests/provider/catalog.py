@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from purchase_contract_tests.contract import promise, requires
-from purchase_contract_tests.provider.base import PRICE_TRIALS, ProviderPromises
+from purchase_contract_tests.provider.base import EMPTY_ACCOUNT, PRICE_TRIALS, ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench, Trouble
 from purchase_contract_tests.provider.prices import at
 from purchase_contract_tests.provider.sale import Wish, a_wish, open_sale, sell
@@ -72,7 +72,7 @@ def mark_of(provider: Provider, request: PriceRequest) -> Mark:
 class Catalog(ProviderPromises):
     """Everything that needs `catalog`."""
 
-    @requires(Capability.CATALOG)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG)
     @promise
     async def a_product_is_listed_as_it_was_made(self, bench: ProviderBench) -> None:
         provider = bench.provider
@@ -82,7 +82,7 @@ class Catalog(ProviderPromises):
         mark = Mark(connection.project, connection.environment, PRO.offer)
         assert (listed.id, listed.name, listed.active, listed.mark) == (made, PRO.name, True, mark)
 
-    @requires(Capability.CATALOG)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG)
     @promise
     async def a_price_is_listed_as_it_was_made(self, bench: ProviderBench) -> None:
         provider, request = bench.provider, Wish(interval="year").price_request()
@@ -98,7 +98,7 @@ class Catalog(ProviderPromises):
         assert listed.overrides == ()
         assert listed.lookup == provider.price_lookup(request)
 
-    @requires(Capability.CATALOG)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG)
     @promise
     async def f65_amounts_are_listed_in_the_currencys_own_smallest_unit(self, bench: ProviderBench) -> None:
         allowed = bench.provider.capabilities.currencies
@@ -112,7 +112,7 @@ class Catalog(ProviderPromises):
                 sale, facts = await sell(bench, wish, at(price))
                 assert_paid(sale, facts)
 
-    @requires(Capability.CATALOG, Capability.CURRENCY_OVERRIDES)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG, Capability.CURRENCY_OVERRIDES)
     @promise
     async def amounts_in_other_currencies_are_listed(self, bench: ProviderBench) -> None:
         overrides = (Override(1_100, "EUR"), Override(1_800, "JPY"))
@@ -122,14 +122,14 @@ class Catalog(ProviderPromises):
         assert set(listed.overrides) == set(overrides)
         assert listed.lookup == bench.provider.price_lookup(request)
 
-    @requires(Capability.CATALOG, Capability.COUNTRY_OVERRIDES)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG, Capability.COUNTRY_OVERRIDES)
     @promise
     async def amounts_in_some_countries_are_listed(self, bench: ProviderBench) -> None:
         overrides = (Override(1_100, "EUR", ("DE", "FR")), Override(900, "EUR", ("PL",)))
         price = await made(bench.provider, attrs.evolve(Wish().price_request(), overrides=overrides))
         assert set((await prices(bench.provider))[price].overrides) == set(overrides)
 
-    @requires(Capability.CATALOG, PRICE_TRIALS, Capability.TRIAL)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG, PRICE_TRIALS, Capability.TRIAL)
     @promise
     async def the_trial_of_a_price_is_listed(self, bench: ProviderBench) -> None:
         request = Wish().price_request(trial_days=14)
@@ -137,7 +137,7 @@ class Catalog(ProviderPromises):
         listed = (await prices(bench.provider))[price]
         assert (listed.trial_days, listed.mark) == (14, mark_of(bench.provider, request))
 
-    @requires(Capability.CATALOG)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG)
     @promise
     async def whether_a_price_holds_the_tax_is_listed(self, bench: ProviderBench) -> None:
         for behaviour in (TaxBehavior.INCLUSIVE, TaxBehavior.EXCLUSIVE):
@@ -147,7 +147,7 @@ class Catalog(ProviderPromises):
             price = await bench.provider.ensure_price(request, key=f"price:{behaviour}")
             assert (await prices(bench.provider))[price].tax_behavior in (None, behaviour.value)
 
-    @requires(Capability.CATALOG)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG)
     @promise
     async def what_a_checkout_makes_is_what_a_rollout_finds(self, bench: ProviderBench) -> None:
         provider, request = bench.provider, Wish().price_request()
@@ -162,7 +162,7 @@ class Catalog(ProviderPromises):
         assert (await prices(provider))[second].product == listed.product
         assert len(await products(provider)) == 1
 
-    @requires(Capability.CATALOG)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG)
     @promise
     async def what_is_archived_is_listed_and_sold_no_more(self, bench: ProviderBench) -> None:
         provider, wish = bench.provider, a_wish(bench)
@@ -178,7 +178,7 @@ class Catalog(ProviderPromises):
         await provider.archive_product(product, key="archive:product")
         assert [one.active for one in (await products(provider)).values()] == [False]
 
-    @requires(Capability.CATALOG)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG)
     @promise
     async def what_was_archived_can_be_sold_again(self, bench: ProviderBench) -> None:
         provider, wish = bench.provider, a_wish(bench)
@@ -196,7 +196,7 @@ class Catalog(ProviderPromises):
         await provider.update_product(product, PRO, key="update:product")
         assert (await products(provider))[product].active
 
-    @requires(Capability.CATALOG)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG)
     @promise
     async def a_product_takes_another_name(self, bench: ProviderBench) -> None:
         provider = bench.provider
@@ -207,7 +207,7 @@ class Catalog(ProviderPromises):
         listed = (await products(provider))[product]
         assert (listed.name, listed.mark and listed.mark.offer) == ("App Plus", "app:plus")
 
-    @requires(Capability.CATALOG)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG)
     @promise
     async def t10_what_another_project_made_is_listed_as_theirs(self, bench: ProviderBench) -> None:
         request = Wish().price_request()
@@ -223,7 +223,7 @@ class Catalog(ProviderPromises):
             [bench.provider.connection.project, neighbour.project]
         )
 
-    @requires(Capability.CATALOG)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG)
     @promise
     async def what_was_theirs_is_ours_once_we_say_so(self, bench: ProviderBench) -> None:
         """And the other way round: whoever marked it last has it. How a lost mark is mended."""
@@ -239,7 +239,7 @@ class Catalog(ProviderPromises):
         assert mark is not None
         assert mark.is_of(bench.provider.connection)
 
-    @requires(Capability.CATALOG)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG)
     @promise
     async def a_catalog_is_listed_to_its_end(self, bench: ProviderBench) -> None:
         for number in range(5):
@@ -248,7 +248,7 @@ class Catalog(ProviderPromises):
         assert len(await products(bench.provider, limit=2)) == 5
         assert len(await prices(bench.provider, limit=2)) == 5
 
-    @requires(Capability.CATALOG)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG)
     @promise
     async def f35_what_was_made_without_an_answer_is_found_in_the_list(self, bench: ProviderBench) -> None:
         request = Wish().price_request()
@@ -260,7 +260,7 @@ class Catalog(ProviderPromises):
         assert (listed.product, listed.mark) == (product, mark_of(bench.provider, request))
         assert await bench.provider.ensure_price(request, key="again") == listed.id
 
-    @requires(Capability.CATALOG)
+    @requires(EMPTY_ACCOUNT, Capability.CATALOG)
     @promise
     async def a_list_that_cannot_be_had_is_no_empty_list(self, bench: ProviderBench) -> None:
         await made(bench.provider, Wish().price_request())

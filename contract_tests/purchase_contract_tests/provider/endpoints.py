@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from purchase_contract_tests.contract import promise, requires
-from purchase_contract_tests.provider.base import IDEMPOTENCY_KEYS, ProviderPromises
+from purchase_contract_tests.provider.base import EMPTY_ACCOUNT, IDEMPOTENCY_KEYS, ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
 from purchase_contract_tests.provider.history import history
 from purchase_core.errors import ProviderRefused
@@ -29,7 +29,7 @@ async def as_many_as_fit(bench: ProviderBench) -> list[WebhookEndpoint]:
 class Endpoints(ProviderPromises):
     """`endpoints` and `create_endpoint`."""
 
-    @requires(Capability.WEBHOOK_ENDPOINTS)
+    @requires(EMPTY_ACCOUNT, Capability.WEBHOOK_ENDPOINTS)
     @promise
     async def an_endpoint_has_a_secret_when_it_is_made_and_never_again(self, bench: ProviderBench) -> None:
         made = await bench.provider.create_endpoint(URL, key="endpoint:1")
@@ -41,7 +41,7 @@ class Endpoints(ProviderPromises):
         assert (listed.url, listed.events, listed.api_version) == (URL, made.events, made.api_version)
         assert listed.secret is None
 
-    @requires(Capability.WEBHOOK_ENDPOINTS)
+    @requires(EMPTY_ACCOUNT, Capability.WEBHOOK_ENDPOINTS)
     @promise
     async def f31_every_endpoint_is_listed(self, bench: ProviderBench) -> None:
         known = {one.id for one in await bench.provider.endpoints()}
@@ -52,7 +52,7 @@ class Endpoints(ProviderPromises):
         assert set(listed) - known == {one.id for one in made}
         assert len({one.secret.reveal() for one in made if one.secret}) == len(made)
 
-    @requires(Capability.WEBHOOK_ENDPOINTS)
+    @requires(EMPTY_ACCOUNT, Capability.WEBHOOK_ENDPOINTS)
     @promise
     async def an_endpoint_gets_all_that_is_understood_in_our_version(self, bench: ProviderBench) -> None:
         provider = bench.provider
@@ -63,7 +63,7 @@ class Endpoints(ProviderPromises):
         assert understood - set(made.events) == set()
         assert {event.api_version for event in events} == {made.api_version}
 
-    @requires(Capability.WEBHOOK_ENDPOINTS, IDEMPOTENCY_KEYS)
+    @requires(EMPTY_ACCOUNT, Capability.WEBHOOK_ENDPOINTS, IDEMPOTENCY_KEYS)
     @promise
     async def f38_the_same_key_makes_one_endpoint(self, bench: ProviderBench) -> None:
         made = [await bench.provider.create_endpoint(URL, key="endpoint:1") for _ in range(2)]

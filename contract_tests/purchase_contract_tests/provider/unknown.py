@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from purchase_contract_tests.contract import promise, requires
-from purchase_contract_tests.provider.base import IDEMPOTENCY_KEYS, ProviderPromises
+from purchase_contract_tests.provider.base import EMPTY_ACCOUNT, IDEMPOTENCY_KEYS, ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench, Trouble
 from purchase_contract_tests.provider.refunds import paid_invoice
 from purchase_contract_tests.provider.sale import Wish, a_wish, only, open_sale, prepare, states, told
@@ -177,7 +177,7 @@ class Unknown(ProviderPromises):
         answer = await bench.provider.refund(request, key="refund")
         assert only(states([*answer, *await told(bench)], RefundSeen)).amount == invoice.paid
 
-    @requires(Capability.WEBHOOK_ENDPOINTS)
+    @requires(EMPTY_ACCOUNT, Capability.WEBHOOK_ENDPOINTS)
     @promise
     async def f35_a_lost_endpoint_is_listed_by_its_address(self, bench: ProviderBench) -> None:
         url = "https://shop.example/webhooks/lost"
