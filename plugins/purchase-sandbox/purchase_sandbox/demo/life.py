@@ -103,6 +103,11 @@ def bills(page: Page) -> list[tuple[str, str]]:
     return sorted((row[1], row[2]) for row in page.rows(BILLS) if not row[2].startswith("0.00"))
 
 
+def wallets(page: Page) -> list[tuple[str, str]]:
+    """Credits by unit, and what can be spent of them."""
+    return [(row[0], row[1]) for row in page.rows("Credits")]
+
+
 def rights(page: Page) -> list[str]:
     """What the customer may do."""
     return sorted(page.items("Entitlements"))
@@ -153,6 +158,9 @@ async def _buy_and_be_refunded(ana: Customer, steps: Steps) -> None:
     await ana.buy("AI 500 credits")
     page = await ana.see("after buying", states, [("AI 500 credits", "yours"), ("App Team", "active")])
     check("rights", rights(page), ["ai_credits: 500 left", TEAM, "export"])
+    await ana.press("Spend 100 ai_credits")
+    page = await ana.see("what is left", wallets, [("ai_credits", "400 to spend")])
+    check("rights", rights(page), ["ai_credits: 400 left", TEAM, "export"])
     refund = next(one for one in page.buttons() if one.startswith("Refund 10.00 USD"))
     await ana.press(refund)
     await ana.press("One day later")  # where somebody has to agree to a refund, they have
@@ -160,6 +168,8 @@ async def _buy_and_be_refunded(ana: Customer, steps: Steps) -> None:
     check("rights", rights(page), [NO_CREDITS, TEAM, "export"])
     check("bills", ("refunded", "10.00 USD") in bills(page), wanted=True)
     check("the timeline", happened(page, "refund of 10.00 USD is succeeded"), wanted=True)
+    check("what was spent is owed", "100 owed" in page.sections["Credits"].words, wanted=True)
+    check("the wallet", wallets(page), [("ai_credits", "0 to spend")])
     steps.add("was refunded", _shown(page))
 
 

@@ -19,7 +19,14 @@ from purchase_core.ports.provider import Capability
 
 from .laboratory import Laboratory
 from .rendering import Rendering, customer_of, form_of, go
-from .showing import AccountView, account_view, activity_view, preview_view
+from .showing import (
+    SPENT_AT_ONCE,
+    AccountView,
+    account_view,
+    activity_view,
+    preview_view,
+    wallet_view,
+)
 
 LOOKS_MAX = 16
 LOOK_AGAIN_SECONDS = 0.05
@@ -55,6 +62,7 @@ class AccountPages:
             "refund": self._refund,
             "pay": self._pay,
             "portal": self._portal,
+            "spend": self._spend,
         }
 
     def routes(self) -> list[Route]:
@@ -79,6 +87,7 @@ class AccountPages:
             waiting=returned and view.waiting,
             thanks=returned and not view.waiting and bool(view.lines),
             activity=activity_view(activity)[:ACTIVITY_SHOWN],
+            wallets=[wallet_view(await self._billing.credits.wallet(customer, unit)) for unit in view.units],
             deliveries=await self._billing.webhooks.list(limit=DELIVERIES_SHOWN),
             laboratory=self._laboratory,
             key=self._ids.new("click"),
@@ -168,6 +177,12 @@ class AccountPages:
         if not links.pay_url:
             raise WrongState("that bill cannot be paid on a page", hint="Look at it again in a moment.")
         return links.pay_url
+
+    async def _spend(self, customer: str, what: str, key: str, form: Mapping[str, str]) -> str:
+        await self._billing.credits.consume(
+            customer, what, SPENT_AT_ONCE, idempotency_key=key, reason="pressed in the shop"
+        )
+        return ""
 
     async def _portal(self, customer: str, what: str, key: str, form: Mapping[str, str]) -> str:
         connection = what

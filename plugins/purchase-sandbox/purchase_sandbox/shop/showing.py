@@ -16,6 +16,9 @@ from purchase_core.money import Money
 from purchase_core.ports.provider import Capability, ChangePreview
 from purchase_core.reads.activity import Happening
 from purchase_core.reads.customers import Snapshot
+from purchase_core.reads.wallets import Wallet, WalletLot
+
+SPENT_AT_ONCE = 100
 
 
 @attrs.frozen
@@ -67,6 +70,7 @@ class AccountView:
     invoices: tuple[Line, ...]
     asked: tuple[Line, ...]
     portals: tuple[Action, ...]
+    units: tuple[str, ...]
     cases: tuple[str, ...]
     waiting: bool
     version: int
@@ -129,10 +133,29 @@ def account_view(snapshot: Snapshot, catalog: Catalog, can: Can) -> AccountView:
             for one in known
             if can(one, Capability.PORTAL)
         ),
+        units=tuple(sorted(rights.credits)),
         cases=tuple(f"{case.kind}: {case.detail}" for case in snapshot.cases),
         waiting=_waits(snapshot),
         version=snapshot.version,
     )
+
+
+def wallet_view(wallet: Wallet) -> Line:
+    """A wallet in words, and a button that spends some of it."""
+    told = [f"{lot.left:,} " + _until(lot) for lot in wallet.lots if lot.left]
+    told += [f"{wallet.debt:,} owed: refunded after they were spent"] if wallet.debt else []
+    spend = Action("spend", wallet.unit, f"Spend {SPENT_AT_ONCE}", f"Spend {SPENT_AT_ONCE} {wallet.unit}")
+    return Line(
+        title=wallet.unit,
+        state=f"{wallet.spendable:,} to spend",
+        detail="; ".join(told) or "all spent",
+        good=not wallet.debt,
+        actions=(spend,) if wallet.spendable >= SPENT_AT_ONCE else (),
+    )
+
+
+def _until(lot: WalletLot) -> str:
+    return f"until {day(lot.expires_at)}" if lot.expires_at is not None else "for ever"
 
 
 def activity_view(found: Sequence[Happening]) -> list[ActivityLine]:
