@@ -42,7 +42,6 @@ from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.reads.activity import Activity
 from purchase_core.reads.attempts import StoreAttempts
-from purchase_core.reads.customers import Customers
 from purchase_core.reads.evidence import EvidenceBook
 from purchase_core.reads.receipts import Receipts
 from purchase_core.reads.wallets import Wallets
@@ -57,6 +56,7 @@ from purchase_core.workflows.claims import Claims
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.commands import Commands
 from purchase_core.workflows.credits import Credits
+from purchase_core.workflows.customers import ManagedCustomers
 from purchase_core.workflows.holders import HolderMoves
 from purchase_core.workflows.invoices import Invoices
 from purchase_core.workflows.migrations import Migrations
@@ -129,13 +129,14 @@ class Billing:
         offers = OfferShelf(parts.store, parts.catalog.offers.values())
         recorder = Recorder(parts.store, offers, parts.clock, parts.ids, self._on_commit)
         self._listeners, self._telemetry = parts.listeners, parts.telemetry
-        self.customers = Customers(
+        self.customers = ManagedCustomers(
             parts.store,
             recorder,
             offers,
             parts.catalog,
             parts.policy,
             parts.clock,
+            parts.ids,
             max_stale_seconds=parts.max_stale_seconds,
         )
         health, evidence = HealthBook(), EvidenceBook(parts.store)

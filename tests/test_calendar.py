@@ -186,3 +186,35 @@ def test_f71_a_day_that_a_zone_left_out_is_an_empty_period_and_holds_no_instant(
     ]
     assert period_containing(anchor, DAILY, utc(2011, 12, 30, 20), "Pacific/Apia").index == 3
     assert period_containing(anchor, DAILY, Instant(utc(2011, 12, 30, 20) - 1), "Pacific/Apia").index == 1
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_f69_f70_f71_twenty_years_of_every_anchor_have_no_gap_and_no_overlap(zone: str) -> None:
+    """Each anchor of a leap year, and of ends of months in every zone: 240 months, each where it belongs."""
+    first = datetime(2024, 1, 1, 2, 30, tzinfo=ZoneInfo(zone))  # an hour that clocks skip and repeat
+    days = range(366) if zone in ("UTC", "Europe/Berlin") else (28, 29, 30, 59, 89, 90, 365)
+    for day in days:
+        local = (first.replace(tzinfo=None) + timedelta(days=day)).replace(tzinfo=ZoneInfo(zone))
+        anchor = instant(local.astimezone(UTC))
+        starts = [period_start(anchor, MONTHLY, k, zone) for k in range(241)]
+        assert all(earlier < later for earlier, later in pairwise(starts))
+        assert {(later - earlier) // DAY for earlier, later in pairwise(starts)} <= set(range(27, 32))
+        middle = period_containing(anchor, MONTHLY, Instant(starts[120] + 1), zone)
+        assert (middle.index, middle.start, middle.end) == (120, starts[120], starts[121])
+        last = to_datetime(starts[240]).astimezone(ZoneInfo(zone))
+        assert (last.year, last.month) == (2044, local.month)
+        assert last.day == min(local.day, days_in(2044, local.month))
+
+
+@pytest.mark.parametrize("offset", range(-14, 13))
+@pytest.mark.parametrize("hours", [1, 7, 23, 25])
+def test_f72_whenever_a_job_runs_in_whatever_zone_each_period_is_met_once(offset: int, hours: int) -> None:
+    """Keyed by the period and not by a date: "billed today already" has no meaning across zones."""
+    zone = f"Etc/GMT{offset:+}" if offset else "Etc/GMT"
+    anchor = utc(2024, 1, 31, 23, 30)
+    met = [
+        period_containing(anchor, MONTHLY, Instant(anchor + run * hours * HOUR), zone).index
+        for run in range(400 * 24 // hours)
+    ]
+    assert sorted(set(met)) == list(range(met[-1] + 1))
+    assert all(later - earlier in (0, 1) for earlier, later in pairwise(met))

@@ -242,3 +242,12 @@ def test_f66_every_price_from_a_cent_to_a_hundred_is_exact() -> None:
         written = f"{minor // 100}.{minor % 100:02}"
         assert Money(written, "EUR").minor == minor
         assert str(Money.of_minor(minor, "EUR").decimal) == written
+        with pytest.raises(TypeError):
+            Money(minor / 100, "EUR")  # type: ignore[arg-type]
+
+
+@given(st.sampled_from(sorted(DECIMALS)), st.integers(0, 10**12), st.integers(1, 60))
+def test_f68_a_split_loses_no_unit_of_any_currency(currency: str, minor: int, parts: int) -> None:
+    shares = [one.minor for one in Money.of_minor(minor, currency).allocate([1] * parts)]
+    assert sum(shares) == minor
+    assert max(shares) - min(shares) <= 1

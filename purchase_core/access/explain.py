@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 
 from purchase_core.access.evaluate import granted_until, refunded, stands_back, unpaid_since
-from purchase_core.access.live import EMPTY, exchange
+from purchase_core.access.live import EMPTY, Live, exchange
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.access.purse import NONE_DRAWN
 from purchase_core.catalog.versions import OfferVersion
@@ -63,16 +63,21 @@ def explain(
     *,
     drawn: Mapping[str, int] = NONE_DRAWN,
     spendable: Mapping[str, int] | None = None,
+    live: Live | None = None,
+    more: Sequence[Reason] = (),
 ) -> Explanation:
     """Everything that grants the feature at this instant, or could. `offers` holds each version in `rows`.
 
     `drawn` is what was taken of lots; `spendable` what can be spent of each unit, where that is known.
+    `live` is the live document, where `rows` are not all (bills are missing); `more` is told as it is.
     """
-    held = [*_subscriptions(rows, policy, offers, at), *_purchases(rows, policy, offers)]
-    groups = {offers[one.version].group for one in held if one.grants}
+    live = exchange(EMPTY, (), rows, now=at) if live is None else live
+    held = [*_subscriptions(rows, live, policy, offers, at), *_purchases(rows, policy, offers)]
+    groups = {offers[one.version].group for one in (*held, *more) if one.grants and one.version}
     found = [
-        *(one for one in (*held, *_intents(rows, offers)) if _has(offers[one.version], feature)),
+        *(one for one in (*held, *_intents(rows, offers)) if has(offers[one.version], feature)),
         *_lots(feature, rows, offers, at, drawn, spendable is None or spendable.get(feature, 0) > 0),
+        *more,
         *_defaults(feature, defaults, groups),
     ]
     return Explanation(
@@ -80,19 +85,23 @@ def explain(
         at,
         any(one.grants for one in found),
         tuple(sorted(found, key=lambda one: not one.grants)),
-        tuple(offer.offer for offer in catalog if _has(offer, feature)),
+        tuple(offer.offer for offer in catalog if has(offer, feature)),
         policy.hash,
     )
 
 
-def _has(offer: OfferVersion, feature: str) -> bool:
+def has(offer: OfferVersion, feature: str) -> bool:
+    """Whether an offer version grants a feature, a quota, a licence or credits of this name."""
     return any(feature == getattr(grant, "feature", getattr(grant, "unit", "")) for grant in offer.grants)
 
 
 def _subscriptions(
-    rows: Sequence[Row], policy: AccessPolicy, offers: Mapping[str, OfferVersion], at: Instant
+    rows: Sequence[Row],
+    live: Live,
+    policy: AccessPolicy,
+    offers: Mapping[str, OfferVersion],
+    at: Instant,
 ) -> Iterator[Reason]:
-    live = exchange(EMPTY, (), rows, now=at)
     for row in rows:
         offer = offers.get(row.version) if isinstance(row, SubscriptionRow) else None
         if not isinstance(row, SubscriptionRow) or offer is None:
@@ -180,7 +189,7 @@ def _intents(rows: Sequence[Row], offers: Mapping[str, OfferVersion]) -> Iterato
 
 def _defaults(feature: str, defaults: Sequence[OfferVersion], groups: set[str]) -> Iterator[Reason]:
     for offer in defaults:
-        if _has(offer, feature):
+        if has(offer, feature):
             counts = offer.group not in groups
             why = "everybody has it" if counts else "the customer has something else of its group"
             yield Reason(counts, offer.offer, offer.hash, f"default plan: {why}")

@@ -24,6 +24,7 @@ COMMANDS = {
     "customers": "What a customer has, and may do.",
     "migrate": "Bring the database's tables up to date.",
     "migrate-provider": "Move subscriptions from one provider to another.",
+    "policy": "What purchases mean for rights, and what another policy would change.",
     "providers": "What the configured payment providers can do.",
     "receipts": "What a workflow did, and why.",
     "rebuild": "Make the projection anew from facts, or show what would differ.",

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from purchase_core.errors import MalformedBody, ProviderUnavailable, PurchaseError
 from purchase_core.facts.fact import Fact, object_key
 from purchase_core.identifiers import IdSource
+from purchase_core.inbox.sealing import sealed, without_bodies
 from purchase_core.instants import Clock
 from purchase_core.ports.provider import CustomerClaim, Event, Fetched, Need, Normalised, Provider
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Batch, Question, Store
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Recorded, Work
 from purchase_core.records.delivery import DONE, FETCH, IGNORED, LOOKUP, PENDING, Delivery
@@ -71,7 +72,9 @@ class Processor:
         meaning = _meaning(provider, event)
         if meaning.ignored:
             empty = Batch(self._ids.new("batch"), self._clock.now())
-            await self._store.commit(settle(empty, IGNORED, meaning.ignored))
+            settled = settle(empty, IGNORED, meaning.ignored)
+            erased = await self._is_erased(event.object)
+            await self._store.commit(without_bodies(settled, cause) if erased else settled)
             return Processed(IGNORED, meaning.ignored)
         facts, claims, needs = meaning.facts, meaning.claims, meaning.needs
         fetched: list[Delivery] = []
@@ -91,6 +94,11 @@ class Processor:
             facts, claims, needs = (*found, *facts), (*claims, *claimed), ()
             fetched += answers
 
+    async def _is_erased(self, key: str) -> bool:
+        """Whether an object is of a customer who was erased."""
+        view = await self._store.look(Question(objects=(key,)))
+        return any(lane.erased for lane in view.lanes.values())
+
     async def _record(
         self,
         work: Work,
@@ -100,7 +108,8 @@ class Processor:
     ) -> Recorded:
         def addition(batch: Batch) -> Batch:
             state, reason = (DONE, "") if batch.facts else (IGNORED, FOREIGN)
-            return settle(replace(batch, deliveries=(*batch.deliveries, *fetched)), state, reason)
+            whole = replace(batch, deliveries=(*batch.deliveries, *fetched))
+            return sealed(settle(whole, state, reason), cause)
 
         return await self._recorder.record(work, cause=cause, addition=addition)
 

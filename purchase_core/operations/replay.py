@@ -21,6 +21,7 @@ from purchase_core.identifiers import customer_id
 from purchase_core.inbox.inbox import Inbox
 from purchase_core.inbox.processing import Processor
 from purchase_core.inbox.receive import of_this_connection
+from purchase_core.inbox.sealing import ERASED
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Provider
 from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, Store
@@ -166,6 +167,8 @@ class Replay:
             return _told(delivery, SKIPPED, f"connection {delivery.connection!r} is not configured")
         if delivery.source == LOOKUP:
             return _told(delivery, SKIPPED, LOOKED_UP)
+        if not delivery.body:
+            return _told(delivery, SKIPPED, ERASED)
         try:
             if delivery.source == WEBHOOK:
                 provider.verify(delivery.body, delivery.headers, now=delivery.received_at)

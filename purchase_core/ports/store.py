@@ -19,6 +19,7 @@ from purchase_core.facts.rows import ROW_TYPES, Row
 from purchase_core.instants import Instant
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery, Settlement
+from purchase_core.records.details import Details
 from purchase_core.records.effect import Effect
 from purchase_core.records.finding import Finding
 from purchase_core.records.lane import Lane, LaneStep
@@ -66,6 +67,8 @@ class Batch(Value, frozen=True):
     | | known subscriber (a new one begins with this lane version); a stuck one stays so |
     | told | applied to the claimed mailbox; other fence: LeaseLost |
     | runs | written by id, whole |
+    | dropped_details, details | removed (absent is fine), then written by customer, whole |
+    | redacted | of deliveries of these ids, body and headers are emptied; absent is fine |
 
     What it names twice counts as written twice, in order; what it drops and writes is written. Text that the
     database cannot keep as it is raises InvalidText, an integer InvalidArgument: nothing is ever changed.
@@ -92,6 +95,9 @@ class Batch(Value, frozen=True):
     dropped_subscribers: tuple[str, ...] = ()
     told: tuple[Told, ...] = ()
     runs: tuple[Run, ...] = ()
+    details: tuple[Details, ...] = ()
+    dropped_details: tuple[str, ...] = ()
+    redacted: tuple[str, ...] = ()
 
     def placed_facts(self) -> list[tuple[int, RecordedFact]]:
         """Each fact with its position in its lane. Raises InvalidArgument where that lane is not stepped.
@@ -368,6 +374,10 @@ class Store(ABC):
     @abstractmethod
     async def effects(self, lane: str, *, after: int = -1, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
         """The outbox of one lane, in order; only what is behind the place `after`."""
+
+    @abstractmethod
+    async def details(self, customer: str) -> Details | None:
+        """What is kept of a person; None where nothing is."""
 
     @abstractmethod
     async def subscribers(self) -> Sequence[str]:

@@ -127,8 +127,13 @@ class Change:
         self.step(object_lane(customer.object))
         return not shared
 
+    def merge(self, lane: str, owner: str, references: Sequence[str]) -> None:
+        """Tie a customer's lane to another's. `references` are keys of what else is theirs at providers."""
+        self.link(lane, owner)
+        self.places.objects.update(dict.fromkeys(references, owner))
+
     def link(self, lane: str, owner: str) -> None:
-        """Tie an unowned lane to its owner: its clusters move over, its facts stay where they are.
+        """Tie a lane to its owner: its clusters move over, its facts stay where they are.
 
         What was linked to it is linked to the owner from now on, so that links are never chained.
         """
@@ -273,7 +278,7 @@ class Change:
             linked_to = self.places.links.get(name, lane.linked_to)
             # Older code may still run beside newer: what it writes to is to be rebuilt once more.
             reducer = min(lane.reducer, REDUCER_VERSION) if lane.version else REDUCER_VERSION
-            steps.append(LaneStep(name, lane.version, document, linked_to, reducer))
+            steps.append(LaneStep(name, lane.version, document, linked_to, reducer, lane.erased))
         return tuple(steps)
 
     def _references(self) -> tuple[Reference, ...]:

@@ -77,7 +77,9 @@ def advanced(view: View, batch: Batch) -> View:
     dropped = set(batch.dropped_clusters)
     clusters = {root: one for root, one in view.clusters.items() if root not in dropped}
     moved = {
-        one.lane: Lane(one.lane, one.expected_version + 1, one.document, one.linked_to, one.reducer)
+        one.lane: Lane(
+            one.lane, one.expected_version + 1, one.document, one.linked_to, one.reducer, one.erased
+        )
         for one in batch.lanes
     }
     return replace(

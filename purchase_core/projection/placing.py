@@ -166,7 +166,7 @@ def place(fact: Fact, places: Places, claims: Sequence[CustomerClaim]) -> Placem
         # guest's, whoever the provider's customer is linked to.
         owned = next((one for one in lanes if customer_of(one)), "")
         guests = next((one for one in lanes if is_guests(one)), "")
-        lane = owned or guests or _linked(fact, places) or _claimed(fact, places.view, claims) or lanes[0]
+        lane = owned or guests or _linked(fact, places) or _claimed(fact, places, claims) or lanes[0]
     unowned = dict.fromkeys(one for one in lanes if not customer_of(one) and one != lane)
     return Placement(lane, tuple(unowned))
 
@@ -197,10 +197,10 @@ def _linked(fact: Fact, places: Places) -> str:
     return lane if customer_of(lane) else ""  # a customer that several of ours share has no owner
 
 
-def _claimed(fact: Fact, view: View, claims: Sequence[CustomerClaim]) -> str:
+def _claimed(fact: Fact, places: Places, claims: Sequence[CustomerClaim]) -> str:
     named = getattr(fact.body, "customer", "")
     for claim in claims:
         lane = customer_lane(claim.customer)
-        if claim.provider_customer in ("", named) and lane in view.lanes:
-            return lane
+        if claim.provider_customer in ("", named) and lane in places.view.lanes:
+            return places.owner(lane)
     return ""

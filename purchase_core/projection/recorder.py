@@ -191,6 +191,15 @@ class Recorder:
         asked = question(facts, [claim for one in works for claim in one.claims], lanes)
         if owners:
             asked = replace(asked, objects=(*asked.objects, *(one.object for one in owners)))
+        merged = [one for one in works if one.merged]
+        for one in merged:
+            wanted = (*asked.lanes, one.into, *await self._store.linked_lanes(one.merged))
+            asked = replace(
+                asked,
+                objects=(*asked.objects, *one.references),
+                lanes=wanted,
+                whole_lanes=(*asked.whole_lanes, one.merged),
+            )
         alone = await self._lane_alone(asked)
         if alone is not None:
             return alone
@@ -215,6 +224,8 @@ class Recorder:
         if work.claimed and not customer_of(change.places.owner(work.claimed)):
             change.step(work.claimer)
             change.link(change.places.owner(work.claimed), work.claimer)
+        if work.merged:
+            change.merge(work.merged, work.into, work.references)
         left = _apply_ours(change, work)
         carried = {fact.object for fact in work.facts}
         for fact in left:

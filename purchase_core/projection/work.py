@@ -32,6 +32,7 @@ class Work(Value, frozen=True):
     `lanes` are stepped even if no fact belongs to them. `owner` ties a provider's customer to a lane of ours,
     and with it the lanes `waiting`, which nobody owns yet. `claimed`, a guest's lane, is tied to `claimer`.
     `decision` is taken about its lane, on what the facts have made of it.
+    `merged`, a customer's lane, is tied to `into`, with `references`: what else is theirs at providers.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -40,5 +41,8 @@ class Work(Value, frozen=True):
     owner: Reference | None = None
     waiting: tuple[str, ...] = ()
     claimed: str = ""
+    merged: str = ""
+    into: str = ""
+    references: tuple[str, ...] = ()
     claimer: str = ""
     decision: Decision | None = None

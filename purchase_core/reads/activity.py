@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from heapq import merge
+from itertools import islice
+from typing import TypeAlias, cast
 
 import attrs
+import msgspec
 
-from purchase_core.errors import InvalidMoney
+from purchase_core.errors import InvalidArgument, InvalidMoney
 from purchase_core.facts.bodies import (
     AttemptMade,
     Body,
@@ -25,19 +29,22 @@ from purchase_core.facts.fact import RecordedFact
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import Instant
 from purchase_core.money import Money
-from purchase_core.ports.store import PAGE_ROWS_MAX, Store
-from purchase_core.reads.facts import recorded_facts
+from purchase_core.ports.store import Store
 from purchase_core.records.lane import customer_lane
+
+HAPPENINGS_MAX = 100
+
+Placed: TypeAlias = tuple[Instant, str, int, RecordedFact]
 
 
 @attrs.frozen
 class Happening:
     """One thing that happened. `at` is when, by the clock of whoever saw it.
 
-    `cause` is the delivery or command that brought it; `position` says where the next page begins.
+    `cause` is the delivery or command that brought it; `position` says where to read on behind it.
     """
 
-    position: int
+    position: str
     at: Instant
     recorded_at: Instant
     about: str
@@ -51,20 +58,50 @@ class Activity:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def list(self, customer: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Happening]:
+    async def list(
+        self, customer: str, *, after: str = "", limit: int = HAPPENINGS_MAX
+    ) -> Sequence[Happening]:
         """What happened to a customer, the earliest recorded first; a page of it behind a position.
 
-        Positions count the timeline as it is now: what waited for its owner takes its place in it when it
-        is linked.
+        It costs what the page costs, however much there is. What waited for its owner takes its place when it
+        is linked; a page behind a position then begins with it. Raises InvalidArgument for a position that is
+        none.
         """
         lane = customer_lane(customer_id(customer))
-        found = [one async for one in recorded_facts(self._store, lane)]
-        found.sort(key=lambda one: one.recorded_at)  # of one lane, and one instant, as they were recorded
-        page = found[after : after + limit]
-        return [_happening(position, one) for position, one in enumerate(page, start=after + 1)]
+        come_to = _read_position(after)
+        lanes = (lane, *await self._store.linked_lanes(lane))
+        pages = [await self._page(name, come_to.get(name, 0), limit) for name in lanes]
+        found = []
+        for _, name, position, recorded in islice(merge(*pages, key=_when), limit):
+            come_to[name] = position
+            found.append(_happening(_position(come_to), recorded))
+        return found
+
+    async def _page(self, lane: str, after: int, limit: int) -> Sequence[Placed]:
+        page = await self._store.facts(lane, after=after, limit=limit)
+        return [(one.recorded_at, lane, position, one) for position, one in page]
 
 
-def _happening(position: int, recorded: RecordedFact) -> Happening:
+def _when(one: Placed) -> tuple[Instant, str, int]:
+    return one[:3]
+
+
+def _position(come_to: Mapping[str, int]) -> str:
+    return urlsafe_b64encode(msgspec.json.encode(come_to, order="sorted")).rstrip(b"=").decode()
+
+
+def _read_position(text: str) -> dict[str, int]:
+    """How far the timeline was read in each lane."""
+    if not text:
+        return {}
+    try:
+        packed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        return msgspec.json.decode(packed, type=dict[str, int])
+    except (ValueError, msgspec.DecodeError):
+        raise InvalidArgument("that is no position of a timeline") from None
+
+
+def _happening(position: str, recorded: RecordedFact) -> Happening:
     fact = recorded.fact
     told = _TOLD[type(fact.body)](fact.body)
     return Happening(position, fact.order, recorded.recorded_at, fact.object, told, recorded.cause)

@@ -37,7 +37,8 @@ class Lane(Value, frozen=True):
 
     `document` is the bounded cache of what is live, for hot reads; `linked_to` is the lane that this
     one's objects belong to since a link arrived ("" = itself). `reducer` is the oldest version of the fold
-    that wrote to it since it was made or rebuilt: older than today's, it wants a rebuild.
+    that wrote to it since it was made or rebuilt: older than today's, it wants a rebuild. `erased`: its
+    customer was; no body of an event of theirs is kept any more.
     """
 
     lane: str
@@ -45,13 +46,18 @@ class Lane(Value, frozen=True):
     document: bytes = b""
     linked_to: str = ""
     reducer: int = 0
+    erased: bool = False
 
 
 class LaneStep(Value, frozen=True):
-    """One lane's part of a batch: it must still be at `expected_version`, and is one further afterwards."""
+    """One lane's part of a batch: it must still be at `expected_version`, and is one further afterwards.
+
+    `erased` marks it so for ever; a step without it takes nothing back.
+    """
 
     lane: str
     expected_version: int
     document: bytes
     linked_to: str = ""
     reducer: int = 0
+    erased: bool = False

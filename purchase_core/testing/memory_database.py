@@ -11,6 +11,7 @@ from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery
+from purchase_core.records.details import Details
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
 from purchase_core.records.ledger_rows import LedgerRow
@@ -48,3 +49,4 @@ class MemoryDatabase:
     mailboxes: dict[tuple[str, str], Mailbox] = attrs.field(factory=dict)  # by subscriber and lane
     mailbox_leases: dict[tuple[str, str], Instant] = attrs.field(factory=dict)
     runs: dict[str, Run] = attrs.field(factory=dict)
+    details: dict[str, Details] = attrs.field(factory=dict)

@@ -43,8 +43,9 @@ from purchase_core.ports.store import (
 )
 from purchase_core.records.command import OPEN_STATES, Command
 from purchase_core.records.delivery import PENDING, Delivery
+from purchase_core.records.details import Details
 from purchase_core.records.effect import Effect
-from purchase_core.records.lane import Lane
+from purchase_core.records.lane import Lane, LaneStep
 from purchase_core.records.ledger_rows import DrawnRow
 from purchase_core.records.movement import Movement
 from purchase_core.records.reference import PriceReference, Reference
@@ -162,8 +163,7 @@ class MemoryStore(MemoryMailboxes, Store):
         into = self.database
         into.batches.add(batch.id)
         for step in batch.lanes:
-            version = step.expected_version + 1
-            into.lanes[step.lane] = Lane(step.lane, version, step.document, step.linked_to, step.reducer)
+            self._apply_step(step)
         for root in batch.dropped_clusters:
             into.clusters.pop(root, None)
         into.clusters.update({cluster.root: cluster for cluster in batch.clusters})
@@ -190,6 +190,23 @@ class MemoryStore(MemoryMailboxes, Store):
         into.runs.update({run.id: run for run in batch.runs})
         self._apply_prices(batch)
         self._apply_settlements(batch)
+        self._apply_erasures(batch)
+
+    def _apply_step(self, step: LaneStep) -> None:
+        erased = step.erased or self.database.lanes.get(step.lane, Lane(step.lane)).erased
+        version = step.expected_version + 1
+        self.database.lanes[step.lane] = Lane(
+            step.lane, version, step.document, step.linked_to, step.reducer, erased
+        )
+
+    def _apply_erasures(self, batch: Batch) -> None:
+        for customer in batch.dropped_details:
+            self.database.details.pop(customer, None)
+        self.database.details.update({one.customer: one for one in batch.details})
+        for identifier in batch.redacted:
+            known = self.database.deliveries.get(identifier)
+            if known is not None:
+                self.database.deliveries[identifier] = replace(known, body=b"", headers=())
 
     def _apply_prices(self, batch: Batch) -> None:
         for price in batch.prices:
@@ -458,6 +475,10 @@ class MemoryStore(MemoryMailboxes, Store):
             if kind in ("", one.kind) and (not before_id or one.id < before_id)
         ]
         return sorted(found, key=lambda one: one.id, reverse=True)[:limit]
+
+    async def details(self, customer: str) -> Details | None:
+        """What is kept of a person."""
+        return self.database.details.get(customer)
 
     # --- life cycle --------------------------------------------------------------------------
 

@@ -48,8 +48,11 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("cases", "settle"): ("case:excess:invoice:shop:in_1", "--yes"),
     ("cases", "show"): ("case:excess:invoice:shop:in_1",),
     ("customers", "show"): ("user_1",),
+    ("customers", "erase"): ("user_1", "--yes"),
+    ("customers", "merge"): ("user_1", "user_2", "--reason", "one person", "--yes"),
     ("customers", "explain"): ("user_1", "export"),
     ("customers", "activity"): ("user_1",),
+    ("policy", "what-if"): ("--policy", "access.toml"),
     ("receipts", "show"): ("receipt_1",),
     ("replay",): ("delivery_1",),
     ("doctor",): ("--truth",),
@@ -82,6 +85,8 @@ ABSENT = (
     ("cases", "settle"),
     ("cases", "show"),
     *(("migrate-provider", name) for name in ("plan", "resume", "start", "status", "stop")),
+    ("customers", "erase"),
+    ("customers", "merge"),
     ("receipts", "show"),
     ("runs", "show"),
     ("route", "verify"),
@@ -111,6 +116,7 @@ def keep(app: Any, one: Delivery) -> None:
 def test_every_command_answers_in_one_json_document(app: Any, path: tuple[str, ...]) -> None:
     keep(app, delivery())
     Path("policy.toml").write_text("share = { shop = 100 }")
+    Path("access.toml").write_text("paused_grants = true")
     ended = app.run(*path, *ARGUMENTS.get(path, ()), "--json")
     document = json.loads(ended.out)
     assert document["schema_version"] == 1

@@ -15,6 +15,7 @@ from purchase_core.instants import to_datetime
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work
+from purchase_core.reads.activity import Happening
 from tests.faults.shop import Shop, run
 
 _seeds = count(1_000)
@@ -37,12 +38,37 @@ def test_a_timeline_tells_a_sale_in_words_and_whence_it_is_known() -> None:
             shown = await shop.billing.webhooks.show(deliveries[0])
             assert shown.event_type == "invoice.paid"
             assert (await shop.billing.receipts.get(told[0].cause)).kind == "checkout.start"
-            assert [one.position for one in told] == sorted({one.position for one in told})
+            assert len({one.position for one in told}) == len(told)
             page = await shop.billing.activity.list("ana", after=told[1].position, limit=2)
             assert list(page) == list(told[2:4])
             assert await shop.billing.activity.list("ben") == []
             with pytest.raises(InvalidArgument):
                 await shop.billing.activity.list("")
+            for wrong in ("7", "!", "bm9uZQ", told[0].position[:-3]):
+                with pytest.raises(InvalidArgument, match="no position"):
+                    await shop.billing.activity.list("ana", after=wrong)
+
+    run(work)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_pages_of_several_lanes_are_one_timeline(limit: int) -> None:
+    """What a guest bought is theirs since they claimed it, in the order in which it was recorded."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold()
+            await shop.sold("cart-2", customer="ben", offer="book:full")
+            await shop.billing.customers.merge("ben", into="ana", reason="", by="mia")
+            whole = await shop.billing.activity.list("ana")
+            assert [one.recorded_at for one in whole] == sorted(one.recorded_at for one in whole)
+            assert len(whole) == len(shop.memory.facts)
+            read: list[Happening] = []
+            after = ""
+            while page := await shop.billing.activity.list("ana", after=after, limit=limit):
+                read += page
+                after = page[-1].position
+            assert [one.text for one in read] == [one.text for one in whole]
 
     run(work)
 

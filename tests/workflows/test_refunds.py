@@ -25,6 +25,7 @@ from purchase_core.facts.bodies import DisputeSeen
 from purchase_core.facts.fact import Fact, seen
 from purchase_core.facts.rows import InvoiceRow, PurchaseRow
 from purchase_core.identifiers import SeededIds
+from purchase_core.instants import SECOND
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work
@@ -308,6 +309,38 @@ def test_f36_without_keys_a_refund_is_never_sent_again_not_even_at_once() -> Non
                         await purchases.refund("ana", row.key, amount=500, idempotency_key="r")
             assert len(sent) == 1
             assert (await invoice(shop)).refunding == 500
+
+    run(work)
+
+
+@pytest.mark.parametrize("lag_seconds", [0, 60, ABSENT_SECONDS - 1])
+def test_f51_what_is_not_to_be_found_yet_is_not_absent(lag_seconds: int) -> None:
+    """The provider shows a refund only some time after it was made; nobody takes that for a refusal."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await bought(shop)
+            keyless = attrs.evolve(shop.provider.capabilities, key_lifetime_seconds=0)
+            find, started = shop.provider.find_refund, shop.clock.now()
+
+            async def late(invoice: str, command: str) -> tuple[Fact, ...]:
+                seen_by_now = shop.clock.now() - started >= lag_seconds * SECOND
+                return await find(invoice, command) if seen_by_now else ()
+
+            with (
+                patch.object(shop.provider, "capabilities", keyless),
+                patch.object(shop.provider, "find_refund", late),
+                shop.trouble(REFUNDS),
+            ):
+                with pytest.raises(OutcomeUnknown):
+                    await shop.billing.purchases.refund("ana", row.key, amount=500, idempotency_key="r")
+                for _ in range(ABSENT_SECONDS // 120 + 2):
+                    assert (await invoice(shop)).refunding + (await invoice(shop)).refunded == 500
+                    shop.advance(seconds=120)
+                    await shop.billing.commands.resolve()
+            assert shop.memory.commands["refund:r"].state == CONFIRMED
+            assert [one.amount for one in shop.made(Refund)] == [500]
+            assert (await invoice(shop)).refunded == 500
 
     run(work)
 

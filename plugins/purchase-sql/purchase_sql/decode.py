@@ -11,6 +11,7 @@ from purchase_core.facts.fact import Fact, RecordedFact, decode_body
 from purchase_core.ports.store import TableRow
 from purchase_core.records.command import Command, Stage
 from purchase_core.records.delivery import Delivery
+from purchase_core.records.details import Details
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
 from purchase_core.records.mailbox import Mailbox
@@ -34,16 +35,17 @@ _headers = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
 
 def lane(record: Record) -> Lane:
     """A row of `lane`."""
-    return Lane(*record)
+    name, version, document, linked_to, reducer, erased = record
+    return Lane(name, version, document, linked_to, reducer, bool(erased))
 
 
 def lanes(records: Iterable[Record]) -> dict[str, Lane]:
     """The rows of `look_lanes`, by name: each has a lane, and the one it is linked to or nulls."""
     found: dict[str, Lane] = {}
     for record in records:
-        found[record[0]] = Lane(*record[:LANE_WIDTH])
+        found[record[0]] = lane(record[:LANE_WIDTH])
         if record[LANE_WIDTH] is not None:
-            found[record[LANE_WIDTH]] = Lane(*record[LANE_WIDTH:])
+            found[record[LANE_WIDTH]] = lane(record[LANE_WIDTH:])
     return found
 
 
@@ -100,6 +102,11 @@ def run(record: Record) -> Run:
     """A row of `run` and `runs`."""
     values = (*record[:8], _counts(record[8]), record[9])
     return Run(*values)
+
+
+def details(record: Record) -> Details:
+    """A row of `details`."""
+    return Details(*record)
 
 
 def row(row_type: type[R], record: Record) -> R:

@@ -99,6 +99,7 @@ def _add_unguarded(
         add((texts.reference_put, values_of_reference(reference)))
     for offer in _sorted([offer for one in batches for offer in one.offers], _by_hash):
         add((texts.offer_insert, (offer.hash, offer.offer, offer.encode().decode())))
+    _add_erasures(texts, batches, add)
     names = [change for one in batches for change in _subscribers(texts, one)]
     for _, operation in _sorted(names, _by_place):
         add(operation)
@@ -110,6 +111,14 @@ def _add_unguarded(
         add((texts.mailbox_wake, (effect.key, effect.lane_version, effect.position)))
     for run in _sorted([run for one in batches for run in one.runs], _by_id):
         add((texts.run_put, _run(run)))
+
+
+def _add_erasures(texts: Texts, batches: Sequence[Batch], add: Callable[[Operation], None]) -> None:
+    for identifier in _sorted([identifier for one in batches for identifier in one.redacted], str):
+        add((texts.redact, (identifier,)))
+    persons = [change for one in batches for change in _details(texts, one)]
+    for _, operation in _sorted(persons, _by_place):
+        add(operation)
 
 
 # Drops and puts are sorted together: of one key, what was there is dropped before it is put anew.
@@ -135,6 +144,13 @@ def _subscribers(texts: Texts, batch: Batch) -> Iterator[tuple[str, Operation]]:
         yield name, (texts.mailbox_drop, (name,))
     for name in batch.subscribers:
         yield name, (texts.subscriber_insert, (name,))
+
+
+def _details(texts: Texts, batch: Batch) -> Iterator[tuple[str, Operation]]:
+    for customer in batch.dropped_details:
+        yield customer, (texts.details_drop, (customer,))
+    for one in batch.details:
+        yield one.customer, (texts.details_put, (one.customer, one.body, one.updated_at))
 
 
 def _sorted(values: Sequence[T], key: Callable[[T], str | tuple[str, ...]]) -> Sequence[T]:
@@ -172,7 +188,7 @@ def _require_whole(values: Iterable[str]) -> None:
 
 
 def _step(one: LaneStep) -> tuple[Value, ...]:
-    return one.lane, one.expected_version, one.document, one.linked_to, one.reducer
+    return one.lane, one.expected_version, one.document, one.linked_to, one.reducer, one.erased
 
 
 def _run(one: Run) -> tuple[Value, ...]:

@@ -17,7 +17,7 @@ from purchase_sql.shapes import DELIVERY_COLUMNS, MAILBOX_COLUMNS, ROW_COLUMNS
 from purchase_sql.statement import Statement, in_pairs, in_texts, number, text, whole, word
 
 LISTED_COLUMNS = DELIVERY_COLUMNS[:-1]
-LANE_COLUMNS = ("lane", "version", "document", "linked_to", "reducer")
+LANE_COLUMNS = ("lane", "version", "document", "linked_to", "reducer", "erased")
 REFERENCE_COLUMNS = ("object", "lane", "root")
 CLUSTER_COLUMNS = ("root", "lane", "registers")
 FACT_COLUMNS = (
@@ -102,6 +102,8 @@ def _points() -> Iterable[Statement]:
     batches, lanes, commands = schema.batches, schema.lanes, schema.commands
     yield Statement("batch", ("id",), sa.select(batches.c.id).where(batches.c.id == text("id")))
     yield Statement("lane", ("lane",), _chosen(lanes, LANE_COLUMNS).where(lanes.c.lane == text("lane")))
+    details = schema.customer_details
+    yield Statement("details", ("customer",), _all(details).where(details.c.customer == text("customer")))
     yield Statement("command", ("key",), _all(commands).where(commands.c.key == text("key")))
     yield Statement("command_by_id", ("id",), _all(commands).where(commands.c.id == text("id")))
     movements, drawn = schema.movements, schema.rows[DrawnRow]

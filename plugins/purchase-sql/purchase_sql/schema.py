@@ -91,6 +91,7 @@ lanes = _table(
     _column("document", BYTES),
     _column("linked_to", TEXT),
     _column("reducer", WHOLE),
+    _column("erased", FLAG),
     _guard("lanes_expected", "version > 0"),
 )
 _index("lanes_linked_to", lanes.c.linked_to, where=IS_LINKED)
@@ -206,6 +207,10 @@ effects = _table(
     _column("at", WHOLE),
 )
 _index("effects_lane", effects.c.lane, effects.c.lane_version, effects.c.position)
+
+customer_details = _table(
+    "customer_details", _key("customer"), _column("body", BYTES), _column("updated_at", WHOLE)
+)
 
 subscribers = _table("subscribers", _key("name"))
 

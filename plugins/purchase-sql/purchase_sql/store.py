@@ -23,6 +23,7 @@ from purchase_core.ports.store import (
 )
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import DONE, Delivery
+from purchase_core.records.details import Details
 from purchase_core.records.effect import EFFECTS_PER_VERSION_MAX, Effect
 from purchase_core.records.lane import Lane
 from purchase_core.records.mailbox import Mailbox
@@ -247,6 +248,10 @@ class SqlStore(Store):
         """The outbox of one lane, in order."""
         values = (lane, *divmod(after, EFFECTS_PER_VERSION_MAX), limit)
         return [decode.effect(one) for one in await self._page(self._texts.effects, values)]
+
+    async def details(self, customer: str) -> Details | None:
+        """What is kept of a person."""
+        return await self._one(decode.details, self._texts.details, (customer,))
 
     async def subscribers(self) -> Sequence[str]:
         """Names of the known subscribers, ascending."""

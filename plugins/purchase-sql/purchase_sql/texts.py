@@ -39,6 +39,9 @@ class Texts:
     mailbox_claim: str
     run_put: str
     movement_insert: str
+    details_put: str
+    details_drop: str
+    redact: str
     version_insert: str
     look_lanes: str
     look_references: str
@@ -68,6 +71,7 @@ class Texts:
     commands_open: str
     commands_page: str
     effects: str
+    details: str
     subscribers: str
     mailbox: str
     mailboxes: str

@@ -47,6 +47,9 @@ def statements(given: type[Given] = Single) -> Iterable[Statement]:
     for table_type in TABLES:
         table = schema.rows[table_type]
         yield _put(f"{table_type.TABLE}_put", table, given(ROW_COLUMNS[table_type]))
+    yield _put("details_put", schema.customer_details, given(_names(schema.customer_details)))
+    yield _drop("details_drop", schema.customer_details, given)
+    yield _redact(given)
     for row_type in ROW_TYPES:
         yield _drop(f"{row_type.TABLE}_drop", schema.rows[row_type], given)
     yield _insert_or_ignore("version_insert", schema.schema_version, given)
@@ -91,7 +94,7 @@ def _batch_insert(given: type[Given]) -> Statement:
 
 
 def _lane_step(given: type[Given]) -> Statement:
-    lanes, row = schema.lanes, given(("lane", "expected", "document", "linked_to", "reducer"))
+    lanes, row = schema.lanes, given(("lane", "expected", "document", "linked_to", "reducer", "erased"))
     name, expected = row.of_column(lanes.c.lane), row.value("expected", WHOLE)
     # A row to be inserted must pass the CHECKs before a conflict is found, so its version may be impossible
     # only where there is no row yet although one was expected.
@@ -105,6 +108,7 @@ def _lane_step(given: type[Given]) -> Statement:
             "document": row.of_column(lanes.c.document),
             "linked_to": row.of_column(lanes.c.linked_to),
             "reducer": row.of_column(lanes.c.reducer),
+            "erased": row.of_column(lanes.c.erased),
         },
     )
     fresh = inserting.excluded
@@ -117,6 +121,7 @@ def _lane_step(given: type[Given]) -> Statement:
             "document": fresh.document,
             "linked_to": fresh.linked_to,
             "reducer": fresh.reducer,
+            "erased": sa.case((lanes.c.erased, lanes.c.erased), else_=fresh.erased),
         },
     )
     return Statement("lane_step", row.parameters, clause)
@@ -209,6 +214,13 @@ def _settle(given: type[Given]) -> Statement:
         },
     )
     return Statement("settle", row.parameters, clause)
+
+
+def _redact(given: type[Given]) -> Statement:
+    deliveries, row = schema.deliveries, given(("id",))
+    emptied = {"body": NoBytes(), "headers": word("[]")}
+    clause = sa.update(deliveries).where(row.is_one(deliveries.c.id)).values(emptied)
+    return Statement("redact", row.parameters, clause)
 
 
 def _claim(name: str, *, newest: bool) -> Statement:

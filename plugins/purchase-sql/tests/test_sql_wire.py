@@ -64,14 +64,14 @@ def test_rows_are_read_by_the_kinds_of_their_statement() -> None:
     reader = Reader(STATEMENTS, KINDS, "app_")
     lane = STATEMENTS["lane"].replace("{prefix}", "app_")
     rows: list[Sequence[object]] = [
-        ["a", "9223372036854775807", "00ff", "", "1"],
-        ["b", 7, [0, 255], "", 0],
-        ["c", None, "", "", None],
+        ["a", "9223372036854775807", "00ff", "", "1", "1"],
+        ["b", 7, [0, 255], "", 0, 0],
+        ["c", None, "", "", None, "0"],
     ]
     assert reader.read(lane, rows) == [
-        ("a", 2**63 - 1, b"\x00\xff", "", 1),
-        ("b", 7, b"\x00\xff", "", 0),
-        ("c", None, b"", "", None),
+        ("a", 2**63 - 1, b"\x00\xff", "", 1, 1),
+        ("b", 7, b"\x00\xff", "", 0, 0),
+        ("c", None, b"", "", None, 0),
     ]
 
 
@@ -79,11 +79,11 @@ def test_rows_are_read_by_the_kinds_of_their_statement() -> None:
     "row",
     [
         [],
-        ["a", "1", "", ""],
-        ["a", "1", "", "", "1", ""],
-        ["a", "x", "", "", "1"],
-        ["a", "1", "0", "", "1"],
-        [1, "1", "", "", "1"],
+        ["a", "1", "", "", "1"],
+        ["a", "1", "", "", "1", "0", ""],
+        ["a", "x", "", "", "1", "0"],
+        ["a", "1", "0", "", "1", "0"],
+        [1, "1", "", "", "1", "0"],
     ],
 )
 def test_a_row_that_is_none_of_the_statements_is_no_answer(row: Sequence[object]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from collections.abc import Sequence
 
 import click
@@ -10,7 +11,9 @@ import msgspec
 
 from purchase_core.access.explain import Explanation
 from purchase_core.access.rights import Rights
+from purchase_core.billing import Billing
 from purchase_core.cli.app import find_app
+from purchase_core.cli.asking import make_sure
 from purchase_core.cli.output import (
     instant_of,
     json_option,
@@ -27,6 +30,7 @@ from purchase_core.money import Money
 from purchase_core.opening import Opening
 from purchase_core.reads.activity import Happening
 from purchase_core.reads.customers import Snapshot
+from purchase_core.workflows.customers import Erased
 
 
 @click.group()
@@ -116,17 +120,17 @@ async def _explanation(opening: Opening, customer: str, feature: str, at: str | 
 
 @customers.command(short_help="What happened to a customer, in order.")
 @click.argument("customer")
-@click.option("--after", default=0, metavar="POSITION", help="Only what was recorded behind this position.")
+@click.option("--after", default="", metavar="POSITION", help="Only what was recorded behind this position.")
 @click.option("--limit", default=100, type=click.IntRange(1, 1_000), help="At most so many lines.")
 @json_option
 @click.pass_context
-def activity(context: click.Context, customer: str, *, after: int, limit: int, as_json: bool) -> None:
+def activity(context: click.Context, customer: str, *, after: str, limit: int, as_json: bool) -> None:
     """What happened to a customer, in the order in which it was recorded.
 
     \b
     Examples:
       purchase customers activity user_1
-      purchase customers activity user_1 --after 1200 --limit 50 --json
+      purchase customers activity user_1 --limit 50 --json
     """
     found = asyncio.run(_activity(find_app(context), customer, after, limit))
     if as_json:
@@ -138,7 +142,79 @@ def activity(context: click.Context, customer: str, *, after: int, limit: int, a
         say(f"There may be more: purchase customers activity {customer} --after {found[-1].position}")
 
 
-async def _activity(opening: Opening, customer: str, after: int, limit: int) -> Sequence[Happening]:
+@customers.command(short_help="Make two customers one.")
+@click.argument("customer")
+@click.argument("into")
+@click.option("--reason", required=True, help="Why they are one: it is kept with the receipt.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Who decides it.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_context
+def merge(
+    context: click.Context, customer: str, into: str, *, reason: str, by: str, yes: bool, as_json: bool
+) -> None:
+    """Make all that CUSTOMER has the property of INTO. It cannot be undone. Asks first.
+
+    \b
+    Examples:
+      purchase customers merge user_7 user_1 --reason "two accounts of one person"
+    """
+
+    async def merged(opening: Opening) -> None:
+        async with opening as billing:
+            await _say_what_there_is(billing, customer)
+            make_sure(f"Shall it all be {into}'s, for good?", yes=yes)
+            await billing.customers.merge(customer, into=into, reason=reason, by=by)
+
+    asyncio.run(merged(find_app(context)))
+    if as_json:
+        print_json({"merged": customer, "into": into})
+    else:
+        say(f"{customer} is {into} from now on.")
+
+
+@customers.command(short_help="Forget who a customer is.")
+@click.argument("customer")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_context
+def erase(context: click.Context, customer: str, *, yes: bool, as_json: bool) -> None:
+    """Forget who a customer is: details, and the bodies of all events about them, now and later. Asks first.
+
+    The ledger stays, under the application's id; subscriptions go on until they are cancelled. Copies in
+    backups, in logs and at the provider are not erased by this.
+
+    \b
+    Examples:
+      purchase customers erase user_1
+      purchase customers erase user_1 --yes --json
+    """
+
+    async def erased(opening: Opening) -> Erased:
+        async with opening as billing:
+            await _say_what_there_is(billing, customer)
+            make_sure("Shall it be forgotten who this is, for good?", yes=yes)
+            return await billing.customers.erase(customer, tell=_progress)
+
+    done = asyncio.run(erased(find_app(context)))
+    if as_json:
+        print_json({"erased": msgspec.to_builtins(done)})
+    else:
+        say(f"{done.customer} is forgotten; {done.events:,} events were emptied.")
+
+
+def _progress(looked: int, emptied: int) -> None:
+    say(f"{looked:,} events looked at, {emptied:,} emptied")
+
+
+async def _say_what_there_is(billing: Billing, customer: str) -> None:
+    live = await billing.subscriptions.current(customer)
+    bought = await billing.purchases.list(customer)
+    going = f"a subscription ({live.status})" if live else "no subscription"
+    say(f"{customer} has {going} and {len(bought):,} purchases.")
+
+
+async def _activity(opening: Opening, customer: str, after: str, limit: int) -> Sequence[Happening]:
     async with opening.reading() as billing:
         return await billing.activity.list(customer, after=after, limit=limit)
 

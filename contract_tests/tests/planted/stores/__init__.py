@@ -8,6 +8,7 @@ from purchase_core.testing.memory_store import MemoryStore
 
 from . import (
     concurrency,
+    erasing,
     inbox,
     isolation,
     keys,
@@ -26,6 +27,7 @@ MODULES: tuple[ModuleType, ...] = (
     keys,
     inbox,
     mailboxes,
+    erasing,
     reading,
     isolation,
     values,

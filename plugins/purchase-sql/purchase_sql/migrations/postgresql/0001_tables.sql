@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}lanes" (
     document BYTEA NOT NULL,
     linked_to TEXT COLLATE "C" NOT NULL,
     reducer BIGINT NOT NULL,
+    erased BOOLEAN NOT NULL,
     CONSTRAINT "{prefix}lanes_pk" PRIMARY KEY (lane),
     CONSTRAINT "{prefix}lanes_expected" CHECK (version > 0)
 );
@@ -152,6 +153,13 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}effects" (
 );
 
 CREATE INDEX IF NOT EXISTS "{prefix}effects_lane" ON {schema}"{prefix}effects" (lane, lane_version, position);
+
+CREATE TABLE IF NOT EXISTS {schema}"{prefix}customer_details" (
+    customer TEXT COLLATE "C" NOT NULL,
+    body BYTEA NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT "{prefix}customer_details_pk" PRIMARY KEY (customer)
+);
 
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}subscribers" (
     name TEXT COLLATE "C" NOT NULL,

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS "{prefix}lanes" (
     document BLOB NOT NULL,
     linked_to TEXT NOT NULL,
     reducer INTEGER NOT NULL,
+    erased INTEGER NOT NULL,
     CONSTRAINT "{prefix}lanes_pk" PRIMARY KEY (lane),
     CONSTRAINT "{prefix}lanes_expected" CHECK (version > 0)
 ) WITHOUT ROWID, STRICT;
@@ -152,6 +153,13 @@ CREATE TABLE IF NOT EXISTS "{prefix}effects" (
 ) WITHOUT ROWID, STRICT;
 
 CREATE INDEX IF NOT EXISTS "{prefix}effects_lane" ON "{prefix}effects" (lane, lane_version, position);
+
+CREATE TABLE IF NOT EXISTS "{prefix}customer_details" (
+    customer TEXT NOT NULL,
+    body BLOB NOT NULL,
+    updated_at INTEGER NOT NULL,
+    CONSTRAINT "{prefix}customer_details_pk" PRIMARY KEY (customer)
+) WITHOUT ROWID, STRICT;
 
 CREATE TABLE IF NOT EXISTS "{prefix}subscribers" (
     name TEXT NOT NULL,

@@ -1,0 +1,245 @@
+"""Customers: what the application says of them, two who are one, and one who is to be forgotten.
+
+What identifies a person lies beside the ledger: details in a row of their own, and the bodies of events.
+Erasing empties those, and marks the customer's lane, so that bodies that come later are not kept either.
+Facts, rows and their hash hold ids and amounts only, and stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+
+import attrs
+import msgspec
+from msgspec.structs import replace
+
+from purchase_core.access.live import decode_live
+from purchase_core.access.policy import AccessPolicy
+from purchase_core.catalog.catalog import Catalog
+from purchase_core.errors import InvalidArgument, LaneConflict, NotFound, WrongState
+from purchase_core.facts.rows import LotRow
+from purchase_core.identifiers import IdSource, customer_id
+from purchase_core.instants import Clock
+from purchase_core.ports.store import Batch, Store
+from purchase_core.projection.offers import OfferShelf
+from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX, Recorder
+from purchase_core.projection.tables import rows_of_lane
+from purchase_core.projection.work import Work
+from purchase_core.reads.customers import Customers
+from purchase_core.reads.facts import recorded_facts
+from purchase_core.records.command import CONFIRMED, Command, Stage
+from purchase_core.records.delivery import PENDING
+from purchase_core.records.details import Details
+from purchase_core.records.lane import Lane, customer_lane, customer_of
+from purchase_core.text import identifier, storable
+
+FIELDS_MAX = 50
+NAME_CHARACTERS_MAX = 50
+VALUE_CHARACTERS_MAX = 1_000
+REDACTED_AT_ONCE_MAX = 100
+DELIVERIES_READ_MAX = 1_000
+MERGE = "customer.merge"
+
+Tell = Callable[[int, int], None]
+"""Is told now and then of how many events were looked through, and how many were emptied."""
+
+
+@attrs.frozen
+class Erased:
+    """What was emptied: events, and whether there were details."""
+
+    customer: str
+    events: int
+    details: bool
+
+
+class ManagedCustomers(Customers):
+    """What an application asks about its customers, and what it does about who they are."""
+
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        offers: OfferShelf,
+        catalog: Catalog,
+        policy: AccessPolicy,
+        clock: Clock,
+        ids: IdSource,
+        *,
+        max_stale_seconds: float,
+    ) -> None:
+        super().__init__(store, recorder, offers, catalog, policy, clock, max_stale_seconds=max_stale_seconds)
+        self._ids = ids
+
+    # --- details -----------------------------------------------------------------------------
+
+    async def upsert(self, customer: str, **details: str) -> None:
+        """Keep what the application says of a customer: an e-mail address, a name, in place of what it said.
+
+        Raises InvalidArgument, or WrongState for a customer who was erased.
+        """
+        lane = await self._store.lane(customer_lane(customer_id(customer)))
+        if lane.erased:
+            raise WrongState(
+                f"customer {customer!r} was erased", hint="A person who comes back is a new one."
+            )
+        body = msgspec.json.encode(_checked(details), order="sorted")
+        row = Details(customer, body, self._clock.now())
+
+        def addition(batch: Batch) -> Batch:
+            return replace(batch, details=(row,))
+
+        # The lane is stepped, so that no erasure can come between the look at it and this.
+        await self._guarded(lane, addition, cause="upsert")
+
+    async def details(self, customer: str) -> Mapping[str, str]:
+        """What is kept of a person, by name."""
+        found = await self._store.details(customer_id(customer))
+        return msgspec.json.decode(found.body, type=dict[str, str]) if found else {}
+
+    # --- two who are one ---------------------------------------------------------------------
+
+    async def merge(self, customer: str, *, into: str, reason: str, by: str) -> None:
+        """From now on, all that one customer has is another's. It cannot be undone.
+
+        Facts stay where they are. What is bought under the old id later is the other's too. Their details
+        are dropped. Raises InvalidArgument, NotFound (nothing is known of them), or WrongState (either was
+        merged or erased, or the first has spent credits).
+        """
+        identifier("by", by)
+        storable("reason", reason, characters_max=VALUE_CHARACTERS_MAX)
+        if customer_id(customer) == customer_id(into):
+            raise InvalidArgument("a customer cannot be merged into themselves")
+        for _ in range(CONFLICT_RETRIES_MAX):
+            with suppress(LaneConflict):
+                return await self._merge(customer, into, {"by": by, "reason": reason})
+        raise LaneConflict(f"customer {customer!r} kept changing for {CONFLICT_RETRIES_MAX} tries")
+
+    async def _merge(self, customer: str, into: str, said: Mapping[str, str]) -> None:
+        mine, theirs = [await self._store.lane(customer_lane(one)) for one in (customer, into)]
+        if mine.linked_to == theirs.lane:
+            return
+        _must_be_plain(mine, theirs)
+        await self._must_have_spent_nothing(mine)
+        references = await self._store.references_of(mine.lane, "customer")
+        now = self._clock.now()
+        receipt = self._ids.new("receipt")
+        command = Command(
+            key=f"{MERGE}:{receipt}",
+            id=receipt,
+            kind=MERGE,
+            lane=theirs.lane,
+            fingerprint=f"{customer} into {into}",
+            state=CONFIRMED,
+            connection="",
+            reference=f"customer:own:{customer}",
+            created_at=now,
+            updated_at=now,
+            stages=(Stage("merged", now, f"{customer} into {into}"),),
+            request=msgspec.json.encode(said),
+        )
+
+        def addition(batch: Batch) -> Batch:
+            # What was looked at must still be so: credits may have been spent since.
+            if any(step.lane == mine.lane and step.expected_version != mine.version for step in batch.lanes):
+                raise LaneConflict(f"lane {mine.lane!r} moved on since it was looked at")
+            return replace(batch, command=command, dropped_details=(customer,))
+
+        work = Work(
+            merged=mine.lane, into=theirs.lane, references=tuple(sorted(one.object for one in references))
+        )
+        await self._recorder.record(work, cause=receipt, addition=addition)
+
+    async def _must_have_spent_nothing(self, lane: Lane) -> None:
+        # What was spent of a lot is booked in the journal of its customer, which stays where it is.
+        lots = [row.key for row in await rows_of_lane(self._store, LotRow, lane.lane)]
+        if any((await self._store.drawn(lots)).values()) or decode_live(lane.document).purse.holds:
+            raise WrongState(
+                f"customer {customer_of(lane.lane)!r} has spent or reserved credits, and cannot be merged",
+                hint="Merge the other way round, if the other has spent none.",
+            )
+
+    # --- one who is forgotten ----------------------------------------------------------------
+
+    async def erase(self, customer: str, *, tell: Tell = lambda _looked, _emptied: None) -> Erased:
+        """Forget who a customer is: details, and the bodies of every event about them, now and later.
+
+        The ledger stays, under the application's id. Looks through all events that were ever kept, so it
+        takes its time; done again, it goes on. Copies elsewhere (backups, logs, the provider) are not ours to
+        erase. Raises NotFound where nothing is known of the customer.
+        """
+        lane = await self._store.lane(customer_lane(customer_id(customer)))
+        known = await self._store.details(customer)
+        if not lane.version and known is None:
+            raise NotFound(f"nothing is known of customer {customer!r}")
+
+        def addition(batch: Batch) -> Batch:
+            steps = [replace(one, erased=one.erased or one.lane == lane.lane) for one in batch.lanes]
+            return replace(batch, lanes=tuple(steps), dropped_details=(customer,))
+
+        work = Work(lanes=(lane.lane,))
+        await self._recorder.record(work, cause="erase", addition=addition)
+        emptied = 0
+        waiting: list[str] = []
+        looked = 0
+        async for identifier_, theirs in self._deliveries_of(lane.lane):
+            looked += 1
+            if theirs:
+                waiting.append(identifier_)
+            if len(waiting) == REDACTED_AT_ONCE_MAX:
+                emptied += await self._redact(waiting)
+                waiting = []
+            if looked % DELIVERIES_READ_MAX == 0:
+                tell(looked, emptied)
+        emptied += await self._redact(waiting)
+        tell(looked, emptied)
+        return Erased(customer, emptied, known is not None)
+
+    async def _redact(self, identifiers: Sequence[str]) -> int:
+        if identifiers:
+            batch = Batch(self._ids.new("batch"), self._clock.now(), redacted=tuple(identifiers))
+            await self._store.commit(batch)
+        return len(identifiers)
+
+    async def _deliveries_of(self, lane: str) -> AsyncIterator[tuple[str, bool]]:
+        """Every delivery, and whether it is about the customer of a lane."""
+        causes = {one.cause async for one in recorded_facts(self._store, lane)}
+        objects = {one.fact.object async for one in recorded_facts(self._store, lane)}
+        objects |= {one.object for one in await self._store.references_of(lane, "customer")}
+        before = ""
+        while True:
+            page = await self._store.deliveries(before_id=before, limit=DELIVERIES_READ_MAX)
+            for one in page:
+                # What waits is needed whole: it is emptied when it is worked off.
+                yield one.id, one.state != PENDING and (one.id in causes or one.object in objects)
+            if len(page) < DELIVERIES_READ_MAX:
+                return
+            before = page[-1].id
+
+    async def _guarded(self, lane: Lane, addition: Callable[[Batch], Batch], *, cause: str) -> None:
+        def guarded(batch: Batch) -> Batch:
+            if any(step.erased for step in batch.lanes):
+                raise WrongState(f"customer {customer_of(lane.lane)!r} was erased meanwhile")
+            return addition(batch)
+
+        await self._recorder.record(Work(lanes=(lane.lane,)), cause=cause, addition=guarded)
+
+
+def _checked(details: Mapping[str, str]) -> dict[str, str]:
+    if len(details) > FIELDS_MAX:
+        raise InvalidArgument(f"at most {FIELDS_MAX} details are kept of a customer")
+    for name, value in details.items():
+        identifier("name", name, characters_max=NAME_CHARACTERS_MAX)
+        storable(name, value, characters_max=VALUE_CHARACTERS_MAX)
+    return dict(details)
+
+
+def _must_be_plain(mine: Lane, theirs: Lane) -> None:
+    if not mine.version:
+        raise NotFound(f"nothing is known of customer {customer_of(mine.lane)!r}")
+    for one in (mine, theirs):
+        if one.linked_to:
+            raise WrongState(f"customer {customer_of(one.lane)!r} is {customer_of(one.linked_to)!r} already")
+        if one.erased:
+            raise WrongState(f"customer {customer_of(one.lane)!r} was erased")

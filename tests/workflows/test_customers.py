@@ -1,0 +1,316 @@
+"""Who customers are: details beside the ledger, two who are one, and one who is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from purchase_core.errors import InvalidArgument, NotFound, WrongState
+from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.inbox.sealing import ERASED
+from purchase_core.projection.tables import rows_of_lane
+from purchase_core.records.delivery import DONE, PENDING
+from purchase_core.testing.bench import problems
+from tests.faults.shop import Shop, run
+from tests.pages import blocks, run_block
+
+MONTH_DAYS = 31
+EMAIL = "ana.sentinel@example.com"
+NAME = "Ana Sentinel"
+STORES = pytest.mark.parametrize("store", ["memory", "sqlite"])
+
+
+def shop_of(store: str, folder: Path, **other: Any) -> Shop:
+    return Shop(folder / "purchase.db" if store == "sqlite" else None, **other)
+
+
+async def everything(shop: Shop) -> bytes:
+    """All that is kept anywhere, as bytes."""
+    if isinstance(shop.database, Path):
+        with closing(sqlite3.connect(shop.database)) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            rows = [connection.execute(f'SELECT * FROM "{name}"').fetchall() for (name,) in tables]  # noqa: S608
+        return repr(rows).encode()
+    held = [getattr(shop.memory, name) for name in ("details", "facts", "rows", "commands", "lanes")]
+    bodies = [(one.body, one.headers) for one in shop.memory.deliveries.values()]
+    return repr([*held, [(one.body) for one in shop.memory.details.values()], bodies]).encode()
+
+
+# --- details ---------------------------------------------------------------------------------------
+
+
+@STORES
+def test_details_are_replaced_whole_and_touch_no_fact(store: str, tmp_path: Path) -> None:
+    async def work() -> None:
+        async with shop_of(store, tmp_path) as shop:
+            await shop.sold()
+            customers, before = shop.billing.customers, await shop.checked_hash()
+            await customers.upsert("ana", email=EMAIL, name=NAME)
+            assert await customers.details("ana") == {"email": EMAIL, "name": NAME}
+            await customers.upsert("ana", email="other@example.com")
+            assert await customers.details("ana") == {"email": "other@example.com"}
+            assert await customers.details("ben") == {}
+            assert await shop.checked_hash() == before
+
+    run(work)
+
+
+@pytest.mark.parametrize("wrong", [{"a": "x" * 1_001}, {f"f{n}": "" for n in range(51)}, {"a": "\x00"}])
+def test_details_that_cannot_be_kept_are_refused(wrong: dict[str, str]) -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            with pytest.raises(InvalidArgument):
+                await shop.billing.customers.upsert("ana", **wrong)
+            assert await shop.billing.customers.details("ana") == {}
+
+    run(work)
+
+
+# --- merging ---------------------------------------------------------------------------------------
+
+
+@STORES
+def test_two_customers_become_one_and_what_comes_later_is_theirs_too(store: str, tmp_path: Path) -> None:
+    async def work() -> None:
+        async with shop_of(store, tmp_path) as shop:
+            await shop.sold()
+            await shop.sold("cart-2", customer="ben", offer="book:full")
+            await shop.billing.customers.merge("ana", into="ben", reason="one person", by="mia")
+            rights = await shop.rights("ben")
+            assert (rights.has("export"), rights.has("book")) == (True, True)
+            assert (await shop.rights("ana")).has("book"), "the old name leads to the same"
+            assert {row.lane for row in await shop.billing.store.rows(SubscriptionRow)} == {"customer:ben"}
+            shop.advance(days=MONTH_DAYS)
+            await shop.deliver()
+            (row,) = await shop.billing.subscriptions.list("ben")
+            bills = await shop.billing.invoices.list("ben")
+            assert len([bill for bill in bills if bill.subscription == row.provider_id]) == 2
+            await shop.sold("cart-3", customer="ana", offer="book:full")
+            assert len(await shop.billing.purchases.list("ben")) == 2, "bought under the old name"
+            assert not await rows_of_lane(shop.billing.store, SubscriptionRow, "customer:ana")
+            await shop.checked_hash("ben")
+            snapshot = await shop.billing.customers.snapshot("ana")
+            assert snapshot.hash == (await shop.billing.customers.snapshot("ben")).hash
+            if store == "memory":
+                assert list(problems(shop.memory, now=shop.clock.now())) == []
+
+    run(work)
+
+
+def test_a_customer_who_has_spent_credits_is_not_merged_away() -> None:
+    """What was spent is booked in their journal; into them, somebody who spent none can be merged."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold()
+            await shop.sold("cart-2", customer="ben")
+            await shop.billing.credits.consume("ana", "ai", 30, idempotency_key="c")
+            with pytest.raises(WrongState, match="spent or reserved credits"):
+                await shop.billing.customers.merge("ana", into="ben", reason="", by="mia")
+            assert (await shop.rights("ana")).balance("ai") == 70
+            await shop.billing.customers.merge("ben", into="ana", reason="", by="mia")
+            assert (await shop.rights("ana")).balance("ai") == 170
+            await shop.billing.credits.consume("ana", "ai", 170, idempotency_key="d")
+            assert (await shop.rights("ana")).balance("ai") == 0
+            assert list(problems(shop.memory, now=shop.clock.now())) == []
+
+    run(work)
+
+
+def test_a_merge_has_a_receipt_and_is_done_once() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold()
+            await shop.sold("cart-2", customer="ben", offer="book:full")
+            for _ in range(2):
+                await shop.billing.customers.merge("ana", into="ben", reason="one person", by="mia")
+            (command,) = [one for one in shop.memory.commands.values() if one.kind == "customer.merge"]
+            assert (command.lane, command.request) == (
+                "customer:ben",
+                b'{"by":"mia","reason":"one person"}',
+            )
+
+    run(work)
+
+
+def test_what_cannot_be_merged_is_refused() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold()
+            await shop.sold("cart-2", customer="ben", offer="book:full")
+            merge = shop.billing.customers.merge
+            with pytest.raises(InvalidArgument):
+                await merge("ana", into="ana", reason="", by="mia")
+            with pytest.raises(NotFound):
+                await merge("nobody", into="ana", reason="", by="mia")
+            await merge("ana", into="ben", reason="", by="mia")
+            for one, other in (("ana", "carl"), ("ben", "ana")):
+                with pytest.raises(WrongState):
+                    await merge(one, into=other, reason="", by="mia")
+
+    run(work)
+
+
+def test_f101_an_address_that_two_share_merges_nobody() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold(email=EMAIL)
+            await shop.sold("cart-2", customer="ben", offer="book:full", email=EMAIL)
+            await shop.billing.customers.upsert("ana", email=EMAIL)
+            await shop.billing.customers.upsert("ben", email=EMAIL)
+            assert not (await shop.rights("ana")).has("book")
+            assert not (await shop.rights("ben")).has("export")
+
+    run(work)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_merge_in_the_middle_of_deliveries_loses_nothing(seed: int) -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold()
+            await shop.sold("cart-2", customer="ben", offer="book:full")
+            shop.advance(days=MONTH_DAYS)
+            webhooks = shop.webhooks()
+            other = await shop.another()
+            await asyncio.gather(
+                *(shop.take(one.body, one.headers) for one in webhooks[seed % 3 :]),
+                other.customers.merge("ana", into="ben", reason="", by="mia"),
+                *(shop.take(one.body, one.headers, billing=other) for one in webhooks[: seed % 3]),
+            )
+            await shop.billing.webhooks.drain()
+            assert (await shop.rights("ben")).has("export")
+            assert list(problems(shop.memory, now=shop.clock.now())) == []
+
+    run(work)
+
+
+# --- erasing ---------------------------------------------------------------------------------------
+
+
+@STORES
+def test_t13_who_somebody_is_is_forgotten_and_the_ledger_stays(store: str, tmp_path: Path) -> None:
+    async def work() -> None:
+        async with shop_of(store, tmp_path) as shop:
+            checkout = await shop.start(email=EMAIL)
+            await shop.harness.pay(checkout.session)
+            await shop.deliver(shop.harness.webhooks())  # those about customers too
+            await shop.billing.customers.upsert("ana", email=EMAIL, name=NAME)
+            await shop.sold("cart-2", customer="ben", offer="book:full")
+            before, theirs = await shop.checked_hash(), await shop.checked_hash("ben")
+            assert EMAIL.encode() in await everything(shop)
+            done = await shop.billing.customers.erase("ana")
+            assert done.details
+            assert done.events >= 3
+            left = await everything(shop)
+            assert EMAIL.encode() not in left
+            assert NAME.encode() not in left
+            assert (await shop.checked_hash(), await shop.checked_hash("ben")) == (before, theirs)
+            assert (await shop.rights()).has("export")
+            kept = [one for one in await shop.billing.webhooks.list() if "invoice" in one.event_type]
+            bodies = [(await shop.billing.webhooks.show(one.id)).body for one in kept]
+            assert sorted(bool(body) for body in bodies)[0] is False
+            assert any(bodies), "ben's are as they were"
+            again = await shop.billing.customers.erase("ana")
+            assert (again.details, again.events) == (False, done.events)
+
+    run(work)
+
+
+@STORES
+def test_f106_what_comes_after_an_erasure_is_counted_and_not_kept(store: str, tmp_path: Path) -> None:
+    async def work() -> None:
+        async with shop_of(store, tmp_path) as shop:
+            checkout = await shop.start(email=EMAIL)
+            await shop.harness.pay(checkout.session)
+            await shop.deliver(shop.harness.webhooks())
+            await shop.billing.customers.erase("ana")
+            shop.advance(days=MONTH_DAYS)
+            late = shop.harness.webhooks()
+            assert any(EMAIL.encode() in one.body or b"ana" in one.body for one in late)
+            receipts = await shop.deliver(late)
+            assert DONE in {one.status for one in receipts}
+            assert EMAIL.encode() not in await everything(shop)
+            for one in receipts:
+                row = await shop.billing.webhooks.show(one.id)
+                assert (row.body, row.headers) == (b"", ()), row.event_type
+            (subscription,) = await shop.billing.subscriptions.list("ana")
+            assert subscription.period_start > checkout.expires_at if checkout.expires_at else True
+            assert len(await shop.billing.invoices.list("ana")) == 2, "the money is in the ledger"
+            duplicates = await shop.deliver(late)
+            assert {one.status for one in duplicates} == {"duplicate"}
+            replayed = [await shop.billing.replay.one(one.id) for one in receipts]
+            assert {(one.status, one.reason) for one in replayed} == {("skipped", ERASED)}
+
+    run(work)
+
+
+def test_f106_what_waited_in_the_queue_is_emptied_when_it_is_worked_off() -> None:
+    async def work() -> None:
+        async with Shop(inbox={"mode": "queue"}) as shop:
+            await shop.sold()
+            await shop.billing.webhooks.drain()
+            shop.advance(days=MONTH_DAYS)
+            receipts = await shop.deliver()
+            assert {one.status for one in receipts} == {PENDING}
+            await shop.billing.customers.erase("ana")
+            await shop.billing.webhooks.drain()
+            rows = [await shop.billing.webhooks.show(one.id) for one in receipts]
+            assert {row.state for row in rows} <= {DONE, "ignored"}
+            assert {row.body for row in rows if row.state == DONE} == {b""}
+
+    run(work)
+
+
+def test_t13_somebody_who_was_erased_is_kept_no_more_details_of() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.billing.customers.upsert("ana", email=EMAIL)
+            await shop.billing.customers.erase("ana")
+            with pytest.raises(WrongState, match="was erased"):
+                await shop.billing.customers.upsert("ana", email=EMAIL)
+            assert await shop.billing.customers.details("ana") == {}
+            await shop.sold("cart-2", customer="ben")
+            with pytest.raises(WrongState, match="was erased"):
+                await shop.billing.customers.merge("ben", into="ana", reason="", by="mia")
+            with pytest.raises(NotFound):
+                await shop.billing.customers.erase("nobody")
+
+    run(work)
+
+
+def test_t13_an_erasure_and_an_upsert_at_once_keep_nothing() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            other = await shop.another()
+            await shop.billing.customers.upsert("ana", email=EMAIL)
+            await asyncio.gather(
+                shop.billing.customers.erase("ana"),
+                other.customers.upsert("ana", email=EMAIL),
+                return_exceptions=True,
+            )
+            lane = await shop.billing.store.lane("customer:ana")
+            assert lane.erased
+            assert await shop.billing.customers.details("ana") == {}
+
+    run(work)
+
+
+def test_the_examples_of_the_page_run() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            for number, customer in enumerate(("user_1", "user_7")):
+                await shop.sold(f"cart-{number}", customer=customer)
+            names: dict[str, Any] = {"billing": shop.billing}
+            for block in blocks("customers.md", "python"):
+                await run_block(block, names)
+            assert names["details"] == {"email": "ana@example.com", "name": "Ana"}
+            assert len(await shop.billing.subscriptions.list("user_1")) == 2
+            assert names["done"].events > 0
+
+    run(work)
