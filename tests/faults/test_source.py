@@ -148,6 +148,7 @@ UNBOUNDED = {
     r"[-_.]+": "in names of distributions; one repetition, and nothing after it",
     r"(\d{4})_\w+\.sql": "names of our own files",
     r"^--.*\n": "our own files",
+    r"[^a-z0-9]+": "a name at a provider, which is bounded; one repetition, and nothing after it",
     r":p_(\w+)": "our own statements, when they are generated",
     r"[.\[\]]+": "the place of an error, as msgspec writes it; one repetition",
     r"CHECK constraint failed: (\w+)": "what a database says of our own tables",

@@ -39,6 +39,16 @@ MODULE = "purchase_sandbox_incident"
 ENVIRON = {"KEY": "sk_unused_0123456789", "WEBHOOK": WEBHOOK_SECRET.reveal()}
 
 
+class StoryFailed(Exception):
+    """A story did not end as it should."""
+
+
+def must(truth: object, otherwise: str = "it is not so") -> None:
+    """Raise StoryFailed where something is not as the story says; `python -O` leaves this in."""
+    if not truth:
+        raise StoryFailed(otherwise)
+
+
 @attrs.frozen
 class Ended:
     """How a command ended, and what it printed."""

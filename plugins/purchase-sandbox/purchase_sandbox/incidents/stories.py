@@ -1,6 +1,6 @@
 """The stories: what went wrong, what the operator saw, what they did, and that all was well afterwards.
 
-Each checks itself: an AssertionError says that the operator would not have got out of it.
+Each checks itself: StoryFailed says that the operator would not have got out of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from purchase_core.errors import MalformedBody, OutcomeUnknown
 from purchase_core.ports.provider import Event, Normalised
 from purchase_sandbox.account.objects import Session
 from purchase_sandbox.adapter import SandboxProvider
-from purchase_sandbox.incidents.scene import Scene
+from purchase_sandbox.incidents.scene import Scene, must
 from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
 
 HOUR_SECONDS = 3_600
@@ -41,11 +41,11 @@ def provider_was_down(scene: Scene) -> None:
     scene.tell(f"{len(sent)} webhooks were held back for 72 hours; {len(lost)} of them are never sent again.")
     scene.deliver([one for one in sent if one not in lost])
     found = scene.purchase("reconcile", "--json")
-    assert found.code == 3, "it is told that something never arrived"
-    assert scene.purchase("reconcile", "--repair", "--note", "after the outage").code == 0
-    assert scene.purchase("reconcile", "--json").code == 0, "nothing differs any more"
-    assert all(scene.has(name, FEATURE) for name in names)
-    assert scene.purchase("doctor", "--truth").code == 0
+    must(found.code == 3, "it is told that something never arrived")
+    must(scene.purchase("reconcile", "--repair", "--note", "after the outage").code == 0)
+    must(scene.purchase("reconcile", "--json").code == 0, "nothing differs any more")
+    must(all(scene.has(name, FEATURE) for name in names))
+    must(scene.purchase("doctor", "--truth").code == 0)
     scene.tell("Every customer has what they paid for.")
 
 
@@ -56,15 +56,15 @@ def deploy_broke_the_adapter(scene: Scene) -> None:
     with _broken(lambda event: event.type == "invoice.paid"):
         scene.deliver()
     groups = scene.purchase("webhooks", "quarantine", "--json").document["groups"]
-    assert [(one["count"], one["outdated"]) for one in groups] == [(10, False)]
-    assert scene.purchase("attention", "--exit-code").code == 3
+    must([(one["count"], one["outdated"]) for one in groups] == [(10, False)])
+    must(scene.purchase("attention", "--exit-code").code == 3)
     scene.tell("It is mended, and deployed. Nobody need do anything more.")
     scene.release = "3-mended"
     scene.clock.advance(seconds=60)
-    assert scene.purchase("work", "--once", "--json").document["worked"]["retried"] == 10
-    assert scene.purchase("attention", "--exit-code").code == 0
-    assert all(scene.has(f"user_{number}", FEATURE) for number in range(10))
-    assert scene.purchase("doctor", "--truth").code == 0
+    must(scene.purchase("work", "--once", "--json").document["worked"]["retried"] == 10)
+    must(scene.purchase("attention", "--exit-code").code == 0)
+    must(all(scene.has(f"user_{number}", FEATURE) for number in range(10)))
+    must(scene.purchase("doctor", "--truth").code == 0)
 
 
 def paid_and_have_nothing(scene: Scene) -> None:
@@ -73,15 +73,15 @@ def paid_and_have_nothing(scene: Scene) -> None:
     scene.harness.webhooks()  # lost on the way
     scene.clock.advance(seconds=HOUR_SECONDS)
     told = scene.purchase("customers", "explain", "ana", FEATURE)
-    assert told.code == 0
-    assert not scene.has("ana", FEATURE)
+    must(told.code == 0)
+    must(not scene.has("ana", FEATURE))
     found = scene.purchase("reconcile", "sandbox", "--json").document["passes"]
     missed = [one for each in found for one in each["found"]]
-    assert {"missed", "missing"} <= {one["what"] for one in missed}
+    must({"missed", "missing"} <= {one["what"] for one in missed})
     scene.tell("The provider has the payment. No webhook told of it.")
-    assert scene.purchase("reconcile", "sandbox", "--repair", "--note", "ana's payment").code == 0
-    assert scene.has("ana", FEATURE)
-    assert scene.purchase("customers", "activity", "ana").code == 0
+    must(scene.purchase("reconcile", "sandbox", "--repair", "--note", "ana's payment").code == 0)
+    must(scene.has("ana", FEATURE))
+    must(scene.purchase("customers", "activity", "ana").code == 0)
 
 
 def database_was_restored(scene: Scene) -> None:
@@ -97,15 +97,15 @@ def database_was_restored(scene: Scene) -> None:
         scene.file.with_name(scene.file.name + suffix).unlink(missing_ok=True)
     shutil.copy(backup, scene.file)
     scene.tell("The backup of an hour ago is in place. Ben's purchase is not in it.")
-    assert not scene.has("ben", FEATURE)
+    must(not scene.has("ben", FEATURE))
     scene.tell("Reconcile reads what happened since from the provider.")
-    assert scene.purchase("reconcile", "--repair", "--note", "restored a backup").code == 0
-    assert scene.purchase("reconcile").code == 0
-    assert scene.has("ana", FEATURE)
+    must(scene.purchase("reconcile", "--repair", "--note", "restored a backup").code == 0)
+    must(scene.purchase("reconcile").code == 0)
+    must(scene.has("ana", FEATURE))
     # What Ben ordered went with the database, so that nothing is granted; but his money is seen.
     items = scene.purchase("attention", "--json").document["items"]
-    assert {(one["kind"], one["amount"]) for one in items} == {("case", 1_000)}
-    assert scene.purchase("doctor", "--truth").code == 0
+    must({(one["kind"], one["amount"]) for one in items} == {("case", 1_000)})
+    must(scene.purchase("doctor", "--truth").code == 0)
 
 
 def poison_event(scene: Scene) -> None:
@@ -115,13 +115,13 @@ def poison_event(scene: Scene) -> None:
     poison = next(one for one in sent if b"checkout.session.created" in one.body)
     with _broken(lambda event: event.type == "checkout.session.created", ZeroDivisionError()):
         scene.deliver(sent)
-        assert scene.has("ana", FEATURE)
-        assert scene.has("ben", FEATURE)
+        must(scene.has("ana", FEATURE))
+        must(scene.has("ben", FEATURE))
         for _ in range(4):
             scene.clock.advance(seconds=2 * HOUR_SECONDS)
             scene.purchase("work", "--once")
         (group,) = scene.purchase("webhooks", "quarantine", "--json").document["groups"]
-        assert (group["count"], group["cause"]["error"]) == (2, "ZeroDivisionError")
+        must((group["count"], group["cause"]["error"]) == (2, "ZeroDivisionError"))
         given_up = (
             "--all",
             "--error",
@@ -130,9 +130,9 @@ def poison_event(scene: Scene) -> None:
             "open checkouts mean nothing",
             "--yes",
         )
-        assert scene.purchase("webhooks", "discard", *given_up).code == 0
-    assert scene.purchase("attention", "--exit-code").code == 0
-    assert scene.deliver([poison]) == ["duplicate"]
+        must(scene.purchase("webhooks", "discard", *given_up).code == 0)
+    must(scene.purchase("attention", "--exit-code").code == 0)
+    must(scene.deliver([poison]) == ["duplicate"])
 
 
 def unknown_for_ever(scene: Scene) -> None:
@@ -149,15 +149,15 @@ def unknown_for_ever(scene: Scene) -> None:
         scene.purchase("work", "--once")
     items = scene.purchase("attention", "--json").document["items"]
     outcomes = [one for one in items if one["kind"] == "outcome"]
-    assert len(outcomes) == 1
-    assert scene.purchase(*outcomes[0]["next"].split()[1:]).code == 0
+    must(len(outcomes) == 1)
+    must(scene.purchase(*outcomes[0]["next"].split()[1:]).code == 0)
     scene.tell("The provider is back. A worker asks again, under the same key.")
     scene.harness.chaos.clear()
     scene.clock.advance(seconds=HOUR_SECONDS)
-    assert scene.purchase("work", "--once").code == 0
+    must(scene.purchase("work", "--once").code == 0)
     items = scene.purchase("attention", "--json").document["items"]
-    assert not [one for one in items if one["kind"] == "outcome"]
-    assert len(list(scene.harness.account.book.all(Session))) == 2, "one for each cart"
+    must(not [one for one in items if one["kind"] == "outcome"])
+    must(len(list(scene.harness.account.book.all(Session))) == 2, "one for each cart")
 
 
 @contextmanager
