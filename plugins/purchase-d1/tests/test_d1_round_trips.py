@@ -115,6 +115,7 @@ async def opened(line: Line, inbox: InboxSettings) -> AsyncIterator[Shop]:
         counting = Counting(transport)
         async with D1Store(counting, prefix=prefix, clock=clock) as store:
             await store.migrate()
+            counting.statements.clear()  # tables are made once, and not in a Worker's invocation
             parts = Parts(
                 catalog=CATALOG,
                 store=store,
@@ -156,7 +157,8 @@ def test_f84_what_is_drained_adds_the_receiving_insert_and_shares_its_claim(line
             trips = shop.line.taken()
             assert report.worked == report.done + report.ignored == len(received)
             assert trips.count(CLAIMED) == 2  # one for all of them, and one that finds no more
-            assert trips.count(WRITTEN) == len(received)
-            assert trips.count(READ) <= len(received)
+            # Several are worked on at once: those of one customer share a batch, and one may read again.
+            assert trips.count(WRITTEN) <= len(received)
+            assert trips.count(READ) + trips.count(WRITTEN) <= 2 * len(received)
 
     asyncio.run(run())

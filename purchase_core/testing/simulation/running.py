@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -94,14 +95,26 @@ def named(place: str) -> Any:
 
 def chunk(job: Job, seeds: range) -> tuple[list[Failure], float]:
     """Play some seeds; what was found, and how many seconds of a core that took."""
-    logging.getLogger("purchase").setLevel(logging.CRITICAL)  # a fault a line would hide what is found
     started = time.process_time()
     failures = []
-    for seed in seeds:
-        failure = one(job, Plan(seed, liveness=job.liveness))
-        if failure is not None:
-            failures.append(failure)
+    with _quiet():
+        for seed in seeds:
+            failure = one(job, Plan(seed, liveness=job.liveness))
+            if failure is not None:
+                failures.append(failure)
     return failures, time.process_time() - started
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """A line for each fault would hide what is found."""
+    log = logging.getLogger("purchase")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def one(job: Job, plan: Plan) -> Failure | None:
