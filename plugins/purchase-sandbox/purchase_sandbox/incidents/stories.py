@@ -122,7 +122,7 @@ def poison_event(scene: Scene) -> None:
             scene.purchase("work", "--once")
         (group,) = scene.purchase("webhooks", "quarantine", "--json").document["groups"]
         must((group["count"], group["cause"]["error"]) == (2, "ZeroDivisionError"))
-        given_up = (
+        discarding = (
             "--all",
             "--error",
             "ZeroDivisionError",
@@ -130,7 +130,7 @@ def poison_event(scene: Scene) -> None:
             "open checkouts mean nothing",
             "--yes",
         )
-        must(scene.purchase("webhooks", "discard", *given_up).code == 0)
+        must(scene.purchase("webhooks", "discard", *discarding).code == 0)
     must(scene.purchase("attention", "--exit-code").code == 0)
     must(scene.deliver([poison]) == ["duplicate"])
 
