@@ -56,7 +56,7 @@ def test_a_sale_with_and_without_a_socket(*, loopback: bool) -> None:
         await sandbox.pay(checkout.id)
         told = sandbox.webhooks()
         assert types(sandbox, told) == [
-            "customer.created", "price.created", "checkout.session.created",
+            "customer.created", "product.created", "price.created", "checkout.session.created",
             "invoice.paid", "subscription.created", "checkout.session.completed",
         ]  # fmt: skip
         for one in told:
@@ -114,7 +114,7 @@ def test_chaos_reaches_calls_and_webhooks() -> None:
         sandbox.chaos.clear()
         sandbox.chaos.set(Fault.DUPLICATE, CERTAIN_PPM)
         told = types(sandbox, sandbox.webhooks())
-        assert told[::2] == told[1::2] == ["customer.created", "price.created", "checkout.session.created"]
+        assert told[::2] == told[1::2] == ["customer.created", "product.created", "price.created", "checkout.session.created"]
         sandbox.chaos.set(Fault.DROP, CERTAIN_PPM)
         await sandbox.pay(checkout.id)
         assert sandbox.webhooks() == []
