@@ -113,10 +113,12 @@ class Wallets:
         name = customer_lane(customer_id(customer))
         lane = await self._store.lane(name)
         check = Check(name)
-        after = 0
-        while page := await self._store.movements(name, after=after):
+        after, more = 0, True
+        while more:
+            page = await self._store.movements(name, after=after)
             check.read(page)
-            after = page[-1].position
+            more = len(page) >= PAGE_ROWS_MAX
+            after = page[-1].position if page else after
         rows: list[LedgerRow] = []
         for table in LEDGER_TYPES:
             rows += await rows_of_lane(self._store, table, name)
