@@ -37,6 +37,8 @@ async def recorded_movements(store: Store, lane: str) -> AsyncIterator[Movement]
         while page := await store.movements(one, after=after):
             for movement in page:
                 yield movement
+            if len(page) < PAGE_ROWS_MAX:
+                break
             after = page[-1].position
 
 
