@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import gc
 import json
 import re
 import subprocess
@@ -127,6 +129,16 @@ def test_several_processes_find_what_one_does(capsys: pytest.CaptureFixture[str]
     assert json.loads(capsys.readouterr().out)["histories"] == 60
     assert simulate.main(["--seeds", "0:60", "--mode", "safety", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["findings"] == 0
+
+
+def test_a_history_leaves_nothing_that_still_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: left.append(told.exc_value))
+    asyncio.run(asyncio.sleep(0))  # from here on there is a loop only where one runs
+    for seed in range(100):
+        play(Plan(seed, liveness=False))
+    gc.collect()
+    assert left == []
 
 
 def test_the_example_of_the_page_runs() -> None:

@@ -72,27 +72,31 @@ def play(
     chance.at(1)
     world = World(scenario, plan.seed, make_store(), chance, faults)
     chance.at(2)
-    kinds = mixture(world)
-    steps = _steps(chance, scenario, plan.only)
     taken: list[int] = []
     try:
-        for step in steps:
+        _happen(world, plan, taken)
+        return Played(plan, tuple(world.problems), tuple(taken), tuple(faults.kinds()), tuple(world.log))
+    finally:
+        world.end()
+
+
+def _happen(world: World, plan: Plan, taken: list[int]) -> None:
+    """All that happens, until something is found. `taken` gets the steps."""
+    kinds = mixture(world)
+    try:
+        for step in _steps(world.chance, world.scenario, plan.only):
             taken.append(step)
-            chance.at(step + 10)
+            world.chance.at(step + 10)
             _step(world, kinds, step)
             if world.problems:
-                break
-        else:
-            if plan.liveness:
-                chance.at(3)
-                settle(world)
-                if not world.problems:
-                    when_settled(world, thoroughly=plan.seed % THOROUGH_EVERY == 0)
+                return
+        if plan.liveness:
+            world.chance.at(3)
+            settle(world)
+            if not world.problems:
+                when_settled(world, thoroughly=plan.seed % THOROUGH_EVERY == 0)
     except Stuck as stuck:
         world.found("drained", str(stuck))
-    finally:
-        world.read(world.store.aclose())
-    return Played(plan, tuple(world.problems), tuple(taken), tuple(faults.kinds()), tuple(world.log))
 
 
 def _steps(chance: Chance, scenario: Scenario, only: Container[int] | None) -> Sequence[int]:

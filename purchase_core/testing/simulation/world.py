@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from purchase_core.billing import Billing
@@ -30,7 +31,7 @@ from purchase_core.testing.simulation.provider.adapter import Clear, SimulatedPr
 from purchase_core.testing.simulation.provider.billing import catch_up
 from purchase_core.testing.simulation.provider.dialect import PADDLE_SHAPED, STRIPE_SHAPED, Dialect
 from purchase_core.testing.simulation.scenario import Scenario
-from purchase_core.testing.simulation.turns import Activity, Crashed, Turns
+from purchase_core.testing.simulation.turns import Activity, Crashed, Stuck, Turns
 
 T = TypeVar("T")
 
@@ -168,6 +169,14 @@ class World:
         """End a process, and start it again."""
         self.processes[number].die()
         self.mend()
+
+    def end(self) -> None:
+        """Nothing goes on after this: what stood still is ended as by a crash, and nobody hears of it."""
+        for process in self.processes:
+            process.die()
+        with suppress(Stuck):
+            self.turns.run()
+        self.read(self.store.aclose())
 
     def a_process(self) -> Process:
         """One of them."""
