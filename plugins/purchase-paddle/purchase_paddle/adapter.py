@@ -39,6 +39,7 @@ from purchase_core.ports.provider import (
     needed_for_checkout,
     needed_for_pause,
     needed_for_portal,
+    reading,
 )
 from purchase_core.records.finding import INFO, Finding
 from purchase_core.secret import Secret, checked_webhook_secret
@@ -100,8 +101,8 @@ class PaddleProvider(PaddleCatalog):
         signature.FORM.verify(body, headers, secrets=self._secrets, now=now)
 
     def parse(self, body: bytes) -> Event:
-        event = documents.read(body, documents.Event)
-        about = documents.convert(event.data, documents.Head)
+        event = reading.read(body, documents.Event)
+        about = reading.convert(event.data, documents.Head)
         entity = event.event_type.partition(".")[0]
         # Paddle names neither account nor mode: the secret says whose event it is. What its simulator sends
         # never happened, and is a test wherever it comes from.
@@ -119,7 +120,7 @@ class PaddleProvider(PaddleCatalog):
 
     def parse_fetched(self, fetched: Fetched) -> Event:
         payload = decode(fetched.body)
-        if documents.convert(payload, documents.Head).id != fetched.id:
+        if reading.convert(payload, documents.Head).id != fetched.id:
             raise MalformedBody("what was fetched is another object")
         return Event(
             id="",
@@ -240,7 +241,7 @@ class PaddleProvider(PaddleCatalog):
 
     async def events(self, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> EventPage:
         page = await self._client.page("/events", _window(cursor, limit))
-        last = documents.read(page.rows[-1], documents.Event).event_id if page.rows else ""
+        last = reading.read(page.rows[-1], documents.Event).event_id if page.rows else ""
         return EventPage(page.rows, last if page.has_more else "")
 
     async def objects(self, kind: str, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> ObjectPage:
@@ -301,7 +302,7 @@ def _window(cursor: str, limit: int) -> Query:
 def _fetched(kind: str, body: bytes, as_of: Instant) -> Fetched:
     """An entity as it was fetched. It has looked like this since its own stamp, and still did at `as_of`."""
     try:
-        head = documents.read(body, documents.Head)
+        head = reading.read(body, documents.Head)
         since = at(head.updated_at) if head.updated_at else Instant(0)
     except MalformedBody as error:
         raise unclear(kind, error.message, write=False) from None

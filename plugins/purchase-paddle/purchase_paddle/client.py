@@ -13,7 +13,7 @@ import msgspec
 
 from purchase_core.errors import MalformedBody, ProviderError, ProviderUnavailable
 from purchase_core.instants import Clock, Instant, instant
-from purchase_core.ports.provider import Pause, read_patiently
+from purchase_core.ports.provider import Pause, read_patiently, reading
 from purchase_core.secret import Secret
 
 from . import answers, documents, errors
@@ -108,7 +108,7 @@ class PaddleClient:
         """GET a page of a list."""
         answer = await self._within(path, self._read("GET", path, query=query), write=False)
         try:
-            found = documents.read_raw(answer.body, answers.ListPage)
+            found = reading.read_raw(answer.body, answers.ListPage)
         except MalformedBody as error:
             raise errors.unclear(path, error.message, write=False) from None
         return Page(tuple(map(bytes, found.data)), found.meta.pagination.has_more, answer.as_of)
@@ -141,13 +141,13 @@ class PaddleClient:
 
     def _row(self, path: str, row: bytes, kind: type[D]) -> D:
         try:
-            return documents.read(row, kind)
+            return reading.read(row, kind)
         except MalformedBody as error:
             raise errors.unclear(path, error.message, write=False) from None
 
     def _document(self, path: str, body: bytes, kind: type[D], *, write: bool) -> D:
         try:
-            return documents.read(_entity(path, body, write=write), kind)
+            return reading.read(_entity(path, body, write=write), kind)
         except MalformedBody as error:
             raise errors.unclear(path, error.message, write=write) from None
 
@@ -222,6 +222,6 @@ async def _bounded(response: httpx.Response) -> bytes | None:
 def _entity(path: str, body: bytes, *, write: bool) -> bytes:
     """The entity in an answer, to the byte."""
     try:
-        return bytes(documents.read_raw(body, answers.Answer).data)
+        return bytes(reading.read_raw(body, answers.Answer).data)
     except MalformedBody as error:
         raise errors.unclear(path, error.message, write=write) from None

@@ -7,7 +7,7 @@ customer.
 from __future__ import annotations
 
 from purchase_core.errors import ProviderRefused
-from purchase_core.ports.provider import Connection, CustomerRequest, OurReference
+from purchase_core.ports.provider import Connection, CustomerRequest, OurReference, reading
 
 from . import documents
 from .client import PaddleClient
@@ -25,7 +25,7 @@ async def customer(client: PaddleClient, connection: Connection, request: Custom
     if "," not in request.email:  # a comma would ask for two
         page = await client.page("/customers", [("email", request.email)])
         for row in page.rows:
-            return documents.read(row, documents.Customer).id
+            return reading.read(row, documents.Customer).id
     mine = OurReference(customer=request.customer).metadata(connection)
     fields = {"email": request.email, "custom_data": mine}
     try:

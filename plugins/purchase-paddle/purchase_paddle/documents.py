@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
 from purchase_core.errors import MalformedBody
 from purchase_core.instants import Instant, instant
-from purchase_core.strict_json import decode
 
 LINES_MAX = 1_000
 
@@ -280,31 +279,7 @@ class Event(Document, frozen=True, kw_only=True):
     data: Unread
 
 
-D = TypeVar("D", bound=msgspec.Struct)
-
 _TIME = re.compile(r"(.{19})(?:\.(\d{1,9}))?Z", re.ASCII)
-
-
-def read(body: bytes, kind: type[D]) -> D:
-    """The document in some bytes. Raises MalformedBody, and nothing else."""
-    return convert(decode(body), kind)
-
-
-def read_raw(body: bytes, kind: type[D]) -> D:
-    """A document some of whose parts are left as bytes. Raises MalformedBody."""
-    decode(body)  # for its checks, which hold for every part too
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.MsgspecError:
-        raise MalformedBody(f"not a {kind.__name__.lower()}") from None
-
-
-def convert(value: object, kind: type[D]) -> D:
-    """A decoded value as a document. Raises MalformedBody, which names the place and quotes nothing."""
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise MalformedBody(f"not a {kind.__name__.lower()}: {_place(str(error))}") from None
 
 
 def at(time: str) -> Instant:
@@ -315,9 +290,3 @@ def at(time: str) -> Instant:
     except ValueError:
         raise MalformedBody("not a point in time") from None
     return Instant(instant(whole) + int(((matched and matched[2]) or "0")[:6].ljust(6, "0")))
-
-
-def _place(message: str) -> str:
-    # msgspec ends its messages with " - at `$.path`"; what stands before may quote a value.
-    _, found, place = message.rpartition(" - at ")
-    return f"something is wrong at {place}" if found else "a field is missing or of the wrong kind"

@@ -31,9 +31,9 @@ from purchase_core.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
+from purchase_core.ports.provider import reading
 
 from .answers import ErrorBody, Problem
-from .documents import read
 
 BUSY = 429
 KEY_REFUSED = (401, 403)
@@ -97,7 +97,7 @@ def _hint(problem: Problem) -> str:
 
 def _problem(body: bytes) -> Problem | None:
     try:
-        return read(body, ErrorBody).error
+        return reading.read(body, ErrorBody).error
     except MalformedBody:
         return None
 

@@ -29,7 +29,7 @@ from purchase_core.facts.bodies import (
 )
 from purchase_core.facts.fact import Fact, seen
 from purchase_core.instants import Instant
-from purchase_core.ports.provider import Connection, CustomerClaim, Normalised
+from purchase_core.ports.provider import Connection, CustomerClaim, Normalised, reading
 
 from . import documents, reference
 from .documents import at
@@ -96,11 +96,11 @@ def normalised(entity: str, payload: object, order: Instant | None, connection: 
     """
     match entity:
         case "transaction":
-            return transaction(documents.convert(payload, documents.Transaction), order, connection)
+            return transaction(reading.convert(payload, documents.Transaction), order, connection)
         case "subscription":
-            return subscription(documents.convert(payload, documents.Subscription), order, connection)
+            return subscription(reading.convert(payload, documents.Subscription), order, connection)
         case _:
-            return adjustment(documents.convert(payload, documents.Adjustment), order, connection)
+            return adjustment(reading.convert(payload, documents.Adjustment), order, connection)
 
 
 def transaction(document: documents.Transaction, order: Instant | None, connection: Connection) -> Normalised:

@@ -40,6 +40,7 @@ from purchase_core.ports.provider import (
     needed_for_checkout,
     needed_for_pause,
     needed_for_portal,
+    reading,
 )
 from purchase_core.secret import Secret, checked_webhook_secret
 from purchase_core.strict_json import decode
@@ -85,8 +86,8 @@ class SandboxProvider(SandboxCatalog):
         signature.FORM.verify(body, headers, secrets=self._secrets, now=now)
 
     def parse(self, body: bytes) -> Event:
-        event = documents.read(body, documents.Event)
-        about = documents.convert(event.data.object, documents.Head)
+        event = reading.read(body, documents.Event)
+        about = reading.convert(event.data.object, documents.Head)
         kind = KIND_OF_OBJECT.get(about.object, about.object)
         return Event(
             id=event.id,
@@ -101,7 +102,7 @@ class SandboxProvider(SandboxCatalog):
 
     def parse_fetched(self, fetched: Fetched) -> Event:
         payload = decode(fetched.body)
-        if documents.convert(payload, documents.Head).id != fetched.id:
+        if reading.convert(payload, documents.Head).id != fetched.id:
             raise MalformedBody("what was fetched is another object")
         return Event(
             id="",
@@ -330,6 +331,6 @@ def _endpoint(document: documents.Endpoint) -> WebhookEndpoint:
 
 def _id_of(row: bytes) -> str:
     try:
-        return documents.read(row, documents.Head).id
+        return reading.read(row, documents.Head).id
     except MalformedBody as error:
         raise unclear("a list", error.message, write=False) from None

@@ -13,7 +13,7 @@ import msgspec
 
 from purchase_core.errors import MalformedBody, ProviderError
 from purchase_core.instants import MILLISECOND, Clock, Instant
-from purchase_core.ports.provider import Pause, read_patiently
+from purchase_core.ports.provider import Pause, read_patiently, reading
 from purchase_core.secret import Secret
 
 from . import documents, errors
@@ -88,7 +88,7 @@ class SandboxClient:
         """GET a page of a list."""
         answer = await self._within(path, self._read(path, query), write=False)
         try:
-            return documents.read_page(answer.body), answer.as_of
+            return reading.read_raw(answer.body, documents.ListPage), answer.as_of
         except MalformedBody as error:
             raise errors.unclear(path, error.message, write=False) from None
 
@@ -162,7 +162,7 @@ class SandboxClient:
 
     def _document(self, path: str, answer: Answer, kind: type[D], *, write: bool) -> D:
         try:
-            return documents.read(answer.body, kind)
+            return reading.read(answer.body, kind)
         except MalformedBody as error:
             raise errors.unclear(path, error.message, write=write) from None
 

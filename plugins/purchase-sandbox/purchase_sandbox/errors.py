@@ -23,8 +23,9 @@ from purchase_core.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
+from purchase_core.ports.provider import reading
 
-from .documents import ErrorBody, read
+from .documents import ErrorBody
 
 BUSY = 429
 KEY_REFUSED = (401, 403)
@@ -61,7 +62,7 @@ def refusal(operation: str, status: int, body: bytes, retry_after: str, *, write
 
 def _code(body: bytes) -> str:
     try:
-        return read(body, ErrorBody).error.code
+        return reading.read(body, ErrorBody).error.code
     except MalformedBody:
         return ""
 

@@ -20,7 +20,7 @@ from purchase_core.facts.bodies import (
 from purchase_core.facts.fact import Fact, seen
 from purchase_core.identifiers import ID_CHARACTERS_MAX
 from purchase_core.instants import Instant
-from purchase_core.ports.provider import Connection, CustomerClaim, Normalised, OurReference
+from purchase_core.ports.provider import Connection, CustomerClaim, Normalised, OurReference, reading
 from purchase_core.text import identifier
 
 from . import documents
@@ -81,7 +81,7 @@ REASON = {
 
 def normalised(kind: str, payload: object, order: Instant, connection: Connection) -> Normalised:
     """What a document of a kind means that showed its state at `order`. Raises MalformedBody."""
-    document = documents.convert(payload, DOCUMENTS[kind])
+    document = reading.convert(payload, DOCUMENTS[kind])
     ours = _reference(document, connection)
     customer = getattr(document, "customer", None)  # refunds and disputes name none
     claims = (CustomerClaim(customer, ours.customer),) if ours.customer and customer else ()

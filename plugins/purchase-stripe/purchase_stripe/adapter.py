@@ -41,6 +41,7 @@ from purchase_core.ports.provider import (
     needed_for_checkout,
     needed_for_pause,
     needed_for_portal,
+    reading,
 )
 from purchase_core.records.finding import WARNING, Finding
 from purchase_core.secret import Secret, checked_webhook_secret
@@ -83,12 +84,12 @@ class StripeProvider(StripeCatalog):
 
     def parse(self, body: bytes) -> Event:
         document = decode(body)
-        if documents.convert(document, documents.Head).object == THIN:
-            return self._thin(documents.convert(document, documents.ThinEvent))
-        event = documents.convert(document, documents.Event)
+        if reading.convert(document, documents.Head).object == THIN:
+            return self._thin(reading.convert(document, documents.ThinEvent))
+        event = reading.convert(document, documents.Event)
         if event.object != "event":
             raise MalformedBody("not an event")
-        about = documents.convert(event.data.object, documents.Head)
+        about = reading.convert(event.data.object, documents.Head)
         return Event(
             id=event.id,
             type=event.type,
@@ -102,7 +103,7 @@ class StripeProvider(StripeCatalog):
 
     def parse_fetched(self, fetched: Fetched) -> Event:
         payload = decode(fetched.body)
-        if documents.convert(payload, documents.Head).id != fetched.id:
+        if reading.convert(payload, documents.Head).id != fetched.id:
             raise MalformedBody("what was fetched is another object")
         return Event(
             id="",

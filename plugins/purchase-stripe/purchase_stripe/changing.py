@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from purchase_core.errors import InvalidArgument, ProviderRefused
 from purchase_core.instants import SECOND, Instant
-from purchase_core.ports.provider import ChangePreview, ChangeRequest, PauseRequest, Proration
+from purchase_core.ports.provider import ChangePreview, ChangeRequest, PauseRequest, Proration, reading
 
 from . import asking, documents
 from .client import StripeCalls, as_key
@@ -208,7 +208,7 @@ class Changing:
             "retrieve a subscription",
             lambda stripe: stripe.v1.subscriptions.retrieve_async(name, {"expand": ITEMS}),
         )
-        return documents.read(answer.body, documents.Subscription), answer.as_of
+        return reading.read(answer.body, documents.Subscription), answer.as_of
 
     async def _release(self, found: documents.Subscription, key: str) -> None:
         schedule = documents.name_of(found.schedule)

@@ -15,7 +15,7 @@ import stripe
 
 from purchase_core.errors import MalformedBody, ProviderRefused
 from purchase_core.instants import SECOND, Clock, Instant, instant
-from purchase_core.ports.provider import Pause, read_patiently
+from purchase_core.ports.provider import Pause, read_patiently, reading
 from purchase_core.secret import Secret
 
 from . import documents, errors
@@ -77,7 +77,7 @@ class StripeCalls:
         """A page of a list, with its rows left as bytes."""
         answer = await self.raw(operation, make)
         try:
-            return documents.read_page(answer.body), answer.as_of
+            return reading.read_raw(answer.body, documents.Page), answer.as_of
         except MalformedBody as error:
             raise errors.unclear(operation, error.message, write=False) from None
 
@@ -131,7 +131,7 @@ class StripeCalls:
 
     def _document(self, operation: str, answer: Answer, kind: type[D], *, write: bool) -> D:
         try:
-            return documents.read(answer.body, kind)
+            return reading.read(answer.body, kind)
         except MalformedBody as error:
             raise errors.unclear(operation, error.message, write=write) from None
 

@@ -10,7 +10,7 @@ import msgspec
 
 from purchase_core.errors import MalformedBody, ProviderRefused, ProviderUnavailable
 from purchase_core.instants import Instant
-from purchase_core.ports.provider import EventPage, Fetched, ObjectPage
+from purchase_core.ports.provider import EventPage, Fetched, ObjectPage, reading
 from purchase_core.strict_json import decode
 
 from . import asking, documents
@@ -117,7 +117,7 @@ class Looking:
         subject = _object(body)
         read: type[documents.Refund | documents.Dispute]
         read = documents.Refund if kind == "refund" else documents.Dispute
-        intent = documents.name_of(documents.convert(subject, read).payment_intent)
+        intent = documents.name_of(reading.convert(subject, read).payment_intent)
         payments = (
             await self._payments({"payment": {"type": "payment_intent", "payment_intent": intent}})
             if intent
@@ -204,7 +204,7 @@ class Looking:
     async def payments_of_invoice(self, invoice: str) -> documents.InvoicePayments:
         """All payments of an invoice."""
         rows = await self._payments({"invoice": invoice})
-        return documents.convert({"data": rows}, documents.InvoicePayments)
+        return reading.convert({"data": rows}, documents.InvoicePayments)
 
     async def endpoints(self) -> list[documents.Endpoint]:
         """All webhook endpoints of the account."""
@@ -338,7 +338,7 @@ def _head(row: msgspec.Raw) -> documents.Head:
 
 def _read(row: msgspec.Raw, kind: type[D]) -> D:
     try:
-        return documents.read(bytes(row), kind)
+        return reading.read(bytes(row), kind)
     except MalformedBody as error:
         raise unclear("a list", error.message, write=False) from None
 

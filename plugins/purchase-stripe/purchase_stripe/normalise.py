@@ -25,7 +25,7 @@ from purchase_core.facts.bodies import (
 )
 from purchase_core.facts.fact import Fact, seen
 from purchase_core.instants import SECOND, Instant
-from purchase_core.ports.provider import Connection, CustomerClaim, Need, Normalised
+from purchase_core.ports.provider import Connection, CustomerClaim, Need, Normalised, reading
 
 from . import documents, reference
 from .documents import name_of
@@ -112,7 +112,7 @@ def invoice(payload: object, order: Instant, connection: Connection) -> Normalis
 
 def of_invoice(payload: object, order: Instant, connection: Connection) -> Normalised:
     """A refund or dispute that was looked up, with the payments that lead to its invoice."""
-    document = documents.convert(payload, documents.OfInvoice)
+    document = reading.convert(payload, documents.OfInvoice)
     if not _invoice_name(document):
         return Normalised(ignored="it is of a payment without an invoice")
     return Normalised((fact_of(document, order, connection),))
@@ -137,7 +137,7 @@ def of_schedule(payload: object, order: Instant, connection: Connection) -> Norm
     found = payload.get("subscription") or payload.get("released_subscription")
     if found is None:
         return Normalised(ignored="a schedule without a subscription")
-    name = documents.convert({"id": found, "object": "subscription"}, documents.Head).id
+    name = reading.convert({"id": found, "object": "subscription"}, documents.Head).id
     return _need("subscription", name, "its schedule has changed")
 
 
@@ -354,8 +354,8 @@ def _metadata(document: documents.Invoice) -> Mapping[str, str] | None:
     return document.metadata or (details.metadata if details else None)
 
 
-def _convert(payload: object, kind: type[documents.D], name: str) -> documents.D:
-    document = documents.convert(payload, kind)
+def _convert(payload: object, kind: type[reading.D], name: str) -> reading.D:
+    document = reading.convert(payload, kind)
     if getattr(document, "object", "") != name:
         raise MalformedBody(f"not a {name}, but another kind of object")
     return document

@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec import UnsetType
 
 from purchase_core.errors import ProviderRefused
-from purchase_core.ports.provider import Fetched
+from purchase_core.ports.provider import Fetched, reading
 
 from . import documents
 from .client import StripeCalls, as_key
@@ -30,7 +30,7 @@ async def bill_of(
     Raises ProviderRefused, with the bank's word for it, if the payment was declined; the change is given up.
     """
     fetched = await looking.fetch("invoice", name_of(changed.latest_invoice))
-    bill = documents.read(fetched.body, documents.Invoice)
+    bill = reading.read(fetched.body, documents.Invoice)
     if bill.status == "paid":
         return None  # the answer is an old one, under the same key
     if bill.status == "open":

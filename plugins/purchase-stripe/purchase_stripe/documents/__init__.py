@@ -20,13 +20,12 @@ from .invoices import (
     Pricing,
     Refund,
 )
-from .parts import D, Head, Page, convert, name_of, read, read_page
+from .parts import Head, Page, name_of
 from .sessions import Endpoint, Portal, Session
 from .subscriptions import Item, Price, Recurring, Schedule, Subscription
 
 __all__ = [
     "CatalogPrice",
-    "D",
     "Dispute",
     "Endpoint",
     "Event",
@@ -51,8 +50,5 @@ __all__ = [
     "Session",
     "Subscription",
     "ThinEvent",
-    "convert",
     "name_of",
-    "read",
-    "read_page",
 ]

@@ -1,15 +1,13 @@
-"""What documents are made of, and how they are read."""
+"""What documents are made of."""
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
-from purchase_core.errors import MalformedBody
 from purchase_core.money import MINOR_MAX
-from purchase_core.strict_json import decode
 
 ITEMS_MAX = 1_000
 SECOND_MAX = 253_402_300_799  # the end of the year 9999
@@ -54,34 +52,3 @@ class Page(Part, frozen=True, kw_only=True):
 
     data: list[msgspec.Raw]
     has_more: bool = False
-
-
-D = TypeVar("D", bound=msgspec.Struct)
-
-
-def read(body: bytes, kind: type[D]) -> D:
-    """The document in some bytes. Raises MalformedBody, and nothing else."""
-    return convert(decode(body), kind)
-
-
-def read_page(body: bytes) -> Page:
-    """A page of a list. Raises MalformedBody."""
-    decode(body)  # for its checks, which hold for every row too
-    try:
-        return msgspec.json.decode(body, type=Page)
-    except msgspec.MsgspecError:
-        raise MalformedBody("not a page of a list") from None
-
-
-def convert(value: object, kind: type[D]) -> D:
-    """A decoded value as a document. Raises MalformedBody, which names the place and quotes nothing."""
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise MalformedBody(f"not a {kind.__name__.lower()}: {_place(str(error))}") from None
-
-
-def _place(message: str) -> str:
-    # msgspec ends its messages with " - at `$.path`"; what stands before may quote a value.
-    _, found, place = message.rpartition(" - at ")
-    return f"something is wrong at {place}" if found else "a field is missing or of the wrong kind"
