@@ -115,7 +115,7 @@ def test_events_are_fired_by_hand(tmp_path: Path, provider: str) -> None:
         await it.run("trigger", "subscription.canceled")
         await it.customer.see("the end", states, [("App Pro", "canceled")])
         with pytest.raises(WrongState):
-            it.provider.triggers()["payment.failed"]("")
+            it.provider.played.trigger("payment.failed")
 
     on(provider, tmp_path, story)
 

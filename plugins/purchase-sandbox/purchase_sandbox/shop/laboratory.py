@@ -108,7 +108,7 @@ class Laboratory:
             now = self._clock.now()
             self._clock.advance(after(now, span) - now)
         for provider in self._providers.values():
-            provider.advance(0)  # what is due by now happens
+            provider.played.advance(0)  # what is due by now happens
 
     def _is_on(self, fault: Fault) -> bool:
         return all(fault in one.chaos.odds_ppm for one in self._providers.values())

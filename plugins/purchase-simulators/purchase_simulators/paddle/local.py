@@ -6,9 +6,7 @@ from collections.abc import Mapping
 
 from purchase_core.instants import Clock
 from purchase_core.secret import Secret, checked_webhook_secret
-from purchase_simulators.wire.clock import ProviderClock
 from purchase_simulators.wire.local import Happened, LocalProvider, Sent, Wanted
-from purchase_simulators.wire.panel import Trigger
 
 from .book import Event
 from .notifications import EVENT_TYPES
@@ -31,12 +29,13 @@ class LocalPaddle(LocalProvider):
     key_prefix = "pdl_sdbx_apikey_"
 
     def _open(self, wanted: Wanted, clock: Clock) -> PaddleServer:
-        self.simulator = PaddleSimulator(clock=clock, chaos=self.chaos)
+        simulator = PaddleSimulator(clock=clock, chaos=self.chaos)
         self._settings = Settings(requests_per_minute=REQUESTS_PER_MINUTE)
         if wanted.approve_refunds:
             self._settings.approval = None
         name = wanted.account or DEFAULT_ACCOUNT
-        self._account = self.simulator.open_account(name, [self.api_key], self._settings)
+        self._account = simulator.open_account(name, [self.api_key], self._settings)
+        self.played = PlayedPaddle(simulator, self._account)
         tell, told = wanted.on_event, wanted.on_sent
 
         def happened(event: Event) -> None:
@@ -49,12 +48,10 @@ class LocalPaddle(LocalProvider):
                 names = ("id", "type", "status")
                 name, type_, state = (str(notification[one]) for one in names)
                 event = str(notification["payload"]["event_id"])
-                told(Sent(name, event, type_, state, status, problem, self.clock.now()))
+                told(Sent(name, event, type_, state, status, problem, simulator.clock.now()))
 
-        self.simulator.listeners.append(happened)
-        return PaddleServer(
-            self.simulator, host=wanted.host, port=wanted.port, expose=wanted.expose, notice=sent
-        )
+        simulator.listeners.append(happened)
+        return PaddleServer(simulator, host=wanted.host, port=wanted.port, expose=wanted.expose, notice=sent)
 
     async def start(self) -> None:
         await super().start()
@@ -81,13 +78,6 @@ class LocalPaddle(LocalProvider):
     def settings(self, checkout_url: str) -> Mapping[str, str]:
         return {"base_url": self.url, "checkout_url": checkout_url}
 
-    @property
-    def clock(self) -> ProviderClock:
-        return self.simulator.clock
-
-    def advance(self, microseconds: int) -> None:
-        self.simulator.advance(microseconds)
-
     def redeliver(self) -> int:
         return len(self._account.notifications.send_again())
 
@@ -101,6 +91,3 @@ class LocalPaddle(LocalProvider):
             for one in row["payments"]
             if one["status"] == "captured" and int(one["amount"]) > 0
         )
-
-    def triggers(self) -> Mapping[str, Trigger]:
-        return PlayedPaddle(self.simulator, self._account).triggers()

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from purchase_core.errors import NotFound, WrongState
-from purchase_simulators.wire.chaos import Chaos
-from purchase_simulators.wire.clock import ProviderClock
 from purchase_simulators.wire.panel import Played, Shown, Trigger
 
 from . import adjustments, paying, renewing, subscriptions
@@ -25,21 +23,12 @@ FAILING_CARD = "fails_later"
 class PlayedPaddle(Played):
     """One account."""
 
+    refusal = Refusal
+
     def __init__(self, simulator: PaddleSimulator, account: Account) -> None:
-        self._simulator = simulator
+        super().__init__(simulator)
         self._account = account
         self._book = account.book
-
-    @property
-    def chaos(self) -> Chaos:
-        return self._simulator.chaos
-
-    @property
-    def clock(self) -> ProviderClock:
-        return self._simulator.clock
-
-    def advance(self, microseconds: int) -> None:
-        self._simulator.advance(microseconds)
 
     def events(self, limit: int) -> Sequence[Shown]:
         self._account.catch_up()
@@ -56,7 +45,7 @@ class PlayedPaddle(Played):
         return [self._delivery(one) for one in planned]
 
     def triggers(self) -> Mapping[str, Trigger]:
-        table: dict[str, Callable[[str], None]] = {
+        return {
             "checkout.paid": self._pay,
             "dispute.inquiry": partial(self._charge_back, warning=True),
             "dispute.opened": partial(self._charge_back, warning=False),
@@ -69,14 +58,6 @@ class PlayedPaddle(Played):
             "subscription.canceled": self._cancel,
             "subscription.renewed": partial(self._renew, ""),
         }
-        return {name: partial(self._act, act) for name, act in table.items()}
-
-    def _act(self, act: Callable[[str], None], about: str) -> None:
-        self._account.catch_up()
-        try:
-            act(about)
-        except Refusal as refusal:
-            raise WrongState(refusal.detail) from None
 
     # --- what happens ----------------------------------------------------------------------------
 

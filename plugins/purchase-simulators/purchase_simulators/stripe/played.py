@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
-from purchase_core.errors import NotFound, WrongState
+from purchase_core.errors import WrongState
 from purchase_core.instants import MINUTE, SECOND
-from purchase_simulators.wire.chaos import Chaos
-from purchase_simulators.wire.clock import ProviderClock
-from purchase_simulators.wire.deliveries import NotThere
-from purchase_simulators.wire.panel import Played, Shown, Trigger, delivery_shown, event_shown
+from purchase_simulators.wire.panel import PlayedDeliveries, Trigger
 
 from . import checkout, paying, playing, refunds, standing
 from .account import Account
@@ -31,43 +28,18 @@ FAILING_CARD = "fails_later"
 DRAFT_MICROSECONDS = 61 * MINUTE  # a renewal's bill is a draft for about an hour
 
 
-class PlayedStripe(Played):
+class PlayedStripe(PlayedDeliveries):
     """One account."""
 
+    refusal = Refusal
+
     def __init__(self, simulator: StripeSimulator, account: Account) -> None:
-        self._simulator = simulator
+        super().__init__(simulator, account)
         self._account = account
         self._book = account.book
 
-    @property
-    def chaos(self) -> Chaos:
-        return self._simulator.chaos
-
-    @property
-    def clock(self) -> ProviderClock:
-        return self._simulator.clock
-
-    def advance(self, microseconds: int) -> None:
-        self._simulator.advance(microseconds)
-
-    def events(self, limit: int) -> Sequence[Shown]:
-        self._account.catch_up()
-        return [event_shown(one) for one in self._book.events[-limit:]]
-
-    def deliveries(self, limit: int) -> Sequence[Shown]:
-        self._account.catch_up()
-        self._account.deliveries.plan()
-        return [delivery_shown(one) for one in self._account.deliveries.newest(limit)]
-
-    def send_again(self, event: str) -> Sequence[Shown]:
-        self._account.deliveries.plan()
-        try:
-            return [delivery_shown(one) for one in self._account.deliveries.redeliver(event)]
-        except (NotThere, Refusal):
-            raise NotFound(f"no event {event[:64]!r}") from None
-
     def triggers(self) -> Mapping[str, Trigger]:
-        table: dict[str, Callable[[str], None]] = {
+        return {
             "checkout.paid": self._pay,
             "checkout.expired": self._expire,
             "dispute.inquiry": partial(self._dispute, "inquiry"),
@@ -80,14 +52,6 @@ class PlayedStripe(Played):
             "subscription.canceled": self._cancel,
             "subscription.renewed": partial(self._renew, ""),
         }
-        return {name: partial(self._act, act) for name, act in table.items()}
-
-    def _act(self, act: Callable[[str], None], about: str) -> None:
-        self._account.catch_up()
-        try:
-            act(about)
-        except Refusal as refusal:
-            raise WrongState(refusal.message) from None
 
     # --- what happens ----------------------------------------------------------------------------
 

@@ -18,10 +18,9 @@ from purchase_core.instants import Clock, Instant, SystemClock
 from purchase_core.secret import Secret
 
 from .chaos import Chaos
-from .clock import ProviderClock
-from .deliveries import Attempt, Deliveries, Delivery, Endpoint, Journal, JournalEvent
+from .deliveries import Attempt, Delivery, Endpoint, JournalEvent
 from .embedded import LOOPBACK
-from .panel import Trigger
+from .panel import Played, Telling
 
 KEY_BYTES = 24
 
@@ -87,12 +86,14 @@ class Wanted:
 class LocalProvider(ABC):
     """A provider with one account. `async with` it: it listens at `url`, and sends webhooks by itself.
 
-    `plugin` is the adapter that speaks to it, `title` what people call it, `key_prefix` how its keys begin.
+    `plugin` is the adapter that speaks to it, `title` what people call it, `key_prefix` how its keys begin,
+    `played` its time, its chaos, and events by hand.
     """
 
     plugin: ClassVar[str]
     title: ClassVar[str]
     key_prefix: ClassVar[str]
+    played: Played
 
     def __init__(
         self, wanted: Wanted | None = None, *, clock: Clock | None = None, chaos: Chaos | None = None
@@ -105,7 +106,7 @@ class LocalProvider(ABC):
 
     @abstractmethod
     def _open(self, wanted: Wanted, clock: Clock) -> Server:
-        """Make the simulator with its account, and what serves it."""
+        """Make the simulator with its account, `played`, and what serves it."""
 
     # --- served ----------------------------------------------------------------------------------
 
@@ -148,20 +149,11 @@ class LocalProvider(ABC):
     def connect(self, url: str, secret: Secret | None = None) -> Secret:
         """Send webhooks there from now on, signed with this secret or one that is made; which it is."""
 
+    @abstractmethod
     def settings(self, checkout_url: str) -> Mapping[str, str]:
         """The keys of a connection that are the adapter's own; `checkout_url`: where its page would be."""
-        return {"base_url": self.url}
 
     # --- played with -----------------------------------------------------------------------------
-
-    @property
-    @abstractmethod
-    def clock(self) -> ProviderClock:
-        """Its own time."""
-
-    @abstractmethod
-    def advance(self, microseconds: int) -> None:
-        """Let time pass, and everything happen that falls due on the way."""
 
     @abstractmethod
     def redeliver(self) -> int:
@@ -175,30 +167,32 @@ class LocalProvider(ABC):
     def payments(self) -> int:
         """How many payments it has taken, by its own books."""
 
-    @abstractmethod
-    def triggers(self) -> Mapping[str, Trigger]:
-        """What can be made to happen by hand, by name (`payment.failed`). They raise InvalidArgument."""
-
 
 class DeliveringProvider(LocalProvider):
-    """A provider whose webhooks are `Deliveries` of a `Journal`; `_open` sets both."""
+    """A provider whose account tells of what happens by `Deliveries`; `_open` sets it."""
 
-    _deliveries: Deliveries
-    _journal: Journal
+    _account: Telling
+
+    @property
+    def account(self) -> str:
+        return self._account.id
 
     def connect(self, url: str, secret: Secret | None = None) -> Secret:
         signing = secret or Secret(f"whsec_{secrets.token_hex(KEY_BYTES)}")
-        self._deliveries.add(url, signing)
+        self._account.deliveries.add(url, signing)
         return signing
 
+    def settings(self, checkout_url: str) -> Mapping[str, str]:
+        return {"base_url": self.url, "account": self.account}
+
     def redeliver(self) -> int:
-        self._deliveries.plan()
-        events = list(self._journal.events_since(0))
-        return sum(len(self._deliveries.redeliver(event.id)) for event in events)
+        self._account.deliveries.plan()
+        events = list(self._account.book.events_since(0))
+        return sum(len(self._account.deliveries.redeliver(event.id)) for event in events)
 
     def is_waiting(self) -> bool:
-        self._deliveries.plan()
-        return self._deliveries.next_due() is not None
+        self._account.deliveries.plan()
+        return self._account.deliveries.next_due() is not None
 
 
 def hearing(wanted: Wanted) -> Callable[[JournalEvent], None]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -19,36 +19,75 @@ from purchase_core.strict_json import decode
 
 from .chaos import CERTAIN_PPM, Chaos, parse_odds
 from .clock import ProviderClock
-from .deliveries import Delivery, JournalEvent
+from .deliveries import Deliveries, Delivery, Journal, JournalEvent
 from .spans import after
 
 LOG_ROWS_MAX = 100
 BODY_BYTES_MAX = 64 * 1024
 TIME_HEADER = "sandbox-time"
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-UNKNOWN_KEY = "send a known API key: Authorization: Bearer <key>"
 
 Shown: TypeAlias = dict[str, object]
 Trigger: TypeAlias = Callable[[str], None]
 """Makes something happen to the object that is named, or ("") to the newest that it fits."""
 
 
-class Played(ABC):
-    """One account of a simulator, and the simulator's time, as those who try things out play with them."""
+class Simulator(Protocol):
+    """A provider's time, and what goes wrong there."""
+
+    chaos: Chaos
 
     @property
-    @abstractmethod
-    def chaos(self) -> Chaos:
-        """What goes wrong."""
-
-    @property
-    @abstractmethod
     def clock(self) -> ProviderClock:
         """The provider's own time."""
 
-    @abstractmethod
     def advance(self, microseconds: int) -> None:
         """Let time pass, and everything happen that falls due on the way."""
+
+
+class Telling(Protocol):
+    """An account that tells of what happens by `Deliveries` of a `Journal`."""
+
+    @property
+    def id(self) -> str:
+        """The provider's id of it."""
+
+    @property
+    def book(self) -> Journal:
+        """What has happened."""
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """Who is told of it."""
+
+    def catch_up(self) -> None:
+        """Let everything happen that is due by now."""
+
+
+class Played(ABC):
+    """One account of a simulator, and the simulator's time, as those who try things out play with them.
+
+    `refusal` is what the provider says no with.
+    """
+
+    refusal: ClassVar[type[Exception]]
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+
+    @property
+    def chaos(self) -> Chaos:
+        """What goes wrong."""
+        return self._simulator.chaos
+
+    @property
+    def clock(self) -> ProviderClock:
+        """The provider's own time."""
+        return self._simulator.clock
+
+    def advance(self, microseconds: int) -> None:
+        """Let time pass, and everything happen that falls due on the way."""
+        self._simulator.advance(microseconds)
 
     @abstractmethod
     def events(self, limit: int) -> Sequence[Shown]:
@@ -64,17 +103,45 @@ class Played(ABC):
 
     @abstractmethod
     def triggers(self) -> Mapping[str, Trigger]:
-        """What can be made to happen by hand, by name (`payment.failed`). They raise WrongState."""
+        """What can be made to happen by hand, by name (`payment.failed`). They raise `refusal`."""
 
-    def trigger(self, name: str, about: str) -> Sequence[Shown]:
+    def trigger(self, name: str, about: str = "") -> Sequence[Shown]:
         """Make something happen; the events that tell of it. Raises NotFound, WrongState."""
         found = self.triggers().get(name)
         if found is None:
             known = ", ".join(sorted(self.triggers()))
             raise NotFound(f"no trigger {name[:40]!r}; there are {known}")
         before = {one["id"] for one in self.events(LOG_ROWS_MAX)}
-        found(about)
+        try:
+            found(about)
+        except self.refusal as refused:
+            raise WrongState(str(refused)) from None
         return [one for one in self.events(LOG_ROWS_MAX) if one["id"] not in before]
+
+
+class PlayedDeliveries(Played):
+    """One whose account tells of what happens by `Deliveries`."""
+
+    def __init__(self, simulator: Simulator, account: Telling) -> None:
+        super().__init__(simulator)
+        self._telling = account
+
+    def events(self, limit: int) -> Sequence[Shown]:
+        self._telling.catch_up()
+        book = self._telling.book
+        return [event_shown(one) for one in book.events_since(max(book.newest_event() - limit, 0))]
+
+    def deliveries(self, limit: int) -> Sequence[Shown]:
+        self._telling.catch_up()
+        self._telling.deliveries.plan()
+        return [delivery_shown(one) for one in self._telling.deliveries.newest(limit)]
+
+    def send_again(self, event: str) -> Sequence[Shown]:
+        self._telling.deliveries.plan()
+        try:
+            return [delivery_shown(one) for one in self._telling.deliveries.redeliver(event)]
+        except self.refusal:
+            raise NotFound(f"no event {event[:64]!r}") from None
 
 
 def event_shown(one: JournalEvent) -> Shown:
