@@ -89,6 +89,7 @@ async def running(
         billing = await stack.enter_async_context(opening)
         laboratory = Laboratory(clock, providers)
         door.app = Shop(billing, RandomIds(), url=serving.url, laboratory=laboratory, feed=feed).app
+        stack.push_async_callback(serving.stop)  # before what it answers from is closed
         stack.callback(feed.close)  # who listens to it would be waited for
         await stack.enter_async_context(_working(billing))
         yield Demo(billing, providers, clock, key, serving.url, database)
