@@ -11,8 +11,7 @@ A contract that an adapter keeps says little if it would keep a broken one too. 
 
     @pytest.mark.parametrize("bug", BUGS.all, ids=str)
     def test_a_planted_bug_is_caught(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
-        bug.plant(monkeypatch)
-        assert BUGS.caught(bug, TestAcmeProvider)
+        assert BUGS.caught(bug, TestAcmeProvider, monkeypatch)
 
 A bug that no promise can see names a check of the adapter's own: a callable that raises if it notices.
 `section` and `written_into` put the table into a page.
@@ -68,8 +67,14 @@ class Bugs:
 
         return keep
 
-    def caught(self, bug: Bug, contract: type[Contract[Any]]) -> bool:
-        """Whether a bug that is planted now is caught. Raises KeyError if no promise is called so."""
+    def caught(self, bug: Bug, contract: type[Contract[Any]], patch: pytest.MonkeyPatch) -> bool:
+        """Plant a bug; whether it is caught. Raises KeyError if no promise is called so.
+
+        A check is made before, too, and raises if it finds fault with what is sound.
+        """
+        if bug.check is not None:
+            bug.check()
+        bug.plant(patch)
         if bug.check is not None:
             try:
                 bug.check()

@@ -13,9 +13,10 @@ from __future__ import annotations
 import functools
 import os
 import secrets
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from typing import Self
 
 from purchase_contract_tests.contract import Unplayable
 from purchase_contract_tests.provider.bench import Key, ProviderBench, Trouble, Webhook
@@ -31,8 +32,6 @@ from purchase_core.ports.provider import (
 from purchase_core.secret import Secret
 
 ENVIRONMENT = "contract"
-
-P = TypeVar("P", bound=Provider)
 
 
 def setting(provider: str, name: str, default: str | None = None) -> str:
@@ -53,23 +52,42 @@ def key_of_test_mode(provider: str, *prefixes: str) -> Secret:
 
 
 class LiveBench(ProviderBench):
-    """What every provider's live bench has in common. `form` is how its webhooks are signed."""
+    """Three adapters on the account that a key of test mode opens. `async with` it, and they are closed.
+
+    `stranger` is a key that the provider does not accept; `form` is how its webhooks are signed.
+    """
 
     form: SignatureForm
 
-    def __init__(self, plugin: str) -> None:
+    def __init__(self, plugin: str, key: Secret, stranger: Secret) -> None:
         self.clock = SystemClock()
         self.run = secrets.token_hex(6)
         self.plugin = plugin
+        self.keys = (key, stranger)
         self.secrets = {
-            key: Secret(f"live_{key}_{secrets.token_hex(12)}" if key is not Key.EMPTY else "") for key in Key
+            one: Secret(f"live_{one}_{secrets.token_hex(12)}" if one is not Key.EMPTY else "") for one in Key
         }
+        self.provider = self._opened("shop", key)
+        self.neighbour = self._opened("neighbour", key)
+        self.locked_out = self._opened("shop", stranger)
 
-    def connection(self, project: str) -> Connection:
-        """A connection of a project that nobody had before."""
-        return Connection(self.plugin, self.plugin, "test", f"{project}-{self.run}", ENVIRONMENT)
+    @abstractmethod
+    def open(self, connection: Connection, key: Secret, signing: tuple[Secret, ...]) -> Provider:
+        """An adapter. It is opened while the bench is made: what it needs must be there before."""
 
-    def distinct(self, provider: P) -> P:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        for one in (self.provider, self.neighbour, self.locked_out):
+            await one.aclose()
+
+    def _opened(self, project: str, key: Secret) -> Provider:
+        """An adapter for a project that nobody had before."""
+        connection = Connection(self.plugin, self.plugin, "test", f"{project}-{self.run}", ENVIRONMENT)
+        return self._distinct(self.open(connection, key, (self.secrets[Key.NEW], self.secrets[Key.OLD])))
+
+    def _distinct(self, provider: Provider) -> Provider:
         """The provider, with keys that no other run has used: the account remembers those of yesterday."""
         for operation in OPERATIONS:
             setattr(provider, operation, self._keyed(getattr(provider, operation)))
@@ -88,6 +106,9 @@ class LiveBench(ProviderBench):
 
     def sign(self, body: bytes, *, at: Instant, keys: Sequence[Key] = (Key.NEW,)) -> Headers:
         return self.form.headers(body, at=at, secrets=[self.secrets[key] for key in keys])
+
+    def confidential(self) -> Sequence[str]:
+        return [one.reveal() for one in (*self.keys, *self.secrets.values()) if one.reveal()]
 
     async def pay(self, checkout: ProviderCheckout) -> None:
         raise Unplayable("a person has to pay on the provider's page")

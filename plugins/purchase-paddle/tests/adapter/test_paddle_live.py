@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 
 import pytest
 
-from purchase_contract_tests.provider import Key, ProviderBench, ProviderContract
+from purchase_contract_tests.provider import ProviderContract
 from purchase_contract_tests.provider.live import LiveBench, key_of_test_mode, setting
 from purchase_contract_tests.verify import Verdict, verify
+from purchase_core.ports.provider import Connection
 from purchase_core.secret import Secret
 from purchase_paddle import signature
 from purchase_paddle.adapter import PaddleProvider
@@ -27,40 +26,25 @@ STRANGER = Secret("pdl_sdbx_apikey_revoked_0123456789")
 
 
 class LivePaddle(LiveBench):
-    """Three adapters on the account that a key of the sandbox opens."""
+    """Paddle's sandbox, or whatever stands in for it."""
 
     form = signature.FORM
 
     def __init__(self) -> None:
-        super().__init__("paddle")
-        self.key = key_of_test_mode("PADDLE", "pdl_sdbx_")
         self.config = PaddleConfig(base_url=setting("PADDLE", "BASE_URL", SANDBOX_URL))
-        self.provider = self.opened("shop", self.key)
-        self.neighbour = self.opened("neighbour", self.key)
-        self.locked_out = self.opened("shop", STRANGER)
+        super().__init__("paddle", key_of_test_mode("PADDLE", "pdl_sdbx_"), STRANGER)
 
-    def opened(self, project: str, key: Secret) -> PaddleProvider:
+    def open(self, connection: Connection, key: Secret, signing: tuple[Secret, ...]) -> PaddleProvider:
         client = PaddleClient(self.config, "test", key, self.clock)
-        live = (self.secrets[Key.NEW], self.secrets[Key.OLD])
-        return self.distinct(PaddleProvider(self.connection(project), self.config, client, live))
-
-    def confidential(self) -> Sequence[str]:
-        secrets = (self.key, STRANGER, *self.secrets.values())
-        return [one.reveal() for one in secrets if one.reveal()]
+        return PaddleProvider(connection, self.config, client, signing)
 
 
 class TestPaddleLive(ProviderContract):
     provider_type = PaddleProvider
     shown, live = False, True
 
-    @asynccontextmanager
-    async def bench(self) -> AsyncIterator[ProviderBench]:
-        bench = LivePaddle()
-        try:
-            yield bench
-        finally:
-            for one in (bench.provider, bench.neighbour, bench.locked_out):
-                await one.aclose()
+    def bench(self) -> LivePaddle:
+        return LivePaddle()
 
 
 def test_the_same_run_on_a_simulator_keeps_what_can_be_asked(

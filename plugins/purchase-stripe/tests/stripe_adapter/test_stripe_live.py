@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 
 import pytest
 
-from purchase_contract_tests.provider import Key, ProviderBench, ProviderContract
+from purchase_contract_tests.provider import ProviderContract
 from purchase_contract_tests.provider.live import LiveBench, key_of_test_mode, setting
 from purchase_contract_tests.verify import Verdict, verify
 from purchase_core.instants import SystemClock
+from purchase_core.ports.provider import Connection
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
 from purchase_simulators.stripe.simulator import DEFAULT_ACCOUNT
@@ -30,40 +29,25 @@ STRANGER = Secret("sk_test_revoked0123456789dead")
 
 
 class LiveStripe(LiveBench):
-    """Three adapters on the account that a key of test mode opens."""
+    """Test mode, or whatever stands in for it."""
 
     form = signature.FORM
 
     def __init__(self) -> None:
-        super().__init__("stripe")
-        self.key = key_of_test_mode("STRIPE", "sk_test_", "rk_test_")
         self.config = StripeConfig(DEFAULT_ACCOUNT, base_url=setting("STRIPE", "BASE_URL", LIVE))
-        self.provider = self.opened("shop", self.key)
-        self.neighbour = self.opened("neighbour", self.key)
-        self.locked_out = self.opened("shop", STRANGER)
+        super().__init__("stripe", key_of_test_mode("STRIPE", "sk_test_", "rk_test_"), STRANGER)
 
-    def opened(self, project: str, key: Secret) -> StripeProvider:
+    def open(self, connection: Connection, key: Secret, signing: tuple[Secret, ...]) -> StripeProvider:
         calls = StripeCalls(self.config, key, self.clock)
-        live = (self.secrets[Key.NEW], self.secrets[Key.OLD])
-        return self.distinct(StripeProvider(self.connection(project), self.config, calls, live))
-
-    def confidential(self) -> Sequence[str]:
-        secrets = (self.key, STRANGER, *self.secrets.values())
-        return [one.reveal() for one in secrets if one.reveal()]
+        return StripeProvider(connection, self.config, calls, signing)
 
 
 class TestStripeLive(ProviderContract):
     provider_type = StripeProvider
     shown, live = False, True
 
-    @asynccontextmanager
-    async def bench(self) -> AsyncIterator[ProviderBench]:
-        bench = LiveStripe()
-        try:
-            yield bench
-        finally:
-            for one in (bench.provider, bench.neighbour, bench.locked_out):
-                await one.aclose()
+    def bench(self) -> LiveStripe:
+        return LiveStripe()
 
 
 def test_the_same_run_on_a_simulator_keeps_what_can_be_asked(
