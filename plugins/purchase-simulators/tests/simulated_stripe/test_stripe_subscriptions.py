@@ -1,108 +1,19 @@
 """Subscriptions on the simulated Stripe: what calls and time do to them, and when calls are refused.
 
-Sources as in `test_stripe_calls.py`. All that passes is compared with Stripe's OpenAPI document.
+Sources as in `test_stripe_calls.py`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
-import pytest
-import stripe
+from purchase_simulators.stripe import playing
 
-from purchase_core.instants import Instant
-from purchase_core.testing.clocks import ManualClock
-from purchase_simulators.stripe import disputing, playing
-from purchase_simulators.stripe.objects.payments import Dispute
-from purchase_simulators.stripe.openapi import CheckedStripe, document_in, exceptions, report
-from purchase_simulators.stripe.testing import API_KEY
-from purchase_simulators.stripe.versions import API_VERSION
-
-SPECS = Path(os.environ.get("PURCHASE_SPECS_FOLDER") or Path(__file__).parents[5] / "shared" / "specs")
-START = Instant(1_790_000_000_000_000)
-DAY = 86_400
-
-
-class Rig:
-    """A simulated Stripe, and Stripe's own client of it. `v` is the client's `v1`."""
-
-    def __init__(self, simulated: CheckedStripe, http: stripe.HTTPXClient) -> None:
-        self.stripe = simulated
-        self.book = simulated.account.book
-        addresses: Any = {"api": simulated.url}
-        client = stripe.StripeClient(API_KEY.reveal(), base_addresses=addresses, http_client=http)
-        self.v: Any = client.v1
-
-    async def price(self, amount: int = 1_200, interval: str = "month") -> Any:
-        product = await self.v.products.create_async({"name": "Pro"})
-        return await self.v.prices.create_async(
-            {
-                "product": product.id,
-                "currency": "usd",
-                "unit_amount": amount,
-                "recurring": {"interval": interval},
-            }
-        )
-
-    async def subscribed(self, method: str = "pays", **data: Any) -> Any:
-        """A subscription that was just bought on the hosted page."""
-        customer = await self.v.customers.create_async({})
-        more = {"subscription_data": data} if data else {}
-        session = await self.v.checkout.sessions.create_async(
-            {
-                "mode": "subscription",
-                "customer": customer.id,
-                "success_url": "http://127.0.0.1/",
-                "line_items": [{"price": (await self.price()).id, "quantity": 1}],
-                **more,
-            }
-        )
-        self.stripe.pay(session.id, method)
-        self.types()
-        (found,) = (await self.v.subscriptions.list_async({"customer": customer.id, "status": "all"})).data
-        return found
-
-    async def now(self, subscription: Any) -> Any:
-        return await self.v.subscriptions.retrieve_async(subscription.id)
-
-    async def update(self, subscription: Any, **params: Any) -> Any:
-        return await self.v.subscriptions.update_async(subscription.id, params)
-
-    def types(self) -> list[str]:
-        return [json.loads(webhook.body)["type"] for webhook in self.stripe.webhooks()]
+from .rig import DAY, START, Rig, on_stripe, refused
 
 
 def item(subscription: Any) -> Any:
     return subscription["items"].data[0]
-
-
-def on_stripe(body: Callable[[Rig], Awaitable[None]]) -> Callable[[], None]:
-    """A test of a Stripe that holds nothing yet."""
-
-    async def run() -> None:
-        http = stripe.HTTPXClient(timeout=10)
-        async with CheckedStripe(ManualClock(START), document_in(SPECS)) as simulated:
-            try:
-                await body(Rig(simulated, http))
-            finally:
-                await http.close_async()  # type: ignore[no-untyped-call]
-
-    def test() -> None:
-        asyncio.run(run())
-
-    test.__name__, test.__doc__ = body.__name__, body.__doc__
-    return test
-
-
-async def refused(call: Awaitable[object], status: int = 400, code: str | None = None) -> None:
-    with pytest.raises(stripe.StripeError) as raised:
-        await call
-    assert (raised.value.http_status, raised.value.code) == (status, code), raised.value
 
 
 @on_stripe
@@ -212,7 +123,7 @@ async def test_a_change_can_be_refused_pend_or_be_owed(rig: Rig) -> None:
         "proration_behavior": "always_invoice",
     }
     await refused(
-        rig.update(subscription, **asked, payment_behavior="error_if_incomplete"), 402, "card_declined"
+        rig.update(subscription, **asked, payment_behavior="error_if_incomplete"), 402, code="card_declined"
     )
     assert await rig.now(subscription) == subscription
     pending = await rig.update(subscription, **asked, payment_behavior="pending_if_incomplete")
@@ -247,7 +158,7 @@ async def test_what_is_cancelled_is_gone_and_pays_nothing_back(rig: Rig) -> None
     """API, cancel a subscription: no refund by itself; a second time it is not there."""
     subscription = await rig.subscribed()
     assert (await rig.v.subscriptions.cancel_async(subscription.id)).status == "canceled"
-    await refused(rig.v.subscriptions.cancel_async(subscription.id), 404, "resource_missing")
+    await refused(rig.v.subscriptions.cancel_async(subscription.id), 404, code="resource_missing")
     assert not (await rig.v.refunds.list_async()).data
     await refused(rig.update(subscription, cancel_at_period_end=True))
     assert (await rig.update(subscription, metadata={"a": "b"})).metadata.a == "b"
@@ -349,7 +260,7 @@ async def test_an_invoice_paid_elsewhere_is_paid_and_no_payment(rig: Rig) -> Non
     told = rig.types()
     assert "invoice.paid" in told
     assert "invoice.payment_succeeded" not in told
-    await refused(rig.v.invoices.pay_async(open_one.id), 400, "invoice_already_paid")
+    await refused(rig.v.invoices.pay_async(open_one.id), 400, code="invoice_already_paid")
 
 
 @on_stripe
@@ -362,46 +273,3 @@ async def test_lists_show_what_is_over_only_when_asked(rig: Rig) -> None:
         assert [one.id for one in (await rig.v.subscriptions.list_async({"status": status})).data] == [
             subscription.id
         ]
-
-
-@on_stripe
-async def test_every_exception_to_the_document_is_needed(rig: Rig) -> None:
-    """One that nothing needs any more is to be deleted; their count is printed."""
-    subscription, price = await rig.subscribed(), await rig.price()
-    await rig.v.subscriptions.pause_async(subscription.id)
-    asked = {"billing_cycle_anchor": {"type": "now"}, "payment_behavior": "resume_on_payment_success"}
-    await rig.v.subscriptions.resume_async(subscription.id, asked)
-    await rig.v.subscription_schedules.create_async({"from_subscription": subscription.id})
-    endpoint = {"url": "http://127.0.0.1:9/", "enabled_events": ["*"], "api_version": API_VERSION}
-    await rig.v.webhook_endpoints.create_async(endpoint)
-    intent = await rig.v.payment_intents.create_async(
-        {"amount": 500, "currency": "usd", "confirm": True, "payment_method": "pm_card_createDispute"}
-    )
-    (dispute,) = (await rig.v.disputes.list_async({"payment_intent": intent.id})).data
-    await rig.v.disputes.close_async(dispute.id)
-    disputing.appeal(rig.book, rig.book.get(Dispute, dispute.id))
-    watch, document = rig.stripe.watch, rig.stripe.document
-    if watch is None or document is None:
-        pytest.skip("no OpenAPI document of Stripe's here")
-    for event in rig.book.events:
-        watch.note(document.of_event(event.body))
-    assert watch.used == set(exceptions())
-    assert price.active
-    print(report(SPECS))  # noqa: T201
-
-
-def test_the_document_is_held_against_what_passes() -> None:
-    """The comparison itself: a wrong type, an unknown field and an unknown event are found."""
-    document = document_in(SPECS)
-    if document is None:
-        pytest.skip("no OpenAPI document of Stripe's here")
-    body = "mode=subscription&line_items[0][quantity]=many&subscription_data[metdata][a]=b"
-    found = document.of_request("POST", "/v1/checkout/sessions", "", body)
-    assert {str(one).split(": ", 1)[1].split(":")[0] for one in found} == {
-        "line_items/quantity", "subscription_data",
-    }  # fmt: skip
-    wrong = b'{"id": 7, "object": "refund", "amount": 1, "created": 1, "currency": "usd", "colour": "red"}'
-    assert len(document.of_answer("GET", "/v1/refunds/re_1", 200, wrong)) == 2
-    event = {"id": "evt_1", "object": "event", "type": "invoice.sung", "created": 1, "livemode": False,
-             "pending_webhooks": 0, "data": {"object": {"id": "x", "object": "song"}}}  # fmt: skip
-    assert len(document.of_event(json.dumps(event).encode())) == 2
