@@ -1,0 +1,1 @@
+"""Tests of a sandbox's account, which needs no server."""
