@@ -10,6 +10,7 @@ import pytest
 from purchase_core.ports.provider import CustomerRequest, PriceRequest
 from purchase_stripe import adapter, asking, changing, looking, pending
 from purchase_stripe.adapter import StripeProvider
+from stripe_adapter import test_stripe_changes as change_tests
 from stripe_adapter import test_stripe_commands as command_tests
 
 from . import BUGS
@@ -111,7 +112,7 @@ def changes_first_and_is_paid_later(patch: pytest.MonkeyPatch) -> None:
 
 @BUGS.caught_by(
     "test_a_change_that_a_bank_asks_about_is_made_when_the_customer_has_answered",
-    command_tests.test_a_change_that_a_bank_asks_about_is_made_when_the_customer_has_answered,
+    change_tests.test_a_change_that_a_bank_asks_about_is_made_when_the_customer_has_answered,
 )
 def refuses_whoever_a_bank_asks(patch: pytest.MonkeyPatch) -> None:
     """A change that must be authenticated is one whose card was declined, and is given up."""
@@ -138,7 +139,7 @@ def cancels_at_once(patch: pytest.MonkeyPatch) -> None:
 
 @BUGS.caught_by(
     "test_a_cancellation_of_the_portal_is_seen_and_taken_back",
-    command_tests.test_a_cancellation_of_the_portal_is_seen_and_taken_back,
+    change_tests.test_a_cancellation_of_the_portal_is_seen_and_taken_back,
 )
 def takes_back_the_flag_only(patch: pytest.MonkeyPatch) -> None:
     """A cancellation of the portal stays: it was an instant, and not the flag."""
