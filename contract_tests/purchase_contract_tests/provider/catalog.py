@@ -8,6 +8,7 @@ import pytest
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.provider.base import EMPTY_ACCOUNT, PRICE_TRIALS, ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench, Trouble
+from purchase_contract_tests.provider.pages import pages
 from purchase_contract_tests.provider.prices import at
 from purchase_contract_tests.provider.sale import Wish, a_wish, open_sale, sell
 from purchase_contract_tests.provider.sales import assert_paid
@@ -31,27 +32,19 @@ ZERO_AND_THREE_DECIMALS = (("JPY", 1_500), ("KRW", 15_000), ("KWD", 4_500))
 async def products(provider: Provider, limit: int = 100) -> dict[str, ListedProduct]:
     """Every product of the account, by id."""
     found: dict[str, ListedProduct] = {}
-    cursor = ""
-    while True:
-        page = await provider.products(cursor=cursor, limit=limit)
+    async for page in pages(lambda cursor: provider.products(cursor=cursor, limit=limit)):
         assert not found.keys() & {one.id for one in page.products}
         found |= {one.id: one for one in page.products}
-        if not page.cursor:
-            return found
-        cursor = page.cursor
+    return found
 
 
 async def prices(provider: Provider, limit: int = 100) -> dict[str, ListedPrice]:
     """Every price of the account, by id."""
     found: dict[str, ListedPrice] = {}
-    cursor = ""
-    while True:
-        page = await provider.prices(cursor=cursor, limit=limit)
+    async for page in pages(lambda cursor: provider.prices(cursor=cursor, limit=limit)):
         assert not found.keys() & {one.id for one in page.prices}
         found |= {one.id: one for one in page.prices}
-        if not page.cursor:
-            return found
-        cursor = page.cursor
+    return found
 
 
 async def made(provider: Provider, request: PriceRequest) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.provider.base import ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
 from purchase_contract_tests.provider.history import history
+from purchase_contract_tests.provider.pages import pages
 from purchase_contract_tests.provider.sale import (
     Wish,
     a_wish,
@@ -18,11 +21,18 @@ from purchase_contract_tests.provider.sale import (
 )
 from purchase_core.facts.bodies import KIND_OF, InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.fact import Fact
-from purchase_core.ports.provider import Capability
+from purchase_core.ports.provider import Capability, Fetched, Provider
 
-PAGES_MAX = 200
 SALES = 7
 LISTED = ("subscription", "invoice", "refund")
+
+
+async def objects(provider: Provider, kind: str, *, limit: int) -> AsyncIterator[Fetched]:
+    """Every object of a kind, read in pages of so many at the most."""
+    async for page in pages(lambda cursor: provider.objects(kind, cursor=cursor, limit=limit)):
+        assert len(page.objects) <= limit
+        for fetched in page.objects:
+            yield fetched
 
 
 class Listing(ProviderPromises):
@@ -52,12 +62,9 @@ class Listing(ProviderPromises):
             await sell(bench, a_wish(bench, number))
             await bench.advance(60)  # so that the order shows, where times are whole seconds
         listed: list[bytes] = []
-        cursor, pages = "", 0
-        while pages == 0 or (cursor and pages < PAGES_MAX):
-            page = await provider.events(cursor=cursor, limit=3)
+        async for page in pages(lambda cursor: provider.events(cursor=cursor, limit=3)):
             assert len(page.bodies) <= 3
             listed += page.bodies
-            cursor, pages = page.cursor, pages + 1
         events = [provider.parse(body) for body in listed]
         assert len({event.id for event in events}) == len(events)
         assert [event.occurred_at for event in events] == sorted(event.occurred_at for event in events)
@@ -72,14 +79,9 @@ class Listing(ProviderPromises):
             only(states((await sell(bench, Wish(number)))[1], SubscriptionSeen)).id for number in range(SALES)
         }
         listed: list[str] = []
-        cursor, pages = "", 0
-        while pages == 0 or (cursor and pages < PAGES_MAX):
-            page = await provider.objects("subscription", cursor=cursor, limit=3)
-            assert len(page.objects) <= 3
-            for fetched in page.objects:
-                meaning = provider.normalise(provider.parse_fetched(fetched))
-                listed.append(only(states(meaning.facts, SubscriptionSeen)).id)
-            cursor, pages = page.cursor, pages + 1
+        async for fetched in objects(provider, "subscription", limit=3):
+            meaning = provider.normalise(provider.parse_fetched(fetched))
+            listed.append(only(states(meaning.facts, SubscriptionSeen)).id)
         assert sorted(listed) == sorted(expected)
 
     @requires(Capability.LIST_OBJECTS)
@@ -91,13 +93,9 @@ class Listing(ProviderPromises):
         told = {key.split(":", 2)[2]: one.newest.body for key, one in registers(facts).items()}
         await bench.advance(60)
         for kind in sorted({key.partition(":")[0] for key in registers(facts)} & set(LISTED)):
-            cursor, pages = "", 0
             listed: dict[str, object] = {}
-            while pages == 0 or (cursor and pages < PAGES_MAX):
-                page = await provider.objects(kind, cursor=cursor, limit=2)
-                for fetched in page.objects:
-                    found = provider.normalise(provider.parse_fetched(fetched)).facts
-                    listed |= {fact.body.id: fact.body for fact in found}
-                cursor, pages = page.cursor, pages + 1
+            async for fetched in objects(provider, kind, limit=2):
+                found = provider.normalise(provider.parse_fetched(fetched)).facts
+                listed |= {fact.body.id: fact.body for fact in found}
             expected = {key: body for key, body in told.items() if KIND_OF[type(body)] == kind}
             assert expected == {key: body for key, body in listed.items() if key in expected}, kind
