@@ -15,8 +15,6 @@ import msgspec
 from purchase_contract_tests.equivalence.engine import Engine
 from purchase_contract_tests.equivalence.running import SEEDS_OF_A_DATABASE, Difference, Spent, run
 
-UNAVAILABLE = 75
-
 
 class Progressed(msgspec.Struct):
     """Where a long run has come to."""

@@ -7,13 +7,12 @@ import string
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.provider.base import ProviderPromises
-from purchase_contract_tests.provider.bench import Key, ProviderBench, Webhook
+from purchase_contract_tests.provider.bench import Key, ProviderBench
 from purchase_contract_tests.provider.sale import open_sale
 from purchase_core.errors import SignatureInvalid
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Headers, Provider
 
-FORGERIES_MIN = 40
 GARBAGE_HEADERS = 300
 
 
@@ -24,12 +23,6 @@ def accepted(provider: Provider, body: bytes, headers: Headers, now: Instant) ->
     except SignatureInvalid:
         return False
     return True
-
-
-async def a_webhook(bench: ProviderBench) -> Webhook:
-    """Something that the provider has sent."""
-    await bench.pay((await open_sale(bench)).checkout)
-    return (await bench.sent())[0]
 
 
 class Webhooks(ProviderPromises):

@@ -13,7 +13,6 @@ from purchase_core.ports.store import TABLES
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.effect import Effect
 from purchase_core.records.mailbox import Mailbox, Told
-from purchase_core.records.movement import Movement
 from purchase_core.records.reference import PriceReference, Reference
 
 Value: TypeAlias = str | int | bytes | None
@@ -30,7 +29,6 @@ def flags(cls: type[Struct]) -> tuple[int, ...]:
     return tuple(place for place, one in enumerate(fields(cls)) if one.type is bool)
 
 
-MOVEMENT_COLUMNS = columns(Movement)
 DELIVERY_COLUMNS = (*(name for name in columns(Delivery) if name != "body"), "body")
 """The body comes last, so that lists can leave it out."""
 

@@ -13,8 +13,6 @@ from .refusal import bad, conflict, missing
 from .requests import Address, Customer, PortalSession, given, needed
 from .shapes import Document
 
-POSTAL_COUNTRIES = frozenset({"AU", "CA", "DE", "ES", "FR", "GB", "IN", "IT", "NL", "US"})
-
 
 def add_customer(book: Book, asked: Customer) -> Document:
     """POST /customers."""

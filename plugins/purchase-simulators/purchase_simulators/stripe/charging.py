@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec.structs import replace
 
 from .book import Book
-from .cards import AUTHENTICATION_FAILED, DECLINED, MESSAGES, TestMethod
+from .cards import DECLINED, MESSAGES, TestMethod
 from .customers import behaviour
 from .disputing import open_dispute
 from .objects.customers import PaymentMethod
@@ -127,11 +127,6 @@ def card_error(book: Book, intent_id: str, *, keeps: bool) -> Refusal:
     )
 
 
-def fail_authentication(book: Book, intent: PaymentIntent) -> PaymentIntent:
-    """The bank did not confirm that it is the buyer."""
-    return _failed_intent(book, intent, AUTHENTICATION_FAILED, "", None)
-
-
 def _action(book: Book, intent: PaymentIntent) -> Outcome:
     action: Json = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
     book.changed(
@@ -158,23 +153,21 @@ def _declined(book: Book, intent: PaymentIntent, method: PaymentMethod, decline:
     return Outcome.DECLINED
 
 
-def _failed_intent(
-    book: Book, intent: PaymentIntent, code: str, decline: str, charge: str | None
-) -> PaymentIntent:
+def _failed_intent(book: Book, intent: PaymentIntent, code: str, decline: str, charge: str) -> PaymentIntent:
     error: Json = {
         "code": code,
         "message": MESSAGES.get(decline, "The payment failed."),
-        "type": CARD if code != AUTHENTICATION_FAILED else "invalid_request_error",
+        "type": CARD,
+        "charge": charge,
     }
     error |= {"decline_code": decline} if decline else {}
-    error |= {"charge": charge} if charge else {}
     failed = replace(
         intent,
         status="requires_payment_method",
         payment_method=None,
         next_action=None,
         last_payment_error=error,
-        latest_charge=charge or intent.latest_charge,
+        latest_charge=charge,
     )
     return book.changed("payment_intent.payment_failed", failed)
 
