@@ -43,18 +43,17 @@ class Check:
         """How many were read."""
         return self._movements
 
-    def read(self, movements: Iterable[Movement]) -> None:
-        """The next movements, in order."""
-        for one in movements:
-            self._movements += 1
-            self._chain(one)
-            sides: Counter[str] = Counter()
-            for leg in one.legs:
-                self._balances[leg.lot, leg.account] += leg.amount
-                sides[leg.lot] += leg.amount
-            self._say(f"movement {one.key} is off by {off} at {lot}" for lot, off in sides.items() if off)
-            if any(leg.account == HELD for leg in one.legs):
-                self._holding.append(one)
+    def read(self, one: Movement) -> None:
+        """The next movement, in order."""
+        self._movements += 1
+        self._chain(one)
+        sides: Counter[str] = Counter()
+        for leg in one.legs:
+            self._balances[leg.lot, leg.account] += leg.amount
+            sides[leg.lot] += leg.amount
+        self._say(f"movement {one.key} is off by {off} at {lot}" for lot, off in sides.items() if off)
+        if any(leg.account == HELD for leg in one.legs):
+            self._holding.append(one)
 
     def close(self, live: Live, lots: Iterable[LotRow], rows: Iterable[LedgerRow], now: Instant) -> None:
         """Compare with all that should follow from it. `lots` and `rows` are all of the lane's."""

@@ -8,6 +8,7 @@ from purchase_core.facts.reading import WAITING
 from purchase_core.facts.rows import CaseRow, InvoiceRow, RefundRow
 from purchase_core.instants import HOUR, Clock, Instant
 from purchase_core.operations.quarantine import Group, Quarantine
+from purchase_core.ports.paging import every_row
 from purchase_core.ports.store import PAGE_ROWS_MAX, Store
 from purchase_core.records.command import UNKNOWN, Command
 from purchase_core.records.lane import customer_of
@@ -62,30 +63,22 @@ class Attention:
         return [one for one in found if one.state == UNKNOWN and one.created_at < now - UNKNOWN_AFTER]
 
     async def _cases(self) -> AsyncIterator[Item]:
-        after, told = "", 0
-        while page := await self._store.rows(CaseRow, after_key=after):
-            for row in page:
-                if row.status == "open" and told < ITEMS_MAX:
-                    told += 1
-                    yield _case(row)
-            after = page[-1].key
+        told = 0
+        async for row in every_row(self._store, CaseRow):
+            if row.status == "open" and told < ITEMS_MAX:
+                told += 1
+                yield _case(row)
 
     async def _refunds(self) -> AsyncIterator[Item]:
-        after = ""
-        while page := await self._store.rows(RefundRow, after_key=after):
-            for row in page:
-                if row.status in STUCK_REFUNDS:
-                    yield _refund(row)
-            after = page[-1].key
+        async for row in every_row(self._store, RefundRow):
+            if row.status in STUCK_REFUNDS:
+                yield _refund(row)
 
     async def _unordered(self) -> AsyncIterator[Item]:
         """Payments for an order that is not known here: a database that was restored has lost it."""
-        after = ""
-        while page := await self._store.rows(InvoiceRow, after_key=after):
-            for row in page:
-                if row.match == WAITING and row.status == "paid" and customer_of(row.lane):
-                    yield _payment(row)
-            after = page[-1].key
+        async for row in every_row(self._store, InvoiceRow):
+            if row.match == WAITING and row.status == "paid" and customer_of(row.lane):
+                yield _payment(row)
 
 
 def _payment(row: InvoiceRow) -> Item:

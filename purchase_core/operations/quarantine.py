@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from purchase_core.errors import InvalidArgument, LeaseLost, WrongState
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import HOUR, Clock, Instant
+from purchase_core.ports.paging import every_delivery
 from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Store
 from purchase_core.records.delivery import IGNORED, PENDING, QUARANTINED, Delivery, Settlement
 from purchase_core.records.run import FINISHED, Run
@@ -108,12 +109,9 @@ class Quarantine:
 
     async def each(self, chosen: Chosen) -> AsyncIterator[Delivery]:
         """The quarantined deliveries that are meant, the newest first, without their bodies."""
-        before = ""
-        while page := await self._store.deliveries(state=QUARANTINED, before_id=before, limit=PAGE_ROWS_MAX):
-            for one in page:
-                if chosen.means(one):
-                    yield one
-            before = page[-1].id
+        async for one in every_delivery(self._store, state=QUARANTINED):
+            if chosen.means(one):
+                yield one
 
     async def retry(self, deliveries: Sequence[Delivery], *, note: str = "") -> Run:
         """Have these tried again as if they had just come, and keep a receipt of it.

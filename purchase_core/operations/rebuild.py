@@ -17,10 +17,11 @@ from purchase_core.canonical import content_hash
 from purchase_core.errors import LaneConflict, NotFound, WrongState
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
+from purchase_core.ports.paging import every_lane
 from purchase_core.ports.store import Batch, Question, Store
-from purchase_core.projection.journal import journal_of
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.shadow import Difference, RowKey, Shadow, rows_kept, shares
+from purchase_core.projection.tables import journal_of
 from purchase_core.records.lane import Lane
 from purchase_core.records.run import FINISHED, RUNNING, Run
 from purchase_core.values import Value
@@ -147,14 +148,12 @@ class Rebuild:
         """Lanes by ascending name, as many at once as can be held, and the last of each portion."""
         portion: list[Lane] = []
         weight = 0
-        while page := await self._store.lanes(after=after):
-            for lane in page:
-                portion.append(lane)
-                weight += lane.version
-                if weight >= VERSIONS_AT_ONCE or len(portion) == LANES_AT_ONCE:
-                    yield [one.lane for one in portion if not one.linked_to], lane.lane
-                    portion, weight = [], 0
-            after = page[-1].lane
+        async for lane in every_lane(self._store, after=after):
+            portion.append(lane)
+            weight += lane.version
+            if weight >= VERSIONS_AT_ONCE or len(portion) == LANES_AT_ONCE:
+                yield [one.lane for one in portion if not one.linked_to], lane.lane
+                portion, weight = [], 0
         if portion:
             yield [one.lane for one in portion if not one.linked_to], portion[-1].lane
 

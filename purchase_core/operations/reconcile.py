@@ -32,6 +32,7 @@ from purchase_core.identifiers import IdSource
 from purchase_core.inbox.inbox import Inbox
 from purchase_core.inbox.processing import Processor, reason_of
 from purchase_core.instants import Clock
+from purchase_core.ports.paging import every_run
 from purchase_core.ports.provider import Capability, Event, Fetched, Normalised, Provider
 from purchase_core.ports.store import Batch, Question, Store
 from purchase_core.projection.recorder import Recorder
@@ -155,12 +156,9 @@ class Reconcile:
             yield run, found
 
     async def _runs(self, connection: str, kind: str) -> AsyncIterator[Run]:
-        before = ""
-        while page := await self._store.runs(kind=kind, before_id=before):
-            for run in page:
-                if run.scope == connection:
-                    yield run
-            before = page[-1].id
+        async for run in every_run(self._store, kind):
+            if run.scope == connection:
+                yield run
 
     def _provider(self, connection: str) -> Provider:
         provider = self._connections.get(connection)

@@ -23,8 +23,9 @@ from purchase_core.inbox.processing import Processor
 from purchase_core.inbox.receive import of_this_connection
 from purchase_core.inbox.sealing import ERASED
 from purchase_core.instants import Instant
+from purchase_core.ports.paging import every_delivery
 from purchase_core.ports.provider import Provider
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, Store
+from purchase_core.ports.store import Batch, Question, Store
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work
 from purchase_core.reads.facts import recorded_facts
@@ -102,19 +103,13 @@ class Replay:
 
     async def select(self, selection: Selection) -> AsyncIterator[Delivery]:
         """The deliveries that a selection means, the newest first, without their bodies."""
-        before = selection.before
         concerned = await self._concerned(selection.customer) if selection.customer else None
-        while True:
-            page = await self._store.deliveries(before_id=before, limit=PAGE_ROWS_MAX)
-            for delivery in page:
-                # Ids grow with time, but clocks of machines differ: it is looked at, not trusted.
-                if is_meant(selection, delivery) and (
-                    concerned is None or await self._concerns(delivery, concerned)
-                ):
-                    yield delivery
-            if len(page) < PAGE_ROWS_MAX:
-                return
-            before = page[-1].id
+        async for delivery in every_delivery(self._store, before=selection.before):
+            # Ids grow with time, but clocks of machines differ: it is looked at, not trusted.
+            if is_meant(selection, delivery) and (
+                concerned is None or await self._concerns(delivery, concerned)
+            ):
+                yield delivery
 
     async def _concerned(self, customer: str) -> frozenset[str]:
         """The deliveries that facts of a customer came of, and all that these facts name."""

@@ -20,6 +20,7 @@ from purchase_core.identifiers import IdSource
 from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.outbox.settings import SubscriberSettings
 from purchase_core.plugins.descriptors import Subscriber
+from purchase_core.ports.paging import every_effect
 from purchase_core.ports.store import Batch, Store
 from purchase_core.records.effect import Effect
 from purchase_core.records.mailbox import IDLE, STUCK, WAITING, Mailbox, Told
@@ -112,14 +113,11 @@ class Subscribers:
     async def _next(self, subscriber: Subscriber, mailbox: Mailbox) -> tuple[Effect | None, int]:
         """The next effect that it wants, and up to where there was none before that."""
         upto = mailbox.told
-        while True:
-            page = await self._store.effects(mailbox.lane, after=upto, limit=EFFECTS_READ_MAX)
-            for effect in page:
-                if subscriber.wants(effect):
-                    return effect, upto
-                upto = effect.place
-            if len(page) < EFFECTS_READ_MAX:
-                return None, max(upto, mailbox.newest)
+        async for effect in every_effect(self._store, mailbox.lane, after=upto, rows_max=EFFECTS_READ_MAX):
+            if subscriber.wants(effect):
+                return effect, upto
+            upto = effect.place
+        return None, max(upto, mailbox.newest)
 
     async def _settle(self, mailbox: Mailbox, told: int, state: str, attempts: int, reason: str = "") -> None:
         now = self._clock.now()

@@ -19,7 +19,8 @@ from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import LotRow, SubscriptionRow
 from purchase_core.instants import DAY, SECOND, Clock, Instant
 from purchase_core.outbox.settings import TickSettings
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Store
+from purchase_core.ports.paging import every_effect, every_row
+from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work
@@ -86,39 +87,19 @@ class Tick:
         return True
 
     async def _is_written(self, due: Due) -> bool:
-        after = -1
-        while True:
-            page = await self._store.effects(due.lane, after=after)
-            if any(one.key == due.key for one in page):
+        async for effect in every_effect(self._store, due.lane):
+            if effect.key == due.key:
                 return True
-            if len(page) < PAGE_ROWS_MAX:
-                return False
-            after = page[-1].place
+        return False
 
     async def _due(self, now: Instant) -> AsyncIterator[Due]:
-        async for row in self._subscriptions():
-            for due in await self._of_subscription(row, now):
-                yield due
-        after = ""
-        while True:
-            page = await self._store.rows(LotRow, after_key=after)
-            for lot in page:
-                if customer_of(lot.lane) and lot.expires_at is not None and _recent(lot.expires_at, now):
-                    yield Due(f"{lot.key}:credits.expired", "credits.expired", lot.lane, lot.key)
-            if len(page) < PAGE_ROWS_MAX:
-                return
-            after = page[-1].key
-
-    async def _subscriptions(self) -> AsyncIterator[SubscriptionRow]:
-        after = ""
-        while True:
-            page = await self._store.rows(SubscriptionRow, after_key=after)
-            for row in page:
-                if row.bound and row.status not in ENDED_SUBSCRIPTIONS and customer_of(row.lane):
-                    yield row
-            if len(page) < PAGE_ROWS_MAX:
-                return
-            after = page[-1].key
+        async for row in every_row(self._store, SubscriptionRow):
+            if row.bound and row.status not in ENDED_SUBSCRIPTIONS and customer_of(row.lane):
+                for due in await self._of_subscription(row, now):
+                    yield due
+        async for lot in every_row(self._store, LotRow):
+            if customer_of(lot.lane) and lot.expires_at is not None and _recent(lot.expires_at, now):
+                yield Due(f"{lot.key}:credits.expired", "credits.expired", lot.lane, lot.key)
 
     async def _of_subscription(self, row: SubscriptionRow, now: Instant) -> list[Due]:
         found = []

@@ -18,11 +18,11 @@ from purchase_core.projection.change import Change
 from purchase_core.projection.coalescing import Addition, Request, Waiting, advanced
 from purchase_core.projection.contested import with_look_ups
 from purchase_core.projection.derived import DerivedRows
-from purchase_core.projection.journal import journal_of
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.naming import name_lots
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.placing import WAITING, is_ours, may_move, question, unknown_invoice, widened
+from purchase_core.projection.tables import journal_of
 from purchase_core.projection.work import Recorded, Work
 from purchase_core.records.lane import customer_of, object_lane
 from purchase_core.records.ledger_rows import DrawnRow

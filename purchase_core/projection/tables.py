@@ -1,21 +1,22 @@
-"""Whole tables of one lane, page by page."""
+"""Whole tables and journals of one lane."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
-from purchase_core.ports.store import PAGE_ROWS_MAX, Store, TableRow
+from purchase_core.ports.paging import every_movement, every_row
+from purchase_core.ports.store import Store, TableRow
+from purchase_core.records.lane import customer_of
+from purchase_core.records.movement import Movement
 
 R = TypeVar("R", bound=TableRow)
 
 
 async def rows_of_lane(store: Store, table: type[R], lane: str) -> list[R]:
     """Every row of one table that belongs to a lane, by ascending key."""
-    found: list[R] = []
-    after = ""
-    while True:
-        page = await store.rows(table, lane=lane, after_key=after)
-        found += page
-        if len(page) < PAGE_ROWS_MAX:
-            return found
-        after = page[-1].key
+    return [row async for row in every_row(store, table, lane=lane)]
+
+
+async def journal_of(store: Store, lane: str) -> list[Movement]:
+    """Every movement of a lane, in order. What nobody owns has none."""
+    return [one async for one in every_movement(store, lane)] if customer_of(lane) else []

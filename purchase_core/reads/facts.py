@@ -10,7 +10,8 @@ from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.fold import fold, rows_of
 from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Store
+from purchase_core.ports.paging import every_fact, every_movement
+from purchase_core.ports.store import Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.records.movement import Movement
 
@@ -20,26 +21,15 @@ async def recorded_facts(
 ) -> AsyncIterator[RecordedFact]:
     """Facts lane by lane, each in order of recording; the order of lanes means nothing to the fold."""
     for one in (lane, *await store.linked_lanes(lane)):
-        after = 0
-        while True:
-            page = await store.facts(one, known_at=known_at, after=after)
-            for _, recorded in page:
-                yield recorded
-            if len(page) < PAGE_ROWS_MAX:
-                break
-            after = page[-1][0]
+        async for _, recorded in every_fact(store, one, known_at=known_at):
+            yield recorded
 
 
 async def recorded_movements(store: Store, lane: str) -> AsyncIterator[Movement]:
     """Movements lane by lane, each in order."""
     for one in (lane, *await store.linked_lanes(lane)):
-        after = 0
-        while page := await store.movements(one, after=after):
-            for movement in page:
-                yield movement
-            if len(page) < PAGE_ROWS_MAX:
-                break
-            after = page[-1].position
+        async for movement in every_movement(store, one):
+            yield movement
 
 
 async def rows_as_of(

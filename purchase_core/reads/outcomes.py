@@ -13,8 +13,9 @@ from purchase_core.facts.fold import fold
 from purchase_core.facts.reading import Reading
 from purchase_core.facts.rows import IntentRow
 from purchase_core.instants import HOUR, Instant
+from purchase_core.ports.paging import every_row
 from purchase_core.ports.router import RoutingDecision, decode_decision
-from purchase_core.ports.store import PAGE_ROWS_MAX, Store
+from purchase_core.ports.store import Store
 from purchase_core.values import Value
 
 Result: TypeAlias = Literal["paid", "unpaid", "censored"]
@@ -71,17 +72,11 @@ class Outcomes:
 
     async def since(self, since: Instant) -> AsyncIterator[Outcome]:
         """Every checkout that was started since then and has a decision."""
-        after = ""
-        while True:
-            rows = await self._store.rows(IntentRow, after_key=after)
-            for row in rows:
-                if row.placed_at >= since:
-                    outcome = await self.of(row)
-                    if outcome is not None:
-                        yield outcome
-            if len(rows) < PAGE_ROWS_MAX:
-                return
-            after = rows[-1].key
+        async for row in every_row(self._store, IntentRow):
+            if row.placed_at >= since:
+                outcome = await self.of(row)
+                if outcome is not None:
+                    yield outcome
 
     async def of(self, row: IntentRow) -> Outcome | None:
         """What became of one checkout; None if it was not routed, or its decision cannot be read any more."""

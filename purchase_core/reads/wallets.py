@@ -14,6 +14,7 @@ from purchase_core.identifiers import customer_id
 from purchase_core.instants import Clock, Instant, instant
 from purchase_core.ledger.checking import Check
 from purchase_core.ledger.past import purse_as_of
+from purchase_core.ports.paging import every_movement
 from purchase_core.ports.store import PAGE_ROWS_MAX, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.tables import rows_of_lane
@@ -100,25 +101,20 @@ class Wallets:
         """Movements of the customer's journal behind a position, in order; of one unit, or of all ("")."""
         lane = customer_lane(customer_id(customer))
         found: list[Movement] = []
-        while len(found) < limit:
-            page = await self._store.movements(lane, after=after)
-            found += [one for one in page if unit in ("", one.unit)]
-            if len(page) < PAGE_ROWS_MAX:
+        async for one in every_movement(self._store, lane, after=after):
+            if len(found) >= limit:
                 break
-            after = page[-1].position
-        return found[:limit]
+            if unit in ("", one.unit):
+                found.append(one)
+        return found
 
     async def verify(self, customer: str) -> Verification:
         """Read the whole journal, and compare it with its hashes, the tables and the document."""
         name = customer_lane(customer_id(customer))
         lane = await self._store.lane(name)
         check = Check(name)
-        after, more = 0, True
-        while more:
-            page = await self._store.movements(name, after=after)
-            check.read(page)
-            more = len(page) >= PAGE_ROWS_MAX
-            after = page[-1].position if page else after
+        async for movement in every_movement(self._store, name):
+            check.read(movement)
         rows: list[LedgerRow] = []
         for table in LEDGER_TYPES:
             rows += await rows_of_lane(self._store, table, name)

@@ -17,9 +17,12 @@ from purchase_core.access.policy import AccessPolicy
 from purchase_core.access.rights import Rights
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Store
+from purchase_core.ports.paging import pages
+from purchase_core.ports.store import Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.records.lane import CUSTOMER, Lane, customer_of
+
+LANES_AT_ONCE = 1_000
 
 
 @attrs.frozen
@@ -113,12 +116,15 @@ def differences(before: Rights, after: Rights) -> Iterator[Moved]:
 
 async def _pages(store: Store) -> AsyncIterator[Sequence[Lane]]:
     """Lanes of customers that are their own, a page at a time."""
-    name = CUSTOMER
-    while True:
-        page = await store.lanes(after=name, limit=PAGE_ROWS_MAX)
+    found = pages(
+        lambda name: store.lanes(after=name, limit=LANES_AT_ONCE),
+        lambda one: one.lane,
+        CUSTOMER,
+        rows_max=LANES_AT_ONCE,
+    )
+    async for page in found:
         mine = [one for one in page if one.lane.startswith(CUSTOMER) and not one.linked_to]
         if mine:
             yield mine
-        if len(page) < PAGE_ROWS_MAX or not page[-1].lane.startswith(CUSTOMER):
+        if not page[-1].lane.startswith(CUSTOMER):
             return
-        name = page[-1].lane

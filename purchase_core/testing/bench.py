@@ -138,7 +138,8 @@ def _document(database: MemoryDatabase, lane: Lane, rebuilt: list[Row], now: Ins
     if customer_of(lane.lane):
         check = Check(lane.lane)
         mine = [one for one in database.movements.values() if one.lane == lane.lane]
-        check.read(sorted(mine, key=lambda one: one.position))
+        for one in sorted(mine, key=lambda one: one.position):
+            check.read(one)
         check.close(live, (row for row in rebuilt if isinstance(row, LotRow)), ledger, now)
         yield from check.problems
 

@@ -20,6 +20,7 @@ from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import CaseRow, InvoiceRow, RefundRow, SubscriptionRow
 from purchase_core.identifiers import IdSource, customer_id
 from purchase_core.instants import Clock, Instant
+from purchase_core.ports.paging import every_row
 from purchase_core.ports.provider import RefundReason
 from purchase_core.ports.store import PAGE_ROWS_MAX, Question, Store
 from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX
@@ -115,7 +116,7 @@ class Cases:
         """Cases by ascending key, behind `after`; "" means any kind, customer or status."""
         lane = customer_lane(customer_id(customer)) if customer else ""
         found: list[CaseRow] = []
-        async for row in self._rows(lane, after):
+        async for row in every_row(self._store, CaseRow, lane=lane, after=after):
             if kind in ("", row.kind) and status in ("", row.status):
                 found.append(row)
                 if len(found) == limit:
@@ -215,15 +216,6 @@ class Cases:
             return None
         said = msgspec.json.decode(command.request, type=dict[str, str])
         return Resolution(said["by"], said["reason"], command.created_at, command.id)
-
-    async def _rows(self, lane: str, after: str) -> AsyncIterator[CaseRow]:
-        while True:
-            page = await self._store.rows(CaseRow, lane=lane, after_key=after)
-            for row in page:
-                yield row
-            if len(page) < PAGE_ROWS_MAX:
-                return
-            after = page[-1].key
 
     async def _about(self, row: CaseRow) -> tuple[Sequence[SubscriptionRow], Sequence[InvoiceRow]]:
         return (

@@ -21,6 +21,7 @@ from purchase_core.errors import InvalidArgument, LaneConflict, NotFound, WrongS
 from purchase_core.facts.rows import LotRow
 from purchase_core.identifiers import IdSource, customer_id
 from purchase_core.instants import Clock
+from purchase_core.ports.paging import every_delivery
 from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX, Recorder
@@ -38,7 +39,7 @@ FIELDS_MAX = 50
 NAME_CHARACTERS_MAX = 50
 VALUE_CHARACTERS_MAX = 1_000
 REDACTED_AT_ONCE_MAX = 100
-DELIVERIES_READ_MAX = 1_000
+DELIVERIES_PER_WORD = 1_000  # how often progress is told
 MERGE = "customer.merge"
 
 Tell = Callable[[int, int], None]
@@ -190,7 +191,7 @@ class ManagedCustomers(Customers):
             if len(waiting) == REDACTED_AT_ONCE_MAX:
                 emptied += await self._redact(waiting)
                 waiting = []
-            if looked % DELIVERIES_READ_MAX == 0:
+            if looked % DELIVERIES_PER_WORD == 0:
                 tell(looked, emptied)
         emptied += await self._redact(waiting)
         tell(looked, emptied)
@@ -207,15 +208,9 @@ class ManagedCustomers(Customers):
         causes = {one.cause async for one in recorded_facts(self._store, lane)}
         objects = {one.fact.object async for one in recorded_facts(self._store, lane)}
         objects |= {one.object for one in await self._store.references_of(lane, "customer")}
-        before = ""
-        while True:
-            page = await self._store.deliveries(before_id=before, limit=DELIVERIES_READ_MAX)
-            for one in page:
-                # What waits is needed whole: it is emptied when it is worked off.
-                yield one.id, one.state != PENDING and (one.id in causes or one.object in objects)
-            if len(page) < DELIVERIES_READ_MAX:
-                return
-            before = page[-1].id
+        async for one in every_delivery(self._store):
+            # What waits is needed whole: it is emptied when it is worked off.
+            yield one.id, one.state != PENDING and (one.id in causes or one.object in objects)
 
     async def _guarded(self, lane: Lane, addition: Callable[[Batch], Batch], *, cause: str) -> None:
         def guarded(batch: Batch) -> Batch:

@@ -26,8 +26,9 @@ from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock, Instant
+from purchase_core.ports.paging import pages
 from purchase_core.ports.provider import Capability, Proration, Provider
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Store
+from purchase_core.ports.store import Batch, Store
 from purchase_core.records.command import CONFIRMED, Command, Stage
 from purchase_core.records.lane import customer_of
 from purchase_core.values import Value
@@ -189,10 +190,10 @@ class HolderMoves:
 
     async def _holding(self, offer: str) -> AsyncIterator[SubscriptionRow]:
         """Live subscriptions of older versions of an offer, in the order of their keys."""
-        target, after = self._target(offer), ""
+        target = self._target(offer)
         known: dict[str, OfferVersion] = {}
-        while True:
-            page = await self._store.rows(SubscriptionRow, after_key=after)
+        rows = pages(lambda key: self._store.rows(SubscriptionRow, after_key=key), lambda row: row.key, "")
+        async for page in rows:
             missing = {row.version for row in page if row.version} - known.keys()
             known |= await self._store.offers(sorted(missing))
             for row in page:
@@ -200,9 +201,6 @@ class HolderMoves:
                 live = row.bound and row.status not in ENDED_SUBSCRIPTIONS
                 if live and held is not None and held.offer == offer and held.hash != target.hash:
                     yield row
-            if len(page) < PAGE_ROWS_MAX:
-                return
-            after = page[-1].key
 
     def _target(self, offer: str) -> OfferVersion:
         version = self._catalog.version(offer)

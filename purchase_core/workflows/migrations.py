@@ -6,7 +6,7 @@ subscription, so that a worker goes on with it, whoever began (`moves.py` says h
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 
 import attrs
 import msgspec
@@ -17,6 +17,7 @@ from purchase_core.errors import InvalidArgument, KeyConflict, NotFound, Outcome
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.identifiers import IdSource, customer_id
 from purchase_core.instants import DAY, Clock, Instant
+from purchase_core.ports.paging import every_command, every_row
 from purchase_core.ports.provider import Capability, Provider
 from purchase_core.ports.store import PAGE_ROWS_MAX, Store
 from purchase_core.projection.locks import LaneLocks
@@ -136,15 +137,9 @@ class Migrations:
                 yield await self._prospect(settings, row)
 
     async def _live_on(self, connection: str) -> AsyncIterator[SubscriptionRow]:
-        after = ""
-        while True:
-            page = await self._store.rows(SubscriptionRow, after_key=after)
-            for row in page:
-                if row.connection == connection and row.ended_at is None and customer_of(row.lane):
-                    yield row
-            if len(page) < PAGE_ROWS_MAX:
-                return
-            after = page[-1].key
+        async for row in every_row(self._store, SubscriptionRow):
+            if row.connection == connection and row.ended_at is None and customer_of(row.lane):
+                yield row
 
     async def _prospect(self, settings: Settings, row: SubscriptionRow) -> Prospect:
         now = self._clock.now()
@@ -398,15 +393,8 @@ class Migrations:
         phases = {phase.value: sum(one.phase == phase.value for one in moves) for phase in Phase}
         return Status(settings, {name: count for name, count in phases.items() if count}, tuple(moves))
 
-    async def _moves(self, old: str, new: str) -> AsyncIterator[Command]:
-        after = ""
-        while True:
-            page: Sequence[Command] = await self._store.commands(f"{MOVE}:{old}:{new}", after_key=after)
-            for one in page:
-                yield one
-            if len(page) < PAGE_ROWS_MAX:
-                return
-            after = page[-1].key
+    def _moves(self, old: str, new: str) -> AsyncIterator[Command]:
+        return every_command(self._store, f"{MOVE}:{old}:{new}")
 
     async def _moved(self, command: Command) -> Moved:
         move, progress = move_of(command), progress_of(command)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import ProviderUnavailable
+from purchase_core.ports.paging import every
 from purchase_core.ports.provider import ListedPrice, ListedProduct, Provider
-from purchase_core.ports.store import PAGE_ROWS_MAX, Store
+from purchase_core.ports.store import Store
 from purchase_core.records.reference import PriceReference
 from purchase_core.rollout.listed import Shelf
 
@@ -54,10 +55,9 @@ async def look_at(store: Store, provider: Provider, applied: Mapping[str, OfferV
 
 
 async def _references(store: Store, connection: str) -> list[PriceReference]:
-    found: list[PriceReference] = []
-    while True:
-        after = (found[-1].price, found[-1].currency) if found else ("", "")
-        page = await store.prices_of(connection, after=after)
-        found += page
-        if len(page) < PAGE_ROWS_MAX:
-            return found
+    prices = every(
+        lambda after: store.prices_of(connection, after=after),
+        lambda one: (one.price, one.currency),
+        ("", ""),
+    )
+    return [one async for one in prices]

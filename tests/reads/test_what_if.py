@@ -33,7 +33,7 @@ async def sold_books(shop: Shop) -> None:
 def test_everybody_who_would_lose_something_is_counted_and_some_are_shown(
     store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PAGE_ROWS_MAX", 2)
+    monkeypatch.setattr(module, "LANES_AT_ONCE", 2)
 
     async def work() -> None:
         async with Shop(tmp_path / "purchase.db" if store == "sqlite" else None) as shop:

@@ -18,7 +18,8 @@ from purchase_core.facts.rows import (
     Row,
     SubscriptionRow,
 )
-from purchase_core.ports.store import PAGE_ROWS_MAX, Store
+from purchase_core.ports.paging import every_row
+from purchase_core.ports.store import Store
 from purchase_core.records.lane import customer_of
 from purchase_core.testing.simulation.oracle.expected import Picture
 from purchase_core.testing.simulation.oracle.rights import Allowed
@@ -28,11 +29,7 @@ async def shown(store: Store) -> Picture:
     """Every row of every table."""
     picture: Picture = {}
     for table, plain in _PLAIN.items():
-        rows: list[Any] = []
-        while page := await store.rows(table, after_key=rows[-1].key if rows else ""):
-            rows += page
-            if len(page) < PAGE_ROWS_MAX:
-                break
+        rows = [row async for row in every_row(store, table)]
         # What we asked for and were refused is no money: it is told by the receipt.
         picture[table.TABLE] = {row.key: plain(row) for row in rows if row_status(row) != "refused"}
     return picture

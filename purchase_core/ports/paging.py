@@ -1,0 +1,111 @@
+"""Reading on: all that a store tells in pages, in its order. A page that is not full is the last one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from purchase_core.facts.fact import RecordedFact
+from purchase_core.instants import Instant
+from purchase_core.ports.store import PAGE_ROWS_MAX, Store, TableRow
+from purchase_core.records.command import Command
+from purchase_core.records.delivery import Delivery
+from purchase_core.records.effect import Effect
+from purchase_core.records.lane import Lane
+from purchase_core.records.movement import Movement
+from purchase_core.records.run import Run
+
+RUNS_READ_MAX = 100  # most want the newest alone
+
+T = TypeVar("T")
+P = TypeVar("P")
+R = TypeVar("R", bound=TableRow)
+
+
+async def pages(
+    read: Callable[[P], Awaitable[Sequence[T]]],
+    place: Callable[[T], P],
+    begin: P,
+    *,
+    rows_max: int = PAGE_ROWS_MAX,
+) -> AsyncIterator[Sequence[T]]:
+    """Pages that are not empty. `read`: at most `rows_max` of what is behind a place; `place` is of a row."""
+    behind = begin
+    while True:
+        page = await read(behind)
+        if page:
+            yield page
+        if len(page) < rows_max:
+            return
+        behind = place(page[-1])
+
+
+async def every(
+    read: Callable[[P], Awaitable[Sequence[T]]],
+    place: Callable[[T], P],
+    begin: P,
+    *,
+    rows_max: int = PAGE_ROWS_MAX,
+) -> AsyncIterator[T]:
+    """The same, one by one."""
+    async for page in pages(read, place, begin, rows_max=rows_max):
+        for one in page:
+            yield one
+
+
+def every_row(store: Store, table: type[R], *, lane: str = "", after: str = "") -> AsyncIterator[R]:
+    """Rows of one table by ascending key: of one lane, or of all ("")."""
+    return every(lambda key: store.rows(table, lane=lane, after_key=key), lambda row: row.key, after)
+
+
+def every_fact(
+    store: Store, lane: str, *, known_at: Instant | None = None
+) -> AsyncIterator[tuple[int, RecordedFact]]:
+    """Facts of one lane in order of recording, with their positions."""
+    return every(lambda at: store.facts(lane, known_at=known_at, after=at), lambda one: one[0], 0)
+
+
+def every_movement(store: Store, lane: str, *, after: int = 0) -> AsyncIterator[Movement]:
+    """The journal of one lane, in order."""
+    return every(lambda at: store.movements(lane, after=at), lambda one: one.position, after)
+
+
+def every_effect(
+    store: Store, lane: str, *, after: int = -1, rows_max: int = PAGE_ROWS_MAX
+) -> AsyncIterator[Effect]:
+    """The outbox of one lane, in order."""
+    return every(
+        lambda at: store.effects(lane, after=at, limit=rows_max),
+        lambda one: one.place,
+        after,
+        rows_max=rows_max,
+    )
+
+
+def every_lane(store: Store, *, after: str = "") -> AsyncIterator[Lane]:
+    """Lanes by ascending name, linked ones too."""
+    return every(lambda name: store.lanes(after=name), lambda one: one.lane, after)
+
+
+def every_delivery(store: Store, *, state: str = "", before: str = "") -> AsyncIterator[Delivery]:
+    """Inbox rows, newest first, without their bodies; `state` "" means any."""
+    return every(
+        lambda id_: store.deliveries(state=state, before_id=id_, limit=PAGE_ROWS_MAX),
+        lambda one: one.id,
+        before,
+    )
+
+
+def every_run(store: Store, kind: str) -> AsyncIterator[Run]:
+    """Runs of one kind, newest first."""
+    return every(
+        lambda id_: store.runs(kind=kind, before_id=id_, limit=RUNS_READ_MAX),
+        lambda one: one.id,
+        "",
+        rows_max=RUNS_READ_MAX,
+    )
+
+
+def every_command(store: Store, under: str) -> AsyncIterator[Command]:
+    """Commands whose key begins with `under` and a colon, by ascending key; ended ones too."""
+    return every(lambda key: store.commands(under, after_key=key), lambda one: one.key, "")
