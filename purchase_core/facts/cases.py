@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from purchase_core.facts.bodies import CaseDecided, DisputeSeen, InvoiceSeen, RefundSeen, SubscriptionSeen
 from purchase_core.facts.fact import object_key
 from purchase_core.facts.match import CONFIRMED_STATES
-from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS, EXCESS, MISMATCHED, Reading, invoice_of
+from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS, EXCESS, MISMATCHED, WAITING, Reading, invoice_of
 from purchase_core.facts.register import Register
 from purchase_core.facts.rows import CaseRow
 from purchase_core.records.lane import customer_of
@@ -19,8 +19,7 @@ def case_rows(reading: Reading) -> Iterator[CaseRow]:
     yield from _money_back(reading)
     yield from _subscriptions(reading)
     yield from _contested(reading)
-    if not customer_of(reading.cluster.lane):
-        yield from _unmatched(reading)
+    yield from _unordered(reading) if customer_of(reading.cluster.lane) else _unmatched(reading)
 
 
 def _payments(reading: Reading) -> Iterator[CaseRow]:
@@ -79,10 +78,33 @@ def _unmatched(reading: Reading) -> Iterator[CaseRow]:
             yield _case(reading, kind, one, f"paid by {whose}", invoice.customer, kept, invoice.currency)
     for one, subscription in reading.of(SubscriptionSeen):
         if subscription.status not in ENDED_SUBSCRIPTIONS:
-            amount = sum(item.unit_amount * item.quantity for item in subscription.items)
-            currency = subscription.items[0].currency if subscription.items else ""
-            detail = f"subscribed by {whose}"
-            yield _case(reading, kind, one, detail, subscription.customer, amount, currency)
+            yield _subscribed(reading, kind, one, f"subscribed by {whose}", subscription)
+
+
+def _unordered(reading: Reading) -> Iterator[CaseRow]:
+    """Money or a subscription for an order that is not known in its customer's lane: it grants nothing."""
+    if reading.intent is not None:
+        return
+    for one, invoice in reading.of(InvoiceSeen):
+        match, _ = reading.invoice_verdicts[one.object]
+        kept = reading.kept(one.object)
+        if match == WAITING and kept > 0:
+            detail = "paid for an order that is not known here"
+            yield _case(reading, "unordered", one, detail, invoice.customer, kept, invoice.currency)
+    for one, subscription in reading.of(SubscriptionSeen):
+        bound, _ = reading.subscription_verdicts[one.object]
+        if not bound and subscription.status not in ENDED_SUBSCRIPTIONS:
+            detail = "subscribed for an order that is not known here"
+            yield _subscribed(reading, "unordered", one, detail, subscription)
+
+
+def _subscribed(
+    reading: Reading, kind: str, about: Register, detail: str, subscription: SubscriptionSeen
+) -> CaseRow:
+    """A case of a subscription, with what a period of it costs."""
+    amount = sum(item.unit_amount * item.quantity for item in subscription.items)
+    currency = subscription.items[0].currency if subscription.items else ""
+    return _case(reading, kind, about, detail, subscription.customer, amount, currency)
 
 
 def _case(

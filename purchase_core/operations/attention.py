@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
-from purchase_core.facts.reading import WAITING
-from purchase_core.facts.rows import CaseRow, InvoiceRow, RefundRow
+from purchase_core.facts.rows import CaseRow, RefundRow
 from purchase_core.instants import HOUR, Clock, Instant
 from purchase_core.operations.quarantine import Group, Quarantine
 from purchase_core.ports.paging import every_row
@@ -20,7 +19,7 @@ STUCK_REFUNDS = ("rejected", "failed")
 
 
 class Item(Value, frozen=True):
-    """Something that waits. `kind`: quarantine | case | outcome | refund | payment; `count` are alike.
+    """Something that waits. `kind`: quarantine | case | outcome | refund; `count` are alike.
 
     `amount` is the money at stake, in minor units; `next` is the command that shows it, or goes on with it.
     """
@@ -53,7 +52,6 @@ class Attention:
         found += [one async for one in self._cases()]
         found += [_outcome(one) for one in await self._unknown()]
         found += [one async for one in self._refunds()]
-        found += [one async for one in self._unordered()]
         return sorted(found, key=lambda one: (-one.amount, one.since, one.about))
 
     async def _unknown(self) -> Sequence[Command]:
@@ -73,27 +71,6 @@ class Attention:
         async for row in every_row(self._store, RefundRow):
             if row.status in STUCK_REFUNDS:
                 yield _refund(row)
-
-    async def _unordered(self) -> AsyncIterator[Item]:
-        """Payments for an order that is not known here: a database that was restored has lost it."""
-        async for row in every_row(self._store, InvoiceRow):
-            if row.match == WAITING and row.status == "paid" and customer_of(row.lane):
-                yield _payment(row)
-
-
-def _payment(row: InvoiceRow) -> Item:
-    customer = customer_of(row.lane)
-    return Item(
-        "payment",
-        row.key,
-        "paid for an order that is not known here",
-        1,
-        customer,
-        row.paid,
-        row.currency,
-        row.paid_at or row.seen_at,
-        f"purchase customers show {customer}",
-    )
 
 
 def _quarantined(group: Group) -> Item:
@@ -151,7 +128,5 @@ def _refund(row: RefundRow) -> Item:
         row.amount,
         row.currency,
         row.seen_at,
-        f"purchase customers show {customer_of(row.lane)}"
-        if customer_of(row.lane)
-        else "purchase cases list",
+        f"purchase customers show {customer}" if customer else "purchase cases list",
     )

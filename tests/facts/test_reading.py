@@ -364,10 +364,24 @@ def test_f32_money_of_nobody_is_a_case_until_it_goes_back() -> None:
 
 def test_an_item_that_no_offer_is_known_for_is_a_case_of_its_owner() -> None:
     """A price made at the provider's dashboard maps to nothing until it is adopted."""
-    item = replace(cast("Any", PRO.subscription().body).items[0], price="price_dashboard")
-    facts = [but(PRO.subscription(), items=(item,))]
+    made = attrs.evolve(PRO, tagged=False)
+    item = replace(cast("Any", made.subscription().body).items[0], price="price_dashboard")
+    facts = [but(made.subscription(), items=(item,))]
     assert cases(facts) == [("unmapped", "sub_1_1", 0)]
-    assert cases([*facts, PRO.subscription("canceled", later(days=1))]) == []
+    assert cases([*facts, made.subscription("canceled", later(days=1))]) == []
+
+
+def test_what_was_paid_for_an_order_that_is_not_known_is_a_case_of_the_customer() -> None:
+    """A database that was restored has lost the order: nothing is granted, and the money is not forgotten."""
+    lost = [PRO.subscription(), PRO.invoice(), PRO.renewal(1)]
+    assert the(SubscriptionRow, lost).bound is False
+    assert cases(lost) == [("unordered", "in_1_1", 1_000), ("unordered", "sub_1_1", 1_000)]
+    assert cases([*lost, PRO.placed(), PRO.tried()]) == []
+    ended = PRO.subscription("canceled", later(days=1))
+    assert cases([*lost, ended, PRO.refund(1_000)]) == []
+    assert cases([PRO.subscription("incomplete_expired"), PRO.invoice("open")]) == []
+    bare = attrs.evolve(PRO, tagged=False)
+    assert cases([bare.subscription(), bare.invoice()]) == [], "made at the provider, it needs no order"
 
 
 def test_a_case_is_opened_when_its_object_was_first_seen() -> None:

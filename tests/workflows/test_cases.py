@@ -66,6 +66,39 @@ def test_f44_an_excess_proposes_to_end_what_bills_again_and_to_give_the_money_ba
     run(work)
 
 
+def test_what_is_paid_for_an_order_that_was_lost_is_seen_and_goes_back() -> None:
+    """As after a restore: the customer is known here, and the order is not."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold(offer="book:full")
+            await shop.start(offer="app:pro", key="lost")
+            page = shop.made(Session)[-1]
+            reference = OurReference(intent="intent_lost", attempt="attempt_lost", customer="ana")
+            request = CheckoutRequest(
+                page.mode, page.price, page.quantity, page.customer or "", SUCCESS, BACK, reference
+            )
+            other = await shop.provider.create_checkout(request, key="lost")
+            await shop.harness.pay(other.id)
+            await shop.deliver()
+            assert not (await shop.rights()).has("export")
+            items = await shop.billing.attention.list()
+            assert [(one.kind, one.customer, one.amount) for one in items] == [("case", "ana", 1_000)] * 2
+            case = await the_case(shop)
+            assert case.kind == "unordered"
+            done = await shop.billing.cases.settle(case.key)
+            assert [(one.step.kind, one.state) for one in done.taken] == [
+                (CANCEL, CONFIRMED),
+                (REFUND, CONFIRMED),
+            ]
+            await shop.deliver()
+            assert await shop.billing.cases.list() == []
+            assert live(shop) == []
+            assert list(problems(shop.memory, now=shop.clock.now())) == []
+
+    run(work)
+
+
 def test_f44_a_settled_excess_bills_no_more_and_access_stays() -> None:
     async def work() -> None:
         async with Shop() as shop:

@@ -34,7 +34,6 @@ def attention(context: click.Context, *, exit_code: bool, as_json: bool) -> None
       case         money or state that is not as it was ordered
       outcome      a command of which nobody knows whether it happened
       refund       money that should have gone back, and did not
-      payment      money for an order that is not known here
     """
     found = asyncio.run(_list(find_app(context)))
     if as_json:

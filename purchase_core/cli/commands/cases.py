@@ -28,7 +28,7 @@ from purchase_core.records.lane import customer_of
 from purchase_core.workflows.cases import CaseExplained, Settled, Taken
 from purchase_core.workflows.remedies import Step
 
-KINDS = ("mismatch", "excess", "unmapped", "unmatched", "unclaimed", "contested")
+KINDS = ("mismatch", "excess", "unmapped", "unmatched", "unordered", "unclaimed", "contested")
 
 
 @click.group()
@@ -64,6 +64,7 @@ def list_(context: click.Context, *, kind: str | None, customer: str, resolved: 
       excess       paid twice, or a second subscription of the same
       unmapped     a price that no offer is known for
       unmatched    ours, and no customer is known for it
+      unordered    for an order of the customer's that is not known here
       unclaimed    bought by a guest who has not claimed it
       contested    two states claim the same instant
     """
