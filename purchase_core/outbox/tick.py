@@ -59,7 +59,7 @@ class Tick:
         self._clock = clock
         self._settings = settings
         self._last = Instant(0)
-        self._told: set[str] = set()  # spares reading the outbox again; forgotten with the process
+        self._told: set[str] = set()  # of what was due last time; spares reading the outbox again
 
     async def work(self) -> int:
         """Write the effects that are due, if it is time to look; how many there were."""
@@ -67,11 +67,12 @@ class Tick:
         if not self._settings.seconds or now - self._last < self._settings.seconds * SECOND:
             return 0
         self._last = now
-        written = 0
+        written, told = 0, set[str]()
         async for due in self._due(now):
             if due.key not in self._told:
                 written += await self._write(due, now)
-                self._told.add(due.key)
+            told.add(due.key)
+        self._told = told
         return written
 
     async def _write(self, due: Due, now: Instant) -> bool:

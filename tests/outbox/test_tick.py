@@ -91,6 +91,9 @@ def test_what_ended_long_ago_is_nobodys_news(days: int) -> None:
             shop.manual.advance(seconds=(end - shop.clock.now()) // SECOND + 1)
             await shop.billing.tick.work()
             assert ("subscription.lapsed" in await names(shop)) == (days < LOOK_BACK_DAYS)
+            shop.manual.advance(days=LOOK_BACK_DAYS)
+            await shop.billing.tick.work()
+            assert not shop.billing.tick._told, "and nobody remembers it"
 
     run(work)
 
