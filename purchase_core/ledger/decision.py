@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Self
 
 import attrs
 import msgspec
@@ -66,10 +67,15 @@ class Decided:
     movements: tuple[Movement, ...]
 
 
+@attrs.frozen
 class Decision(ABC):
     """One decision, of one request."""
 
     request: Request
+
+    def about(self, lane: str) -> Self:
+        """The same about a lane: that of whom the customer was merged into, if they were."""
+        return attrs.evolve(self, request=attrs.evolve(self.request, lane=lane))
 
     def versions(self, live: Live) -> frozenset[str]:
         """Offer versions that `decide` will want."""

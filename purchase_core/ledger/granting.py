@@ -9,7 +9,7 @@ import attrs
 from purchase_core.access.live import Live
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.instants import Instant
-from purchase_core.ledger.decision import Decided, Decision, Request
+from purchase_core.ledger.decision import Decided, Decision
 from purchase_core.ledger.spending import Book, answered
 from purchase_core.records.movement import Movement
 
@@ -18,7 +18,6 @@ from purchase_core.records.movement import Movement
 class Give(Decision):
     """Credits that the application or an operator grants. `cause` is the granted lot's object."""
 
-    request: Request
     cause: str
 
     def decide(

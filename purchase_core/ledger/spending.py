@@ -130,7 +130,6 @@ def _figures(lot: LiveLot) -> Figures:
 class Take(Decision):
     """Credits are consumed, or reserved for some seconds."""
 
-    request: Request
     hold_seconds: int | None = None
 
     def lacks(self, live: Live, now: Instant) -> int:
@@ -165,7 +164,6 @@ class Take(Decision):
 class End(Decision):
     """A reservation ends: so much of it was spent (None: all), and the rest comes back."""
 
-    request: Request
     reservation: str
     spent: int | None
 

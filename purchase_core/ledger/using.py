@@ -15,7 +15,7 @@ from purchase_core.calendar import Interval, period_containing
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import ExceedsBalance
 from purchase_core.instants import Instant
-from purchase_core.ledger.decision import Answer, Decided, Decision, Request
+from purchase_core.ledger.decision import Answer, Decided, Decision
 from purchase_core.records.ledger_rows import UsageRow
 from purchase_core.records.movement import ALLOWANCE, USED, Leg, Movement
 
@@ -41,7 +41,6 @@ def window_of(live: Live, name: str, quota: Quota, at: Instant) -> Counter:
 class Use(Decision):
     """So much of a quota is used, if its limit allows it."""
 
-    request: Request
     policy: AccessPolicy
     defaults: Sequence[OfferVersion]
 

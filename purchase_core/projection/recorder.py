@@ -243,7 +243,9 @@ class Recorder:
 
     async def _take(self, change: Change, decision: Decision, *, together: bool) -> None:
         """Take a decision about credits or quotas, on what there is now."""
+        decision = decision.about(change.places.owner(decision.request.lane))
         wanted = decision.request
+        change.step(wanted.lane)
         live = change.live(wanted.lane)
         if lacking := decision.lacks(live, change.now):
             if together:  # the lots of others of the group cannot be read yet

@@ -26,11 +26,10 @@ from purchase_core.facts.bodies import (
     SubscriptionSeen,
 )
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.identifiers import customer_id
 from purchase_core.instants import Instant
 from purchase_core.money import Money
 from purchase_core.ports.store import Store
-from purchase_core.records.lane import customer_lane
+from purchase_core.projection.owner import lane_of
 
 HAPPENINGS_MAX = 100
 
@@ -67,7 +66,7 @@ class Activity:
         is linked; a page behind a position then begins with it. Raises InvalidArgument for a position that is
         none.
         """
-        lane = customer_lane(customer_id(customer))
+        lane = await lane_of(self._store, customer)
         come_to = _read_position(after)
         lanes = (lane, *await self._store.linked_lanes(lane))
         pages = [await self._page(name, come_to.get(name, 0), limit) for name in lanes]

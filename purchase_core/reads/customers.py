@@ -33,6 +33,7 @@ from purchase_core.instants import SECOND, Clock, Instant, instant
 from purchase_core.ledger.past import counters_as_of, drawn_after, purse_as_of
 from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.offers import OfferShelf
+from purchase_core.projection.owner import lane_of, owning_lane
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.reads.explaining import known_rows, sums
@@ -171,12 +172,10 @@ class Customers:
         them, as things will be if nothing more happens. Raises LaneConflict in the unlikely case that the
         customer kept changing while the snapshot was read.
         """
-        customer_id(customer)
+        name = await lane_of(self._store, customer)
         now = self._clock.now()
         at_instant = now if at is None else instant(at)
         known = now if known_at is None else instant(known_at)
-        name = customer_lane(customer)
-        name = (await self._store.lane(name)).linked_to or name
         if at_instant >= now and known >= now:
             lane, rows = await self._present(name)
             live = decode_live(lane.document)
@@ -213,10 +212,7 @@ class Customers:
         identifier("feature", feature)
         if at is not None:
             return await self._explain_at(customer, feature, at)
-        name = customer_lane(customer_id(customer))
-        lane = await self._store.lane(name)
-        if lane.linked_to:
-            lane = await self._store.lane(lane.linked_to)
+        lane = await owning_lane(self._store, customer)
         now, live = self._clock.now(), decode_live(lane.document)
         known = await known_rows(self._store, lane.lane)
         offers = await self._offers.learn(_versions_in(known.rows) | versions_of(live))
@@ -282,9 +278,8 @@ class Customers:
 
     async def link(self, customer: str, connection: str, provider_customer: str) -> None:
         """Tie a provider's customer to one of ours; what was waiting for an owner comes with it."""
-        reference = Reference(
-            object_key("customer", connection, provider_customer), customer_lane(customer_id(customer))
-        )
+        lane = await lane_of(self._store, customer)
+        reference = Reference(object_key("customer", connection, provider_customer), lane)
         await self._recorder.link(reference, cause="link")
 
     def on_commit(self, batch: Batch) -> None:

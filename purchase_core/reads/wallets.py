@@ -10,16 +10,15 @@ import attrs
 from purchase_core.access.live import decode_live
 from purchase_core.access.purse import Purse, is_live
 from purchase_core.facts.rows import LotRow
-from purchase_core.identifiers import customer_id
 from purchase_core.instants import Clock, Instant, instant
 from purchase_core.ledger.checking import Check
 from purchase_core.ledger.past import purse_as_of
 from purchase_core.ports.paging import every_movement
 from purchase_core.ports.store import PAGE_ROWS_MAX, Store
 from purchase_core.projection.offers import OfferShelf
+from purchase_core.projection.owner import lane_of, owning_lane
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.reads.facts import recorded_movements, rows_as_of
-from purchase_core.records.lane import customer_lane
 from purchase_core.records.ledger_rows import LEDGER_TYPES, LedgerRow
 from purchase_core.records.movement import Movement
 from purchase_core.text import identifier
@@ -84,14 +83,14 @@ class Wallets:
 
     async def wallet(self, customer: str, unit: str, *, at: datetime | None = None) -> Wallet:
         """The wallet now, as it will be if nothing more happens, or as it was by what is known today."""
-        lane = customer_lane(customer_id(customer))
+        lane = await owning_lane(self._store, customer)
         now = self._clock.now()
         when = now if at is None else instant(at)
         if when >= now:
-            purse = decode_live((await self._store.lane(lane)).document).purse
+            purse = decode_live(lane.document).purse
         else:
-            lots = await rows_as_of(self._store, self._offers, lane, at=when, known_at=now)
-            moved = [one async for one in recorded_movements(self._store, lane) if one.at <= when]
+            lots = await rows_as_of(self._store, self._offers, lane.lane, at=when, known_at=now)
+            moved = [one async for one in recorded_movements(self._store, lane.lane) if one.at <= when]
             purse = purse_as_of((row for row in lots if isinstance(row, LotRow)), moved, when)
         return wallet_of(customer, identifier("unit", unit), purse, when)
 
@@ -99,7 +98,7 @@ class Wallets:
         self, customer: str, *, unit: str = "", after: int = 0, limit: int = PAGE_ROWS_MAX
     ) -> Sequence[Movement]:
         """Movements of the customer's journal behind a position, in order; of one unit, or of all ("")."""
-        lane = customer_lane(customer_id(customer))
+        lane = await lane_of(self._store, customer)
         found: list[Movement] = []
         async for one in every_movement(self._store, lane, after=after):
             if len(found) >= limit:
@@ -110,16 +109,15 @@ class Wallets:
 
     async def verify(self, customer: str) -> Verification:
         """Read the whole journal, and compare it with its hashes, the tables and the document."""
-        name = customer_lane(customer_id(customer))
-        lane = await self._store.lane(name)
-        check = Check(name)
-        async for movement in every_movement(self._store, name):
+        lane = await owning_lane(self._store, customer)
+        check = Check(lane.lane)
+        async for movement in every_movement(self._store, lane.lane):
             check.read(movement)
         rows: list[LedgerRow] = []
         for table in LEDGER_TYPES:
-            rows += await rows_of_lane(self._store, table, name)
+            rows += await rows_of_lane(self._store, table, lane.lane)
         live = decode_live(lane.document)
-        check.close(live, await rows_of_lane(self._store, LotRow, name), rows, self._clock.now())
+        check.close(live, await rows_of_lane(self._store, LotRow, lane.lane), rows, self._clock.now())
         return Verification(customer, check.movements, live.journal.hash, tuple(check.problems))
 
 

@@ -18,15 +18,15 @@ from purchase_core.facts.bodies import CaseDecided
 from purchase_core.facts.fact import decided, object_key
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import CaseRow, InvoiceRow, RefundRow, SubscriptionRow
-from purchase_core.identifiers import IdSource, customer_id
+from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock, Instant
 from purchase_core.ports.paging import every_row
 from purchase_core.ports.provider import RefundReason
 from purchase_core.ports.store import PAGE_ROWS_MAX, Question, Store
+from purchase_core.projection.owner import lane_of
 from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.command import CONFIRMED, OPEN_STATES, PLANNED, Command, Stage
-from purchase_core.records.lane import customer_lane
 from purchase_core.text import identifier, storable
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.commands import Commands, Draft
@@ -114,7 +114,7 @@ class Cases:
         limit: int = PAGE_ROWS_MAX,
     ) -> Sequence[CaseRow]:
         """Cases by ascending key, behind `after`; "" means any kind, customer or status."""
-        lane = customer_lane(customer_id(customer)) if customer else ""
+        lane = await lane_of(self._store, customer) if customer else ""
         found: list[CaseRow] = []
         async for row in every_row(self._store, CaseRow, lane=lane, after=after):
             if kind in ("", row.kind) and status in ("", row.status):

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from purchase_core.errors import NotFound, WrongState
 from purchase_core.facts.rows import InvoiceRow
-from purchase_core.identifiers import customer_id
 from purchase_core.ports.provider import Capability, InvoiceLinks, RefundReason
 from purchase_core.ports.store import Store
+from purchase_core.projection.owner import lane_of
 from purchase_core.projection.tables import rows_of_lane
-from purchase_core.records.lane import customer_lane
 from purchase_core.workflows.commands import Commands
 from purchase_core.workflows.refunds import Refunded, Refunds, Units
 
@@ -25,7 +24,7 @@ class Invoices:
 
     async def list(self, customer: str) -> Sequence[InvoiceRow]:
         """Every bill of the customer, the newest first."""
-        rows = await rows_of_lane(self._store, InvoiceRow, customer_lane(customer_id(customer)))
+        rows = await rows_of_lane(self._store, InvoiceRow, await lane_of(self._store, customer))
         return sorted(rows, key=lambda row: (row.due_at or row.paid_at or row.seen_at, row.key), reverse=True)
 
     async def open(self, customer: str) -> Sequence[InvoiceRow]:

@@ -15,12 +15,13 @@ from msgspec.structs import replace
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import InvalidArgument, KeyConflict, NotFound, OutcomeUnknown, ProviderUnavailable
 from purchase_core.facts.rows import SubscriptionRow
-from purchase_core.identifiers import IdSource, customer_id
+from purchase_core.identifiers import IdSource
 from purchase_core.instants import DAY, Clock, Instant
 from purchase_core.ports.paging import every_command, every_row
 from purchase_core.ports.provider import Capability, Provider
 from purchase_core.ports.store import PAGE_ROWS_MAX, Store
 from purchase_core.projection.locks import LaneLocks
+from purchase_core.projection.owner import lane_of
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.command import OPEN_STATES, SENDING, Command, Stage
@@ -375,7 +376,7 @@ class Migrations:
         A page that is over, or older than a day, is replaced. `email` goes to the provider only. Raises what
         `checkout.start` raises.
         """
-        rows = await rows_of_lane(self._store, SubscriptionRow, customer_lane(customer_id(customer)))
+        rows = await rows_of_lane(self._store, SubscriptionRow, await lane_of(self._store, customer))
         for row in rows:
             if row.cancel_at is None:
                 continue

@@ -24,9 +24,9 @@ from purchase_core.errors import (
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.ports.store import Store
+from purchase_core.projection.owner import lane_of
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.command import CONFIRMED, REFUSED, SENDING, Command, Stage
-from purchase_core.records.lane import customer_lane
 from purchase_core.workflows.checkout import KIND as CHECKOUT
 from purchase_core.workflows.checkout import Checkout, Checkouts, Replacement
 from purchase_core.workflows.command_log import CommandLog
@@ -106,7 +106,7 @@ class Mover:
     # --- one step ----------------------------------------------------------------------------
 
     async def _step(self, command: Command, move: Move, progress: Progress, halt: Halt) -> Step:
-        rows = await rows_of_lane(self._store, SubscriptionRow, customer_lane(move.customer))
+        rows = await rows_of_lane(self._store, SubscriptionRow, await lane_of(self._store, move.customer))
         asked = progress.phase is Phase.RECORDED and await self._asked(command, progress)
         return next_step(move, progress, rows, self._clock.now(), halt=halt, asked=asked)
 

@@ -30,8 +30,8 @@ from purchase_core.ports.router import (
     routed,
 )
 from purchase_core.ports.store import Store
+from purchase_core.projection.owner import lane_of
 from purchase_core.projection.tables import rows_of_lane
-from purchase_core.records.lane import customer_lane
 from purchase_core.records.reference import TRIAL
 from purchase_core.routing.breaker import HealthBook
 from purchase_core.routing.problems import needs_of
@@ -183,7 +183,7 @@ class Planner:
         context: RouteContext,
         wanted: frozenset[str],
     ) -> RouteRequest:
-        lane = customer_lane(wish.customer)
+        lane = await lane_of(self._store, wish.customer) if wish.customer else ""
         known = await self._store.references_of(lane, "customer") if wish.customer else ()
         asked = (*needs_of(version, wish.quantity, trial=bool(trial)), *wish.needed(), *context.needs)
         needs = dict.fromkeys(asked)

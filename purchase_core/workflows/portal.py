@@ -8,11 +8,10 @@ import attrs
 
 from purchase_core.errors import InvalidArgument, NotFound
 from purchase_core.facts.rows import SubscriptionRow
-from purchase_core.identifiers import customer_id
 from purchase_core.ports.provider import PortalFlow, PortalRequest, needed_for_portal
 from purchase_core.ports.store import Store
+from purchase_core.projection.owner import lane_of
 from purchase_core.projection.tables import rows_of_lane
-from purchase_core.records.lane import customer_lane
 from purchase_core.workflows.commands import Commands
 from purchase_core.workflows.urls import return_url as checked_url
 
@@ -48,7 +47,7 @@ class Portal:
         ours share has no page: it would show one what belongs to the other.
         Raises InvalidArgument, NotFound, CapabilityMissing, or a ProviderError.
         """
-        lane = customer_lane(customer_id(customer))
+        lane = await lane_of(self._store, customer)
         url = checked_url("return_url", return_url) if return_url else ""
         if flow != PortalFlow.OVERVIEW and not subscription:
             raise InvalidArgument(f"the flow {flow.value!r} needs a subscription")

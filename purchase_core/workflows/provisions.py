@@ -13,8 +13,8 @@ from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock, Instant
 from purchase_core.ports.provider import CustomerRequest, PriceRequest, Provider
 from purchase_core.ports.store import Batch, Store
+from purchase_core.projection.owner import lane_of
 from purchase_core.projection.recorder import Recorder
-from purchase_core.records.lane import customer_lane
 from purchase_core.records.reference import PriceReference, Reference
 from purchase_core.rollout.terms import price_request
 from purchase_core.text import identifier
@@ -47,7 +47,8 @@ class Provisions:
         except ProviderRefused:
             # Another checkout may have used the key, with another e-mail: then the customer is there by now.
             made = await provider.ensure_customer(CustomerRequest(customer, email), key=key)
-        reference = Reference(object_key("customer", connection.name, made), customer_lane(customer))
+        lane = await lane_of(self._store, customer)
+        reference = Reference(object_key("customer", connection.name, made), lane)
         await self._recorder.link(reference, cause="checkout")
         return made
 
@@ -68,7 +69,7 @@ class Provisions:
         """The provider's customer that is linked to ours already."""
         if not customer:
             return None
-        for reference in await self._store.references_of(customer_lane(customer), "customer"):
+        for reference in await self._store.references_of(await lane_of(self._store, customer), "customer"):
             _, connection, identifier = reference.object.split(":", 2)
             if connection == provider.connection.name:
                 return identifier

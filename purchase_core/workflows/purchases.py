@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from purchase_core.errors import NotFound, WrongState
 from purchase_core.facts.fact import intent_key
 from purchase_core.facts.rows import InvoiceRow, PurchaseRow
-from purchase_core.identifiers import customer_id
 from purchase_core.ports.provider import RefundReason
 from purchase_core.ports.store import Store
+from purchase_core.projection.owner import lane_of
 from purchase_core.projection.tables import rows_of_lane
-from purchase_core.records.lane import customer_lane
 from purchase_core.workflows.refunds import Refunded, Refunds, Units
 
 
@@ -24,7 +23,7 @@ class Purchases:
 
     async def list(self, customer: str) -> Sequence[PurchaseRow]:
         """Every purchase of the customer, the newest first."""
-        rows = await rows_of_lane(self._store, PurchaseRow, customer_lane(customer_id(customer)))
+        rows = await rows_of_lane(self._store, PurchaseRow, await lane_of(self._store, customer))
         return sorted(rows, key=lambda row: (row.purchased_at, row.key), reverse=True)
 
     async def get(self, customer: str, purchase: str) -> PurchaseRow:

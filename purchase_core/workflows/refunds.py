@@ -14,13 +14,13 @@ from purchase_core.errors import ExceedsBalance, InvalidArgument, NotFound, Wron
 from purchase_core.facts.bodies import InvoiceSeen, RefundAsked
 from purchase_core.facts.fact import Fact, decided
 from purchase_core.facts.rows import InvoiceRow, RefundRow
-from purchase_core.identifiers import customer_id
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Capability, OurReference, Provider, RefundReason, RefundRequest
 from purchase_core.ports.store import Question, Store
+from purchase_core.projection.owner import lane_of
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.command import PLANNED, Command
-from purchase_core.records.lane import customer_lane, customer_of
+from purchase_core.records.lane import customer_of
 from purchase_core.workflows.commands import CommandKind, Commands, Draft
 from purchase_core.workflows.shares import line_share, units_share
 
@@ -113,7 +113,7 @@ class Refunds:
         Raises NotFound, WrongState (nothing was paid), ExceedsBalance, CapabilityMissing, and what
         `Commands.run` raises. After OutcomeUnknown the money counts as on its way until it is known.
         """
-        lane = customer_lane(customer_id(customer))
+        lane = await lane_of(self._store, customer)
         return await self.refund_in(
             lane, invoice, amount=amount, units=units, reason=reason, idempotency_key=idempotency_key
         )

@@ -17,7 +17,6 @@ from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import InvalidArgument, NotFound, OfferNotSellable, WrongState
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import InvoiceRow, SubscriptionRow
-from purchase_core.identifiers import customer_id
 from purchase_core.instants import Clock, Instant
 from purchase_core.ports.provider import (
     Capability,
@@ -27,8 +26,8 @@ from purchase_core.ports.provider import (
     needed_for_change,
 )
 from purchase_core.ports.store import Store
+from purchase_core.projection.owner import lane_of
 from purchase_core.projection.tables import rows_of_lane
-from purchase_core.records.lane import customer_lane
 from purchase_core.workflows.commands import CommandKind, Commands, Draft
 from purchase_core.workflows.provisions import Provisions
 from purchase_core.workflows.subscription_commands import (
@@ -89,7 +88,7 @@ class Subscriptions:
 
     async def list(self, customer: str) -> Sequence[SubscriptionRow]:
         """Every subscription that the customer ever had, the newest first."""
-        rows = await rows_of_lane(self._store, SubscriptionRow, customer_lane(customer_id(customer)))
+        rows = await rows_of_lane(self._store, SubscriptionRow, await lane_of(self._store, customer))
         return sorted(rows, key=lambda row: (row.started_at, row.key), reverse=True)
 
     async def current(self, customer: str, product: str = "") -> SubscriptionRow | None:
@@ -242,7 +241,7 @@ class Subscriptions:
 
         done = await self._commands.run(
             kind,
-            lane=customer_lane(customer_id(customer)),
+            lane=await lane_of(self._store, customer),
             idempotency_key=idempotency_key,
             fingerprint=content_hash([customer, subscription, *arguments]),
             decide=decide,
@@ -250,7 +249,7 @@ class Subscriptions:
         return SubscriptionChanged(await self._find(customer, subscription), done.id)
 
     async def _find(self, customer: str, subscription: str) -> SubscriptionRow:
-        rows = await rows_of_lane(self._store, SubscriptionRow, customer_lane(customer_id(customer)))
+        rows = await rows_of_lane(self._store, SubscriptionRow, await lane_of(self._store, customer))
         for row in rows:
             if row.key == subscription:
                 return row
@@ -263,7 +262,7 @@ class Subscriptions:
         """The newest bill of a change that is still open."""
         bills = [
             one
-            for one in await rows_of_lane(self._store, InvoiceRow, customer_lane(customer_id(customer)))
+            for one in await rows_of_lane(self._store, InvoiceRow, await lane_of(self._store, customer))
             if (one.connection, one.subscription) == (row.connection, row.provider_id)
             if (one.reason, one.status) == ("change", "open")
         ]

@@ -9,8 +9,8 @@ import attrs
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.ports.store import Store
+from purchase_core.projection.owner import lane_of
 from purchase_core.projection.tables import rows_of_lane
-from purchase_core.records.lane import customer_lane
 
 
 @attrs.frozen
@@ -31,7 +31,7 @@ async def trial_days(store: Store, policy: CheckoutPolicy, version: OfferVersion
     """
     if not version.trial_days or policy.trials == "always" or not customer:
         return version.trial_days
-    rows = await rows_of_lane(store, SubscriptionRow, customer_lane(customer))
+    rows = await rows_of_lane(store, SubscriptionRow, await lane_of(store, customer))
     had = [row.version for row in rows if row.bound and row.trial_end is not None and not row.replaces]
     if policy.trials == "once_per_product":
         offers = await store.offers([one for one in had if one])

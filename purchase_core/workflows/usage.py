@@ -13,14 +13,13 @@ from purchase_core.access.policy import AccessPolicy
 from purchase_core.access.rights import CALENDAR
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import ExceedsBalance
-from purchase_core.identifiers import customer_id
 from purchase_core.instants import Clock, Instant, instant
 from purchase_core.ledger.decision import Answer
 from purchase_core.ledger.using import NO_QUOTA, Use, window_of
 from purchase_core.ports.store import Store
 from purchase_core.projection.offers import OfferShelf
+from purchase_core.projection.owner import owning_lane
 from purchase_core.projection.work import Work
-from purchase_core.records.lane import customer_lane
 from purchase_core.text import identifier
 from purchase_core.workflows.requests import Requests, request_of
 
@@ -79,7 +78,7 @@ class Usage:
         """How much was used of a quota, and may still be: now, or later if nothing more happens."""
         now = self._clock.now()
         when = now if at is None else max(now, instant(at))
-        lane = await self._store.lane(customer_lane(customer_id(customer)))
+        lane = await owning_lane(self._store, customer)
         live = decode_live(lane.document)
         offers = await self._offers.learn(versions_of(live))
         found = evaluate(live, self._policy, offers, self._defaults, when).quotas.get(quota, NO_QUOTA)

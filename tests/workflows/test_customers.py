@@ -102,6 +102,39 @@ def test_two_customers_become_one_and_what_comes_later_is_theirs_too(store: str,
     run(work)
 
 
+def test_whoever_was_merged_is_answered_and_served_as_whom_they_were_merged_into() -> None:
+    """Lists, credits, quotas and pages, not only rights: else one name would say two things."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            billing = shop.billing
+            await shop.sold()
+            await shop.sold("cart-2", customer="ben", offer="book:full")
+            await billing.customers.merge("ben", into="ana", reason="one person", by="mia")
+            assert await billing.subscriptions.list("ben") == await billing.subscriptions.list("ana") != []
+            assert await billing.invoices.list("ben") == await billing.invoices.list("ana") != []
+            assert len(await billing.purchases.list("ben")) == 1
+            assert await billing.activity.list("ben") == await billing.activity.list("ana")
+            used = await billing.usage.try_use("api", 20, customer="ben", idempotency_key="use")
+            assert (used.allowed, used.limit, used.used) == (True, 1_000, 20)
+            assert (await billing.usage.current("api", customer="ana")).used == 20
+            spent = await billing.credits.consume("ben", "ai", 30, idempotency_key="spend")
+            given = await billing.credits.grant("ben", "ai", 5, idempotency_key="give")
+            assert (spent.balance, given.balance) == (70, 75)
+            assert [(await billing.credits.wallet(one, "ai")).spendable for one in ("ana", "ben")] == [75, 75]
+            assert (await billing.credits.verify("ben")).problems == ()
+            (row,) = await billing.subscriptions.list("ben")
+            ended = await billing.subscriptions.cancel("ben", row.key, idempotency_key="end")
+            assert ended.subscription.cancel_at is not None
+            known = await billing.store.references_of("customer:ana", "customer")
+            await shop.sold("cart-3", customer="ben", offer="book:full")
+            again = await billing.store.references_of("customer:ana", "customer")
+            assert again == known, "nobody shares them"
+            assert list(problems(shop.memory, now=shop.clock.now())) == []
+
+    run(work)
+
+
 def test_a_customer_who_has_spent_credits_is_not_merged_away() -> None:
     """What was spent is booked in their journal; into them, somebody who spent none can be merged."""
 
