@@ -21,8 +21,3 @@ class Finding(Value, frozen=True):
     about: str = ""
     facts: tuple[str, ...] = ()
     fix: str = ""
-
-
-def worst(findings: list[Finding]) -> str:
-    """The highest level among them; "" for none."""
-    return max((one.level for one in findings), key=LEVELS.index, default="")

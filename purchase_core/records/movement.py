@@ -30,8 +30,6 @@ from purchase_core.values import Value
 GRANTED, RETURNED, SPENT, HELD, LOT, DEBT = "granted", "returned", "spent", "held", "lot", "debt"
 ALLOWANCE, USED = "allowance", "used"
 
-KEYED = ("consume", "reserve", "settle", "release", "grant", "adjust", "use")
-"""Kinds that somebody asked for, under an idempotency key."""
 FACTS, LAPSE = "facts", "lapse"
 """Kinds that follow: from what was seen at a provider, and from a reservation's end."""
 

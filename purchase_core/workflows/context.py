@@ -13,7 +13,6 @@ from purchase_core.text import identifier, storable
 
 COUNTRY_LETTERS = 2
 TEXT_CHARACTERS_MAX = 200
-ATTRIBUTES_MAX = 32
 
 Scalar = str | int | bool
 

@@ -32,7 +32,7 @@ from purchase_core.values import Value
 from purchase_core.workflows.checkout import Checkout, Checkouts
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.context import NO_CONTEXT
-from purchase_core.workflows.moves import ENDED, Halt, Move, Phase, Progress, moved_version, price_of, stays
+from purchase_core.workflows.moves import Halt, Move, Phase, Progress, moved_version, price_of, stays
 from purchase_core.workflows.moving import KIND as MOVE
 from purchase_core.workflows.moving import Mover, move_of, progress_of
 from purchase_core.workflows.order import checked_wish
@@ -416,11 +416,6 @@ def in_cohort(settings: Settings, customer: str) -> bool:
     """Whether a customer is among the first `percent`: a larger cohort holds the smaller one."""
     lot = draw(f"{settings.old} to {settings.new}", "cohort", customer)
     return lot * PERCENT < settings.percent * 2**53
-
-
-def is_over(moved: Moved) -> bool:
-    """Whether nothing is to be done about it any more."""
-    return moved.phase in ENDED
 
 
 def _move_key(settings: Settings, subscription: str) -> str:

@@ -189,12 +189,6 @@ class World:
         for process in self.processes:
             process.trouble.faults = Faults.NONE
 
-    def uncalm(self) -> None:
-        """Faults are back."""
-        self.present = self.faults
-        for process in self.processes:
-            process.trouble.faults = self.faults
-
     # --- what is done ------------------------------------------------------------------------
 
     def note(self, what: str) -> None:

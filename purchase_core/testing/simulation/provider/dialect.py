@@ -85,5 +85,3 @@ PADDLE_SHAPED = Dialect(
     exhausted=("canceled", "paused"),
 )
 """A payment that is first paid and then completed, microseconds, no keys, refunds that wait for approval."""
-
-DIALECTS = {one.name: one for one in (STRIPE_SHAPED, PADDLE_SHAPED)}

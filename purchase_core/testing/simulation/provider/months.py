@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LENGTH = {"day": 1, "week": 7}
-DECEMBER, LAST_DAY = 12, 31
+MONTHS = 12
 
 
 def after_periods(anchor: int, interval: str, count: int, periods: int) -> int:
@@ -21,8 +21,8 @@ def after_periods(anchor: int, interval: str, count: int, periods: int) -> int:
 
 
 def _month(moment: datetime, months: int) -> datetime:
-    number = moment.year * DECEMBER + (moment.month - 1) + months
-    year, month = number // DECEMBER, number % DECEMBER + 1
+    number = moment.year * MONTHS + (moment.month - 1) + months
+    year, month = number // MONTHS, number % MONTHS + 1
     for day in range(moment.day, moment.day - 4, -1):
         try:
             return moment.replace(year=year, month=month, day=day)
