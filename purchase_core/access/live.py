@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from purchase_core.access.purse import NONE_DRAWN, Purse, exchange_lots
 from purchase_core.facts.fact import object_key
@@ -166,6 +167,12 @@ def changing(live: Live, now: Instant) -> Live:
         {key: one for key, one in live.counters.items() if one.end is None or one.end + COUNTERS_KEPT > now},
         live.journal,
     )
+
+
+def left_behind(document: bytes) -> bytes:
+    """The document of a lane that was linked to another: its journal ends there, and nothing else is left."""
+    live = decode_live(document)
+    return document if live == EMPTY else encode_live(replace(EMPTY, journal=live.journal))
 
 
 def counter_key(quota: str, reset: str, anchor: Instant) -> str:

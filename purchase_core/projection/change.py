@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from purchase_core.access.live import Live, changing, decode_live, encode_live, exchanged
+from purchase_core.access.live import Live, changing, decode_live, encode_live, exchanged, left_behind
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.cluster import Cluster, absorb
@@ -276,6 +276,7 @@ class Change:
             live = self._lives.get(name)
             document = lane.document if live is None else encode_live(live)
             linked_to = self.places.links.get(name, lane.linked_to)
+            document = left_behind(document) if linked_to else document
             # Older code may still run beside newer: what it writes to is to be rebuilt once more.
             reducer = min(lane.reducer, REDUCER_VERSION) if lane.version else REDUCER_VERSION
             steps.append(LaneStep(name, lane.version, document, linked_to, reducer, lane.erased))

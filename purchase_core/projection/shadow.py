@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from purchase_core.access.live import EMPTY, Live, decode_live, encode_live, exchange
+from purchase_core.access.live import EMPTY, Live, decode_live, encode_live, exchange, left_behind
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.cluster import Cluster, StoredCluster, encode_cluster
 from purchase_core.facts.derive import versions_named
@@ -151,7 +151,7 @@ class Shadow:
         found += [
             Difference(EXTRA, "documents", one.lane)
             for one in self.share.linked
-            if decode_live(one.document) != EMPTY
+            if one.document != left_behind(one.document)
         ]
         return found
 
@@ -228,9 +228,9 @@ class Shadow:
         )
         steps = [LaneStep(lane.lane, lane.version, encode_live(live), "", REDUCER_VERSION)]
         steps += [
-            LaneStep(one.lane, one.version, b"", one.linked_to, one.reducer)
+            LaneStep(one.lane, one.version, left_behind(one.document), one.linked_to, one.reducer)
             for one in stored.linked
-            if decode_live(one.document) != EMPTY
+            if one.document != left_behind(one.document)
         ]
         return Batch(
             batch_id,

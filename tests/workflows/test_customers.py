@@ -135,6 +135,24 @@ def test_whoever_was_merged_is_answered_and_served_as_whom_they_were_merged_into
     run(work)
 
 
+def test_who_was_merged_leaves_nothing_behind_that_a_doctor_would_find() -> None:
+    """Neither the end of a journal, nor what was used of a quota before."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            billing = shop.billing
+            await shop.sold()
+            await shop.sold("cart-2", customer="ben")
+            for one in ("ben", "cleo"):
+                await billing.usage.try_use("api", 3, customer=one, idempotency_key=one)
+                await billing.customers.merge(one, into="ana", reason="one person", by="mia")
+            assert [found async for _, some in billing.truth.examine() for found in some] == []
+            assert (await billing.usage.current("api", customer="ben")).used == 0
+            assert list(problems(shop.memory, now=shop.clock.now())) == []
+
+    run(work)
+
+
 def test_a_customer_who_has_spent_credits_is_not_merged_away() -> None:
     """What was spent is booked in their journal; into them, somebody who spent none can be merged."""
 
