@@ -110,7 +110,7 @@ class BlockingBilling:
                 ready: Future[_Running] = Future()
                 thread = threading.Thread(target=self._serve, args=(ready,), name="purchase", daemon=True)
                 thread.start()
-                self._running = ready.result(OPEN_SECONDS_MAX)
+                self._running = _opened(ready)
                 atexit.register(self.close)
             return self._running
 
@@ -118,6 +118,8 @@ class BlockingBilling:
         async def main() -> None:
             try:
                 async with self._opening() as billing:
+                    if not ready.set_running_or_notify_cancel():
+                        return  # nobody waits for it any more
                     stop, loop = asyncio.Event(), asyncio.get_running_loop()
                     ready.set_result(_Running(os.getpid(), loop, billing, stop, threading.current_thread()))
                     await stop.wait()
@@ -127,6 +129,16 @@ class BlockingBilling:
                 ready.set_exception(error)
 
         asyncio.run(main())
+
+
+def _opened(ready: Future[_Running]) -> _Running:
+    """What has opened. What takes too long is closed again, should it open after all."""
+    try:
+        return ready.result(OPEN_SECONDS_MAX)
+    except TimeoutError:
+        if ready.cancel():
+            raise
+        return ready.result()
 
 
 def _submit(running: _Running, wish: Callable[[Billing], Awaitable[T]]) -> Future[T]:

@@ -6,12 +6,15 @@ import asyncio
 import os
 import re
 import threading
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from purchase_core import sync
 from purchase_core.errors import ConfigurationError, NotFound, UsageError
 from purchase_core.sync import BlockingBilling
 from tests.workflows.market import Market
@@ -62,6 +65,26 @@ def test_what_cannot_be_opened_says_so_each_time() -> None:
     for _ in range(2):
         with pytest.raises(ConfigurationError, match="add up to 1"):
             start(billing, "cart-1")
+
+
+def test_what_opens_too_late_is_closed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would go on for ever beside the one that is opened next."""
+    monkeypatch.setattr(sync, "OPEN_SECONDS_MAX", 0.01)
+    go, closed = threading.Event(), threading.Event()
+
+    @asynccontextmanager
+    async def slow() -> AsyncIterator[Any]:
+        await asyncio.to_thread(go.wait)
+        try:
+            yield None
+        finally:
+            closed.set()
+
+    opening: Any = slow
+    with pytest.raises(TimeoutError):
+        BlockingBilling(opening).ask(asyncio.sleep)  # type: ignore[arg-type]  # it is never asked
+    go.set()
+    assert closed.wait(10)
 
 
 def test_a_thread_that_runs_a_loop_is_told_to_await_instead() -> None:
