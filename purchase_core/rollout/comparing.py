@@ -212,7 +212,7 @@ class _Comparison:
         if fields:
             self._step(
                 goal, "update", "price", request.offer, fields=tuple(fields), before=shown(price),
-                after=after, drift=True, holders=shelf.holders.get(request.version, 0), **words,
+                after=after, drift=True, holders=shelf.holders_of(request.version, price.currencies), **words,
             )  # fmt: skip
         elif missing:
             self._step(goal, "link", "price", request.offer, after=after, **words)
@@ -323,7 +323,7 @@ class _Comparison:
                 variant=shelf.variant_of(price),
                 object=price.id,
                 before=shown(price),
-                holders=shelf.holders.get(version, 0),
+                holders=shelf.holders_of(version, price.currencies),
             )
 
     def _unwanted_products(self) -> None:
@@ -363,7 +363,9 @@ class _Comparison:
                 variant=record.variant,
                 object=identifier,
                 before=why,
-                holders=shelf.holders.get(record.version, 0),
+                holders=shelf.holders_of(
+                    record.version, {one.currency for one in shelf.recorded[identifier]}
+                ),
             )
 
     # --- words -----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 import attrs
@@ -16,8 +16,8 @@ from purchase_core.records.reference import PriceReference
 class Shelf:
     """One connection, as it was looked at.
 
-    `references` are all of ours there, ended ones too; `holders` counts live agreements by offer version;
-    `applied` is what was rolled out last, by offer.
+    `references` are all of ours there, ended ones too; `holders` counts live agreements by offer version and
+    the currency they pay in; `applied` is what was rolled out last, by offer.
     """
 
     connection: Connection
@@ -26,7 +26,7 @@ class Shelf:
     products: Sequence[ListedProduct]
     prices: Sequence[ListedPrice]
     references: Sequence[PriceReference]
-    holders: Mapping[str, int]
+    holders: Mapping[tuple[str, str], int]
     applied: Mapping[str, OfferVersion] = attrs.Factory(dict)
     requests: int = 0
 
@@ -82,6 +82,26 @@ class Shelf:
         for one in self.recorded.get(price.id, ()):
             return one.variant
         return price.mark.variant if price.mark else ""
+
+    def holders_of(self, version: str, currencies: Collection[str]) -> int:
+        """Live agreements on a version that pay in one of these currencies.
+
+        Who pays in one that no price of the version names may be on any of them, and is counted.
+        """
+        named = self._currencies.get(version, frozenset())
+        return sum(
+            count
+            for (held, currency), count in self.holders.items()
+            if held == version and (currency in currencies or currency not in named)
+        )
+
+    @cached_property
+    def _currencies(self) -> Mapping[str, set[str]]:
+        """What is paid in for each version, by the prices of it that are ours."""
+        found: dict[str, set[str]] = {}
+        for price in filter(self.is_ours, self.prices):
+            found.setdefault(self.version_of(price), set()).update(price.currencies)
+        return found
 
     @property
     def foreign(self) -> int:

@@ -77,7 +77,11 @@ def summary(plan: Plan) -> str:
     if plan.doubts:
         parts.append(f"{len(plan.doubts)} to be answered")
     text = f"Plan: {', '.join(parts)}"
-    kept = {(step.connection, step.version): step.holders for step in plan.steps if step.act in KEEPING}
+    kept = {
+        (step.connection, step.version, step.currency): step.holders
+        for step in plan.steps
+        if step.act in KEEPING
+    }
     touched = sum(kept.values())
     return f"{text}; {touched} subscribers keep what they have." if touched else f"{text}."
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 
 from purchase_core.catalog.versions import OfferVersion
@@ -38,9 +37,6 @@ async def look_at(store: Store, provider: Provider, applied: Mapping[str, OfferV
     else:
         raise ProviderUnavailable(f"a list of more than {PAGES_MAX} pages of prices")
     name = provider.connection.name
-    holders: Counter[str] = Counter()
-    for one in await store.holders(name):
-        holders[one.version] += one.count
     return Shelf(
         connection=provider.connection,
         account=provider.account,
@@ -48,7 +44,7 @@ async def look_at(store: Store, provider: Provider, applied: Mapping[str, OfferV
         products=products,
         prices=prices,
         references=await _references(store, name),
-        holders=holders,
+        holders={(one.version, one.currency): one.count for one in await store.holders(name)},
         applied=applied,
         requests=requests,
     )

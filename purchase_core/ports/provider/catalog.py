@@ -87,6 +87,11 @@ class ListedPrice(Value, frozen=True):
     lookup: str = ""
     mark: Mark | None = None
 
+    @property
+    def currencies(self) -> frozenset[str]:
+        """All that anybody may pay it in, wherever that is decided."""
+        return frozenset((self.currency, *(one.currency for one in self.overrides)))
+
 
 class ProductPage(Value, frozen=True):
     """Products of the account, other applications' too. `cursor` "" = the end."""
