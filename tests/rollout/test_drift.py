@@ -81,6 +81,42 @@ def test_a_price_in_use_that_was_archived_by_hand_is_told_with_those_who_have_it
     run(work, [provider])
 
 
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_product_that_was_archived_by_hand_is_sold_again(provider: str) -> None:
+    async def work(street: Street) -> None:
+        async with street.opening(ONE) as billing:
+            await billing.rollout.apply(await billing.rollout.plan())
+            product, _ = await only(street, provider)
+            await billing.connections[provider].archive_product(product.id, key="by hand")
+            planned = await billing.rollout.plan()
+            (step,) = [one for one in planned.steps if one.kind == "product"]
+            assert (step.act, step.fields, step.drift) == ("update", ("active",), True)
+            assert (step.before, step.after) == ("archived", "on sale")
+            await billing.rollout.apply(planned)
+            again, price = await only(street, provider)
+            assert (again.id, again.active, price.active) == (product.id, True, True)
+            assert (await billing.rollout.plan()).steps == ()
+
+    run(work, [provider])
+
+
+def test_an_interval_that_was_changed_in_place_is_put_back() -> None:
+    async def work(street: Street) -> None:
+        async with street.opening(ONE) as billing:
+            await billing.rollout.apply(await billing.rollout.plan())
+            await street.buy(billing, "app:pro")
+            _, price = await only(street, "paddle")
+            street.paddle.book.find("pri", price.id)["billing_cycle"]["interval"] = "year"
+            (step,) = (await billing.rollout.plan()).steps
+            assert (step.act, step.fields, step.drift, step.holders) == ("update", ("interval",), True, 1)
+            assert (step.before, step.after) == ("12.00 USD every year", "12.00 USD every month")
+            await billing.rollout.apply(await billing.rollout.plan())
+            assert (await only(street, "paddle"))[1].interval == "month"
+            assert (await billing.rollout.plan()).steps == ()
+
+    run(work, ["paddle"])
+
+
 def test_an_amount_that_was_changed_in_place_is_put_back() -> None:
     async def work(street: Street) -> None:
         async with street.opening(ONE) as billing:
