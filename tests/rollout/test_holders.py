@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from purchase_core import Catalog
-from purchase_core.errors import InvalidArgument, NotFound, OfferNotSellable, WrongState
+from purchase_core import Catalog, Money, plan, subscription
+from purchase_core.errors import InvalidArgument, NotFound, OfferNotSellable, OutcomeUnknown, WrongState
 from purchase_core.instants import DAY, Instant
 from tests.rollout.street import PROVIDERS, Street, run
 from tests.rollout.test_rollout import PACK, app
@@ -61,6 +63,68 @@ def test_holders_are_moved_when_they_were_told_and_not_before(provider: str) -> 
             assert await street.cases(billing) == []
 
     run(work, [provider])
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_move_whose_answer_was_lost_is_made_once(provider: str) -> None:
+    async def work(street: Street) -> None:
+        async with street.opening(FIRST) as billing:
+            await billing.rollout.apply(await billing.rollout.plan())
+            for customer in ("ana", "ben"):
+                await street.buy(billing, "app:pro", customer, customer)
+        async with street.opening(DEARER) as billing:
+            await billing.rollout.apply(await billing.rollout.plan())
+            begins = Instant(street.clock.now() + DAY)
+            announced = await billing.holders.announce("app:pro", begins_at=begins)
+            street.clock.set_to(begins)
+            connection: Any = billing.connections[provider]
+            change, keys = connection.change_subscription, list[str]()
+
+            async def losing(request: Any, *, key: str) -> Any:
+                keys.append(key)
+                answer = await change(request, key=key)
+                if len(keys) == 1:
+                    raise OutcomeUnknown("no answer")
+                return answer
+
+            connection.change_subscription = losing
+            moves = [move async for move in billing.holders.move(announced)]
+            outcomes = [move.outcome.split(": ")[:2] for move in moves]
+            assert outcomes == [["left", "outcome_unknown"], ["moved"]]
+            [move async for move in billing.holders.move(announced)]
+            assert len(set(keys)) == 2, "each subscription is changed under one key"
+            await street.deliver(billing)
+            getattr(street, provider).advance(days=31)
+            await street.deliver(billing)
+            rows = await street.subscriptions(billing)
+            assert {(row.unit_amount, row.status) for row in rows} == {(1_500, "active")}
+            assert await street.cases(billing) == []
+
+    run(work, [provider])
+
+
+def test_who_pays_in_what_the_new_version_is_not_sold_in_is_left() -> None:
+    only_dollars = Catalog(
+        subscription("app", plans=[plan("pro", price=Money("15.00", "USD"), every="month")]), PACK
+    )
+
+    async def work(street: Street) -> None:
+        async with street.opening(FIRST) as billing:
+            await billing.rollout.apply(await billing.rollout.plan())
+            await street.buy(billing, "app:pro", currency="EUR")
+        async with street.opening(only_dollars) as billing:
+            await billing.rollout.apply(await billing.rollout.plan())
+            (cohort,) = await billing.holders.cohorts("app:pro")
+            assert (cohort.currency, cohort.was, cohort.becomes) == ("EUR", 1_100, None)
+            begins = Instant(street.clock.now() + DAY)
+            announced = await billing.holders.announce("app:pro", begins_at=begins)
+            street.clock.set_to(begins)
+            (move,) = [move async for move in billing.holders.move(announced)]
+            assert move.outcome.startswith("left: ")
+            (row,) = await street.subscriptions(billing)
+            assert (row.unit_amount, row.next_items) == (1_100, "")
+
+    run(work, ["sandbox"])
 
 
 def test_what_cannot_be_announced_is_refused() -> None:

@@ -21,7 +21,7 @@ from purchase_core.errors import (
     RolloutBusy,
 )
 from purchase_core.instants import SECOND, Instant
-from purchase_core.ports.provider import Capability, ProductRequest
+from purchase_core.ports.provider import Capability, PricePage, ProductRequest
 from purchase_core.rollout.plan import decode_plan
 from purchase_core.workflows.rollout_log import LEASE_SECONDS
 from tests.rollout.street import PROVIDERS, Street, run
@@ -255,6 +255,36 @@ def test_a_rollout_that_goes_on_does_what_was_agreed_to_and_nothing_else() -> No
             assert (await billing.rollout.plan()).steps == ()
 
     run(work, ["sandbox"])
+
+
+@pytest.mark.parametrize("provider", ["sandbox", "stripe"])
+def test_what_was_made_and_is_not_listed_yet_is_asked_for_under_its_key(provider: str) -> None:
+    """The answer was lost, and the provider's list lags behind: the same key is given the same price."""
+
+    async def work(street: Street) -> None:
+        async with street.opening(CATALOG) as billing:
+            planned = await billing.rollout.plan()
+            connection: Any = billing.connections[provider]
+            create, prices = connection.create_price, connection.prices
+
+            async def lost(request: Any, *, key: str) -> str:
+                await create(request, key=key)
+                raise OutcomeUnknown("no answer")
+
+            async def behind(*, cursor: str) -> PricePage:
+                return PricePage((), "")
+
+            connection.create_price, connection.prices = lost, behind
+            with pytest.raises(OutcomeUnknown):
+                await billing.rollout.apply(planned)
+            connection.create_price = create
+            await billing.rollout.apply(planned, take_over=True)
+            connection.prices = prices
+            made = (await prices(cursor="")).prices
+            assert len(made) == sum(step.kind == "price" for step in planned.steps)
+            assert (await billing.rollout.plan()).steps == ()
+
+    run(work, [provider])
 
 
 def test_f73_a_clock_that_is_ahead_delays_nobody_for_longer_than_a_lease() -> None:
