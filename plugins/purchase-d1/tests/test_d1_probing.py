@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from purchase_contract_tests.store.samples import NOW, step
+from purchase_core import Billing, Catalog
+from purchase_core.doctor import Doctor
 from purchase_core.errors import StoreUnavailable
 from purchase_core.ports.store import Batch
+from purchase_core.records.finding import ERROR
+from purchase_d1 import store as store_module
 from purchase_d1.local import Address
 from purchase_d1.probing import probe
 from purchase_d1.running import Pace
@@ -108,6 +113,39 @@ def test_f84_f85_where_the_probe_fails_nothing_is_written(kind: type[FakeTranspo
         assert database.batch([(TABLES, ())]) == [[]]
 
     asyncio.run(run())
+
+
+CONFIG = """
+[connections.main]
+plugin = "sandbox"
+mode = "test"
+api_key = "env:KEY"
+webhook_secrets = ["env:SIGNS"]
+base_url = "http://127.0.0.1:9"
+
+[store]
+plugin = "d1"
+url = "http://127.0.0.1:9"
+token = "env:SIGNS"
+"""
+
+
+@pytest.mark.parametrize("kind", [FakeTransport, *UNSAFE], ids=lambda kind: str(kind.__name__))
+def test_the_probe_is_a_check_of_the_doctor(
+    kind: type[FakeTransport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "purchase.toml").write_text(CONFIG)
+    database = FakeD1()
+    asyncio.run(D1Store(FakeTransport(database)).migrate())
+    monkeypatch.setattr(store_module, "connect", lambda config: kind(database))
+    environ = {"KEY": "k" * 32, "SIGNS": "s" * 32}
+    opening = Billing.open(catalog=Catalog(), config=tmp_path / "purchase.toml", environ=environ)
+    found = asyncio.run(Doctor(opening).readiness(probe=False))
+    told = [one for one in found if one.id == "d1.probe"]
+    assert len(told) == (kind in UNSAFE)
+    for one in told:
+        assert (one.level, one.fix) == (ERROR, "Use the proxy Worker.")
+        assert UNSAFE[kind] in one.message
 
 
 def test_nobody_there_is_told_as_such() -> None:
