@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from purchase_contract_tests.equivalence.engine import OpenStore
+from purchase_contract_tests.equivalence.in_turn import in_turn
 from purchase_contract_tests.equivalence.spending import Spending
 from purchase_contract_tests.equivalence.steps import (
     Again,
@@ -88,9 +89,10 @@ class World:
 
     async def _begin(self) -> None:
         self.store = await self._stack.enter_async_context(self._open())
-        shelf = OfferShelf(self.store, VERSIONS.values())
-        self.recorder = Recorder(self.store, shelf, self.clock, self._ids, self._noted)
-        self.spending = Spending(self.store, self.recorder, shelf, self.clock, self._ids, self.history.seed)
+        asked = in_turn(self.store)
+        shelf = OfferShelf(asked, VERSIONS.values())
+        self.recorder = Recorder(asked, shelf, self.clock, self._ids, self._noted)
+        self.spending = Spending(asked, self.recorder, shelf, self.clock, self._ids, self.history.seed)
 
     def _noted(self, batch: Batch) -> None:
         self._batches.append(batch)
@@ -123,7 +125,10 @@ class World:
             case Spend():
                 return await self.spending.take(step)
             case Together(asked):
-                return await self.spending.take_all(asked)
+                told = await self.spending.take_all(asked)
+                # Each lane has an order; which of two is written last is no part of the history.
+                self._fresh = list(dict.fromkeys(customer_lane(one.customer) for one in asked))
+                return told
             case Stale(customer, ahead):
                 await self._decide_on(customer_lane(customer), ahead)
             case _:
