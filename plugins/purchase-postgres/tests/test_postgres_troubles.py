@@ -38,6 +38,7 @@ from purchase_postgres.store import PostgresStore
 from purchase_postgres.troubles import trouble
 
 SOON = 0.2  # seconds, of timeouts that are to run out
+WAIT_SECONDS = 60  # for what is there in a moment, or never
 
 
 @asynccontextmanager
@@ -178,13 +179,35 @@ def test_a_call_that_gets_no_connection_in_time_has_done_nothing(address: str) -
 def test_f83_f88_processes_that_migrate_at_once_take_turns_and_keep_no_lock(address: str) -> None:
     async def run() -> None:
         stores = [await PostgresStore.open(PostgresConfig(Secret(address), prefix="app_")) for _ in range(4)]
-        states = await asyncio.gather(*(store.migrate() for store in stores))
+        async with asyncio.timeout(WAIT_SECONDS):  # a lock that outlives its transaction would never be free
+            states = await asyncio.gather(*(store.migrate() for store in stores))
         assert {state.current for state in states} == {True}
         async with await psycopg.AsyncConnection.connect(address) as other:
             found = await other.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
             assert await found.fetchone() == (0,)
         for store in stores:
             await store.aclose()
+
+    asyncio.run(run())
+
+
+def test_f83_a_connection_keeps_no_setting_of_ours(address: str) -> None:
+    """Behind a pooler, it is somebody else's next."""
+    names = ("lock_timeout", "statement_timeout", "transaction_isolation", "transaction_read_only")
+    asked = f"SELECT {', '.join(f'current_setting({name!r})' for name in names)}"
+
+    async def run() -> None:
+        async with migrated(address, pool_connections_max=1, lock_timeout_seconds=7.0) as store:
+            async with store._pool.connection() as connection:
+                backend = connection.info.backend_pid
+            await store.commit(batch())
+            with pytest.raises(LaneConflict):
+                await store.commit(replace(batch(), id="batch_2"))
+            await store.look(Question((), lanes=("customer:1",)))
+            async with store._pool.connection() as connection:
+                assert connection.info.backend_pid == backend
+                found = await (await connection.execute(asked)).fetchone()
+            assert found == ("0", "0", "read committed", "off")
 
     asyncio.run(run())
 
