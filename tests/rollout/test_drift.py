@@ -19,6 +19,9 @@ ONE = Catalog(
 )
 
 
+TAXED = [("stripe", "txcd_10103001", "txcd_10000000"), ("paddle", "saas", "standard")]
+
+
 async def only(street: Street, provider: str) -> tuple[ListedProduct, ListedPrice]:
     """The product and the price that there are."""
     async with street.opening(ONE, [provider]) as billing:
@@ -115,6 +118,30 @@ def test_an_interval_that_was_changed_in_place_is_put_back() -> None:
             assert (await billing.rollout.plan()).steps == ()
 
     run(work, ["paddle"])
+
+
+@pytest.mark.parametrize(("provider", "category", "other"), TAXED)
+def test_a_tax_category_and_whether_tax_is_in_a_price_arrive_and_are_put_back(
+    provider: str, category: str, other: str
+) -> None:
+    sold = plan("pro", price=Money("12.00", "USD"), every="month", tax="inclusive", tax_category=category)
+    taxed = Catalog(subscription("app", name="App", plans=[sold]))
+
+    async def work(street: Street) -> None:
+        async with street.opening(taxed) as billing:
+            await billing.rollout.apply(await billing.rollout.plan())
+            product, price = await only(street, provider)
+            assert (product.tax_category, price.tax_behavior) == (category, "inclusive")
+            connection = billing.connections[provider]
+            await connection.update_product(product.id, ProductRequest("app:pro", "App pro", other), key="x")
+            (step,) = (await billing.rollout.plan()).steps
+            assert (step.act, step.fields, step.drift) == ("update", ("tax category",), True)
+            assert (step.before, step.after) == (other, category)
+            await billing.rollout.apply(await billing.rollout.plan())
+            assert (await only(street, provider))[0].tax_category == category
+            assert (await billing.rollout.plan()).steps == ()
+
+    run(work, [provider])
 
 
 def test_an_amount_that_was_changed_in_place_is_put_back() -> None:
