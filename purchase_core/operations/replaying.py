@@ -26,7 +26,8 @@ EVENT_BYTES_MAX = 1_048_576
 class Plan(Value, frozen=True):
     """What is read again, and how far that has come. `source`: kept | listed | file.
 
-    `place` is the id of the last delivery, the provider's cursor, or the number of lines of the file.
+    `place` is the id of the last delivery, the provider's cursor, or the number of lines of the file. `ended`:
+    the provider's list was read to its end, where its cursor is that of the beginning again.
     """
 
     source: str
@@ -36,6 +37,7 @@ class Plan(Value, frozen=True):
     until: Instant | None = None
     customer: str = ""
     place: str = ""
+    ended: bool = False
 
     @property
     def selection(self) -> Selection:
@@ -136,13 +138,11 @@ class Replaying:
     async def _listed(self, reading: Reading) -> AsyncIterator[tuple[Plan, Sequence[Replayed]]]:
         plan = reading.plan
         provider = self._connections[plan.connection]
-        while True:
+        while not plan.ended:
             page = await provider.events(cursor=plan.place)
             done = [await self._event(reading, body) for body in page.bodies]
-            plan = replace(plan, place=page.cursor)
+            plan = replace(plan, place=page.cursor, ended=not page.cursor)
             yield plan, [one for one in done if one is not None]
-            if not page.cursor:
-                return
 
     async def _file(
         self, reading: Reading, lines: Iterable[bytes]

@@ -143,6 +143,21 @@ def test_f63_at_the_instant_of_expiry_a_credit_is_expired_and_before_it_is_not(
     run(scenario)
 
 
+def test_f63_what_has_expired_is_not_what_is_spent() -> None:
+    """It would be spent first, and what is still good would be spent again."""
+
+    async def scenario(bench: Bench) -> None:
+        ends = to_datetime(bench.clock.now()) + timedelta(seconds=10)
+        await bench.credits.grant("alice", "ai", 30, idempotency_key="short", expires_at=ends)
+        await bench.credits.grant("alice", "ai", 20, idempotency_key="long")
+        bench.clock.advance(seconds=10)
+        assert (await bench.credits.consume("alice", "ai", 15, idempotency_key="k")).balance == 5
+        with pytest.raises(ExceedsBalance):
+            await bench.credits.consume("alice", "ai", 6, idempotency_key="too much")
+
+    run(scenario)
+
+
 def test_f63_credits_that_expire_settle_no_debt() -> None:
     """What lapses is nobody's: the debt stays what was spent without money."""
 

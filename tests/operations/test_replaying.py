@@ -138,6 +138,8 @@ def test_f95_a_replay_that_dies_anywhere_goes_on_and_nothing_counts_twice(source
 
             with patch.object(replaying, "PORTION", 3), patch.object(shop.provider, "events", small):
                 last = shop.billing.replaying.start(plan)
+                async for noted, _ in shop.billing.replaying.run(last, lines=lines, dry_run=True):
+                    whole = sum(noted.counts.values())
                 with patch.object(store, "commit", commit), suppress(Killed):
                     async for noted, _ in shop.billing.replaying.run(last, lines=lines):
                         last = noted
@@ -148,6 +150,7 @@ def test_f95_a_replay_that_dies_anywhere_goes_on_and_nothing_counts_twice(source
                     last = known or last
                     async for noted, _ in shop.billing.replaying.run(last, lines=lines):
                         last = noted
+            assert sum(last.counts.values()) == whole, "what was done and noted is not read again"
             with pytest.raises(WrongState):
                 await shop.billing.replaying.resumed(last.id)
             for customer in ("ana", "ben"):
