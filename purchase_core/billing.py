@@ -178,7 +178,7 @@ class Billing:
         )
         self.receipts = Receipts(parts.store)
         self.activity = Activity(parts.store)
-        self.commands = Commands(parts.store, recorder, parts.connections, parts.clock, parts.ids)
+        self.commands = Commands(parts.store, recorder, parts.connections, parts.clock)
         provisions = Provisions(parts.store, recorder, parts.clock, parts.ids)
         refunds = Refunds(parts.store, self.commands)
         self.subscriptions = Subscriptions(parts.store, self.commands, parts.catalog, provisions, parts.clock)

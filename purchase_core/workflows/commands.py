@@ -15,6 +15,7 @@ from typing import ClassVar, TypeAlias
 
 import attrs
 
+from purchase_core.canonical import content_hash
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import (
     AuthenticationFailed,
@@ -27,7 +28,6 @@ from purchase_core.errors import (
     ProviderUnavailable,
 )
 from purchase_core.facts.fact import Fact
-from purchase_core.identifiers import IdSource
 from purchase_core.identifiers import idempotency_key as checked_key
 from purchase_core.instants import DAY, Clock, Instant
 from purchase_core.ports.provider import Provider
@@ -95,12 +95,10 @@ class Commands:
         recorder: Recorder,
         connections: Mapping[str, Provider],
         clock: Clock,
-        ids: IdSource,
     ) -> None:
         self._store = store
         self._connections = connections
         self._clock = clock
-        self._ids = ids
         self._log = CommandLog(store, recorder)
         self._locks = LaneLocks()
         self._resolver = Resolver(store, self._log, self._locks, clock)
@@ -159,7 +157,7 @@ class Commands:
         self, kind: CommandKind, key: str, lane: str, fingerprint: str, decide: Decide
     ) -> tuple[Command, bool]:
         """The command, and whether it is ours to send: nobody else can have sent it yet."""
-        identifier = self._ids.new("receipt")
+        identifier = self._identifier(key, lane, fingerprint)
         for _ in range(CONFLICT_RETRIES_MAX):
             version = (await self._store.lane(lane)).version
             now = self._clock.now()
@@ -191,6 +189,11 @@ class Commands:
             return command, True
         message = f"lane {lane!r} kept moving for {CONFLICT_RETRIES_MAX} tries"
         raise LaneConflict(message)
+
+    def _identifier(self, key: str, lane: str, fingerprint: str) -> str:
+        """The command's id, which providers know it by: whoever lost the database asks under the same."""
+        ours = {(one.connection.project, one.connection.environment) for one in self._connections.values()}
+        return f"receipt_{content_hash([sorted(ours), key, lane, fingerprint])}"
 
     # --- sending -----------------------------------------------------------------------------
 
