@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from purchase_core.access.live import decode_live
 from purchase_core.access.purse import NAMED_LOTS_MAX
-from purchase_core.errors import ExceedsBalance, IdempotencyConflict, InvalidArgument, WrongState
+from purchase_core.errors import (
+    ExceedsBalance,
+    IdempotencyConflict,
+    InvalidArgument,
+    LaneConflict,
+    WrongState,
+)
 from purchase_core.facts.rows import LotRow
 from purchase_core.instants import to_datetime
 from purchase_core.records.ledger_rows import DrawnRow, SpendingRow
@@ -211,6 +219,7 @@ def test_f60_many_at_once_in_several_processes_never_spend_more_than_there_is() 
     async def scenario(bench: Bench) -> None:
         await bench.record(*BOUGHT)
         other = Bench(bench.database)
+        conflicts = letting_others_in(bench) + letting_others_in(other)
         asked = [
             (bench, other)[number % 2].credits.consume("alice", "ai", 20, idempotency_key=f"k{number}")
             for number in range(50)
@@ -219,8 +228,34 @@ def test_f60_many_at_once_in_several_processes_never_spend_more_than_there_is() 
         refused = [one for one in outcomes if isinstance(one, ExceedsBalance)]
         assert (len(outcomes) - len(refused), len(refused)) == (25, 25)
         assert await spendable(bench) == 0
+        assert any(conflicts), "the two were never at it at once"
 
     run(scenario)
+
+
+def letting_others_in(bench: Bench) -> list[Counter[str]]:
+    """Others have their turn between what a process reads and commits. Counts commits that met one."""
+    store: Any = bench.store
+    lane, commit, commit_all = store.lane, store.commit, store.commit_all
+    met = Counter[str]()
+
+    async def read(name: str) -> Any:
+        found = await lane(name)
+        await asyncio.sleep(0)
+        return found
+
+    def meeting(write: Any) -> Any:
+        async def written(batches: Any) -> None:
+            try:
+                await write(batches)
+            except LaneConflict:
+                met["conflicts"] += 1
+                raise
+
+        return written
+
+    store.lane, store.commit, store.commit_all = read, meeting(commit), meeting(commit_all)
+    return [met]
 
 
 def test_one_key_at_once_in_several_processes_spends_once() -> None:
