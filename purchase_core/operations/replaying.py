@@ -26,8 +26,8 @@ EVENT_BYTES_MAX = 1_048_576
 class Plan(Value, frozen=True):
     """What is read again, and how far that has come. `source`: kept | listed | file.
 
-    `place` is the id of the last delivery, the provider's cursor, or the number of lines of the file. `ended`:
-    the provider's list was read to its end, where its cursor is that of the beginning again.
+    `place` is the id of the last delivery, the provider's cursor, or the number of lines of the file.
+    `ended`: the provider's list was read to its end, where its cursor is that of the beginning again.
     """
 
     source: str

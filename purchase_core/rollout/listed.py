@@ -88,7 +88,7 @@ class Shelf:
 
         Who pays in one that no price of the version names may be on any of them, and is counted.
         """
-        named = self._currencies.get(version, frozenset())
+        named = self._currencies.get(version, set[str]())
         return sum(
             count
             for (held, currency), count in self.holders.items()

@@ -138,6 +138,23 @@ def test_i14_nothing_goes_out_and_nobody_is_told_again() -> None:
     run(work)
 
 
+def test_f96_what_a_replay_adds_tells_nothing_of_before_again() -> None:
+    """What changes is written with the rest of its agreement, of which everything was told."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold()
+            shop.advance(days=32)
+            with blind("subscription"):
+                await shop.deliver()
+            before = dict(shop.memory.effects)
+            assert before
+            assert "changed" in statuses(await all_of(shop))
+            assert {key: shop.memory.effects[key] for key in before} == before
+
+    run(work)
+
+
 def test_what_is_selected_is_read_and_nothing_else() -> None:
     async def work() -> None:
         async with Shop() as shop:

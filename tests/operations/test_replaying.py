@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
@@ -114,6 +115,11 @@ def test_what_concerns_one_customer_is_read_and_nothing_of_another() -> None:
     run(work)
 
 
+async def counted(runs: AsyncIterator[tuple[Run, object]]) -> int:
+    """Of how many a replay tells at its end."""
+    return [sum(noted.counts.values()) async for noted, _ in runs][-1]
+
+
 @pytest.mark.parametrize("source", [KEPT, LISTED, FILE])
 def test_f95_a_replay_that_dies_anywhere_goes_on_and_nothing_counts_twice(source: str) -> None:
     async def work(commits: int) -> bool:
@@ -138,8 +144,7 @@ def test_f95_a_replay_that_dies_anywhere_goes_on_and_nothing_counts_twice(source
 
             with patch.object(replaying, "PORTION", 3), patch.object(shop.provider, "events", small):
                 last = shop.billing.replaying.start(plan)
-                async for noted, _ in shop.billing.replaying.run(last, lines=lines, dry_run=True):
-                    whole = sum(noted.counts.values())
+                whole = await counted(shop.billing.replaying.run(last, lines=lines, dry_run=True))
                 with patch.object(store, "commit", commit), suppress(Killed):
                     async for noted, _ in shop.billing.replaying.run(last, lines=lines):
                         last = noted
