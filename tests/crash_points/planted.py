@@ -259,7 +259,7 @@ def writes_without_a_transaction() -> None:
     _put(Runner, "write", one_by_one)
 
 
-@bug("d1/request/cut", "d1/request/kill")
+@bug("d1/request/kill", numbers=range(90, 190))
 def sends_a_batch_in_pieces() -> None:
     """Each statement of a batch is a request of its own."""
     write = D1Runner.write
