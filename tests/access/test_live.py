@@ -146,4 +146,4 @@ def test_items_that_map_to_nothing_are_left_out() -> None:
     key = "subscription:stripe-eu:sub_1_1"
     assert anew(known).subscriptions[key].items == ((PRO.version.hash, 1),)
     assert anew(unknown).subscriptions[key].items == ()
-    assert anew([row for row in known if isinstance(row, SubscriptionRow)]) == anew(known), "cases are no part"
+    assert anew([row for row in known if isinstance(row, SubscriptionRow)]) == anew(known)
