@@ -22,6 +22,7 @@ COMMANDS = {
     "credits": "What a customer can spend, and what was spent.",
     "doctor": "Whether it is ready for customers, and what is stored is true.",
     "customers": "What a customer has, and may do.",
+    "invoices": "A customer's bills, and giving their money back.",
     "migrate": "Bring the database's tables up to date.",
     "migrate-provider": "Move subscriptions from one provider to another.",
     "policy": "What purchases mean for rights, and what another policy would change.",

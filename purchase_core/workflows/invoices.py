@@ -11,6 +11,7 @@ from purchase_core.ports.store import Store
 from purchase_core.projection.owner import lane_of
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.workflows.commands import Commands
+from purchase_core.workflows.giving_back import GivenBack, GivingBack
 from purchase_core.workflows.refunds import Refunded, Refunds, Units
 
 
@@ -21,6 +22,7 @@ class Invoices:
         self._store = store
         self._commands = commands
         self._refunds = refunds
+        self._giving_back = GivingBack(store, refunds)
 
     async def list(self, customer: str) -> Sequence[InvoiceRow]:
         """Every bill of the customer, the newest first."""
@@ -84,4 +86,22 @@ class Invoices:
             units=None if quantity is None else Units(quantity, offer=offer),
             reason=reason,
             idempotency_key=idempotency_key,
+        )
+
+    async def give_back(
+        self,
+        customer: str,
+        invoice: str,
+        *,
+        because: str,
+        by: str,
+        amount: int | None = None,
+        again: bool = False,
+    ) -> GivenBack:
+        """Pay back a bill by hand, for a reason: two people who ask for the same ask for one refund.
+
+        Raises what `GivingBack.give_back` raises.
+        """
+        return await self._giving_back.give_back(
+            customer, invoice, amount=amount, because=because, by=by, again=again
         )

@@ -27,13 +27,18 @@ from purchase_core.workflows.shares import line_share, units_share
 
 @attrs.frozen
 class RefundWish:
-    """An amount of an invoice, in minor units. `whole`: all that was ever paid of it."""
+    """An amount of an invoice, in minor units. `whole`: all that was ever paid of it.
+
+    `by` and `because` are of a person who asked for it by hand.
+    """
 
     invoice: str
     amount: int
     currency: str
     whole: bool
     reason: RefundReason
+    by: str = ""
+    because: str = ""
 
 
 @attrs.frozen
@@ -107,15 +112,25 @@ class Refunds:
         units: Units | None = None,
         reason: RefundReason,
         idempotency_key: str,
+        by: str = "",
+        because: str = "",
     ) -> Refunded:
         """Pay back an invoice (its row's key): an amount in minor units, some units, or all that is left.
 
+        `by` and `because` are kept with the command; the same wish by somebody else is the same command.
         Raises NotFound, WrongState (nothing was paid), ExceedsBalance, CapabilityMissing, and what
         `Commands.run` raises. After OutcomeUnknown the money counts as on its way until it is known.
         """
         lane = await lane_of(self._store, customer)
         return await self.refund_in(
-            lane, invoice, amount=amount, units=units, reason=reason, idempotency_key=idempotency_key
+            lane,
+            invoice,
+            amount=amount,
+            units=units,
+            reason=reason,
+            idempotency_key=idempotency_key,
+            by=by,
+            because=because,
         )
 
     async def refund_in(
@@ -127,6 +142,8 @@ class Refunds:
         units: Units | None = None,
         reason: RefundReason,
         idempotency_key: str,
+        by: str = "",
+        because: str = "",
     ) -> Refunded:
         """The same for a bill of any lane: nobody is known for some money, and it can be given back."""
         if amount is not None and (type(amount) is not int or amount < 1):
@@ -137,7 +154,7 @@ class Refunds:
         async def decide(command: str, now: Instant) -> Draft:
             row = await self._invoice(lane, invoice)
             wanted = amount if units is None else await self._share(row, units)
-            wish = _wish(row, wanted, reason)
+            wish = attrs.evolve(_wish(row, wanted, reason), by=by, because=because)
             needed = Capability.REFUND if wish.whole else Capability.PARTIAL_REFUND
             self._commands.provider(row.connection).need(needed)
             asked = RefundAsked(command, row.connection, wish.invoice, wish.amount, wish.currency, "asked")
