@@ -37,6 +37,7 @@ MEMBERS = (
     "plugins/purchase-d1",
     "plugins/purchase-sandbox",
     "plugins/purchase-stripe",
+    "plugins/purchase-console",
     "contract_tests",
 )
 NODE_CLIENTS = ("@paddle/paddle-node-sdk@3.10.0", "@stripe/cli@1.52.0")

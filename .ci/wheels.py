@@ -16,6 +16,7 @@ HOLDS = {
     "purchase_d1": "purchase_d1",
     "purchase_sandbox": "purchase_sandbox",
     "purchase_stripe": "purchase_stripe",
+    "purchase_console": "purchase_console",
     "purchase_contract_tests": "purchase_contract_tests",
 }
 

@@ -14,6 +14,7 @@ from purchase_core.access.policy import AccessPolicy
 from purchase_core.asgi import BillingApp, WebhookApp
 from purchase_core.catalog.catalog import Catalog
 from purchase_core.config.settings import ReconcileSettings
+from purchase_core.console import Auth, open_console
 from purchase_core.identifiers import IdSource, RandomIds
 from purchase_core.inbox.inbox import Inbox
 from purchase_core.inbox.processing import Processor
@@ -36,6 +37,7 @@ from purchase_core.outbox.tick import Tick
 from purchase_core.plugins.descriptors import Subscriber
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.ports.provider import Provider
+from purchase_core.ports.provider.pages import AsgiApp
 from purchase_core.ports.router import Router
 from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.offers import OfferShelf
@@ -304,6 +306,14 @@ class Billing:
         return BillingApp(
             WebhookApp(self.webhooks), {name: page for name, page in pages.items() if page is not None}
         )
+
+    def console(self, *, auth: Auth, origin: str = "") -> AsgiApp:
+        """The operator's console, an ASGI app to mount. `auth` says who sends a request, and may do what.
+
+        `origin` is where browsers reach it (`https://admin.example.com`), where a proxy hides that from the
+        application. Raises PluginMissing where `purchase-console` is not installed.
+        """
+        return open_console(self, auth=auth, origin=origin)
 
     async def examined_by_plugins(self) -> list[Finding]:
         """What plugins have to say when the doctor asks."""

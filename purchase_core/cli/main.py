@@ -43,6 +43,7 @@ OFFERED = {
     ("d1", "purchase-d1"): "Cloudflare D1: its proxy Worker, and migrations as files",
     ("demo", "purchase-sandbox"): "A first sale, and a shop to try",
     ("sandbox", "purchase-sandbox"): "A payment provider for tests",
+    ("serve", "purchase-console"): "The operator's console, on this machine",
 }
 """What commands of our own distributions do, so that the list says it and imports none of them."""
 

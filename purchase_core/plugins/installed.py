@@ -18,7 +18,7 @@ COMMAND = "command."
 EXTRAS = ("sandbox", "sqlite", "postgres", "d1", "stripe", "paddle")
 """Names that belong to our own distributions: `stripe` is `purchase-stripe`, whatever else is installed."""
 
-COMMAND_HOMES = {"demo": "purchase-sandbox"}
+COMMAND_HOMES = {"demo": "purchase-sandbox", "serve": "purchase-console"}
 """Commands that belong to our own distributions."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)

@@ -1,0 +1,75 @@
+"""How pages are made: templates that escape whatever they get, and headers that let nothing else run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.templating import Jinja2Templates
+
+from purchase_core.instants import Instant, to_datetime
+from purchase_core.money import Money
+from purchase_core.records.lane import customer_of
+
+from .forms import keep_token, token_of
+
+if TYPE_CHECKING:
+    from .page import Page
+
+FOLDER = Path(__file__).parent
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class Rendering:
+    """Makes the pages of a console. `pages` are what its navigation names."""
+
+    def __init__(self, pages: Sequence[Page]) -> None:
+        self._pages = tuple(one for one in pages if one.title)
+        environment = Environment(
+            loader=FileSystemLoader(FOLDER / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters |= {
+            "time": time_of,
+            "money": money_of,
+            "customer": customer_of,
+            "number": "{:,}".format,
+        }
+        self._templates = Jinja2Templates(env=environment)
+
+    def page(self, request: Request, template: str, status: int = 200, **values: object) -> Response:
+        """A page of the console. Without a `visit` among the values, it is for somebody who is not in."""
+        token = token_of(request)
+        root = request.scope.get("root_path", "")
+        context = {"root": root, "pages": self._pages, "token": token, "visit": None, **values}
+        response = self._templates.TemplateResponse(request, template, context, status, HEADERS)
+        keep_token(request, response, token)
+        return response
+
+
+def time_of(moment: Instant | None) -> str:
+    """An instant in words, UTC, to the second; "" for none."""
+    return "" if moment is None else f"{to_datetime(moment):%Y-%m-%d %H:%M:%S}"
+
+
+def money_of(amount: int, currency: str) -> str:
+    """An amount with its currency; "" where there is no currency."""
+    return str(Money.of_minor(amount, currency)) if currency else ""

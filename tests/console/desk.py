@@ -1,0 +1,65 @@
+"""A console for tests: over a shop's billing, spoken to as a browser would."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from html import unescape
+
+import httpx
+
+from purchase_core.billing import Billing
+from purchase_core.console import Operator, Role
+from purchase_core.ports.provider.pages import Scope
+
+ORIGIN = "https://admin.example"
+ALL = frozenset(Role)
+
+
+class Desk:
+    """A browser at the console. `operator` is who sits there; None is nobody."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+        self.operator: Operator | None = None
+
+    def auth(self, _scope: Scope) -> Operator | None:
+        return self.operator
+
+    async def get(self, path: str, status: int = 200) -> str:
+        answer = await self.client.get(path)
+        assert answer.status_code == status, (answer.status_code, answer.text)
+        return answer.text
+
+    async def post(
+        self, path: str, fields: Mapping[str, str], status: int = 303, *, origin: str | None = ORIGIN
+    ) -> httpx.Response:
+        headers = {} if origin is None else {"origin": origin}
+        answer = await self.client.post(path, data=dict(fields), headers=headers)
+        assert answer.status_code == status, (answer.status_code, answer.text)
+        return answer
+
+
+def form_in(page: str, action: str) -> dict[str, str]:
+    """The hidden fields of the form on a page that goes to this path."""
+    for found in re.findall(r"<form\b.*?</form>", page, re.DOTALL):
+        if f'action="{action}"' in unescape(found):
+            return {
+                unescape(name): unescape(value)
+                for name, value in re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', found)
+            }
+    message = f"no form that goes to {action}"
+    raise AssertionError(message)
+
+
+@asynccontextmanager
+async def desk_of(
+    billing: Billing, roles: Iterable[Role] = ALL, *, name: str = "olga", recent: bool = True
+) -> AsyncIterator[Desk]:
+    """A desk with an operator of these roles at it."""
+    async with httpx.AsyncClient(base_url=ORIGIN) as client:
+        desk = Desk(client)
+        desk.operator = Operator(name, frozenset(roles), recent)
+        client._transport = httpx.ASGITransport(billing.console(auth=desk.auth), raise_app_exceptions=False)
+        yield desk
