@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from purchase_core.canonical import content_hash
-from purchase_core.errors import IdempotencyConflict, InvalidArgument, KeyConflict
+from purchase_core.errors import IdempotencyConflict, InvalidArgument, KeyConflict, UsageError
 from purchase_core.identifiers import customer_id, idempotency_key
 from purchase_core.ledger.decision import Answer, Request, decode_answer
 from purchase_core.ports.store import Batch, Store
@@ -82,6 +82,12 @@ class Requests:
         except KeyConflict:
             # Another process has decided the same key while we did: its decision counts.
             return await self._store.movement(request.key)
+        except UsageError:
+            # Also where nothing is left because of it.
+            known = await self._store.movement(request.key)
+            if known is None:
+                raise
+            return known
         movements = recorded.batch.movements if recorded.batch else ()
         return next((one for one in movements if one.key == request.key), None)
 

@@ -7,6 +7,7 @@ withdrawn, made unpayable where that can be done, and shown to nobody.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import attrs
 import msgspec
@@ -227,6 +228,15 @@ class Sessions:
 
         return await self._log.change(command, noted, facts)
 
+    async def _withdraw_unheard(self, command: Command, order: Order) -> None:
+        """Another attempt has become current, and what came of this one was not heard: look for it, once.
+
+        What cannot be found now is watched, as every page is that cannot be closed.
+        """
+        with suppress(ProviderError):
+            found = await self._look_only(command, order, self._connections[order.connection])
+            await self._withdraw(command, order, found)
+
     async def _closed(self, order: Order, session: str) -> Sequence[Fact]:
         """Facts of a session that was made unpayable; none where that cannot be done now: it is watched."""
         provider = self._connections[order.connection]
@@ -260,6 +270,8 @@ class Sessions:
         if isinstance(error, AuthenticationFailed | ProviderUnavailable):
             raise error  # says nothing of this checkout: it goes on once the provider does
         known = await self._note(command, order, error)
+        if this.sent and decode_order(known.request).attempt != order.attempt:
+            await self._withdraw_unheard(known, order)
         if known.state == CONFIRMED:  # another process has got through with it meanwhile
             return known
         if isinstance(error, OutcomeUnknown) and self._failover.on_unknown == "tell":

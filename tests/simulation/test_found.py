@@ -144,3 +144,36 @@ def test_f05_a_look_up_that_comes_too_early_is_repeated() -> None:
     (row,) = world.read(world.store.rows(SubscriptionRow))
     assert (row.cancel_at, row.contested) == (None, False)
     assert world.read(world.store.rows(CaseRow)) == []
+
+
+@pytest.mark.parametrize("ask", ["consume", "use"])
+def test_f38_f60_of_two_that_ask_under_one_key_for_the_last_both_are_told_that_it_is_done(ask: str) -> None:
+    """The slower one finds nothing left because the other has taken it for both."""
+    world = stage("stripe")
+    give(world, 10)
+    (process,) = world.processes
+    store = process.billing.store
+    look = store.movement
+
+    async def wish(billing: Any) -> Any:
+        if ask == "consume":
+            return await billing.credits.consume("ana", "ai", 10, idempotency_key="last")
+        return await billing.usage.try_use("api", 10, customer="ana", idempotency_key="last")
+
+    async def overtaken(key: str) -> Any:
+        store.movement = look  # type: ignore[method-assign]
+        found = await look(key)
+        first.append(world.read(wish(world.reader)))
+        return found
+
+    first: list[Any] = []
+    store.movement = overtaken  # type: ignore[method-assign]
+    assert asked(world, wish) == first[0]
+    assert asked(world, lambda billing: billing.credits.wallet("ana", "ai")).spendable == (
+        0 if ask == "consume" else 10
+    )
+
+
+def give(world: World, amount: int) -> None:
+    """Ana is given credits that never expire."""
+    asked(world, lambda billing: billing.credits.grant("ana", "ai", amount, idempotency_key="gift"))

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from purchase_core.testing.simulation import Plan, play
 from purchase_core.testing.simulation.world import CHECKS
 
-from .planted import BUGS
+from .planted import BUGS, planted
 from .planted.__main__ import ONLY_FOUND_BY
 from .planted.hunting import hunt
 
@@ -16,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "simulation.md"
 
 # One of each kind, of those that are found soon.
 SOON = {
-    "plans-twice": 60,
+    "plans-twice": 150,
     "forgets-keys-of-checkouts": 60,
     "refunds-without-a-bound": 150,
     "counts-refunds-by-event": 60,
@@ -30,6 +31,13 @@ SOON = {
 @pytest.mark.parametrize("bug", SOON)
 def test_a_bug_is_found(bug: str) -> None:
     assert hunt(bug, SOON[bug]).seed >= 0
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_bug_can_be_planted_and_taken_out_again(bug: str) -> None:
+    with planted(bug):
+        pass
+    assert not play(Plan(0, liveness=False)).findings
 
 
 @pytest.mark.parametrize("check", ["cases", "purchases", "told"])

@@ -23,8 +23,9 @@ class Ask:
 
     `done` makes of a result what must be the same each time. `refusals`: what it may be refused
     for; none: for anything that is a refusal. `moves`: another request may have changed what this one is
-    answered. `passing`: refusals that are none for ever. `wish`: what a provider is to be asked for: an
-    operation, the provider's id of its object, and how (None: in whatever way).
+    answered. `passing`: refusals that are none for ever. `kept`: what was done is never refused afterwards.
+    `wish`: what a provider is to be asked for: an operation, the provider's id of its object, and how (None:
+    in whatever way).
     """
 
     name: str
@@ -33,6 +34,7 @@ class Ask:
     refusals: tuple[str, ...] = ()
     moves: bool = False
     passing: str = ""
+    kept: bool = False
     wish: tuple[object, ...] = ()
     state: str = OPEN
     answer: object = None
@@ -54,7 +56,7 @@ class Ask:
         if not isinstance(error, PurchaseError):
             return f"{self.name} raised {type(error).__name__}: {error}"
         if _is_final(error) and not (self.passing and self.passing in error.message):
-            if self.state == DONE and isinstance(error, ProviderRefused) and not self.moves:
+            if self.state == DONE and (self.kept or isinstance(error, ProviderRefused)) and not self.moves:
                 return f"{self.name} was done, and is refused now: {error.message}"
             if self.refusals and not any(one in error.message for one in self.refusals):
                 return f"{self.name} was refused for no reason: {error}"
@@ -69,6 +71,27 @@ def _is_final(error: PurchaseError) -> bool:
     return isinstance(error, UsageError | ProviderRefused)
 
 
+def _nothing(_: object) -> Any:
+    return None
+
+
+@attrs.define
+class Spend:
+    """Credits that are given or spent, or a quota that is used. `unit` is that of the credits, or the quota.
+
+    `reservation`: the movement that a settling or releasing is of.
+    """
+
+    kind: str
+    customer: str
+    unit: str
+    amount: int
+    expires_at: int | None = None
+    reservation: str = ""
+    key: str = ""
+    ask: Ask = attrs.Factory(lambda: Ask("", _nothing, _nothing))
+
+
 @attrs.define
 class Cart:
     """What somebody sets out to buy. `pages`: (connection, session) of each page that they were shown.
@@ -80,7 +103,7 @@ class Cart:
     customer: str
     offer: str
     quantity: int
-    ask: Ask
+    ask: Ask = attrs.Factory(lambda: Ask("", _nothing, _nothing))
     pages: list[tuple[str, str]] = attrs.Factory(list)
     token: str = ""
     claimed_by: str = ""

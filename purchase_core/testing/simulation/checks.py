@@ -11,10 +11,15 @@ from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED
 from purchase_core.testing.bench import problems
 from purchase_core.testing.memory_store import MemoryStore
 from purchase_core.testing.simulation.asking import REFUSED
+from purchase_core.testing.simulation.hearing import misheard
+from purchase_core.testing.simulation.ledger import ledger_of
+from purchase_core.testing.simulation.ledger_checks import journals_read, ledger_checked, spend_the_rest
 from purchase_core.testing.simulation.oracle.expected import Picture, expected, told
 from purchase_core.testing.simulation.oracle.judging import judge
 from purchase_core.testing.simulation.oracle.orders import Order
-from purchase_core.testing.simulation.oracle.rights import Truth, allowed, ends_of
+from purchase_core.testing.simulation.oracle.rights import allowed, ends_of
+from purchase_core.testing.simulation.oracle.truth import Truth
+from purchase_core.testing.simulation.oracle.wallets import Wallets
 from purchase_core.testing.simulation.picture import allowed_by, shown
 from purchase_core.testing.simulation.process import CLAIMS, SECRET
 from purchase_core.testing.simulation.world import World
@@ -34,6 +39,7 @@ def after_step(world: World) -> None:
     _one_effect(world)
     _bounded(world)
     _asked(world)
+    journals_read(world)
     _secret(world)
 
 
@@ -119,21 +125,25 @@ def truth_of(world: World) -> Truth:
         for payer in book.payers.values()
         if payer.customer
     }
-    return Truth(books, orders, world.terms, judge(books, orders), owners)
+    ledger = ledger_of(world.spends, world.journals)
+    return Truth(books, orders, world.terms, judge(books, orders), owners, ledger)
 
 
 def when_settled(world: World, *, thoroughly: bool) -> None:
     """Everything equals what the oracle tells, exactly."""
     after_step(world)
     truth = truth_of(world)
+    wallets = Wallets(truth)
     actual = world.read(shown(world.store))
     for table, difference in list(_differences(expected(truth), actual))[:DIFFERENCES_MAX]:
         world.found(table, difference)
     _opened(world, truth)
     _pages(world)
     _commands(world)
-    _rights(world, truth)
+    _rights(world, truth, wallets)
+    ledger_checked(world, truth, wallets)
     _told(world, truth)
+    _heard(world)
     _silent(world)
     if thoroughly and isinstance(world.store, MemoryStore):
         for fact in world.store.database.facts.values():
@@ -141,6 +151,7 @@ def when_settled(world: World, *, thoroughly: bool) -> None:
                 world.found("rebuilt", f"nobody knows what brought {fact.fact.key}")
         for problem in list(problems(world.store.database, now=world.clock.now()))[:DIFFERENCES_MAX]:
             world.found("rebuilt", problem)
+    spend_the_rest(world, wallets)
 
 
 def _differences(wanted: Picture, actual: Picture) -> Iterator[tuple[str, str]]:
@@ -158,11 +169,12 @@ def _differences(wanted: Picture, actual: Picture) -> Iterator[tuple[str, str]]:
                 yield table, f"{key} is {found[key]}; the oracle says {rows[key]}"
 
 
-def _rights(world: World, truth: Truth) -> None:
+def _rights(world: World, truth: Truth, wallets: Wallets) -> None:
     """I10, I11: everybody may do what they have paid for, and nothing else; now and later."""
     now = world.clock.now()
     for customer in world.customers:
-        ends = [end - now for end in ends_of(truth, customer) if end > now]
+        mine = (*ends_of(truth, customer), *wallets.ends(customer))
+        ends = [end - now for end in mine if end > now]
         edges = [world.chance.one_of(ends) + edge for edge in (-1, 0)] if ends else []
         for later in (*LATER, *edges):
             at = Instant(now + later)
@@ -171,8 +183,7 @@ def _rights(world: World, truth: Truth) -> None:
             else:
                 read = world.reader.customers.entitlements(customer)
             found, wanted = allowed_by(world.read(read)), allowed(truth, customer, at)
-            found.credits = {unit: amount for unit, amount in found.credits.items() if amount}
-            wanted.credits = {unit: amount for unit, amount in wanted.credits.items() if amount}
+            wanted.credits = wallets.spendable(customer, at)
             if found != wanted:
                 when = f" at {to_datetime(at)}" if later else ""
                 world.found("rights", f"{customer} may do {found}{when}; the oracle says {wanted}")
@@ -207,7 +218,9 @@ def _pages(world: World) -> None:
                 if mine and session.status == "open" and not account.dialect.joint:
                     present = cart.ask.state != REFUSED and (name, session.id) == cart.pages[-1]
                     # A process can die between opening and closing one; then nobody was ever shown it.
-                    hidden = dying and (name, session.id) not in cart.pages
+                    # An answer can be lost beside one that led elsewhere; then it was looked for once.
+                    unheard = dying or session.id in account.unheard
+                    hidden = unheard and (name, session.id) not in cart.pages
                     if not (present or hidden or session.id in account.to_close):
                         world.found("pages", f"{session.id} of {cart.key} can still be paid")
 
@@ -237,6 +250,14 @@ def _told(world: World, truth: Truth) -> None:
     missing = sorted(told(truth) - keys)
     if missing:
         world.found("told", f"nobody was told of {missing[0]}")
+
+
+def _heard(world: World) -> None:
+    """I2: whoever must be told has heard of everything, in the order of each lane."""
+    for lane in sorted({one.lane for one in world.heard} | {f"customer:{one}" for one in world.customers}):
+        problem = misheard(list(world.read(world.store.effects(lane))), world.heard)
+        if problem:
+            world.found("heard", f"{lane}: {problem}")
 
 
 def _silent(world: World) -> None:

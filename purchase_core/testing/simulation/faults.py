@@ -21,6 +21,7 @@ class Faults:
 
     duplicate: int = 0  # a delivery that was taken comes again
     lost: int = 0  # a delivery does not arrive; the provider will try again
+    gone: int = 0  # a delivery never arrives, and the provider does not try again
     delay: int = 0  # a delivery is kept for later
     forged: int = 0  # somebody else sends a delivery
     replayed: int = 0  # a delivery of long ago comes again
@@ -36,6 +37,7 @@ class Faults:
     together: int = 0  # activities run at the same time, in the same or in several processes
     skew: int = 0  # the clock of a process is wrong
     poison: int = 0  # an event cannot be understood for a while
+    deaf: int = 0  # whoever must be told of something fails
     wrong: int = 0  # what is paid is not what was ordered
 
     @classmethod

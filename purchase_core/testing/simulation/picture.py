@@ -44,9 +44,9 @@ def allowed_by(rights: Rights) -> Allowed:
     """Rights, as the oracle tells them."""
     return Allowed(
         set(rights.features),
-        {name: (quota.limit, quota.reset) for name, quota in rights.quotas.items()},
+        {name: (quota.limit, quota.reset, quota.anchor) for name, quota in rights.quotas.items()},
         dict(rights.licences),
-        dict(rights.credits),
+        {unit: amount for unit, amount in rights.credits.items() if amount},
     )
 
 

@@ -20,6 +20,7 @@ class Post:
         self.account = account
         self.waiting: list[Sent] = []
         self.taken: dict[str, Sent] = {}
+        self.gone = 0  # deliveries that will never come
         self._told = 0
 
     def collect(self) -> None:
@@ -33,6 +34,11 @@ class Post:
         self.taken[sent.id] = sent
         if sent in self.waiting:
             self.waiting.remove(sent)
+
+    def lose(self, sent: Sent) -> None:
+        """It will never come."""
+        self.waiting.remove(sent)
+        self.gone += 1
 
     def forged(self, chance: Chance, now: Instant) -> tuple[str, bytes, Headers]:
         """A delivery that is not genuine: how, its body and its headers."""

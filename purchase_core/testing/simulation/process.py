@@ -9,19 +9,23 @@ from typing import Any, TypeVar
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.billing import Billing, Parts
 from purchase_core.catalog.catalog import Catalog
+from purchase_core.config.settings import ReconcileSettings
 from purchase_core.errors import OutcomeUnknown, ProviderUnavailable, StoreUnavailable
 from purchase_core.identifiers import SeededIds
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import SECOND, Clock, Instant
+from purchase_core.plugins.descriptors import Subscriber
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
 from purchase_core.ports.provider import Connection, Provider
 from purchase_core.ports.store import Batch, Store
+from purchase_core.records.effect import Effect
 from purchase_core.routing.policy import Policy
 from purchase_core.routing.router import PolicyRouter
 from purchase_core.secret import Secret
 from purchase_core.testing.simulation.chance import Chance
 from purchase_core.testing.simulation.faults import Faults
+from purchase_core.testing.simulation.hearing import TELLING, hearing
 from purchase_core.testing.simulation.provider.account import Account
 from purchase_core.testing.simulation.provider.adapter import SimulatedProvider
 from purchase_core.testing.simulation.turns import Crashed, Turns
@@ -31,6 +35,8 @@ T = TypeVar("T")
 SECRET = Secret("whsec_" + "simulated" * 4)
 CLAIMS = Secret("claims" * 6)
 LEASE_SECONDS = 60
+SKEW_SECONDS_MAX = 120
+BY_NOBODY = ReconcileSettings(0, 0)  # the history says when somebody looks
 REFUSABLE = frozenset(
     {"create_checkout", "refund", "change_subscription", "pause_subscription", "resume_subscription",
      "cancel_subscription", "uncancel_subscription", "ensure_price"}
@@ -61,6 +67,12 @@ class Trouble:
             await self._turns.park()
         elif self.together:
             await self._turns.turn()
+
+    async def hearing(self) -> None:
+        """Somebody outside is told of something, and may not listen."""
+        await self.call()
+        if self._chance.happens(self.faults.deaf):
+            raise ConnectionError("nobody listens")
 
     def _die(self) -> None:
         process = self.process
@@ -189,6 +201,7 @@ def open_billing(
     clock: Clock,
     ids: SeededIds,
     mode: str,
+    subscriber: Subscriber,
 ) -> Billing:
     """A billing of these parts, as `Billing.open` would put together."""
     return Billing(
@@ -203,6 +216,9 @@ def open_billing(
             policy=policy,
             inbox=InboxSettings(mode=mode, lease_seconds=LEASE_SECONDS),  # type: ignore[arg-type]
             claim_secret=CLAIMS,
+            subscribers={subscriber.name: subscriber},
+            telling=TELLING,
+            reconcile=BY_NOBODY,
         )
     )
 
@@ -218,6 +234,7 @@ def open_process(
     turns: Turns,
     faults: Faults,
     poisoned: Container[str],
+    heard: list[Effect],
     *,
     seed: int,
     mode: str,
@@ -231,7 +248,9 @@ def open_process(
         for name, account in accounts.items()
     }
     unreliable: Any = UnreliableStore(store, trouble, chance)
-    process.billing = open_billing(unreliable, providers, catalog, policy, clock, SeededIds(seed), mode)
+    process.billing = open_billing(
+        unreliable, providers, catalog, policy, clock, SeededIds(seed), mode, hearing(heard, trouble.hearing)
+    )
     return process
 
 

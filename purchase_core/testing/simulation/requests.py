@@ -28,7 +28,7 @@ def start(world: World, *, guest: bool = False) -> Sequence[Activity]:
     offer = chance.one_of(sellable)
     version = catalog.offers[offer]
     quantity = min(chance.one_of((1, 1, 1, 2, 3)), version.quantity_max)
-    cart = Cart(len(world.carts), customer, offer, quantity, Ask("", _nothing, _nothing))
+    cart = Cart(len(world.carts), customer, offer, quantity)
     email = world.address(customer) if customer else ""
 
     def done(checkout: Any) -> object:
@@ -56,10 +56,6 @@ def start(world: World, *, guest: bool = False) -> Sequence[Activity]:
     if world.chance.happens(world.present.together * 2):  # two tabs
         return [world.ask(cart.ask), world.ask(cart.ask)]
     return [world.ask(cart.ask)]
-
-
-def _nothing(_: object) -> Any:
-    return None
 
 
 def claim(world: World, cart: Cart) -> Activity:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from purchase_core.instants import HOUR, MINUTE, SECOND, Instant
 from purchase_core.records.delivery import PENDING, QUARANTINED
+from purchase_core.records.mailbox import STUCK, WAITING
 from purchase_core.testing.simulation.asking import OPEN
+from purchase_core.testing.simulation.hearing import HEARS
 from purchase_core.testing.simulation.world import World
 from purchase_core.workflows.checkout import KIND as CHECKOUT
 from purchase_core.workflows.refunds import GiveBack
@@ -12,6 +14,7 @@ from purchase_core.workflows.subscription_commands import Cancel, Change, Pause,
 
 PAUSES = (3 * SECOND, 70 * SECOND, 17 * MINUTE, HOUR, HOUR, 2 * HOUR, 24 * HOUR)
 ROUNDS_MAX = 14
+RECONCILED_ROUNDS = 2  # what changes within the second at which it is asked for is heard of by the next one
 KINDS = (CHECKOUT, GiveBack.name, *(one.name for one in (Cancel, Change, Pause, Resume, Uncancel)))
 """The commands that a worker brings to their end."""
 
@@ -25,35 +28,52 @@ def settle(world: World) -> None:
     world.run()
     for row in world.deliveries(QUARANTINED):
         world.run(world.retry(row.id))
+    for mailbox in world.read(world.store.mailboxes(HEARS, state=STUCK)):
+        world.read(world.reader.subscribers.retry(HEARS, mailbox.lane))
     for number in range(ROUNDS_MAX):
-        _round(world)
+        _round(world, number)
         left = _left(world)
-        if not left:
+        again = number + 1 < RECONCILED_ROUNDS and any(post.gone for post in world.posts.values())
+        if not left and not again:
             return
         world.pass_time(PAUSES[min(number, len(PAUSES) - 1)])
     world.found("drained", f"after {ROUNDS_MAX} rounds without faults there is left: {', '.join(left)}")
 
 
-def _round(world: World) -> None:
+def _round(world: World, number: int) -> None:
     for post in world.posts.values():
         while post.waiting:
             before = len(post.waiting)
             world.run(world.deliver(post, post.waiting[0]))
             if len(post.waiting) >= before:
                 break
-    for cart in world.carts:
-        # A token may have become too old; whoever asks for the checkout again is given another one.
-        if any(one.state == OPEN and one.name.startswith(f"claim of {cart.key} ") for one in world.wishes):
-            world.run(world.ask(cart.ask))
-    for ask in [*(cart.ask for cart in world.carts), *world.wishes]:
-        if ask.state == OPEN:
-            world.run(world.ask(ask))
+    if number < RECONCILED_ROUNDS:
+        for name, post in world.posts.items():
+            if post.gone:
+                world.run(world.reconcile(name, world.processes[0]))
+    _ask_again(world)
     if _work_waits(world):
         world.run(world.work(world.processes[0]))
 
 
+def _ask_again(world: World) -> None:
+    for cart in world.carts:
+        # A token may have become too old; whoever asks for the checkout again is given another one.
+        if any(one.state == OPEN and one.name.startswith(f"claim of {cart.key} ") for one in world.wishes):
+            world.run(world.ask(cart.ask))
+    for ask in world.asks:
+        if ask.state == OPEN:
+            world.run(world.ask(ask))
+
+
 def _work_waits(world: World) -> bool:
-    return bool(world.deliveries(PENDING) or _open_commands(world))
+    return bool(world.deliveries(PENDING) or _open_commands(world) or _untold(world))
+
+
+def _untold(world: World) -> list[str]:
+    """Lanes in which somebody has not heard of everything."""
+    states = (world.read(world.store.mailboxes(HEARS, state=state)) for state in (WAITING, STUCK))
+    return [mailbox.lane for found in states for mailbox in found]
 
 
 def _open_commands(world: World) -> list[str]:
@@ -64,9 +84,8 @@ def _open_commands(world: World) -> list[str]:
 
 def _left(world: World) -> list[str]:
     left = [f"event {sent.id}" for post in world.posts.values() for sent in post.waiting]
-    left += [
-        f"{ask.name}" for ask in [*(cart.ask for cart in world.carts), *world.wishes] if ask.state == OPEN
-    ]
+    left += [ask.name for ask in world.asks if ask.state == OPEN]
     left += [f"delivery {row.event_id} ({row.reason})" for row in world.deliveries(PENDING)]
     left += [f"quarantined {row.event_id} ({row.reason})" for row in world.deliveries(QUARANTINED)]
+    left += [f"{HEARS} has not heard all of {lane}" for lane in _untold(world)]
     return left + _open_commands(world)

@@ -8,7 +8,7 @@ import attrs
 
 from purchase_core.instants import DAY, HOUR, SECOND
 from purchase_core.records.delivery import QUARANTINED
-from purchase_core.testing.simulation import dashboard, requests
+from purchase_core.testing.simulation import dashboard, requests, spending
 from purchase_core.testing.simulation.asking import DONE, OPEN, Cart
 from purchase_core.testing.simulation.chance import Mixture
 from purchase_core.testing.simulation.provider import selling
@@ -39,7 +39,7 @@ def shop(world: World) -> Sequence[Activity]:
 
 def ask_again(world: World) -> Activity | None:
     """The application asks again for something, whether it knows the answer or not."""
-    asks = [cart.ask for cart in world.carts] + world.wishes
+    asks = world.asks
     if not asks:
         return None
     waiting = [one for one in asks if one.state == OPEN]
@@ -88,15 +88,18 @@ def buy(world: World) -> Activity | None:
 
 
 def _twist(world: World, cart: Cart, payer: str) -> selling.Twist:
-    unit = world.scenario.catalog.offers[cart.offer].prices[0].minor
-    others = [one for one in world.accounts[cart.pages[-1][0]].book.payers if one != payer]
+    account, offer = world.accounts[cart.pages[-1][0]], world.scenario.catalog.offers[cart.offer]
+    unit = offer.prices[0].minor
+    others = [one for one in account.book.payers if one != payer]
     twists = [
         selling.Twist(quantity=cart.quantity + 1),
         selling.Twist(unit_amount=max(1, unit // 10)),
         selling.Twist(currency="JPY"),
         selling.Twist(discount=unit // 2),
     ]
-    if others and payer:
+    # Where a renewal does not name its order, and is heard of before its agreement, it goes to its payer.
+    told_apart = not account.dialect.joint or offer.product != "subscription"
+    if others and payer and told_apart:
         twists.append(selling.Twist(payer=world.chance.one_of(others)))
     return world.chance.one_of(twists)
 
@@ -129,6 +132,10 @@ def deliver(world: World) -> Activity | None:
     sent = post.waiting[0]
     if world.chance.happens(faults.delay * 3):
         sent = world.chance.one_of(post.waiting)
+    if world.chance.happens(faults.gone):
+        post.lose(sent)
+        world.note(f"delivery {sent.id} {sent.type} will never come")
+        return None
     if world.chance.happens(faults.lost):
         world.note(f"delivery {sent.id} is lost")
         return None
@@ -170,6 +177,12 @@ def operator(world: World) -> Activity | None:
 def work(world: World) -> Activity | None:
     """A worker does what there is to do."""
     return world.work()
+
+
+def reconcile(world: World) -> Activity | None:
+    """Somebody has a provider asked what happened, and what there is."""
+    names = [name for name, post in world.posts.items() if post.gone]
+    return world.reconcile(world.chance.one_of(names)) if names else None
 
 
 def moments(world: World) -> Activity | None:
@@ -256,6 +269,7 @@ KINDS = (
     Kind("forge", forge, 6),
     Kind("operator", operator, 2),
     Kind("work", work, 6),
+    Kind("reconcile", reconcile, 2),
     Kind("moments", moments, 4),
     Kind("hours", hours, 2),
     Kind("until-due", until_due, 8),
@@ -267,6 +281,7 @@ KINDS = (
     Kind("claim", claim, 2),
     *(Kind(name, act, weight) for name, act, weight in requests.KINDS),
     *(Kind(name, act, weight) for name, act, weight in dashboard.KINDS),
+    *(Kind(name, act, weight) for name, act, weight in spending.KINDS),
 )
 
 

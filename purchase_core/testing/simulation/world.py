@@ -7,19 +7,23 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from purchase_core.billing import Billing
-from purchase_core.errors import DeliveryRefused, StoreError
+from purchase_core.errors import DeliveryRefused, ProviderError, StoreError
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import DAY, HOUR, SECOND, Instant
 from purchase_core.ports.provider import Headers
 from purchase_core.ports.store import Store
 from purchase_core.records.delivery import Delivery
+from purchase_core.records.effect import Effect
 from purchase_core.testing.clocks import ManualClock
-from purchase_core.testing.simulation.asking import Ask, Cart
+from purchase_core.testing.simulation.asking import Ask, Cart, Spend
 from purchase_core.testing.simulation.chance import Chance
 from purchase_core.testing.simulation.faults import Faults
+from purchase_core.testing.simulation.hearing import hearing
+from purchase_core.testing.simulation.ledger import Journal
 from purchase_core.testing.simulation.post import Post
 from purchase_core.testing.simulation.process import (
     SECRET,
+    SKEW_SECONDS_MAX,
     Process,
     SkewedClock,
     connection_of,
@@ -68,6 +72,12 @@ CHECKS: Mapping[str, str] = {
     "purchases": "I4: what is left of the money of each purchase",
     "cases": "I7: too much, not as ordered, of nobody: each is a case, and nothing else is",
     "rights": "I10, I11: everybody may do what they have paid for, now and later, and nothing else",
+    "overdrawn": "I5: nothing is taken of credits that are not there, and no quota is used beyond its limit",
+    "booked": "I2, I4: what was asked of credits and quotas is booked once and whole, and nothing else is",
+    "wallets": "I5: what can be spent, is held or is owed follows from what was paid, given and spent",
+    "spent": "I5: what there is can be spent, what expires first before the rest, and not one more",
+    "counted": "I5: what was used of a quota counts in the window that is open, against what allows it",
+    "heard": "I2: whoever must be told hears of everything, in its order",
     "told": "I2: of what has become true others are told, once",
     "rebuilt": "I13, I15: rows are what a rebuild from the facts gives, and each fact says what brought it",
 }
@@ -92,6 +102,8 @@ class World:
         self.turns = Turns(chance, self.clock)
         self.carts: list[Cart] = []
         self.wishes: list[Ask] = []
+        self.spends: list[Spend] = []
+        self.booked = False  # whether credits or quotas may have moved since their journals were read
         self.poisoned: set[str] = set()
         self.fresh: list[tuple[str, str]] = []  # events that were just acknowledged
         self.ended: set[str] = set()  # deliveries that have come to their end
@@ -100,6 +112,8 @@ class World:
         self.log: list[str] = []
         self.looked_at = 0  # lines of the log that were searched for secrets
         self.customers = NAMES[: scenario.customers]
+        self.journals = {customer: Journal() for customer in self.customers}
+        self.heard: list[Effect] = []  # by whoever is told of what happens
         self.accounts = {
             name: self._account(name, dialect) for name, dialect in chance.one_of(CONNECTIONS).items()
         }
@@ -112,11 +126,13 @@ class World:
         several = faults.together and chance.happens(700)
         self.processes = [self._process(number) for number in range(2 if several else 1)]
         self.reader = self._reader()
+        self.read(self.reader.subscribers.register())
 
     def _account(self, name: str, dialect: Dialect) -> Account:
         account, chance = Account(name, dialect, self.clock), self.chance
         account.exhausted = chance.one_of(dialect.exhausted)
         account.asynchronous_refunds = chance.happens(200)
+        account.lists_events = not chance.happens(self.faults.gone * 2)
         account.lag_seconds = chance.below(60) if chance.happens(self.faults.lag) else 0
         return account
 
@@ -126,7 +142,7 @@ class World:
         self._started += 1
         clock = SkewedClock(self.clock)
         if self.chance.happens(self.present.skew):
-            clock.skew = self.chance.below(240) - 120
+            clock.skew = self.chance.below(2 * SKEW_SECONDS_MAX) - SKEW_SECONDS_MAX
         return open_process(
             number,
             self.store,
@@ -138,6 +154,7 @@ class World:
             self.turns,
             self.present,
             self.poisoned,
+            self.heard,
             seed=self.seed * 64 + self._started,
             mode=self.mode,
         )
@@ -156,6 +173,7 @@ class World:
             self.clock,
             SeededIds(-self.seed - 1),
             "inline",
+            hearing(self.heard, _listening),
         )
 
     def mend(self) -> None:
@@ -217,6 +235,7 @@ class World:
         def end(result: Any, error: BaseException | None) -> None:
             wrong = ask.end(result, error)
             self.note(f"{ask.name}: {ask.state} {_told(error)}")
+            self.booked = True
             if wrong:
                 self.found("answers", wrong)
 
@@ -275,6 +294,24 @@ class World:
 
         return self.activity(once, end, process)
 
+    def reconcile(self, connection: str, process: Process | None = None) -> Activity:
+        """Have a provider asked what happened, and what there is; from where that was left."""
+
+        def end(_: Any, error: BaseException | None) -> None:
+            self.note(f"{connection} is reconciled {_told(error)}")
+            if error is not None and not isinstance(error, StoreError | ProviderError | Crashed):
+                self.found("answers", f"reconciling raised {type(error).__name__}: {error}")
+
+        async def asked(process: Process) -> None:
+            reconcile = process.billing.reconcile
+            for kind in reconcile.passes(connection):
+                run = await reconcile.open(connection, kind)
+                run = run or await reconcile.start(connection, kind, repair=True)
+                async for _ in reconcile.run(run):
+                    pass
+
+        return self.activity(asked, end, process)
+
     def run(self, *activities: Activity) -> None:
         """Have all of them done, at the same time, and whatever dies started again."""
         for one in activities:
@@ -296,6 +333,11 @@ class World:
             catch_up(post.account)
             post.collect()
 
+    @property
+    def asks(self) -> list[Ask]:
+        """Everything that was ever asked for under a key."""
+        return [*(cart.ask for cart in self.carts), *self.wishes, *(one.ask for one in self.spends)]
+
     # --- what is looked at -------------------------------------------------------------------
 
     def read(self, question: Coroutine[Any, Any, T]) -> T:
@@ -314,6 +356,10 @@ class World:
     def address(self, customer: str) -> str:
         """A customer's e-mail address."""
         return f"{self.customers[0] if self.shares_address else customer}@example.com"
+
+
+async def _listening() -> None:
+    return
 
 
 def _told(error: BaseException | None) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -23,22 +23,27 @@ from .planting import BUGS
 
 PAGE = Path(__file__).parents[3] / "docs" / "simulation.md"
 BEGIN, END = "<!-- planted bugs: begin -->", "<!-- planted bugs: end -->"
-HISTORIES, ESCAPING_HISTORIES = 50_000, 100
+HISTORIES = 50_000
+ESCAPES = 3  # times as many histories as the bug takes to be found, and still it is not
 
 ONLY_FOUND_BY = {
     "acknowledged": "keeps-nothing-of-what-it-ignores",
     "answers": "minds-no-fingerprint",
     "asked": "cancels-the-wrong-way",
+    "booked": "adjusts-one-less",
     "bounds": "reserves-nothing",
     "cases": "opens-no-case-for-excess",
+    "counted": "counts-windows-by-the-calendar",
     "disputes": "forgets-outcomes-of-disputes",
     "drained": "keeps-what-it-ignores-waiting",
     "effects": "plans-twice",
     "ended": "lets-zombies-settle",
     "genuine": "minds-no-account",
+    "heard": "takes-failing-for-hearing",
     "intents": "says-open-of-what-is-settled",
     "invoices": "forgets-what-the-customer-must-do",
     "opened": "forgets-trials",
+    "overdrawn": "reserves-what-is-not-there",
     "pages": "leaves-the-old-page-open",
     "purchases": "forgets-held-money",
     "rebuilt": "explains-nothing",
@@ -46,8 +51,10 @@ ONLY_FOUND_BY = {
     "rights": "adds-seats-up-wrongly",
     "secrets": "says-the-address",
     "silent": "tells-again-on-replay",
+    "spent": "spends-the-last-to-expire-first",
     "subscriptions": "forgets-ends-of-trials",
     "told": "tells-nobody-of-ends",
+    "wallets": "shows-nothing-as-held",
 }
 """For each check a bug that no other one finds: without it, that bug escapes."""
 
@@ -71,8 +78,8 @@ def main(arguments: Sequence[str]) -> int:
         )))  # fmt: skip
         escaped = []
         if chosen.checks or chosen.write:
-            checks = list(ONLY_FOUND_BY)
-            escaped = list(_told(pool.map(_without, checks)))
+            needed = {one.bug: one.histories for one in found}
+            escaped = list(_told(pool.map(partial(_without, needed), ONLY_FOUND_BY)))
     if chosen.write:
         _write(found, escaped)
     missed = [one for one in found if one.seed < 0]
@@ -84,8 +91,11 @@ def _quiet() -> None:
     logging.getLogger("purchase").setLevel(logging.CRITICAL)
 
 
-def _without(check: str) -> Hunted:
-    return hunt(ONLY_FOUND_BY[check], ESCAPING_HISTORIES, unchecked=check)
+def _without(needed: Mapping[str, int], check: str) -> Hunted:
+    """The hunt for a bug with its check left out. `needed`: how many histories bugs have taken with it."""
+    bug = ONLY_FOUND_BY[check]
+    histories = needed.get(bug) or hunt(bug, HISTORIES).histories
+    return hunt(bug, ESCAPES * histories, unchecked=check)
 
 
 def _told(hunts: Iterable[Hunted]) -> Iterator[Hunted]:
@@ -115,7 +125,7 @@ def tables(found: Sequence[Hunted], escaped: Sequence[Hunted]) -> str:
         how = f"{one.histories:,} | {', '.join(one.checks)}" if one.seed >= 0 else "not found | "
         lines.append(f"| {one.bug} | {BUGS[one.bug].wrong} | {how} |")
     lines += [
-        f"\nWhere a check is left out, the bug beside it escapes ({ESCAPING_HISTORIES:,} histories):\n",
+        "\nWhere a check is left out, the bug beside it escapes, in three times as many histories:\n",
         "| the check | what it stands for | escapes without it |\n|---|---|---|",
     ]
     for check, hunted in zip(ONLY_FOUND_BY, escaped, strict=True):

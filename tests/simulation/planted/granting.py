@@ -131,9 +131,8 @@ def spends_expired_credits(to: Planter) -> None:
 def shows_debt_as_credits(to: Planter) -> None:
     """What refunds ask back is not taken off what is left of other credits."""
 
-    def apart(live_: Any, at: Any, ends: Any) -> Any:
-        rich = {unit: amount for unit, amount in live_.credits.items() if amount > 200}
-        return original(replace(live_, credits=rich), at, ends)
+    def apart(purse: Any, at: Any, ends: Any) -> Any:
+        return {unit: purse.live(unit, at) for unit in original(purse, at, ends)}
 
     original = evaluating._credits
     to.put(evaluating, "_credits", apart)

@@ -11,6 +11,7 @@ from purchase_core.errors import KeyConflict, MalformedBody
 from purchase_core.facts.effects import effects_of
 from purchase_core.inbox import inbox as inbox_module
 from purchase_core.inbox import processing
+from purchase_core.inbox.draining import Draining
 from purchase_core.inbox.inbox import Inbox
 from purchase_core.inbox.processing import Processor
 from purchase_core.inbox.receive import verified_event
@@ -145,10 +146,10 @@ def calls_failure_done(to: Planter) -> None:
 def calls_failed_work_done(to: Planter) -> None:
     """What fails in a worker is marked as done."""
 
-    async def done(inbox: Any, delivery: Any, error: Exception) -> Any:
-        return await inbox._settle(delivery, DONE, "")
+    async def done(draining: Any, delivery: Any, error: Exception) -> Any:
+        return await draining._settle(delivery, DONE, "")
 
-    to.put(Inbox, "_put_back", done)
+    to.put(Draining, "_put_back", done)
 
 
 @bug

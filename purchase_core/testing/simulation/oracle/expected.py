@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from purchase_core.testing.simulation.oracle.judging import EXCESS, INTENT, MISMATCHED, STARTED
-from purchase_core.testing.simulation.oracle.rights import Truth, money_of, sum_of
+from purchase_core.testing.simulation.oracle.money import money_of, sum_of
+from purchase_core.testing.simulation.oracle.truth import Truth
 from purchase_core.testing.simulation.provider.book import Book
 from purchase_core.testing.simulation.provider.objects import ENDED, Invoice, Subscription
 
@@ -38,11 +39,11 @@ def expected(truth: Truth) -> Picture:
 
 def _of_book(truth: Truth, book: Book, picture: Picture) -> None:
     for one in book.subscriptions.values():
-        if one.status != "incomplete":
+        if not one.draft:
             key = f"subscription:{book.name}:{one.id}"
             picture["subscriptions"][key] = _subscription(truth, book, one)
     for invoice in book.invoices.values():
-        if invoice.status != "open" or invoice.tries:
+        if not invoice.draft:
             picture["invoices"][f"invoice:{book.name}:{invoice.id}"] = _invoice(truth, book, invoice)
     for refund in book.refunds.values():
         picture["refunds"][f"refund:{book.name}:{refund.id}"] = (

@@ -9,6 +9,7 @@ import attrs
 import msgspec
 
 from purchase_core.instants import SECOND, Clock
+from purchase_core.ports.provider import Capabilities, Capability
 from purchase_core.testing.simulation.provider.book import Book
 from purchase_core.testing.simulation.provider.dialect import Dialect
 from purchase_core.testing.simulation.provider.objects import Document, Thing, Told
@@ -55,15 +56,25 @@ class Account:
         self.exhausted = dialect.exhausted[0]
         self.asynchronous_refunds = False  # of a dialect that needs no approval
         self.lag_seconds = 0
+        self.lists_events = True  # else only what there is can be listed, not what happened
         self.calls = 0
         self.asked: list[tuple[object, ...]] = []  # changes that were asked for, as they came
         self.to_close: set[str] = set()  # pages that somebody has tried to close
+        self.unheard: set[str] = set()  # pages of which nobody was ever told
         self.refuses = False  # new checkouts
         self._clock = clock
         self._due: int | None = None
         self._last = 0
         self._made = 0
         self._keys: dict[str, _Remembered] = {}
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account is capable of."""
+        declared = self.dialect.capabilities
+        if self.lists_events:
+            return declared
+        return attrs.evolve(declared, declared=declared.declared - {Capability.LIST_EVENTS})
 
     # --- time and names ----------------------------------------------------------------------
 

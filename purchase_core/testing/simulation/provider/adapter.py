@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from typing import Protocol, TypeVar, cast
 
 import msgspec
@@ -16,9 +16,11 @@ from purchase_core.ports.provider import (
     Connection,
     CustomerRequest,
     Event,
+    EventPage,
     Fetched,
     Headers,
     Normalised,
+    ObjectPage,
     OurReference,
     PauseRequest,
     PriceRequest,
@@ -37,6 +39,7 @@ from purchase_core.testing.simulation.provider.reading import FETCHED, fact_of, 
 
 T = TypeVar("T")
 
+PAGE_MAX = 3
 FORM = SignatureForm("simulated-signature", time_name="t", scheme="v1", separator=",", joint=".")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Told).decode
@@ -87,7 +90,7 @@ class SimulatedProvider(Provider):
     ) -> None:
         super().__init__(connection, account.name)
         self.plugin = account.dialect.name  # type: ignore[misc]  # one class, as many plugins as dialects
-        self.capabilities = account.dialect.capabilities  # type: ignore[misc]
+        self.capabilities = account.capabilities  # type: ignore[misc]
         self.the_account = account
         self._secrets = tuple(secrets)
         self._line = line
@@ -127,19 +130,47 @@ class SimulatedProvider(Provider):
         started = self._floor(self.the_account.now())
         things = getattr(self.the_account.book, f"{kind}s")
 
-        def found() -> bytes:
-            shown = [self.the_account.found(things, object_id)]
-            other = "session" if kind == "invoice" else "invoice"
-            if self.the_account.dialect.joint and kind in ("session", "invoice"):
-                shown += (
-                    [getattr(self.the_account.book, f"{other}s")[object_id]]
-                    if object_id in getattr(self.the_account.book, f"{other}s")
-                    else []
-                )
-            account = self.the_account
-            return _encode(Told(f"fetched:{object_id}", FETCHED, started, account.name, account.mode, shown))
+        def found() -> Fetched:
+            self.the_account.found(things, object_id)
+            return self._fetched(kind, object_id, started)
 
-        return Fetched(kind, object_id, Instant(started), await self._ask("fetch", found))
+        return await self._ask("fetch", found)
+
+    def _fetched(self, kind: str, object_id: str, started: int) -> Fetched:
+        account = self.the_account
+        kinds: tuple[str, ...] = (kind,)
+        if account.dialect.joint and kind in ("session", "invoice"):  # one object, with one id
+            kinds = (kind, "session" if kind == "invoice" else "invoice")
+        found = (getattr(account.book, f"{one}s").get(object_id) for one in kinds)
+        shown = [one for one in found if one is not None]
+        told = Told(f"fetched:{object_id}", FETCHED, started, account.name, account.mode, shown)
+        return Fetched(kind, object_id, Instant(started), _encode(told))
+
+    async def events(self, *, cursor: str, limit: int = PAGE_MAX) -> EventPage:
+        """What has happened, a few events at a time; the cursor is the last one's number."""
+        account = self.the_account
+
+        def page() -> EventPage:
+            start = int(cursor or 0)
+            end = start + min(limit, PAGE_MAX)
+            more = str(end) if end < len(account.events) else ""
+            return EventPage(tuple(one.body for one in account.events[start:end]), more)
+
+        return await self._ask("events", page)
+
+    async def objects(self, kind: str, *, cursor: str, limit: int = PAGE_MAX) -> ObjectPage:
+        """All there is of a kind, a few at a time."""
+        started = self._floor(self.the_account.now())
+
+        def page() -> ObjectPage:
+            things = getattr(self.the_account.book, f"{kind}s")
+            names = [name for name, one in things.items() if not getattr(one, "draft", False)]
+            start = int(cursor or 0)
+            end = start + min(limit, PAGE_MAX)
+            shown = tuple(self._fetched(kind, name, started) for name in names[start:end])
+            return ObjectPage(shown, str(end) if end < len(names) else "")
+
+        return await self._ask("objects", page)
 
     async def ensure_customer(self, request: CustomerRequest, *, key: str) -> str:
         """The payer of one of our customers."""
@@ -181,7 +212,7 @@ class SimulatedProvider(Provider):
         def effect() -> ProviderCheckout:
             return account.once(key, request, lambda: self._checkout(self._opened(request), started))
 
-        return await self._ask("create_checkout", effect)
+        return await self._told_of(self._ask("create_checkout", effect))
 
     def _opened(self, request: CheckoutRequest) -> Session:
         self._agree("create_checkout")
@@ -197,7 +228,9 @@ class SimulatedProvider(Provider):
             opened_at=0,
             expires_at=request.expires_at,
         )
-        return selling.open_session(self.the_account, session)
+        opened = selling.open_session(self.the_account, session)
+        self.the_account.unheard.add(opened.id)
+        return opened
 
     async def find_checkout(self, attempt: str) -> ProviderCheckout | None:
         """The page that carries our attempt, if it can be found yet."""
@@ -210,7 +243,7 @@ class SimulatedProvider(Provider):
                     return self._checkout(session, started)
             return None
 
-        return await self._ask("find_checkout", found)
+        return await self._told_of(self._ask("find_checkout", found))
 
     async def expire_checkout(self, session: str, *, key: str) -> tuple[Fact, ...]:
         """Close a page."""
@@ -359,6 +392,13 @@ class SimulatedProvider(Provider):
         exact = self.the_account.dialect.resolution == 1
         as_of = None if exact else self._floor(started)
         return fact_of(document, ours, as_of, self.connection, self.the_account.dialect)
+
+    async def _told_of(self, asked: Awaitable[T]) -> T:
+        """An answer that tells of a page: where it is lost, nobody was told."""
+        answer = await asked
+        if isinstance(answer, ProviderCheckout):
+            self.the_account.unheard.discard(answer.id)
+        return answer
 
     def _checkout(self, session: Session, started: int) -> ProviderCheckout:
         ends = None if session.expires_at is None else Instant(session.expires_at)

@@ -24,6 +24,8 @@ BOTH = frozenset(
         Capability.REFUND,
         Capability.PARTIAL_REFUND,
         Capability.DISPUTES,
+        Capability.LIST_EVENTS,
+        Capability.LIST_OBJECTS,
     }
 )
 

@@ -92,6 +92,11 @@ class Subscription(Thing, tag="subscription"):
     next_quantity: int = 0
     next_unit_amount: int = 0
 
+    @property
+    def draft(self) -> bool:
+        """Whether its first bill waits for its money: nobody is told of it yet."""
+        return self.status == "incomplete"
+
 
 class Invoice(Thing, tag="invoice"):
     """A bill. `reason`: first | renewal | change | manual. `tries`: how often its money was asked for."""
@@ -108,6 +113,11 @@ class Invoice(Thing, tag="invoice"):
     subscription: str = ""
     action: str = ""
     tries: int = 0
+
+    @property
+    def draft(self) -> bool:
+        """Whether its money was never asked for: nobody is told of it yet."""
+        return self.status == "open" and not self.tries
 
 
 class Refund(Thing, tag="refund"):

@@ -1,0 +1,39 @@
+"""Quotas: in which window a use is counted, and what was used in the one that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from purchase_core.testing.simulation.oracle.ledger import Used
+from purchase_core.testing.simulation.provider.months import after_periods
+
+LONGEST_DAYS = {"day": 1, "week": 7, "month": 31, "year": 366}
+DAY = 86_400_000_000
+
+
+def window(reset: str, anchor: int, at: int) -> tuple[int, int | None]:
+    """The window that holds an instant."""
+    if reset == "never":
+        return anchor, None
+    number = max(0, (at - anchor) // (LONGEST_DAYS[reset] * DAY) - 1)
+    while after_periods(anchor, reset, 1, number + 1) <= at:
+        number += 1
+    return after_periods(anchor, reset, 1, number), after_periods(anchor, reset, 1, number + 1)
+
+
+def used_in(uses: Sequence[Used], customer: str, quota: str, place: tuple[int, int | None]) -> int:
+    """How much was used in a window."""
+    return sum(one.amount for one in uses if _place(one) == (customer, quota, *place))
+
+
+def beyond(uses: Sequence[Used]) -> Iterator[str]:
+    """Uses, in their order, that have passed the limit as it was then."""
+    sums: dict[tuple[object, ...], int] = {}
+    for one in uses:
+        sums[_place(one)] = sums.get(_place(one), 0) + one.amount
+        if sums[_place(one)] > one.limit:
+            yield f"{sums[_place(one)]} of {one.limit} {one.quota} were used by {one.customer}"
+
+
+def _place(one: Used) -> tuple[object, ...]:
+    return one.customer, one.quota, one.since, one.until
