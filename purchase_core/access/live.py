@@ -7,7 +7,7 @@ document is as long as what a customer has at one time, not as what they have ev
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -139,9 +139,8 @@ def exchanged(
     *,
     now: Instant,
     drawn: Mapping[str, int] = NONE_DRAWN,
-    moved: Collection[str] = (),
 ) -> tuple[Live, Mapping[str, tuple[Leg, ...]]]:
-    """As `exchange`, with the legs of what that moves, by unit. `moved`: lots that are another lane's now."""
+    """As `exchange`, with the legs of what that moves, by unit."""
     gone, came = tuple(gone), tuple(came)
     after = changing(live, now)
     for row in gone:
@@ -150,7 +149,7 @@ def exchanged(
         _put_in(after, row, now)
     legs: dict[str, tuple[Leg, ...]] = {}
     lots = ([row for row in rows if isinstance(row, LotRow)] for rows in (gone, came))
-    for unit, leg in exchange_lots(after.purse, *lots, drawn=drawn, moved=moved, now=now):
+    for unit, leg in exchange_lots(after.purse, *lots, drawn=drawn, now=now):
         legs[unit] = (*legs.get(unit, ()), leg)
     return after, legs
 
@@ -178,6 +177,11 @@ def left_behind(document: bytes) -> bytes:
 def counter_key(quota: str, reset: str, anchor: Instant) -> str:
     """The key of the counter of a quota that is reset so, counted from there."""
     return f"{quota}|{reset}|{anchor}"
+
+
+def quota_of(counter: str) -> str:
+    """The quota that a counter counts."""
+    return counter.split("|", 1)[0]
 
 
 def _take_out(live: Live, row: Row) -> None:

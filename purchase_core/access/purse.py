@@ -11,13 +11,13 @@ lot come back.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from purchase_core.facts.rows import LotRow
 from purchase_core.instants import SECOND, Instant
-from purchase_core.records.movement import NOTHING, Figures, Leg, legs_between
+from purchase_core.records.movement import Figures, Leg, legs_between
 from purchase_core.values import Value
 
 EXPIRED_LOTS_KEPT_SECONDS = 30 * 86_400
@@ -148,13 +148,11 @@ class Purse(Value, frozen=True):
         after: LotRow | None,
         *,
         drawn: int,
-        moved: bool,
         now: Instant,
     ) -> tuple[Figures, Figures]:
         """Put in a lot as facts have it now for what it was, and return what was known of it and is now.
 
-        `row` is either of them. `drawn` is what was taken of it, where the purse does not know; `moved`: it
-        is in another purse now.
+        `row` is either of them. `drawn` is what was taken of it, where the purse does not know.
         """
         known = self.lots.pop(row.key, None)
         orphaned = self.orphans.pop(row.key, 0)
@@ -162,8 +160,6 @@ class Purse(Value, frozen=True):
         taken = known.drawn if known else orphaned or drawn
         if known is None:
             self._take_out(row.unit, before, orphaned, taken)
-        if moved:
-            return _figures(before, taken, held), NOTHING
         if after is None and taken:
             self.orphans[row.key] = taken
         self.put(row.key, live_lot(row, after, taken, held), now)
@@ -175,6 +171,11 @@ class Purse(Value, frozen=True):
             _add(self.debts, unit, left)
         elif left > 0 and before is not None and before.expires_at is None:
             _add(self.credits, unit, -left)
+
+
+def unit_of(lot: str) -> str:
+    """The unit of a lot, by its key."""
+    return lot.rpartition(":")[2]
 
 
 def live_lot(row: LotRow, after: LotRow | None, taken: int, held: int) -> LiveLot:
@@ -194,7 +195,6 @@ def exchange_lots(
     came: Iterable[LotRow],
     *,
     drawn: Mapping[str, int] = NONE_DRAWN,
-    moved: Collection[str] = (),
     now: Instant,
 ) -> Iterator[tuple[str, Leg]]:
     """Exchange lots in a purse that is being changed; the units and legs of what that moves."""
@@ -202,9 +202,8 @@ def exchange_lots(
     after = {row.key: row for row in came}
     for key in sorted(before.keys() | after.keys()):
         was, is_now = before.get(key), after.get(key)
-        elsewhere = is_now is None and key in moved
         row, taken = after.get(key) or before[key], drawn.get(key, 0)
-        old, new = purse.exchange(row, was, is_now, drawn=taken, moved=elsewhere, now=now)
+        old, new = purse.exchange(row, was, is_now, drawn=taken, now=now)
         for leg in legs_between(key, old, new):
             yield row.unit, leg
 
@@ -212,6 +211,8 @@ def exchange_lots(
 def settled(purse: Purse, key: str, lot: LiveLot, now: Instant) -> None:
     """Put in what has become of a named lot by spending."""
     purse.lots.pop(key, None)
+    if purse.orphans.pop(key, 0) and lot.drawn:
+        purse.orphans[key] = lot.drawn
     if lot.held or lot.left > 0:
         purse.lots[key] = lot
     else:

@@ -28,13 +28,16 @@ PROBLEMS_MAX = 100
 
 
 class Check:
-    """The journal of one lane, read once from its beginning; `problems` says what is wrong with it."""
+    """The journal of one lane, read once from its beginning; `problems` says what is wrong with it.
+
+    Journals of lanes that were merged into it are read before it.
+    """
 
     def __init__(self, lane: str) -> None:
         self._lane = lane
-        self._head: Head = START
+        self._heads: dict[str, Head] = {}
         self._movements = 0
-        self._balances: Counter[tuple[str, str]] = Counter()
+        self._balances: dict[str, Counter[tuple[str, str]]] = {}
         self._holding: list[Movement] = []
         self.problems: list[str] = []
 
@@ -48,32 +51,54 @@ class Check:
         self._movements += 1
         self._chain(one)
         sides: Counter[str] = Counter()
+        balances = self._balances.setdefault(one.lane, Counter())
         for leg in one.legs:
-            self._balances[leg.lot, leg.account] += leg.amount
+            balances[leg.lot, leg.account] += leg.amount
             sides[leg.lot] += leg.amount
         self._say(f"movement {one.key} is off by {off} at {lot}" for lot, off in sides.items() if off)
         if any(leg.account == HELD for leg in one.legs):
             self._holding.append(one)
 
-    def close(self, live: Live, lots: Iterable[LotRow], rows: Iterable[LedgerRow], now: Instant) -> None:
-        """Compare with all that should follow from it. `lots` and `rows` are all of the lane's."""
-        if live.journal != self._head:
-            self._say([f"it ends at {self._head.position}, not at {live.journal.position} as it was written"])
-        rows, lots = list(rows), list(lots)
+    def close(
+        self,
+        lives: Mapping[str, Live],
+        lots: Iterable[LotRow],
+        rows: Iterable[LedgerRow],
+        now: Instant,
+    ) -> None:
+        """Compare with all that should follow. `lives`, `lots`, `rows`: the lane's, and of those merged."""
+        for lane, one in lives.items():
+            end = self._heads.get(lane, START)
+            if one.journal != end:
+                self._say(
+                    [f"that of {lane} ends at {end.position}, not at {one.journal.position} as written"]
+                )
+            if lane != self._lane:
+                self._compare_merged(lane)
+        rows, lots, live = list(rows), list(lots), lives[self._lane]
         self._compare(_accounts(lots, rows))
         self._compare_purse(live.purse, lots, rows, now)
 
     def _chain(self, one: Movement) -> None:
-        if one.position != self._head.position + 1:
-            self._say([f"between {self._head.position} and {one.position} something is missing"])
-        _, expected = append(Head(one.position - 1, self._head.hash), replace(one, hash=""))
+        head = self._heads.get(one.lane, START)
+        if one.position != head.position + 1:
+            self._say([f"between {head.position} and {one.position} something is missing"])
+        _, expected = append(Head(one.position - 1, head.hash), replace(one, hash=""))
         if expected.hash != one.hash:
             self._say([f"movement {one.key} at {one.position} is not what was written"])
-        self._head = Head(one.position, one.hash)
+        self._heads[one.lane] = Head(one.position, one.hash)
+
+    def _compare_merged(self, lane: str) -> None:
+        for (lot, account), amount in sorted(self._balances.get(lane, Counter()).items()):
+            if amount and account not in (ALLOWANCE, USED):  # what was used stays where it was counted
+                self._say([f"{account} of {lot}: {amount} were left in the journal of {lane}"])
 
     def _compare(self, wanted: Mapping[tuple[str, str], int]) -> None:
-        for lot, account in sorted({*self._balances, *wanted}):
-            found, told = self._balances[lot, account], wanted.get((lot, account), 0)
+        balances: Counter[tuple[str, str]] = Counter()
+        for one in self._balances.values():
+            balances.update(one)
+        for lot, account in sorted({*balances, *wanted}):
+            found, told = balances[lot, account], wanted.get((lot, account), 0)
             if found != told:
                 self._say([f"{account} of {lot}: the journal says {found}, the tables {told}"])
 

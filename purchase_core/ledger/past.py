@@ -9,7 +9,7 @@ from purchase_core.access.purse import Hold, LiveLot, Purse
 from purchase_core.facts.rows import LotRow
 from purchase_core.instants import Instant
 from purchase_core.ledger.decision import decode_answer
-from purchase_core.records.movement import HELD, SPENT, Movement, balances
+from purchase_core.records.movement import HELD, MOVED_IN, SPENT, USED, Movement, balances
 
 
 def purse_as_of(rows: Iterable[LotRow], movements: Sequence[Movement], at: Instant) -> Purse:
@@ -43,22 +43,26 @@ def drawn_after(movements: Iterable[Movement]) -> dict[str, int]:
 
 
 def holds_after(movements: Iterable[Movement]) -> dict[str, Hold]:
-    """Reservations that were made and not ended by a decision."""
+    """Reservations that were made, or moved in, and not ended by a decision.
+
+    The journal of whom a customer was merged into comes behind theirs.
+    """
     holds: dict[str, Hold] = {}
     for one in movements:
-        if one.kind == "reserve":
-            parts = tuple((leg.lot, leg.amount) for leg in one.legs if leg.account == HELD)
-            holds[one.key] = Hold(one.unit, decode_answer(one).until or one.at, parts)
+        parts = tuple((leg.lot, leg.amount) for leg in one.legs if leg.account == HELD)
+        if parts and one.kind in ("reserve", MOVED_IN):
+            name = one.key if one.kind == "reserve" else one.cause
+            holds[name] = Hold(one.unit, decode_answer(one).until or one.at, parts)
         elif one.cause in holds:
             del holds[one.cause]
     return holds
 
 
 def counters_as_of(lane: str, movements: Iterable[Movement]) -> dict[str, Counter]:
-    """The counters of quotas after these movements."""
+    """The counters of quotas of a lane after these movements."""
     counters: dict[str, Counter] = {}
     for one in movements:
-        if one.kind == "use":
+        if one.lane == lane and any(leg.account == USED for leg in one.legs):
             place, _, start = one.legs[0].lot.rpartition(":")
             key, begins = place.removeprefix(f"usage:{lane}:"), Instant(int(start))
             known = counters.get(key)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from purchase_core.access.live import Live, changing
+from purchase_core.access.purse import unit_of
 from purchase_core.facts.rows import LotRow
 from purchase_core.instants import Instant
 from purchase_core.ledger.past import counters_as_of, purse_as_of
@@ -95,4 +96,4 @@ def _legs(lots: Iterable[LotRow], told: Mapping[tuple[str, str], int]) -> Iterat
         row = rows.get(key)
         true = Figures(row.granted, row.clawed, spent, held) if row else Figures(0, 0, spent, held)
         for leg in legs_between(key, known, true):
-            yield key.rpartition(":")[2], leg
+            yield unit_of(key), leg

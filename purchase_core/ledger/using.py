@@ -16,7 +16,7 @@ from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import ExceedsBalance
 from purchase_core.instants import Instant
 from purchase_core.ledger.decision import Answer, Decided, Decision
-from purchase_core.records.ledger_rows import UsageRow
+from purchase_core.records.ledger_rows import UsageRow, usage_key
 from purchase_core.records.movement import ALLOWANCE, USED, Leg, Movement
 
 NO_QUOTA = Quota(0, "never")
@@ -65,7 +65,7 @@ class Use(Decision):
             raise ExceedsBalance(f"{amount} of {name} cannot be used: {window.used} of {quota.limit} are")
         key = counter_key(name, quota.reset, quota.anchor)
         live.counters[key] = Counter(window.start, window.end, used)
-        place = f"usage:{request.lane}:{key}:{window.start}"
+        place = usage_key(request.lane, key, window.start)
         row = UsageRow(place, request.lane, name, window.start, window.end, used)
         answer = Answer(
             request.key,

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from purchase_core.access.live import Live, changing, decode_live, encode_live, exchanged, left_behind
+from purchase_core.access.purse import Purse
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.cluster import Cluster, absorb
@@ -21,6 +22,7 @@ from purchase_core.facts.fold import REDUCER_VERSION
 from purchase_core.facts.rows import LotRow, Row
 from purchase_core.instants import Instant
 from purchase_core.ledger.decision import Decision
+from purchase_core.ledger.merging import Merge
 from purchase_core.ports.provider import CustomerClaim
 from purchase_core.ports.store import Batch, View
 from purchase_core.projection.derived import DerivedRows
@@ -86,6 +88,7 @@ class Change:
         self._lives: dict[str, Live] = {}
         self._moved: dict[str, tuple[Movement, ...]] = {}
         self._ledger: tuple[LedgerRow, ...] = ()
+        self._merged: tuple[str, str] | None = None
         self.heads: Mapping[str, Head] = {}
 
     def step(self, lane: str) -> None:
@@ -129,6 +132,7 @@ class Change:
 
     def merge(self, lane: str, owner: str, references: Sequence[str]) -> None:
         """Tie a customer's lane to another's. `references` are keys of what else is theirs at providers."""
+        self._merged = (lane, owner)
         self.link(lane, owner)
         self.places.objects.update(dict.fromkeys(references, owner))
 
@@ -163,36 +167,42 @@ class Change:
     def lots_unknown(self) -> list[str]:
         """Lots that have changed, and of which the documents do not say what was taken."""
         found = []
+        purses: dict[str, Purse] = {}
         for (table, key), row in self._rows_before.items():
             after = self._rows_after.get((table, key))
             if table is not LotRow or after == row or not customer_of(row.lane):
                 continue
-            purse = decode_live(self._lane(row.lane).document).purse
-            if (after is not None and after.lane != row.lane) or key not in purse.lots:
+            if row.lane not in purses:
+                purses[row.lane] = decode_live(self._lane(row.lane).document).purse
+            if key not in purses[row.lane].lots:
                 found.append(key)
         return found
 
     def exchange(self, drawn: Mapping[str, int]) -> None:
         """Bring the documents up to date, and the journals of customers. `drawn` is of `lots_unknown()`."""
-        elsewhere = {
-            key
-            for (table, key), row in self._rows_before.items()
-            if table is LotRow
-            and (after := self._rows_after.get((table, key))) is not None
-            and after.lane != row.lane
-        }
-        gone = [row for identity, row in self._rows_before.items() if self._rows_after.get(identity) != row]
-        came = [row for identity, row in self._rows_after.items() if self._rows_before.get(identity) != row]
+        before, after = self._rows_before, self._rows_after
+        gone: list[Row] = [row for identity, row in before.items() if after.get(identity) != row]
+        came: list[Row] = [row for identity, row in after.items() if before.get(identity) != row]
+        lots = [row for row in came if isinstance(row, LotRow)]
+        if self._merged is not None:  # wallets are merged whole, with what was spent of them
+            gone = [row for row in gone if not isinstance(row, LotRow)]
+            came = [row for row in came if not isinstance(row, LotRow)]
         for name in self._lanes:
             left = [row for row in gone if row.lane == name]
             joined = [row for row in came if row.lane == name]
             if left or joined:
                 live = decode_live(self._lane(name).document)
-                self._lives[name], legs = exchanged(
-                    live, left, joined, now=self.now, drawn=drawn, moved=elsewhere
-                )
+                self._lives[name], legs = exchanged(live, left, joined, now=self.now, drawn=drawn)
                 if customer_of(name):
                     self._moved[name] = tuple(self._movement(name, unit, legs[unit]) for unit in sorted(legs))
+        if self._merged is not None:
+            self._merge_wallets(*self._merged, lots, drawn)
+
+    def _merge_wallets(self, lane: str, into: str, lots: Sequence[LotRow], drawn: Mapping[str, int]) -> None:
+        merge = Merge(self.live(lane), self.live(into), lane=lane, into=into, cause=self._cause, now=self.now)
+        moved = merge.move(lots, drawn)
+        self._moved |= {lane: moved.out, into: moved.into}
+        self._ledger = moved.usage
 
     def live(self, lane: str) -> Live:
         """The document of a lane as it is now; it may be changed."""
@@ -243,7 +253,7 @@ class Change:
         for lane, movements in self._moved.items():
             head = self.heads.get(lane, self._lives[lane].journal)
             for one in movements:
-                keyed = one if one.key else replace(one, key=f"{FACTS}:{batch_id}:{len(placed)}")
+                keyed = one if one.key else replace(one, key=f"{one.kind}:{batch_id}:{len(placed)}")
                 head, movement = append(head, keyed)
                 placed.append(movement)
             self._lives[lane] = replace(self._lives[lane], journal=head)

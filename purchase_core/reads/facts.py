@@ -26,8 +26,8 @@ async def recorded_facts(
 
 
 async def recorded_movements(store: Store, lane: str) -> AsyncIterator[Movement]:
-    """Movements lane by lane, each in order."""
-    for one in (lane, *await store.linked_lanes(lane)):
+    """Movements lane by lane, each in order; those of whom the others were merged into come last."""
+    for one in (*await store.linked_lanes(lane), lane):
         async for movement in every_movement(store, one):
             yield movement
 

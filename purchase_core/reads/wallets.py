@@ -19,6 +19,7 @@ from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.owner import lane_of, owning_lane
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.reads.facts import recorded_movements, rows_as_of
+from purchase_core.records.lane import customer_of
 from purchase_core.records.ledger_rows import LEDGER_TYPES, LedgerRow
 from purchase_core.records.movement import Movement
 from purchase_core.text import identifier
@@ -108,17 +109,24 @@ class Wallets:
         return found
 
     async def verify(self, customer: str) -> Verification:
-        """Read the whole journal, and compare it with its hashes, the tables and the document."""
+        """Read the whole journal, and compare it with its hashes, the tables and the document.
+
+        Those of customers who were merged into this one are read with it.
+        """
         lane = await owning_lane(self._store, customer)
+        merged = [one for one in await self._store.linked_lanes(lane.lane) if customer_of(one)]
+        lives = {one: decode_live((await self._store.lane(one)).document) for one in merged}
+        lives[lane.lane] = decode_live(lane.document)
         check = Check(lane.lane)
-        async for movement in every_movement(self._store, lane.lane):
-            check.read(movement)
         rows: list[LedgerRow] = []
-        for table in LEDGER_TYPES:
-            rows += await rows_of_lane(self._store, table, lane.lane)
-        live = decode_live(lane.document)
-        check.close(live, await rows_of_lane(self._store, LotRow, lane.lane), rows, self._clock.now())
-        return Verification(customer, check.movements, live.journal.hash, tuple(check.problems))
+        for one in lives:
+            async for movement in every_movement(self._store, one):
+                check.read(movement)
+            for table in LEDGER_TYPES:
+                rows += await rows_of_lane(self._store, table, one)
+        check.close(lives, await rows_of_lane(self._store, LotRow, lane.lane), rows, self._clock.now())
+        head = lives[lane.lane].journal
+        return Verification(customer, check.movements, head.hash, tuple(check.problems))
 
 
 def wallet_of(customer: str, unit: str, purse: Purse, at: Instant) -> Wallet:

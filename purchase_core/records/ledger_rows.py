@@ -59,6 +59,11 @@ LedgerRow: TypeAlias = SpendingRow | DrawnRow | UsageRow
 LEDGER_TYPES: tuple[type[LedgerRow], ...] = (SpendingRow, DrawnRow, UsageRow)
 
 
+def usage_key(lane: str, counter: str, start: Instant) -> str:
+    """The key of a counter's window."""
+    return f"usage:{lane}:{counter}:{start}"
+
+
 def spending_key(cause: str, lot: str) -> str:
     """The key of what a cause has taken from a lot."""
     return f"{cause}|{lot}"

@@ -33,6 +33,9 @@ ALLOWANCE, USED = "allowance", "used"
 FACTS, LAPSE = "facts", "lapse"
 """Kinds that follow: from what was seen at a provider, and from a reservation's end."""
 
+MOVED_OUT, MOVED_IN = "moved_out", "moved_in"
+"""Kinds that follow where a customer is merged into another: out of the one journal, into the other's."""
+
 
 class Leg(Value, frozen=True):
     """One side of a movement: so many more (or fewer) credits on an account of a lot."""

@@ -16,6 +16,7 @@ from purchase_core.facts.rows import LotRow, Row
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import Instant
 from purchase_core.ledger.checking import Check
+from purchase_core.operations.rebuild import Rebuild
 from purchase_core.ports.provider import CustomerClaim
 from purchase_core.ports.store import Batch, View
 from purchase_core.projection.change import map_prices
@@ -30,6 +31,7 @@ from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
 from purchase_core.testing.sales import CATALOG, T0, VERSIONS, later, price_references
 from purchase_core.workflows.credits import Credits
+from purchase_core.workflows.customers import ManagedCustomers
 from purchase_core.workflows.requests import Requests
 from purchase_core.workflows.usage import Usage
 
@@ -59,6 +61,17 @@ class Bench:
         self.recorder = Recorder(self.store, shelf, self.clock, self._ids, self.batches.append)
         requests = Requests(self.store, self.recorder)
         self.credits = Credits(Wallets(self.store, shelf, self.clock), requests, self.clock, self._ids)
+        self.customers = ManagedCustomers(
+            self.store,
+            self.recorder,
+            shelf,
+            CATALOG,
+            AccessPolicy(),
+            self.clock,
+            self._ids,
+            max_stale_seconds=0,
+        )
+        self.rebuild = Rebuild(self.store, shelf, self.clock, self._ids, self.batches.append, code="bench")
         self.usage = Usage(self.store, requests, shelf, AccessPolicy(), CATALOG.defaults, self.clock)
 
     async def open(self) -> Bench:
@@ -130,17 +143,22 @@ def _document(database: MemoryDatabase, lane: Lane, rebuilt: list[Row], now: Ins
     # What has expired long ago is left out when something else changes, and not before.
     live = exchange(decode_live(lane.document), (), (), now=now)
     anew = exchange(EMPTY, (), rebuilt, now=now)
-    ledger = [row for row in database.ledger.values() if row.lane == lane.lane]
+    merged = [
+        one.lane for one in database.lanes.values() if one.linked_to == lane.lane and customer_of(one.lane)
+    ]
+    lanes = {one: index for index, one in enumerate((*merged, lane.lane))}
+    ledger = [row for row in database.ledger.values() if row.lane in lanes]
     if replace(live, journal=START, purse=anew.purse, counters={}) != anew:
         yield f"{lane.lane} has another live document than its rows"
     if not ledger and live.purse != anew.purse:
         yield f"{lane.lane} has another purse than its lots"
     if customer_of(lane.lane):
         check = Check(lane.lane)
-        mine = [one for one in database.movements.values() if one.lane == lane.lane]
-        for one in sorted(mine, key=lambda one: one.position):
+        mine = [one for one in database.movements.values() if one.lane in lanes]
+        for one in sorted(mine, key=lambda one: (lanes[one.lane], one.position)):
             check.read(one)
-        check.close(live, (row for row in rebuilt if isinstance(row, LotRow)), ledger, now)
+        lives = {one: decode_live(database.lanes[one].document) for one in merged} | {lane.lane: live}
+        check.close(lives, (row for row in rebuilt if isinstance(row, LotRow)), ledger, now)
         yield from check.problems
 
 

@@ -249,7 +249,7 @@ class Cases:
             self._commands.provider(row.connection).need(*wish.needed())
             return Draft(row.connection, row.key, msgspec.json.encode(wish))
 
-        fingerprint = content_hash([lane, subscription])
+        fingerprint = content_hash([subscription])  # whose it is may have changed since, by a merge
         return await self._commands.run(
             self._cancel, lane=lane, idempotency_key=key, fingerprint=fingerprint, decide=decide
         )

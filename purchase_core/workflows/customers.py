@@ -14,18 +14,15 @@ import attrs
 import msgspec
 from msgspec.structs import replace
 
-from purchase_core.access.live import decode_live
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.catalog.catalog import Catalog
 from purchase_core.errors import InvalidArgument, LaneConflict, NotFound, WrongState
-from purchase_core.facts.rows import LotRow
 from purchase_core.identifiers import IdSource, customer_id
 from purchase_core.instants import Clock
 from purchase_core.ports.paging import every_delivery
 from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX, Recorder
-from purchase_core.projection.tables import rows_of_lane
 from purchase_core.projection.work import Work
 from purchase_core.reads.customers import Customers
 from purchase_core.reads.facts import recorded_facts
@@ -104,9 +101,10 @@ class ManagedCustomers(Customers):
     async def merge(self, customer: str, *, into: str, reason: str, by: str) -> None:
         """From now on, all that one customer has is another's. It cannot be undone.
 
-        Facts stay where they are. What is bought under the old id later is the other's too. Their details
-        are dropped. Raises InvalidArgument, NotFound (nothing is known of them), or WrongState (either was
-        merged or erased, or the first has spent credits).
+        Facts and journals stay where they are; credits, debts, reservations and what was used of quotas are
+        the other's. What is bought under the old id later is theirs too. Details of the first are dropped.
+        Raises InvalidArgument, NotFound (nothing is known of them), or WrongState (either was merged or
+        erased).
         """
         identifier("by", by)
         storable("reason", reason, characters_max=VALUE_CHARACTERS_MAX)
@@ -122,7 +120,6 @@ class ManagedCustomers(Customers):
         if mine.linked_to == theirs.lane:
             return
         _must_be_plain(mine, theirs)
-        await self._must_have_spent_nothing(mine)
         references = await self._store.references_of(mine.lane, "customer")
         now = self._clock.now()
         receipt = self._ids.new("receipt")
@@ -142,7 +139,7 @@ class ManagedCustomers(Customers):
         )
 
         def addition(batch: Batch) -> Batch:
-            # What was looked at must still be so: credits may have been spent since.
+            # What was looked at must still be so: they may have been erased since, or merged.
             if any(step.lane == mine.lane and step.expected_version != mine.version for step in batch.lanes):
                 raise LaneConflict(f"lane {mine.lane!r} moved on since it was looked at")
             return replace(batch, command=command, dropped_details=(customer,))
@@ -151,15 +148,6 @@ class ManagedCustomers(Customers):
             merged=mine.lane, into=theirs.lane, references=tuple(sorted(one.object for one in references))
         )
         await self._recorder.record(work, cause=receipt, addition=addition)
-
-    async def _must_have_spent_nothing(self, lane: Lane) -> None:
-        # What was spent of a lot is booked in the journal of its customer, which stays where it is.
-        lots = [row.key for row in await rows_of_lane(self._store, LotRow, lane.lane)]
-        if any((await self._store.drawn(lots)).values()) or decode_live(lane.document).purse.holds:
-            raise WrongState(
-                f"customer {customer_of(lane.lane)!r} has spent or reserved credits, and cannot be merged",
-                hint="Merge the other way round, if the other has spent none.",
-            )
 
     # --- one who is forgotten ----------------------------------------------------------------
 

@@ -160,11 +160,13 @@ class Refunds:
             asked = RefundAsked(command, row.connection, wish.invoice, wish.amount, wish.currency, "asked")
             return Draft(row.connection, row.key, msgspec.json.encode(wish), (decided(now, asked),))
 
+        await self._invoice(lane, invoice)  # theirs, whatever was asked for before under this key
         done = await self._commands.run(
             self._kind,
             lane=lane,
             idempotency_key=idempotency_key,
-            fingerprint=content_hash([lane, invoice, amount, units, reason]),
+            # Not of the lane: whose it is may have changed since, by a merge or a claim.
+            fingerprint=content_hash([invoice, amount, units, reason]),
             decide=decide,
         )
         refunds = await rows_of_lane(self._store, RefundRow, lane)

@@ -67,25 +67,25 @@ facts = st.sampled_from([*GRANTS, *LATE])
 steps = st.lists(st.one_of(asks, asks, facts, facts, facts, passes), max_size=25)
 
 
-async def ask(bench: Bench, asked: Ask) -> None:
+async def ask(bench: Bench, asked: Ask, customer: str = "alice") -> None:
     """Ask for it; a refusal is an answer."""
     credits_, key = bench.credits, f"{asked.key}"
     try:
         match asked.kind:
             case "consume":
-                await credits_.consume("alice", "ai", asked.amount, idempotency_key=key)
+                await credits_.consume(customer, "ai", asked.amount, idempotency_key=key)
             case "reserve":
-                await credits_.reserve("alice", "ai", asked.amount, idempotency_key=key, timeout_seconds=60)
+                await credits_.reserve(customer, "ai", asked.amount, idempotency_key=key, timeout_seconds=60)
             case "settle":
-                await credits_.settle("alice", f"reserve:{key}", asked.amount, idempotency_key=key)
+                await credits_.settle(customer, f"reserve:{key}", asked.amount, idempotency_key=key)
             case "release":
-                await credits_.release("alice", f"reserve:{key}", idempotency_key=key)
+                await credits_.release(customer, f"reserve:{key}", idempotency_key=key)
             case "grant":
-                await credits_.grant("alice", "ai", asked.amount, idempotency_key=key)
+                await credits_.grant(customer, "ai", asked.amount, idempotency_key=key)
             case "take":
-                await credits_.adjust("alice", "ai", -asked.amount, reason="r", idempotency_key=key)
+                await credits_.adjust(customer, "ai", -asked.amount, reason="r", idempotency_key=key)
             case _:
-                await bench.usage.try_use("api", asked.amount, customer="alice", idempotency_key=key)
+                await bench.usage.try_use("api", asked.amount, customer=customer, idempotency_key=key)
     except (ExceedsBalance, WrongState, IdempotencyConflict):
         pass
 

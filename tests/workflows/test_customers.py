@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from purchase_core.errors import InvalidArgument, NotFound, WrongState
-from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.errors import ExceedsBalance, InvalidArgument, NotFound, WrongState
+from purchase_core.facts.rows import LotRow, SubscriptionRow
 from purchase_core.inbox.sealing import ERASED
+from purchase_core.instants import to_datetime
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.delivery import DONE, PENDING
 from purchase_core.testing.bench import problems
@@ -147,28 +148,94 @@ def test_who_was_merged_leaves_nothing_behind_that_a_doctor_would_find() -> None
                 await billing.usage.try_use("api", 3, customer=one, idempotency_key=one)
                 await billing.customers.merge(one, into="ana", reason="one person", by="mia")
             assert [found async for _, some in billing.truth.examine() for found in some] == []
-            assert (await billing.usage.current("api", customer="ben")).used == 0
             assert list(problems(shop.memory, now=shop.clock.now())) == []
 
     run(work)
 
 
-def test_a_customer_who_has_spent_credits_is_not_merged_away() -> None:
-    """What was spent is booked in their journal; into them, somebody who spent none can be merged."""
+@STORES
+def test_a_wallet_is_merged_with_what_was_spent_reserved_and_owed(store: str, tmp_path: Path) -> None:
+    """Twice over: what was merged is merged on. A reservation keeps its name, and a refund finds its lot."""
+
+    async def work() -> None:
+        async with shop_of(store, tmp_path) as shop:
+            credits_, customers = shop.billing.credits, shop.billing.customers
+            for number, customer in enumerate(("ana", "ben", "cleo"), 1):
+                await shop.sold(f"cart-{number}", customer=customer)
+            await credits_.consume("ana", "ai", 30, idempotency_key="spent")
+            held = await credits_.reserve("ana", "ai", 50, idempotency_key="held", timeout_seconds=3_600)
+            let_go = await credits_.reserve("ana", "ai", 15, idempotency_key="short", timeout_seconds=60)
+            before = shop.clock.now()
+            shop.advance(seconds=1)
+            for one, other, sum_ in (("ana", "ben", 105), ("ben", "cleo", 205)):
+                await customers.merge(one, into=other, reason="one person", by="mia")
+                wallet = await credits_.wallet(one, "ai")
+                assert (wallet.spendable, wallet.held, wallet.debt) == (sum_, 65, 0)
+            past = await credits_.wallet("cleo", "ai", at=to_datetime(before))
+            assert (past.spendable, past.held) == (205, 65)
+            shop.advance(seconds=60)
+            assert (await credits_.wallet("cleo", "ai")).spendable == 220
+            done = await credits_.settle("ana", held.movement, 40, idempotency_key="settled")
+            assert done.balance == 230
+            with pytest.raises(WrongState):
+                await credits_.settle("ana", let_go.movement, idempotency_key="late")
+            again = await credits_.consume("ana", "ai", 30, idempotency_key="spent")
+            assert again.balance == 70, "it is told what it was told"
+            await credits_.consume("cleo", "ai", 230, idempotency_key="all")
+            assert (await credits_.verify("ben")).problems == ()
+            kinds = [one.kind for one in await credits_.history("cleo")]
+            assert kinds.count("moved_in") == 1 + 2, "lots, and two reservations"
+            assert [found async for _, some in shop.billing.truth.examine() for found in some] == []
+            if store == "memory":
+                assert list(problems(shop.memory, now=shop.clock.now())) == []
+
+    run(work)
+
+
+def test_what_was_paid_by_who_was_merged_goes_back_once_and_takes_its_credits_along() -> None:
+    """Asked for under either name; and what was asked for before the merge is told again after it."""
 
     async def work() -> None:
         async with Shop() as shop:
-            await shop.sold()
-            await shop.sold("cart-2", customer="ben")
-            await shop.billing.credits.consume("ana", "ai", 30, idempotency_key="c")
-            with pytest.raises(WrongState, match="spent or reserved credits"):
-                await shop.billing.customers.merge("ana", into="ben", reason="", by="mia")
-            assert (await shop.rights("ana")).balance("ai") == 70
-            await shop.billing.customers.merge("ben", into="ana", reason="", by="mia")
-            assert (await shop.rights("ana")).balance("ai") == 170
-            await shop.billing.credits.consume("ana", "ai", 170, idempotency_key="d")
-            assert (await shop.rights("ana")).balance("ai") == 0
+            billing = shop.billing
+            for number, customer in enumerate(("ana", "ben"), 1):
+                await shop.sold(f"cart-{number}", customer=customer)
+            await billing.credits.consume("ana", "ai", 60, idempotency_key="spent")
+            (bill,) = await billing.invoices.list("ana")
+            half = bill.paid // 2
+            first = await billing.invoices.refund("ana", bill.key, amount=half, idempotency_key="1")
+            await billing.customers.merge("ana", into="ben", reason="", by="mia")
+            again = await billing.invoices.refund("ana", bill.key, amount=half, idempotency_key="1")
+            assert again.receipt == first.receipt
+            with pytest.raises(ExceedsBalance):
+                await billing.invoices.refund("ben", bill.key, amount=bill.paid, idempotency_key="2")
+            await billing.invoices.refund("ben", bill.key, idempotency_key="3")
+            await shop.deliver()
+            wallet = await billing.credits.wallet("ana", "ai")
+            assert (wallet.live, wallet.debt, wallet.spendable) == (100, 60, 40)
+            assert (await billing.credits.verify("ben")).problems == ()
+            with pytest.raises(NotFound):
+                await billing.invoices.refund("cleo", bill.key, amount=half, idempotency_key="1")
             assert list(problems(shop.memory, now=shop.clock.now())) == []
+
+    run(work)
+
+
+def test_renewals_of_who_was_merged_grant_once() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold()
+            await shop.sold("cart-2", customer="ben", offer="book:full")
+            await shop.billing.credits.consume("ana", "ai", 30, idempotency_key="spent")
+            await shop.billing.customers.merge("ana", into="ben", reason="", by="mia")
+            shop.advance(days=MONTH_DAYS)
+            webhooks = shop.webhooks()
+            for _ in range(2):
+                for one in webhooks:
+                    await shop.take(one.body, one.headers)
+            lots = await rows_of_lane(shop.billing.store, LotRow, "customer:ben")
+            assert [row.granted for row in lots] == [100, 100]
+            assert (await shop.billing.credits.verify("ben")).problems == ()
 
     run(work)
 

@@ -16,6 +16,7 @@ from purchase_core.projection.recorder import Recorder
 from purchase_core.reads.wallets import Wallets
 from purchase_core.testing.sales import CATALOG
 from purchase_core.workflows.credits import Credits
+from purchase_core.workflows.customers import ManagedCustomers
 from purchase_core.workflows.requests import Requests
 from purchase_core.workflows.usage import Usage
 
@@ -32,6 +33,9 @@ class Spending:
         requests = Requests(store, recorder)
         self._credits = Credits(Wallets(store, shelf, clock), requests, clock, ids)
         self._usage = Usage(store, requests, shelf, AccessPolicy(), CATALOG.defaults, clock)
+        self._customers = ManagedCustomers(
+            store, recorder, shelf, CATALOG, AccessPolicy(), clock, ids, max_stale_seconds=0
+        )
         self._seed = seed
 
     async def take(self, asked: Spend) -> str:
@@ -44,6 +48,14 @@ class Spending:
     async def take_all(self, asked: Sequence[Spend]) -> str:
         """Ask for all of them at once."""
         return " | ".join(await asyncio.gather(*map(self.take, asked)))
+
+    async def merge(self, customer: str, into: str) -> str:
+        """Have one customer be another from now on, and say how that ended."""
+        try:
+            await self._customers.merge(customer, into=into, reason="one person", by="mia")
+        except UsageError as error:
+            return type(error).__name__
+        return "merged"
 
     async def tell(self, customer: str) -> object:
         """What the readers say of a customer."""

@@ -27,6 +27,7 @@ SETTLED = ("done", "pending", "quarantined", "ignored")
 COMMAND_STATES = ("planned", "sending", "confirmed", "refused", "unknown")
 SPENDINGS = ("grant", "consume", "consume", "reserve", "settle", "release", "adjust", "use", "use")
 SPENDING_KEYS = 6
+MERGED = 0.4  # of the histories
 SECONDS = (1, 29, 30, 31, 3_600)
 
 
@@ -103,6 +104,14 @@ class Together:
 
 
 @attrs.frozen
+class Merge:
+    """One customer turns out to be another."""
+
+    customer: str
+    into: str
+
+
+@attrs.frozen
 class Wait:
     """Time passes."""
 
@@ -120,7 +129,7 @@ class Drain:
 
 
 Step: TypeAlias = (
-    Record | Link | Keep | Work | Ask | Stale | Again | Spend | Together | Wait | Restart | Drain
+    Record | Link | Keep | Work | Ask | Stale | Again | Spend | Together | Merge | Wait | Restart | Drain
 )
 
 
@@ -145,6 +154,9 @@ def history(seed: int) -> History:
     steps: list[Step] = []
     for one in told:
         steps += [one, *_meanwhile(chance, customers)]
+    if chance.random() < MERGED:
+        customer, into = chance.sample(customers, 2)
+        steps.insert(chance.randint(len(steps) // 2, len(steps)), Merge(customer, into))
     return History(seed, customers, tuple(dict.fromkeys(facts)), (*steps, Drain()))
 
 

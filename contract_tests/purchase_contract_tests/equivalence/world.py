@@ -19,6 +19,7 @@ from purchase_contract_tests.equivalence.steps import (
     History,
     Keep,
     Link,
+    Merge,
     Record,
     Restart,
     Spend,
@@ -129,6 +130,8 @@ class World:
                 # Each lane has an order; which of two is written last is no part of the history.
                 self._fresh = list(dict.fromkeys(customer_lane(one.customer) for one in asked))
                 return told
+            case Merge(customer, into):
+                return await self.spending.merge(customer, into)
             case Stale(customer, ahead):
                 await self._decide_on(customer_lane(customer), ahead)
             case _:
