@@ -2,6 +2,7 @@
 
     POST /webhooks/{connection}      with or without a final slash: a redirect would be a failed delivery
     GET  /checkout/{connection}      where a provider's checkout is a page of the application (Paddle's)
+    GET  /metrics                    for whoever has the token of the configuration
 
 The endpoint answers 2xx for whatever is kept; 4xx where sending again cannot help (it is logged, and nothing
 is stored); 503 where it can, so that providers try again exactly when they should.
@@ -23,7 +24,7 @@ from purchase_core.ports.provider.pages import AsgiApp, Receive, Scope, Send
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
-WEBHOOKS, CHECKOUT = "/webhooks/", "/checkout/"
+WEBHOOKS, CHECKOUT, METRICS = "/webhooks/", "/checkout/", "/metrics"
 RETRY_AFTER_SECONDS = 5
 BODY_SECONDS_MAX = 30.0
 RETRY_AFTER: Headers = ((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),)
@@ -89,25 +90,38 @@ class WebhookApp:
 
 
 class BillingApp:
-    """All that an application mounts: the webhook endpoint, and `pages` by the connection they belong to."""
+    """All that an application mounts: the webhook endpoint, and `pages` by the connection they belong to.
 
-    def __init__(self, webhooks: WebhookApp, pages: Mapping[str, AsgiApp]) -> None:
+    `metrics` is the metrics page; None: there is none.
+    """
+
+    def __init__(
+        self, webhooks: WebhookApp, pages: Mapping[str, AsgiApp], metrics: AsgiApp | None = None
+    ) -> None:
         self._webhooks = webhooks
         self._pages = pages
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "http" and self._metrics and _path(scope).removesuffix("/") == METRICS:
+            await self._metrics(scope, receive, send)
+            return
         name = _connection(scope, CHECKOUT) if scope["type"] == "http" else None
         app = self._pages.get(name or "", self._webhooks)
         await app(scope, receive, send)
 
 
-def _connection(scope: Scope, prefix: str) -> str | None:
-    """The connection that the path names behind a prefix, wherever the app is mounted."""
+def _path(scope: Scope) -> str:
+    """The path, wherever the app is mounted."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "").rstrip("/")
-    if root and path.startswith(root + "/"):
-        path = path[len(root) :]
+    return path[len(root) :] if root and path.startswith(root + "/") else path
+
+
+def _connection(scope: Scope, prefix: str) -> str | None:
+    """The connection that the path names behind a prefix."""
+    path = _path(scope)
     if not path.startswith(prefix):
         return None
     name = path[len(prefix) :].removesuffix("/")

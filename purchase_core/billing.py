@@ -22,6 +22,8 @@ from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import Clock, SystemClock
 from purchase_core.opening import Opening
 from purchase_core.operations.attention import Attention
+from purchase_core.operations.metrics import Metrics
+from purchase_core.operations.metrics_page import MetricsPage
 from purchase_core.operations.quarantine import Quarantine
 from purchase_core.operations.rebuild import Rebuild
 from purchase_core.operations.reconcile import Reconcile
@@ -99,6 +101,7 @@ class Parts:
     shadow: Router | None = None
     failover: FailoverPolicy = FailoverPolicy()  # noqa: RUF009  # frozen
     claim_secret: Secret | None = None
+    metrics_token: Secret | None = None
     telemetry: Telemetry = attrs.Factory(Telemetry)
     checkout: CheckoutPolicy = CheckoutPolicy()  # noqa: RUF009  # frozen
     subscribers: Mapping[str, Subscriber] = attrs.Factory(dict)
@@ -216,6 +219,8 @@ class Billing:
         self.attention = Attention(
             parts.store, self.quarantine, parts.clock, lambda: (CHECKOUT, *self.commands.kinds)
         )
+        self.metrics = Metrics(parts.store, parts.connections, health, parts.clock, code=parts.code)
+        self._metrics_token = parts.metrics_token
         self.truth = Truth(parts.store, self.rebuild, parts.clock)
         self._reconciling = Reconciling(
             self.reconcile, sorted(parts.connections), parts.clock, parts.reconcile
@@ -300,11 +305,14 @@ class Billing:
         """The ASGI app to mount: `POST /webhooks/{connection}` is the webhook endpoint.
 
         `GET /checkout/{connection}` is the page that carries a checkout, where the provider hosts none.
+        `GET /metrics` is the metrics page, where `metrics_token` says who may read it.
         """
         attempts = StoreAttempts(self.store)
         pages = {name: provider.checkout_page(attempts) for name, provider in self.connections.items()}
         return BillingApp(
-            WebhookApp(self.webhooks), {name: page for name, page in pages.items() if page is not None}
+            WebhookApp(self.webhooks),
+            {name: page for name, page in pages.items() if page is not None},
+            MetricsPage(self.metrics, self._metrics_token) if self._metrics_token else None,
         )
 
     def console(self, *, auth: Auth, origin: str = "") -> AsgiApp:

@@ -46,7 +46,10 @@ class Doctor:
     def _secrets(self, settings: Settings) -> list[Finding]:
         """Every reference that leads to no usable secret; each by its own."""
         resolve, found = self._opening.secrets(settings), []
-        named = [(f"claim_secret of {settings.source}", settings.claim_secret, False)]
+        named = [
+            (f"claim_secret of {settings.source}", settings.claim_secret, False),
+            (f"metrics_token of {settings.source}", settings.metrics_token, False),
+        ]
         for one in settings.connections.values():
             named.append((f"api_key of {one.name}", one.api_key, False))
             named += [(f"a webhook secret of {one.name}", item, True) for item in one.webhook_secrets]

@@ -183,7 +183,8 @@ class Opening(AbstractAsyncContextManager["Billing"]):
                     shadow=routers[1],
                     failover=settings.failover,
                     checkout=settings.checkout,
-                    claim_secret=self._claim_secret(settings) if connected else None,
+                    claim_secret=self._top_secret(settings, "claim_secret") if connected else None,
+                    metrics_token=self._top_secret(settings, "metrics_token") if connected else None,
                     telemetry=told,
                     subscribers=registry.subscribers,
                     telling=settings.subscribers,
@@ -271,11 +272,12 @@ class Opening(AbstractAsyncContextManager["Billing"]):
         check_against(policy, self.catalog.offers, capabilities)
         return PolicyRouter(policy)
 
-    def _claim_secret(self, settings: Settings) -> Secret | None:
-        if not settings.claim_secret:
+    def _top_secret(self, settings: Settings, key: str) -> Secret | None:
+        reference: str = getattr(settings, key)
+        if not reference:
             return None
-        name = f"{settings.source} claim_secret"
-        return checked_secret(name, self._secret(settings)(name, settings.claim_secret))
+        name = f"{settings.source} {key}"
+        return checked_secret(name, self._secret(settings)(name, reference))
 
     def _secret(self, settings: Settings) -> ResolveSecret:
         environ = os.environ if self._environ is None else self._environ

@@ -23,6 +23,7 @@ COMMANDS = {
     "doctor": "Whether it is ready for customers, and what is stored is true.",
     "customers": "What a customer has, and may do.",
     "invoices": "A customer's bills, and giving their money back.",
+    "metrics": "What waits, as numbers, and which of them are worth an alert.",
     "migrate": "Bring the database's tables up to date.",
     "migrate-provider": "Move subscriptions from one provider to another.",
     "policy": "What purchases mean for rights, and what another policy would change.",

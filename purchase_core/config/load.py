@@ -42,7 +42,7 @@ NUMBER_MAX = 2_147_483_647
 _KEYS = (
     "app", "project", "environment", "connections", "store", "router", "shadow", "failover", "inbox",
     "access", "checkout", "reads", "subscribers", "tick", "reconcile", "plugins",
-    "claim_secret", "release", "public_url",
+    "claim_secret", "metrics_token", "release", "public_url",
 )  # fmt: skip
 _CONNECTION_KEYS = ("plugin", "mode", "api_key", "webhook_secrets")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
@@ -119,6 +119,7 @@ def read_settings(table: Table, *, source: str, folder: Path) -> Settings:
         reconcile=_section(ReconcileSettings, table, "reconcile", source),
         plugins=_plugins(table, source),
         claim_secret=text(table, "claim_secret", where=source, default=""),
+        metrics_token=text(table, "metrics_token", where=source, default=""),
         release=text(table, "release", where=source, default=""),
         public_url=text(table, "public_url", where=source, default=""),
     )

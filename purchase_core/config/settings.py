@@ -66,8 +66,9 @@ class Settings:
 
     `project` and `environment` are the namespace under which we write to provider accounts that others may
     use too. `plugins` maps further plugins to the distributions they must come from. `claim_secret` is a
-    reference to what signs guests' claims ("" = no guests). `release` names the version of the application,
-    `public_url` is where its endpoints are mounted, for whoever looks from outside.
+    reference to what signs guests' claims ("" = no guests), `metrics_token` one to what opens the metrics
+    page ("" = no page). `release` names the version of the application, `public_url` is where its endpoints
+    are mounted, for whoever looks from outside.
     """
 
     source: str
@@ -89,5 +90,6 @@ class Settings:
     reconcile: ReconcileSettings
     plugins: Mapping[str, str]
     claim_secret: str
+    metrics_token: str
     release: str
     public_url: str

@@ -127,6 +127,10 @@ class RefundRow(Value, frozen=True):
     seen_at: Instant
 
 
+STUCK_REFUNDS = ("failed", "rejected")
+"""Money that should have gone back, and did not."""
+
+
 class DisputeRow(Value, frozen=True):
     """Money that a bank holds back. `status`: inquiry | open | won | lost."""
 

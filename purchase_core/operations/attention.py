@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
-from purchase_core.facts.rows import CaseRow, RefundRow
+from purchase_core.facts.rows import STUCK_REFUNDS, CaseRow, RefundRow
 from purchase_core.instants import HOUR, Clock, Instant
 from purchase_core.operations.quarantine import Group, Quarantine
 from purchase_core.ports.paging import every_row
@@ -15,7 +15,6 @@ from purchase_core.values import Value
 
 UNKNOWN_AFTER = HOUR  # until then, a worker is still finding out
 ITEMS_MAX = 10_000
-STUCK_REFUNDS = ("rejected", "failed")
 
 
 class Item(Value, frozen=True):

@@ -174,6 +174,31 @@ class Holdings(Value, frozen=True):
     rows: Sequence[Row]
 
 
+class Tally(Value, frozen=True):
+    """How many rows of one sort wait for something, of those that are alike.
+
+    `of` is one of TALLIES, which says what `by` holds. `oldest` is since when the first of them waits,
+    `amount` the sum of the money that they are about, in minor units.
+    """
+
+    of: str
+    by: tuple[str, ...]
+    count: int
+    oldest: Instant
+    amount: int = 0
+
+
+TALLIES: Mapping[str, tuple[str, ...]] = {
+    "pending": ("connection",),  # deliveries, since they were received
+    "abandoned": ("connection",),  # those of them whose lease ran out, since then
+    "quarantined": ("connection", "event_type", "error"),  # since they were received
+    "commands": ("kind", "connection", "state"),  # not known to have ended, since they were made
+    "mailboxes": ("subscriber", "state"),  # waiting since they are due, stuck since they were given up
+    "cases": ("kind", "currency"),  # open, since then
+    "refunds": ("status", "currency"),  # rejected or failed, since that was seen
+}
+
+
 class Dangling(Value, frozen=True):
     """Something stored that names what is not there. `relation` is one of RELATIONS."""
 
@@ -402,6 +427,14 @@ class Store(ABC):
         """Everything that these lanes hold, from one snapshot: as much as there is, so ask for few of them.
 
         A lane that is linked to one of them is read with it.
+        """
+
+    @abstractmethod
+    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
+        """What waits, counted, as of one moment: by ascending (`of` in the order of TALLIES, `by`).
+
+        Of each sort no more than `limit` rows are counted. A quarantined delivery's `error` is its reason up
+        to the first colon.
         """
 
     @abstractmethod

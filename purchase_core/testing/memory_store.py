@@ -52,6 +52,7 @@ from purchase_core.records.reference import PriceReference, Reference
 from purchase_core.records.run import Run
 from purchase_core.testing.memory_database import NOT_LEASED, MemoryDatabase
 from purchase_core.testing.memory_mailboxes import MemoryMailboxes
+from purchase_core.testing.memory_tallies import MemoryTallies
 
 R = TypeVar("R", bound=TableRow)
 V = TypeVar("V")
@@ -61,7 +62,7 @@ __all__ = ["NOT_LEASED", "SCHEMA_VERSION", "MemoryDatabase", "MemoryStore"]
 SCHEMA_VERSION = 1
 
 
-class MemoryStore(MemoryMailboxes, Store):
+class MemoryStore(MemoryMailboxes, MemoryTallies, Store):
     """A store that forgets everything with its database. For tests, and to read beside the port."""
 
     def __init__(self, database: MemoryDatabase | None = None) -> None:

@@ -29,6 +29,7 @@ from purchase_contract_tests.store.restart import Restart
 from purchase_contract_tests.store.rows import Rows
 from purchase_contract_tests.store.runs import Runs
 from purchase_contract_tests.store.schema import Schema
+from purchase_contract_tests.store.tallies import Tallies
 from purchase_contract_tests.store.together import Together
 from purchase_contract_tests.store.unstorable import Unstorable
 
@@ -51,6 +52,7 @@ class StoreContract(
     CanonicalHash,
     LaneHoldings,
     Runs,
+    Tallies,
     Rebuilds,
     Ledger,
     Reads,

@@ -86,6 +86,27 @@ def _one_of_postgresql(element: OneOf, compiler: SQLCompiler, **options: object)
     return f"{compiler.process(element.column)} = ANY (ARRAY{compiler.process(element.choices)})"
 
 
+class BeforeColon(ColumnElement[str]):
+    """A text up to its first colon; all of it where there is none."""
+
+    inherit_cache = False
+    type = sa.Text()
+
+    def __init__(self, column: ColumnElement[str]) -> None:
+        self.column = column
+
+
+@compiles(BeforeColon, "sqlite")
+def _before_colon_sqlite(element: BeforeColon, compiler: SQLCompiler, **options: object) -> str:
+    column = compiler.process(element.column)
+    return f"substr({column}, 1, instr({column} || ':', ':') - 1)"
+
+
+@compiles(BeforeColon, "postgresql")
+def _before_colon_postgresql(element: BeforeColon, compiler: SQLCompiler, **options: object) -> str:
+    return f"split_part({compiler.process(element.column)}, ':', 1)"
+
+
 class NoBytes(ColumnElement[bytes]):
     """Bytes, none of them."""
 

@@ -11,7 +11,7 @@ from purchase_core.facts.rows import ROW_TYPES, SubscriptionRow
 from purchase_core.ports.store import TABLES, TableRow
 from purchase_core.records.delivery import DONE
 from purchase_core.records.ledger_rows import DrawnRow
-from purchase_sql import schema
+from purchase_sql import schema, tallying
 from purchase_sql.dialects import OneOf
 from purchase_sql.shapes import DELIVERY_COLUMNS, MAILBOX_COLUMNS, ROW_COLUMNS
 from purchase_sql.statement import Statement, in_pairs, in_texts, number, text, whole, word
@@ -45,6 +45,7 @@ def statements() -> Iterable[Statement]:
     yield from _runs()
     yield from _holding()
     yield from _dangling()
+    yield from tallying.statements()
     yield from _conflicting()
     for row_type in TABLES:
         yield from _pages(row_type)

@@ -19,6 +19,7 @@ from purchase_core.ports.store import (
     Question,
     Store,
     TableRow,
+    Tally,
     View,
 )
 from purchase_core.records.command import Command
@@ -291,6 +292,19 @@ class SqlStore(Store):
                 for record in records
             ],
         )
+
+    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
+        """What waits, counted, from one snapshot."""
+        texts = self._texts.tallies
+        asked: list[Operation] = [
+            (text, (now, limit) if of == "abandoned" else (limit,)) for of, text in texts.items()
+        ]
+        answers = await self._long_snapshot(asked)
+        return [
+            Tally(of, tuple(by), count, Instant(oldest), amount)
+            for of, records in zip(texts, answers, strict=True)
+            for *by, count, oldest, amount in records
+        ]
 
     async def dangling(self, limit: int) -> Sequence[Dangling]:
         """What names something that is not there."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from purchase_core.facts.rows import ROW_TYPES
-from purchase_core.ports.store import RELATIONS, TABLES
+from purchase_core.ports.store import RELATIONS, TABLES, TALLIES
 from purchase_sql.prefix import checked_prefix, checked_schema, with_prefix
 
 
@@ -96,6 +96,7 @@ class Texts:
     row_page_of_lane: Mapping[type[object], str]
     row_held: Mapping[type[object], str]
     dangling: Mapping[str, str]
+    tallies: Mapping[str, str]
 
     @property
     def all(self) -> frozenset[str]:
@@ -108,6 +109,7 @@ class Texts:
             self.row_page_of_lane,
             self.row_held,
             self.dangling,
+            self.tallies,
         )
         return frozenset(single).union(*(one.values() for one in several))
 
@@ -128,4 +130,5 @@ def texts(shipped: Mapping[str, str], prefix: str, schema: str = "") -> Texts:
         )
     }
     groups["dangling"] = {one: ready.pop(f"dangling_{one.replace('.', '_')}") for one in RELATIONS}
+    groups["tallies"] = {one: ready.pop(f"tally_{one}") for one in TALLIES}
     return Texts(prefix=prefix, schema=schema, **ready, **groups)  # type: ignore[arg-type]  # a test compares the names

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from purchase_core.errors import StoreError
+from purchase_core.facts.rows import CaseRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Dangling, Holdings
+from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Dangling, Holdings, Tally
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.lane import Lane
 from purchase_core.records.run import Run
@@ -123,3 +124,50 @@ class ForgetsTheCode(MemoryStore):
     def _apply_settlements(self, batch: Batch) -> None:
         settled = tuple(replace(one, code="") for one in batch.settlements)
         super()._apply_settlements(replace(batch, settlements=settled))
+
+
+class CountsTheFloodOnly(MemoryStore):
+    """Whatever waits, only deliveries are counted."""
+
+    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
+        return [one for one in await super().tallies(now=now, limit=limit) if one.of == "pending"]
+
+
+class CountsWithoutLimit(MemoryStore):
+    """A flood is counted to its end."""
+
+    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
+        return await super().tallies(now=now, limit=limit * PAGE_ROWS_MAX)
+
+
+class CountsWhatIsBeingWorkedOnAsAbandoned(MemoryStore):
+    """A lease that still holds is taken for one that ran out."""
+
+    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
+        return await super().tallies(now=Instant(now + 3_600_000_000), limit=limit)
+
+
+class CountsCasesThatWereResolved(MemoryStore):
+    """Every case is counted, also those that somebody has decided."""
+
+    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
+        more = sum(isinstance(one, CaseRow) and one.status != "open" for one in self.database.rows.values())
+        found = await super().tallies(now=now, limit=limit)
+        return [replace(one, count=one.count + more) if one.of == "cases" else one for one in found]
+
+
+class ForgetsSinceWhenItWaits(MemoryStore):
+    """What came last says since when all of it waits."""
+
+    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
+        return [replace(one, oldest=now) for one in await super().tallies(now=now, limit=limit)]
+
+
+class MixesErrors(MemoryStore):
+    """What is particular to one delivery is taken for its error."""
+
+    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
+        found = await super().tallies(now=now, limit=limit)
+        return [
+            replace(one, by=(*one.by[:2], "malformed")) if one.of == "quarantined" else one for one in found
+        ]

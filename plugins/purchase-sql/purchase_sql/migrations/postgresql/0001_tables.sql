@@ -322,6 +322,8 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}refunds" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}refunds_lane" ON {schema}"{prefix}refunds" (lane, key);
 
+CREATE INDEX IF NOT EXISTS "{prefix}refunds_stuck" ON {schema}"{prefix}refunds" (key) WHERE status IN ('failed', 'rejected');
+
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}disputes" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
@@ -392,6 +394,8 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}cases" (
 );
 
 CREATE INDEX IF NOT EXISTS "{prefix}cases_lane" ON {schema}"{prefix}cases" (lane, key);
+
+CREATE INDEX IF NOT EXISTS "{prefix}cases_open" ON {schema}"{prefix}cases" (kind, key) WHERE status = 'open';
 
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}spendings" (
     key TEXT COLLATE "C" NOT NULL,

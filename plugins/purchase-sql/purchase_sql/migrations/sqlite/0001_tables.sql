@@ -322,6 +322,8 @@ CREATE TABLE IF NOT EXISTS "{prefix}refunds" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}refunds_lane" ON "{prefix}refunds" (lane, "key");
 
+CREATE INDEX IF NOT EXISTS "{prefix}refunds_stuck" ON "{prefix}refunds" ("key") WHERE status IN ('failed', 'rejected');
+
 CREATE TABLE IF NOT EXISTS "{prefix}disputes" (
     "key" TEXT NOT NULL,
     lane TEXT NOT NULL,
@@ -392,6 +394,8 @@ CREATE TABLE IF NOT EXISTS "{prefix}cases" (
 ) WITHOUT ROWID, STRICT;
 
 CREATE INDEX IF NOT EXISTS "{prefix}cases_lane" ON "{prefix}cases" (lane, "key");
+
+CREATE INDEX IF NOT EXISTS "{prefix}cases_open" ON "{prefix}cases" (kind, "key") WHERE status = 'open';
 
 CREATE TABLE IF NOT EXISTS "{prefix}spendings" (
     "key" TEXT NOT NULL,

@@ -1,0 +1,108 @@
+"""Statements that count what waits, one for each sort. Needs the extra `schema`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+
+from purchase_core.facts.rows import CaseRow, RefundRow
+from purchase_core.ports.store import TALLIES
+from purchase_core.records.delivery import QUARANTINED
+from purchase_sql import schema
+from purchase_sql.dialects import BeforeColon
+from purchase_sql.statement import Statement, number, whole, word
+
+
+@attrs.frozen
+class _Waiting:
+    """Rows of one sort: which, in the order of an index; what they are counted by, since when, and money."""
+
+    which: tuple[sa.ColumnElement[bool] | sa.TextClause, ...]
+    order: tuple[sa.ColumnElement[Any], ...]
+    by: tuple[sa.ColumnElement[str], ...]
+    since: sa.Column[int]
+    amount: sa.ColumnElement[int] = attrs.field(factory=lambda: number(0))
+
+
+def statements() -> Iterable[Statement]:
+    """All of them."""
+    for of, waiting in _sorts().items():
+        taken = (("now",) if of == "abandoned" else ()) + ("limit",)
+        yield Statement(f"tally_{of}", taken, _counted(waiting, TALLIES[of]))
+
+
+def _counted(waiting: _Waiting, names: tuple[str, ...]) -> sa.Select[Any]:
+    # Those that are counted are chosen first, so that a flood costs no more than the limit.
+    chosen = (
+        sa.select(
+            *(one.label(name) for one, name in zip(waiting.by, names, strict=True)),
+            waiting.since.label("since"),
+            waiting.amount.label("amount"),
+        )
+        .where(*waiting.which)
+        .order_by(*waiting.order)
+        .limit(whole("limit"))
+        .subquery("counted")
+    )
+    by = [chosen.c[name] for name in names]
+    return (
+        sa.select(
+            *by,
+            sa.func.count().label("count"),
+            sa.func.min(chosen.c.since).label("oldest"),
+            sa.cast(sa.func.sum(chosen.c.amount), schema.WHOLE).label("amount"),
+        )
+        .group_by(*by)
+        .order_by(*by)
+    )
+
+
+def _sorts() -> dict[str, _Waiting]:
+    deliveries, commands, boxes = schema.deliveries, schema.commands, schema.mailboxes
+    cases, refunds = schema.rows[CaseRow], schema.rows[RefundRow]
+    pending = sa.text(schema.IS_PENDING)
+    due = (deliveries.c.available_at, deliveries.c.id)
+    return {
+        "pending": _Waiting((pending,), due, (deliveries.c.connection,), deliveries.c.received_at),
+        "abandoned": _Waiting(
+            (pending, deliveries.c.leased_until < whole("now")),
+            due,
+            (deliveries.c.connection,),
+            deliveries.c.leased_until,
+        ),
+        "quarantined": _Waiting(
+            (deliveries.c.state == word(QUARANTINED), sa.text(schema.IS_NOT_DONE)),
+            (deliveries.c.id,),
+            (deliveries.c.connection, deliveries.c.event_type, BeforeColon(deliveries.c.reason)),
+            deliveries.c.received_at,
+        ),
+        "commands": _Waiting(
+            (sa.text(schema.IS_OPEN),),
+            (commands.c.updated_at, commands.c.key),
+            (commands.c.kind, commands.c.connection, commands.c.state),
+            commands.c.created_at,
+        ),
+        "mailboxes": _Waiting(
+            (sa.text(schema.IS_NOT_IDLE),),
+            (boxes.c.subscriber, boxes.c.state, boxes.c.lane),
+            (boxes.c.subscriber, boxes.c.state),
+            boxes.c.available_at,
+        ),
+        "cases": _Waiting(
+            (sa.text(schema.IS_OPEN_CASE),),
+            (cases.c.kind, cases.c.key),
+            (cases.c.kind, cases.c.currency),
+            cases.c.opened_at,
+            cases.c.amount,
+        ),
+        "refunds": _Waiting(
+            (sa.text(schema.IS_STUCK_REFUND),),
+            (refunds.c.key,),
+            (refunds.c.status, refunds.c.currency),
+            refunds.c.seen_at,
+            refunds.c.amount,
+        ),
+    }
