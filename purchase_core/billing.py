@@ -79,6 +79,7 @@ from purchase_core.workflows.usage import Usage
 DRAIN_ROWS = 200  # then a worker looks whether it is to stop
 RESOLVE_IDLE_SECONDS = 15.0
 TICK_IDLE_SECONDS = 5.0
+ENLIST_IDLE_SECONDS = 60.0
 RECONCILE_IDLE_SECONDS = 30.0
 QUARANTINE_IDLE_SECONDS = 60.0
 
@@ -291,6 +292,7 @@ class Billing:
                 Task("checkouts", self.checkout.resolve, RESOLVE_IDLE_SECONDS),
                 Task("commands", self.commands.resolve, RESOLVE_IDLE_SECONDS),
                 Task("moves", self.migrations.advance, RESOLVE_IDLE_SECONDS),
+                Task("moves begun", self.migrations.enlist, ENLIST_IDLE_SECONDS),
                 Task("ticks", self.tick.work, TICK_IDLE_SECONDS),
                 *(
                     Task(f"subscriber {name}", partial(self.subscribers.work, name))

@@ -6,77 +6,50 @@ subscription, so that a worker goes on with it, whoever began (`moves.py` says h
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 
 import attrs
 import msgspec
 from msgspec.structs import replace
 
-from purchase_core.catalog.versions import OfferVersion
-from purchase_core.errors import InvalidArgument, KeyConflict, NotFound, OutcomeUnknown, ProviderUnavailable
+from purchase_core.errors import (
+    KeyConflict,
+    NotFound,
+    OutcomeUnknown,
+    ProviderUnavailable,
+    PurchaseError,
+    StoreError,
+)
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.identifiers import IdSource
-from purchase_core.instants import DAY, Clock, Instant
-from purchase_core.ports.paging import every_command, every_row
+from purchase_core.instants import DAY, SECOND, Clock, Instant
+from purchase_core.ports.paging import every_command
 from purchase_core.ports.provider import Capability, Provider
-from purchase_core.ports.store import PAGE_ROWS_MAX, Store
+from purchase_core.ports.store import Store
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.owner import lane_of
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.command import OPEN_STATES, SENDING, Command, Stage
-from purchase_core.records.lane import customer_lane, customer_of
-from purchase_core.routing.chance import draw
-from purchase_core.routing.moving import moving_router
+from purchase_core.records.lane import customer_lane
 from purchase_core.values import Value
 from purchase_core.workflows.checkout import Checkout, Checkouts
 from purchase_core.workflows.command_log import CommandLog
-from purchase_core.workflows.context import NO_CONTEXT
-from purchase_core.workflows.moves import Halt, Move, Phase, Progress, moved_version, price_of, stays
+from purchase_core.workflows.moves import Halt, Move, Phase, Progress
 from purchase_core.workflows.moving import KIND as MOVE
 from purchase_core.workflows.moving import Mover, move_of, progress_of
-from purchase_core.workflows.order import checked_wish
 from purchase_core.workflows.planning import Planner
+from purchase_core.workflows.prospects import Prospect, Prospects, Settings, move_key
 from purchase_core.workflows.resolving import Resolver
-from purchase_core.workflows.routing import NOWHERE
 from purchase_core.workflows.subscriptions import Subscriptions
 from purchase_core.workflows.urls import return_url
 
 KIND = "provider.migration"
-PERCENT = 100
-LEAD_DAYS, UNDO_DAYS = 7, 3
-LEAD_DAYS_MAX = 60
+ENLIST_SECONDS = 3_600  # how long after the last look workers look again for who could go
+PAIRS_MAX = 100
 
-
-class Settings(Value, frozen=True):
-    """What was asked for. `percent` of customers, always the same ones; `halt`: whether it is stopped."""
-
-    old: str
-    new: str
-    percent: int = PERCENT
-    lead_days: int = LEAD_DAYS
-    undo_days: int = UNDO_DAYS
-    success_url: str = NOWHERE
-    cancel_url: str = NOWHERE
-    halt: Halt = Halt.NO
-
-
-class Prospect(Value, frozen=True):
-    """One subscription in a plan. `verdict`: move | later | stays | begun; `reason`: why it is not moved.
-
-    `ends` is when what is paid ends; `trial_days` and `amount` (minor units) are of the new checkout.
-    """
-
-    subscription: str
-    customer: str
-    offer: str
-    quantity: int
-    amount: int
-    currency: str
-    ends: Instant
-    trial_days: int
-    verdict: str
-    reason: str = ""
+log = logging.getLogger("purchase.migrations")
 
 
 class Moved(Value, frozen=True):
@@ -116,7 +89,8 @@ class Migrations:
     ) -> None:
         self._store = store
         self._connections = connections
-        self._planner = planner
+        self._names = planner.names
+        self._prospects = Prospects(store, planner, clock)
         self._checkouts = checkouts
         self._clock = clock
         self._ids = ids
@@ -125,104 +99,88 @@ class Migrations:
         self._mover = Mover(store, self._log, checkouts, subscriptions, clock)
         self._resolver = Resolver(store, self._log, self._locks, clock)
 
-    # --- before ------------------------------------------------------------------------------
-
-    async def plan(self, settings: Settings) -> AsyncIterator[Prospect]:
+    def plan(self, settings: Settings) -> AsyncIterator[Prospect]:
         """What would become of each live subscription on the old connection. Writes and sends nothing.
 
         Raises NotFound or InvalidArgument where the connections cannot be meant.
         """
-        self._check(settings)
-        async for row in self._live_on(settings.old):
-            if in_cohort(settings, customer_of(row.lane)):
-                yield await self._prospect(settings, row)
-
-    async def _live_on(self, connection: str) -> AsyncIterator[SubscriptionRow]:
-        async for row in every_row(self._store, SubscriptionRow):
-            if row.connection == connection and row.ended_at is None and customer_of(row.lane):
-                yield row
-
-    async def _prospect(self, settings: Settings, row: SubscriptionRow) -> Prospect:
-        now = self._clock.now()
-        version = (await self._store.offers([row.version])).get(row.version) if row.version else None
-        sold = moved_version(version, row.period_end, now) if version else None
-        found = Prospect(
-            subscription=row.key,
-            customer=customer_of(row.lane),
-            offer=version.offer if version else "",
-            quantity=row.quantity,
-            amount=row.unit_amount * row.quantity,
-            currency=row.currency,
-            ends=row.period_end,
-            trial_days=sold.trial_days if sold else 0,
-            verdict="stays",
-        )
-        begun = await self._store.command(_move_key(settings, row.key))
-        if begun is not None and begun.state in OPEN_STATES:
-            return replace(found, verdict="begun", reason=progress_of(begun).phase.value)
-        why = stays(row)
-        if not why and (version is None or price_of(row, version) is None):
-            why = "is paid at a price that no offer has"
-        if why or version is None or sold is None:
-            return replace(found, reason=why)
-        nobody = await self._why_nobody(settings, row, sold)
-        if nobody:
-            return replace(found, reason=nobody)
-        if row.period_end - now < settings.lead_days * DAY:
-            return replace(found, verdict="later", reason=f"renews within {settings.lead_days} days")
-        if begun is not None:
-            return replace(found, verdict="later", reason=f"was tried: {progress_of(begun).phase.value}")
-        return replace(found, verdict="move")
-
-    async def _why_nobody(self, settings: Settings, row: SubscriptionRow, sold: OfferVersion) -> str:
-        """Why the new connection cannot take it; "" if it can."""
-        wish = checked_wish(customer_of(row.lane), sold.offer, row.quantity, row.currency, NOWHERE, NOWHERE)
-        router = moving_router(self._planner.router, settings.new)
-        plan = await self._planner.plan(wish, NO_CONTEXT, f"{MOVE}:{row.key}", sold=sold, router=router)
-        if plan.decision.order or plan.decision.refused == "all_unhealthy":
-            return ""
-        verdicts = (one for one in plan.decision.verdicts if one.connection == settings.new)
-        return next((one.excluded for one in verdicts), f"{settings.new} is not configured")
-
-    def _check(self, settings: Settings) -> None:
-        for name in (settings.old, settings.new):
-            if name not in self._planner.names:
-                there = ", ".join(self._planner.names)
-                raise NotFound(f"connection {name!r} is not configured", hint=f"There are {there}.")
-        if settings.old == settings.new:
-            raise InvalidArgument("a migration goes from one connection to another one")
-        if not 1 <= settings.percent <= PERCENT:
-            raise InvalidArgument(f"percent must be from 1 to {PERCENT}")
-        if not 1 <= settings.undo_days < settings.lead_days <= LEAD_DAYS_MAX:
-            raise InvalidArgument(
-                f"undo_days must be at least 1, less than lead_days, which is up to {LEAD_DAYS_MAX}"
-            )
+        return self._prospects.plan(settings)
 
     # --- beginning, stopping -----------------------------------------------------------------
 
     async def start(
-        self, settings: Settings, *, limit: int = PAGE_ROWS_MAX, again: bool = False
+        self, settings: Settings, *, limit: int | None = None, again: bool = False
     ) -> AsyncIterator[Prospect]:
-        """Begin to move those of the plan that can be moved, at most `limit`; each, once it is recorded.
+        """Begin to move those of the plan that can be moved; each, once it is recorded.
 
-        To begin again widens the cohort, and takes up who has come since. `again`: also who was tried before.
-        What is recorded is gone on with by `advance`. Raises InvalidArgument, and CapabilityMissing where the
-        old side cannot end with the period and take that back.
+        `limit`: so many at most, and workers take in nobody by themselves (`grows`). To begin again widens
+        the cohort. `again`: also who was tried before. What is recorded is gone on with by `advance`. Raises
+        InvalidArgument, and CapabilityMissing where the old side cannot end with the period or take that
+        back.
         """
-        self._check(settings)
+        self._prospects.check(settings)
         return_url("success_url", settings.success_url)
         return_url("cancel_url", settings.cancel_url)
+        self._both_open(settings)
+        wanted = replace(settings, halt=Halt.NO, grows=limit is None)
+        await self._keep(wanted, "started", f"{settings.percent} %")
+        async for one in self._take_in(wanted, limit, again=again):
+            yield one
+
+    async def enlist(self) -> int:
+        """Take in those of each cohort that grows who have come since, or can be moved by now; how many.
+
+        For workers: each migration is looked at once in ENLIST_SECONDS, by one of them. `stop` ends it.
+        """
+        begun = 0
+        before = Instant(self._clock.now() - ENLIST_SECONDS * SECOND)
+        for command in await self._store.open_commands((KIND,), before=before, limit=PAIRS_MAX):
+            settings = msgspec.json.decode(command.request, type=Settings)
+            if settings.grows and settings.halt is Halt.NO and await self._look_again(command):
+                begun += await self._enlisted(settings)
+        return begun
+
+    async def _look_again(self, known: Command) -> bool:
+        """Note that it is looked at now; False if another worker was quicker."""
+        now = self._clock.now()
+        mine = False
+
+        def looked(found: Command) -> Command:
+            nonlocal mine
+            mine = found.updated_at == known.updated_at
+            return attrs.evolve(found, updated_at=now) if mine else found
+
+        await self._log.change(known, looked)
+        return mine
+
+    async def _enlisted(self, settings: Settings) -> int:
+        try:
+            self._prospects.check(settings)
+            self._both_open(settings)
+            return len([one async for one in self._take_in(settings)])
+        except StoreError:
+            raise
+        except PurchaseError as error:  # other migrations are looked at all the same
+            log.warning("nobody goes from %s to %s now: %s", settings.old, settings.new, type(error).__name__)
+            return 0
+
+    async def _take_in(
+        self, settings: Settings, limit: int | None = None, *, again: bool = False
+    ) -> AsyncIterator[Prospect]:
+        begun = 0
+        async for one in self.plan(settings):
+            if begun == limit:
+                return
+            tried = again and one.reason.startswith("was tried")
+            if (one.verdict == "move" or tried) and await self._begin(settings, one):
+                begun += 1
+                yield one
+
+    def _both_open(self, settings: Settings) -> None:
         old = self._connections.get(settings.old)
         if old is None or settings.new not in self._connections:
             raise ProviderUnavailable("both connections must be open to begin a migration")
         old.need(Capability.CANCEL_AT_PERIOD_END, Capability.UNCANCEL)
-        await self._keep(replace(settings, halt=Halt.NO), "started", f"{settings.percent} %")
-        begun = 0
-        async for one in self.plan(settings):
-            tried = again and one.reason.startswith("was tried")
-            if begun < limit and (one.verdict == "move" or tried) and await self._begin(settings, one):
-                begun += 1
-                yield one
 
     async def stop(self, old: str, new: str, *, undo: bool = False) -> Settings:
         """Begin no more moves. What is offered stays so until its time; `undo`: is taken back at once."""
@@ -243,7 +201,7 @@ class Migrations:
 
     async def _begin(self, settings: Settings, one: Prospect) -> bool:
         """Record a move; False if another process was quicker, or it is under way."""
-        key, now = _move_key(settings, one.subscription), self._clock.now()
+        key, now = move_key(settings, one.subscription), self._clock.now()
         rows = await rows_of_lane(self._store, SubscriptionRow, customer_lane(one.customer))
         row = next((row for row in rows if row.key == one.subscription), None)
         if row is None:
@@ -380,7 +338,7 @@ class Migrations:
         for row in rows:
             if row.cancel_at is None:
                 continue
-            for name in self._planner.names:
+            for name in self._names:
                 command = await self._store.command(f"{MOVE}:{row.connection}:{name}:{row.key}")
                 if command is not None and progress_of(command).phase is Phase.OFFERED:
                     async with self._locks.hold([command.key]):
@@ -410,13 +368,3 @@ class Migrations:
             progress.reason,
             await self._mover.url(command) if offered else "",
         )
-
-
-def in_cohort(settings: Settings, customer: str) -> bool:
-    """Whether a customer is among the first `percent`: a larger cohort holds the smaller one."""
-    lot = draw(f"{settings.old} to {settings.new}", "cohort", customer)
-    return lot * PERCENT < settings.percent * 2**53
-
-
-def _move_key(settings: Settings, subscription: str) -> str:
-    return f"{MOVE}:{settings.old}:{settings.new}:{subscription}"

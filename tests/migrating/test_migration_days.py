@@ -6,8 +6,8 @@ import asyncio
 from itertools import pairwise
 from pathlib import Path
 
-from purchase_core.workflows.migrations import Prospect
-from tests.migrating.two_sides import SETTINGS, TwoSides
+from purchase_core.workflows.prospects import Prospect
+from tests.migrating.two_sides import SETTINGS, TwoSides, sqlite_in
 
 DAYS = 100
 
@@ -22,7 +22,7 @@ async def begin(sides: TwoSides) -> list[Prospect]:
 
 def test_money_and_rights_on_every_day(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with TwoSides(tmp_path) as sides:
+        async with TwoSides(sqlite_in(tmp_path)) as sides:
             for customer in ("accepts", "silent", "late"):
                 await sides.subscribe(customer)
             await sides.pass_days(5)

@@ -18,7 +18,7 @@ import pytest
 from purchase_core.cli.main import run
 from purchase_core.workflows.checkout import Checkout
 from purchase_core.workflows.moves import Phase
-from tests.migrating.two_sides import TwoSides
+from tests.migrating.two_sides import TwoSides, sqlite_in
 
 PAGE = (Path(__file__).parents[2] / "docs" / "migrating-providers.md").read_text()
 CUSTOMERS = [f"user_{number}" for number in range(1, 5)]
@@ -50,7 +50,7 @@ def test_the_commands_of_the_page_lead_customers_over(
     monkeypatch.chdir(tmp_path)
 
     async def scene() -> None:
-        async with TwoSides(tmp_path) as sides:
+        async with TwoSides(sqlite_in(tmp_path)) as sides:
             module = ModuleType("two_sides_app")
             vars(module)["factory"] = sides.opening
             monkeypatch.setitem(sys.modules, "two_sides_app", module)

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from purchase_core.errors import InvalidArgument, NotFound
-from purchase_core.workflows.migrations import Prospect, Settings, in_cohort
+from purchase_core.workflows.prospects import Prospect, Settings, in_cohort
 from purchase_simulators.stripe.objects.subscriptions import Subscription
 from tests.migrating.two_sides import SETTINGS, TwoSides
 
@@ -272,5 +272,84 @@ def test_the_receipt_of_a_move_tells_its_way_and_its_checkout_can_be_verified() 
         receipt = await sides.billing.receipts.get(move.receipt)
         assert [one.name for one in receipt.stages] == ["recorded", "ending", "offered"]
         assert move.url == page.url
+
+    run(work)
+
+
+async def work_once(sides: TwoSides) -> None:
+    """What `purchase work --once` does, some minutes later."""
+    sides.clock.advance(seconds=61)
+    await sides.billing.worker().once(lambda task, count: None)
+    sides.clock.advance(seconds=61)
+    await sides.billing.worker().once(lambda task, count: None)
+    await sides.deliver()
+
+
+def test_a_worker_takes_in_who_comes_later_and_goes_on_with_them() -> None:
+    async def work(sides: TwoSides) -> None:
+        await sides.subscribe("ana")
+        await sides.pass_days()
+        await begin(sides)
+        await sides.subscribe("bob")
+        await work_once(sides)
+        assert await sides.phase("bob") == ""  # looked at less than an hour ago
+        await sides.pass_days(work=False)
+        await work_once(sides)
+        assert await sides.phase("bob") == "offered"
+        assert await ends(sides, "bob")
+        assert await sides.billing.migrations.enlist() == 0
+
+    run(work)
+
+
+def test_a_worker_takes_in_who_renewed_too_soon_once_they_have_renewed() -> None:
+    async def work(sides: TwoSides) -> None:
+        await sides.subscribe("ana")
+        await sides.pass_days(25)
+        assert await begin(sides) == []
+        await sides.pass_days(10, work=False)
+        await work_once(sides)
+        assert await sides.phase("ana") == "offered"
+        assert [name for _, name, _ in await sides.bills("ana")] == ["stripe", "stripe"]
+
+    run(work)
+
+
+def test_a_worker_takes_in_nobody_where_it_was_stopped_or_is_done_by_hand_or_for_others() -> None:
+    async def work(sides: TwoSides) -> None:
+        names = [f"user_{number}" for number in range(8)]
+        half = replace(SETTINGS, percent=50)
+        await sides.subscribe(names[0])
+        await sides.pass_days()
+        await begin(sides, half)
+        for name in names[1:]:
+            await sides.subscribe(name)
+        await sides.pass_days(work=False)
+        await sides.billing.migrations.stop("stripe", "paddle")
+        assert await sides.billing.migrations.enlist() == 0
+        await sides.billing.migrations.resume("stripe", "paddle")
+        await sides.pass_days(work=False)
+        expected = [one for one in names[1:] if in_cohort(half, one)]
+        assert await sides.billing.migrations.enlist() == len(expected)
+        [one async for one in sides.billing.migrations.start(SETTINGS, limit=1)]
+        await sides.pass_days(work=False)
+        assert await sides.billing.migrations.enlist() == 0
+
+    run(work)
+
+
+def test_two_workers_that_look_at_once_begin_each_once() -> None:
+    async def work(sides: TwoSides) -> None:
+        await sides.subscribe("ana")
+        await sides.pass_days()
+        await begin(sides)
+        await sides.subscribe("bob")
+        await sides.pass_days(work=False)
+        first = sides.billing
+        await sides.open()
+        counts = await asyncio.gather(first.migrations.enlist(), sides.billing.migrations.enlist())
+        assert sum(counts) == 1
+        status = await sides.billing.migrations.status("stripe", "paddle")
+        assert sorted(one.customer for one in status.moves) == ["ana", "bob"]
 
     run(work)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +14,7 @@ from purchase_core.instants import DAY, Instant
 from purchase_core.testing.plugins import MemoryPlugin
 from purchase_core.testing.sales import CATALOG
 from purchase_core.workflows.checkout import Checkout
-from purchase_core.workflows.migrations import Settings
+from purchase_core.workflows.prospects import Settings
 from purchase_paddle.testing import API_KEY as PADDLE_KEY
 from purchase_paddle.testing import WEBHOOK_SECRET as PADDLE_SECRET
 from purchase_paddle.testing import PaddleHarness
@@ -35,17 +35,24 @@ ENVIRON = {
 
 
 class TwoSides:
-    """Both providers, and a billing over both. `folder`: a SQLite file there, else a memory database."""
+    """Both providers, and a billing over both. `store`: its settings, else a memory database."""
 
     billing: Billing
 
-    def __init__(self, folder: Path | None = None, *, router: dict[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        store: Mapping[str, object] | None = None,
+        *,
+        router: dict[str, object] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self.paddle = PaddleHarness()
         self.clock = self.paddle.clock
         self.stripe = StripeHarness(self.clock)
         self.memory = MemoryPlugin()
-        self._folder = folder
+        self._store = dict(store or {"plugin": "memory"})
         self._router = router or {}
+        self._environ = ENVIRON | dict(environ or {})
         self._ids = SeededIds(3)
         self._stack, self._processes = AsyncExitStack(), AsyncExitStack()
 
@@ -69,9 +76,8 @@ class TwoSides:
 
     def config(self) -> dict[str, Any]:
         """What stands in `purchase.toml`."""
-        store = {"plugin": "sqlite", "path": str(self._folder / "shop.db")} if self._folder else None
         return {
-            "store": store or {"plugin": "memory"},
+            "store": self._store,
             "router": self._router,
             "connections": {
                 "stripe": {
@@ -93,7 +99,7 @@ class TwoSides:
             catalog=CATALOG,
             config=self.config(),
             plugins=[self.memory],
-            environ=ENVIRON,
+            environ=self._environ,
             clock=self.clock,
             ids=self._ids,
         )
@@ -161,6 +167,11 @@ class TwoSides:
     async def phase(self, customer: str) -> str:
         status = await self.billing.migrations.status("stripe", "paddle")
         return next((one.phase for one in status.moves if one.customer == customer), "")
+
+
+def sqlite_in(folder: Path) -> dict[str, object]:
+    """Settings of a SQLite file."""
+    return {"plugin": "sqlite", "path": str(folder / "shop.db")}
 
 
 START = Instant(1_790_000_000_000_000)

@@ -23,15 +23,8 @@ from purchase_core.cli.output import (
 )
 from purchase_core.money import Money
 from purchase_core.opening import Opening
-from purchase_core.workflows.migrations import (
-    LEAD_DAYS,
-    LEAD_DAYS_MAX,
-    UNDO_DAYS,
-    Moved,
-    Prospect,
-    Settings,
-    Status,
-)
+from purchase_core.workflows.migrations import Moved, Status
+from purchase_core.workflows.prospects import LEAD_DAYS, LEAD_DAYS_MAX, UNDO_DAYS, Prospect, Settings
 
 if TYPE_CHECKING:
     from purchase_core.billing import Billing
@@ -110,7 +103,10 @@ def plan(context: click.Context, *, old: str, new: str, percent: int, lead_days:
 )  # fmt: skip
 @click.option("--success-url", required=True, metavar="URL", help="Where the new checkout leads.")
 @click.option("--cancel-url", required=True, metavar="URL", help="Where it leads if it is not paid.")
-@click.option("--limit", type=click.IntRange(1, 1_000), default=1_000, show_default=True, help="At most.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000),
+    help="At most so many now, and nobody later by itself; else workers take in who comes to fit.",
+)  # fmt: skip
 @click.option("--again", is_flag=True, help="Also who was tried before, and stayed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -125,14 +121,15 @@ def start(  # a command line has as many options as it has
     undo_days: int,
     success_url: str,
     cancel_url: str,
-    limit: int,
+    limit: int | None,
     again: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
     """Tell the old subscriptions to end with their period, and open the new checkouts.
 
-    Whatever is interrupted goes on with the same command, or with `purchase work`.
+    Whatever is interrupted goes on with the same command, or with `purchase work`, which also takes in who
+    comes later, once an hour, unless --limit is given or it was stopped.
 
     \b
     Examples:
@@ -144,7 +141,7 @@ def start(  # a command line has as many options as it has
     opening = find_app(context)
     if not yes:
         prospects = asyncio.run(_planned(opening, settings))
-        count = min(limit, sum(one.verdict == "move" for one in prospects))
+        count = min(limit or len(prospects), sum(one.verdict == "move" for one in prospects))
         make_sure(f"Let {count:,} subscriptions on {old} end with their period, and offer {new}?", yes=yes)
 
     async def begin() -> Status:
