@@ -12,6 +12,7 @@ import msgspec
 
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import KeyConflict, LaneConflict, NotFound, RolloutBusy
+from purchase_core.facts.fold import REDUCER_VERSION
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.ports.store import Batch, Store
@@ -164,7 +165,8 @@ class RolloutLog:
         batch = Batch(
             self._ids.new("batch"),
             self._clock.now(),
-            lanes=(LaneStep(LANE, self._lane_version, b""),),
+            # Nothing is folded into it, by whatever fold.
+            lanes=(LaneStep(LANE, self._lane_version, b"", reducer=REDUCER_VERSION),),
             command=command,
             prices=prices,
             offers=offers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from purchase_sandbox.incidents.stories import STORIES
+from purchase_sandbox.incidents.known import INCIDENTS as STORIES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations" / "rollout.md").read_text()

@@ -16,6 +16,7 @@ from purchase_core.errors import InvalidArgument
 from purchase_sandbox.locals import PROVIDERS
 
 STORIES = ("sale", "life", "catalog", "routing")
+INCIDENTS = ("list", *(str(number) for number in range(1, 11)))
 
 
 @click.command()
@@ -35,6 +36,12 @@ STORIES = ("sale", "life", "catalog", "routing")
     help="What to play: a first sale, customers' whole lives, the catalog's rollout, or several providers.",
 )
 @click.option("--catalog", is_flag=True, help="The same as --story catalog.")
+@click.option(
+    "--incident",
+    type=click.Choice(INCIDENTS),
+    metavar="NUMBER",
+    help="Something goes wrong, and an operator mends it; `list` says what there is.",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
@@ -59,6 +66,7 @@ def demo(
     headless: bool,
     story: str | None,
     catalog: bool,
+    incident: str | None,
     port: int,
     provider_port: int,
     db: str | None,
@@ -76,10 +84,12 @@ def demo(
       purchase demo --headless --story life --provider paddle
       purchase demo --catalog --headless --provider stripe
       purchase demo --headless --provider stripe --provider paddle
+      purchase demo --incident list      what can go wrong in production
+      purchase demo --incident 4         a customer has paid, and has nothing
 
     Nothing is configured and no money moves. With --headless, free ports are taken, and any exit code but 0
-    means that something was not as it should be. The shop tells what happens as it happens; with --json, in
-    one document a line.
+    means that something was not as it should be. An incident waits for Enter before each command, unless it
+    is --headless. The shop tells what happens as it happens; with --json, in one document a line.
     """
     if catalog and story not in (None, "catalog"):
         raise click.UsageError("--catalog is a story: there can be one of them.")
@@ -87,6 +97,8 @@ def demo(
     if story == "routing" and len(set(providers)) < 2:  # noqa: PLR2004  # a word of that story
         raise click.UsageError("that story needs two providers: --provider stripe --provider paddle")
     names = tuple(dict.fromkeys(providers))
+    if incident:
+        return _incident(incident, names, story, db, headless=headless, as_json=as_json)
     with _database(db) as database:
         # The servers and the pages are imported when they are wanted.
         if headless:
@@ -99,6 +111,19 @@ def demo(
         kept = db is not None
         run_until_stopped(serve(names, port, provider_port, database, kept=kept, as_json=as_json))
         return OK
+
+
+def _incident(
+    incident: str, names: tuple[str, ...], story: str | None, db: str | None, *, headless: bool, as_json: bool
+) -> int:
+    from .incident import play_incident, show_incidents  # noqa: PLC0415
+
+    if incident == "list":
+        return show_incidents(as_json=as_json)
+    if story or len(names) > 1:
+        raise click.UsageError("an incident is a story of its own, with one provider")
+    with _database(db) as database:
+        return play_incident(int(incident), names[0], database, headless=headless, as_json=as_json)
 
 
 @contextmanager

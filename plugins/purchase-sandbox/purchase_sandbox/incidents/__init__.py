@@ -1,1 +1,1 @@
-"""Incidents, and how an operator gets out of them: told by a demo, and tried by tests."""
+"""Incidents of production: each happens to a real application, and an operator gets out by commands."""
