@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -108,6 +110,25 @@ def test_people_read_what_happens_what_is_run_and_what_is_true_now(
     assert "     (exit code 3)" in lines
     assert "  8. Now: Ana has what she paid for." in lines
     assert printed.err.startswith("Played. The operator got out of it")
+
+
+class Keyboard(io.StringIO):
+    """Somebody who presses Enter, at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("pressed", "ended"), [(9, 0), (1, 130)])
+def test_each_command_waits_for_the_reader(
+    pressed: int, ended: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Keyboard("\n" * pressed))
+    assert run(["demo", "--incident", "4"]) == ended
+    printed = capsys.readouterr()
+    ran = printed.out.count("$ purchase ")
+    assert printed.err.count("(Enter runs it)") == ran == (5 if ended == 0 else 2)
+    assert ("Now: Ana has what she paid for." in printed.out) == (ended == 0)
 
 
 def test_there_is_a_list_of_them(capsys: pytest.CaptureFixture[str]) -> None:
