@@ -21,7 +21,6 @@ UNITS: tuple[Unit, ...] = ("day", "week", "month", "year")
 INTERVAL_COUNT_MAX = 366
 _DAYS = {"day": 1, "week": 7}
 _MONTHS = {"month": 1, "year": 12}
-_LONGEST_DAYS = {"day": 1, "week": 7, "month": 31, "year": 366}
 
 
 @attrs.frozen
@@ -54,17 +53,24 @@ def period_start(anchor: Instant, interval: Interval, index: int, zone: str = "U
 
 def period_containing(anchor: Instant, interval: Interval, at: Instant, zone: str = "UTC") -> Period:
     """The period that holds an instant; before the anchor, indexes are negative."""
-    day = 86_400_000_000
-    index = (at - anchor) // (_LONGEST_DAYS[interval.unit] * interval.count * day) - 1
-    while period_start(anchor, interval, index + 1, zone) <= at:
-        index += 1
-    while period_start(anchor, interval, index, zone) > at:
+    index = _near(anchor, interval, at, zone)
+    start = period_start(anchor, interval, index, zone)
+    while start > at:
         index -= 1
-    return Period(
-        index,
-        period_start(anchor, interval, index, zone),
-        period_start(anchor, interval, index + 1, zone),
-    )
+        start = period_start(anchor, interval, index, zone)
+    while (end := period_start(anchor, interval, index + 1, zone)) <= at:
+        index, start = index + 1, end
+    return Period(index, start, end)
+
+
+def _near(anchor: Instant, interval: Interval, at: Instant, zone: str) -> int:
+    """The index of a period that is at most a step away, by the local calendar."""
+    begins, then = (to_datetime(one).astimezone(ZoneInfo(zone)) for one in (anchor, at))
+    if interval.unit in _DAYS:
+        days = (then.replace(tzinfo=None) - begins.replace(tzinfo=None)).days
+        return days // (_DAYS[interval.unit] * interval.count)
+    months = (then.year - begins.year) * 12 + then.month - begins.month
+    return months // (_MONTHS[interval.unit] * interval.count)
 
 
 def periods_later(start: Instant, end: Instant, interval: Interval, count: int, zone: str = "UTC") -> Instant:

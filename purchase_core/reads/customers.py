@@ -137,13 +137,21 @@ class Customers:
         Never stale for what this process has written; for what other processes write, no older than the
         configured `max_stale_seconds` (0: the lane's version is checked every time).
         """
-        if at is not None:
-            return (await self.snapshot(customer, at=at)).rights
         now = self._clock.now()
+        if at is not None:
+            return await self._rights_at(customer, at, now)
         entry = self._cache.get(customer)
         if entry is not None and entry.rights.at <= now < entry.fresh_until:
             return entry.rights
         return await self._read_rights(customer_id(customer), entry, now)
+
+    async def _rights_at(self, customer: str, at: datetime, now: Instant) -> Rights:
+        when = instant(at)
+        if when < now:
+            return (await self.snapshot(customer, at=at)).rights
+        # What is to come follows from what is live, however long the history.
+        lane = await owning_lane(self._store, customer)
+        return await self._evaluate(decode_live(lane.document), when)
 
     async def _read_rights(self, customer: str, entry: Entry | None, now: Instant) -> Rights:
         epoch = self._cache.epoch

@@ -110,7 +110,7 @@ def _explained(failure: Failure) -> str:
 
 
 def _rate(tally: Tally) -> str:
-    return f"{tally.rate:.0f} histories a second and core"
+    return f"{tally.rate:.0f} histories a second of CPU time"
 
 
 def _seeds(text: str) -> range:

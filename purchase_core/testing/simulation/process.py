@@ -14,6 +14,7 @@ from purchase_core.errors import OutcomeUnknown, ProviderUnavailable, StoreUnava
 from purchase_core.identifiers import SeededIds
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import SECOND, Clock, Instant
+from purchase_core.operations.telemetry import Telemetry
 from purchase_core.plugins.descriptors import Subscriber
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
@@ -181,6 +182,14 @@ class UnreliableStore:
         await trouble.call()
 
 
+class _Unwatched(Telemetry):
+    def watch(self, billing: object) -> None:
+        """Wrap nothing, which is dear where so many are opened."""
+
+
+NOBODY_WATCHES = _Unwatched()
+
+
 @cache
 def as_configured() -> PolicyRouter:
     """In the order in which connections are configured."""
@@ -219,6 +228,7 @@ def open_billing(
             subscribers={subscriber.name: subscriber},
             telling=TELLING,
             reconcile=BY_NOBODY,
+            telemetry=NOBODY_WATCHES,
         )
     )
 

@@ -86,7 +86,7 @@ class Scenario:
 
     catalog: Catalog = SHOP
     policy: AccessPolicy | None = None
-    steps_max: int = 16
+    steps_max: int = 14
     customers: int = 2
 
     def policy_of(self, number: int) -> AccessPolicy:

@@ -131,16 +131,14 @@ def _unit(world: World) -> str:
 
 def _of_a_wallet(world: World, kind: str) -> Spend | None:
     """Something to be taken of a wallet in which there is something, mostly."""
-    unit = _unit(world)
-    sums = {
-        customer: world.read(world.reader.credits.wallet(customer, unit)).spendable
-        for customer in world.customers
-    }
-    rich = [customer for customer, spendable in sums.items() if spendable]
-    if not rich and world.chance.below(16):
-        return None
-    customer = world.chance.one_of(rich or world.customers)
-    left = sums[customer]
+    unit, first = _unit(world), world.chance.below(len(world.customers))
+    for customer in (*world.customers[first:], *world.customers[:first]):
+        left = world.read(world.reader.credits.wallet(customer, unit)).spendable
+        if left:
+            break
+    else:
+        if world.chance.below(16):
+            return None
     amount = max(1, world.chance.one_of((1, left // 3, left // 2, left, left, left + 1)))
     return Spend(kind, customer, unit, amount)
 

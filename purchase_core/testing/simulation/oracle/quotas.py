@@ -7,18 +7,19 @@ from collections.abc import Iterator, Sequence
 from purchase_core.testing.simulation.oracle.ledger import Used
 from purchase_core.testing.simulation.provider.months import after_periods
 
-LONGEST_DAYS = {"day": 1, "week": 7, "month": 31, "year": 366}
-DAY = 86_400_000_000
+USUAL_HOURS = {"day": 24, "week": 168, "month": 730.5, "year": 8766}
+HOUR = 3_600_000_000
 
 
 def window(reset: str, anchor: int, at: int) -> tuple[int, int | None]:
     """The window that holds an instant."""
     if reset == "never":
         return anchor, None
-    number = max(0, (at - anchor) // (LONGEST_DAYS[reset] * DAY) - 1)
-    while after_periods(anchor, reset, 1, number + 1) <= at:
-        number += 1
-    return after_periods(anchor, reset, 1, number), after_periods(anchor, reset, 1, number + 1)
+    number = max(0, int((at - anchor) / (USUAL_HOURS[reset] * HOUR)) - 1)
+    start, end = (after_periods(anchor, reset, 1, number + more) for more in (0, 1))
+    while end <= at:
+        number, start, end = number + 1, end, after_periods(anchor, reset, 1, number + 2)
+    return start, end
 
 
 def used_in(uses: Sequence[Used], customer: str, quota: str, place: tuple[int, int | None]) -> int:
