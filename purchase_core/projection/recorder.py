@@ -222,8 +222,9 @@ class Recorder:
                 if not customer_of(lane):
                     change.link(lane, work.owner.lane)
         if work.claimed and not customer_of(change.places.owner(work.claimed)):
-            change.step(work.claimer)
-            change.link(change.places.owner(work.claimed), work.claimer)
+            claimer = change.places.owner(work.claimer)  # or whom they were merged into
+            change.step(claimer)
+            change.link(change.places.owner(work.claimed), claimer)
         if work.merged:
             change.merge(work.merged, work.into, work.references)
         left = _apply_ours(change, work)

@@ -14,13 +14,13 @@ from hashlib import sha256
 from purchase_core.errors import ConfigurationError, InvalidArgument, NotFound, WrongState
 from purchase_core.facts.fact import intent_key, object_key
 from purchase_core.facts.rows import InvoiceRow, SubscriptionRow
-from purchase_core.identifiers import customer_id
 from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.ports.store import Question, Store
+from purchase_core.projection.owner import lane_of
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.projection.work import Work
-from purchase_core.records.lane import customer_lane, guest_lane
+from purchase_core.records.lane import guest_lane
 from purchase_core.records.reference import Reference
 from purchase_core.secret import Secret
 
@@ -55,7 +55,7 @@ class Claims:
 
     async def claim(self, token: str, customer: str) -> None:
         """Tie the checkout of a token to a customer, and with it the provider's customer that bought it."""
-        mine = customer_lane(customer_id(customer))
+        mine = await lane_of(self._store, customer)
         intent = self._read(token)
         guests = guest_lane(intent_key(intent))
         known = await self._store.lane(guests)
@@ -64,7 +64,7 @@ class Claims:
         if not known.linked_to:
             work = Work(claimed=guests, claimer=mine)
             await self._recorder.record(work, cause="claim", addition=lambda batch: batch)
-            known = await self._store.lane(guests)
+            known, mine = await self._store.lane(guests), await lane_of(self._store, customer)
         if known.linked_to != mine:
             raise WrongState("somebody else has claimed this checkout")
         await self._link(mine, intent)

@@ -174,6 +174,25 @@ def test_f38_f60_of_two_that_ask_under_one_key_for_the_last_both_are_told_that_i
     )
 
 
-def give(world: World, amount: int) -> None:
-    """Ana is given credits that never expire."""
-    asked(world, lambda billing: billing.credits.grant("ana", "ai", amount, idempotency_key="gift"))
+def test_f101_what_is_claimed_under_an_id_that_was_merged_is_theirs_who_have_it_now() -> None:
+    world = stage("stripe")
+    checkout = started(world, customer=None)
+    pay(world.accounts["stripe"], world.accounts["stripe"].book.sessions[checkout.session])
+    delivered(world)
+    for customer in ("ana", "bo"):
+        give(world, 1, customer)
+    asked(world, lambda billing: billing.customers.merge("bo", into="ana", reason="one", by="op"))
+    for _ in range(2):
+        asked(world, lambda billing: billing.checkout.claim(checkout.claim, customer="bo"))
+    (row,) = world.read(world.store.rows(InvoiceRow))
+    assert row.lane == "customer:ana"
+    for customer in ("ana", "bo"):
+        assert world.read(world.reader.customers.entitlements(customer)).licence("reader") == 1
+
+
+def give(world: World, amount: int, customer: str = "ana") -> None:
+    """Somebody is given credits that never expire."""
+    asked(
+        world,
+        lambda billing: billing.credits.grant(customer, "ai", amount, idempotency_key=f"gift-{customer}"),
+    )

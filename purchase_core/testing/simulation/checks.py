@@ -20,6 +20,7 @@ from purchase_core.testing.simulation.oracle.orders import Order
 from purchase_core.testing.simulation.oracle.rights import allowed, ends_of
 from purchase_core.testing.simulation.oracle.truth import Truth
 from purchase_core.testing.simulation.oracle.wallets import Wallets
+from purchase_core.testing.simulation.persons import remembered
 from purchase_core.testing.simulation.picture import allowed_by, shown
 from purchase_core.testing.simulation.process import CLAIMS, SECRET
 from purchase_core.testing.simulation.world import World
@@ -114,18 +115,18 @@ def truth_of(world: World) -> Truth:
     for cart in world.carts:
         command = world.read(world.store.command(f"checkout.start:{cart.key}"))
         if command is not None:
-            owner = cart.customer or cart.claimed_by
+            owner = world.person(cart.customer or cart.claimed_by)
             offer = world.scenario.catalog.offers[cart.offer]
             currency = offer.prices[0].currency
             orders[command.reference] = Order(command.reference, owner, offer, cart.quantity, currency)
     books = [account.book for account in world.accounts.values()]
     owners = {
-        (book.name, payer.id): payer.customer
+        (book.name, payer.id): world.person(payer.customer)
         for book in books
         for payer in book.payers.values()
         if payer.customer
     }
-    ledger = ledger_of(world.spends, world.journals)
+    ledger = ledger_of(world.spends, world.journals, world.person)
     return Truth(books, orders, world.terms, judge(books, orders), owners, ledger)
 
 
@@ -142,6 +143,8 @@ def when_settled(world: World, *, thoroughly: bool) -> None:
     _commands(world)
     _rights(world, truth, wallets)
     ledger_checked(world, truth, wallets)
+    for problem in remembered(world, truth):
+        world.found("forgotten", problem)
     _told(world, truth)
     _heard(world)
     _silent(world)
@@ -173,7 +176,8 @@ def _rights(world: World, truth: Truth, wallets: Wallets) -> None:
     """I10, I11: everybody may do what they have paid for, and nothing else; now and later."""
     now = world.clock.now()
     for customer in world.customers:
-        mine = (*ends_of(truth, customer), *wallets.ends(customer))
+        person = world.person(customer)
+        mine = (*ends_of(truth, person), *wallets.ends(person))
         ends = [end - now for end in mine if end > now]
         edges = [world.chance.one_of(ends) + world.chance.one_of((-1, 0))] if ends else []
         for later in (0, world.chance.one_of(LATER), *edges):
@@ -182,8 +186,8 @@ def _rights(world: World, truth: Truth, wallets: Wallets) -> None:
                 read = world.reader.customers.entitlements(customer, at=to_datetime(at))
             else:
                 read = world.reader.customers.entitlements(customer)
-            found, wanted = allowed_by(world.read(read)), allowed(truth, customer, at)
-            wanted.credits = wallets.spendable(customer, at)
+            found, wanted = allowed_by(world.read(read)), allowed(truth, person, at)
+            wanted.credits = wallets.spendable(person, at)
             if found != wanted:
                 when = f" at {to_datetime(at)}" if later else ""
                 world.found("rights", f"{customer} may do {found}{when}; the oracle says {wanted}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -44,12 +44,15 @@ def _told(one: Movement) -> dict[str, int]:
     return told
 
 
-def ledger_of(spends: list[Spend], journals: Mapping[str, Journal]) -> Ledger:
-    """What was acknowledged, with the lots that it is about."""
+def ledger_of(spends: list[Spend], journals: Mapping[str, Journal], person: Callable[[str], str]) -> Ledger:
+    """What was acknowledged, with the lots that it is about. `person`: who a customer is by now.
+
+    What was used by somebody who was merged afterwards stays where it was counted.
+    """
     done = {_key(one): one for one in spends if one.ask.state == DONE}
     ends = {one.reservation: one for one in done.values() if one.kind in ("settle", "release")}
     gifts, takings, uses = [], [], []
-    for journal in journals.values():
+    for where, journal in journals.items():
         for key, movement in journal.movements.items():
             one = done.get(key)
             if one is None:
@@ -57,20 +60,22 @@ def ledger_of(spends: list[Spend], journals: Mapping[str, Journal]) -> Ledger:
             if one.kind == "use":
                 told = _told(movement)
                 until = told.get("until")
-                uses.append(Used(one.customer, one.unit, one.amount, told["since"], until, told["limit"]))
+                uses.append(Used(where, one.unit, one.amount, told["since"], until, told["limit"]))
             elif one.kind == "grant" or (one.kind == "adjust" and one.amount > 0):
                 (lot,) = {leg.lot for leg in movement.legs if leg.account == GRANTED}
-                gifts.append(Gift(lot, one.customer, one.unit, one.amount, movement.at, one.expires_at))
+                gifts.append(
+                    Gift(lot, person(one.customer), one.unit, one.amount, movement.at, one.expires_at)
+                )
             elif one.kind in TAKING:
-                takings.append(_taking(one, movement, ends.get(key)))
+                takings.append(_taking(person(one.customer), one, movement, ends.get(key)))
     return Ledger(gifts, takings, uses)
 
 
-def _taking(one: Spend, movement: Movement, end: Spend | None) -> Taking:
+def _taking(customer: str, one: Spend, movement: Movement, end: Spend | None) -> Taking:
     parts = tuple((leg.lot, leg.amount) for leg in movement.legs if leg.account in (SPENT, HELD))
     until = _told(movement)["until"] if one.kind == "reserve" else None
     spent = None if end is None else end.amount
-    return Taking(one.customer, one.unit, parts, movement.at, until, spent)
+    return Taking(customer, one.unit, parts, movement.at, until, spent)
 
 
 def unbooked(spends: list[Spend], journals: Mapping[str, Journal]) -> Iterator[str]:

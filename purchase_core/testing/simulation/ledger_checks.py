@@ -56,27 +56,28 @@ def _in_time(world: World, truth: Truth, wallets: Wallets) -> None:
 def _wallets(world: World, wallets: Wallets, customer: str) -> None:
     """I5: what can be spent, what is held, and what is owed."""
     now = world.clock.now()
-    for unit in wallets.units(customer):
+    person = world.person(customer)
+    for unit in wallets.units(person):
         found = world.read(world.reader.credits.wallet(customer, unit))
         told = Sums(found.spendable, found.live, found.debt, found.held)
-        wanted = wallets.sums(customer, unit, now)
+        wanted = wallets.sums(person, unit, now)
         if told != wanted:
             world.found("wallets", f"{customer} has {told} of {unit}; the oracle says {wanted}")
 
 
 def _quotas(world: World, truth: Truth, customer: str) -> None:
     """I5: what was used in the window that is open, and its limit."""
-    now = world.clock.now()
-    mine = {one.quota for one in truth.ledger.uses if one.customer == customer}
-    quotas = allowed(truth, customer, now).quotas
+    now, person = world.clock.now(), world.person(customer)
+    mine = {one.quota for one in truth.ledger.uses if one.customer == person}
+    quotas = allowed(truth, person, now).quotas
     for quota in sorted(mine | quotas.keys()):
         limit, reset, anchor = quotas.get(quota, (0, "never", CALENDAR))
         since, until = window(reset, anchor, now)
         if until is not None and until - now <= SKEW_SECONDS_MAX * SECOND:
             # A clock that is ahead may have begun the next one, and windows never go back.
             after = window(reset, anchor, until)
-            since, until = after if used_in(truth.ledger.uses, customer, quota, after) else (since, until)
-        used = used_in(truth.ledger.uses, customer, quota, (since, until))
+            since, until = after if used_in(truth.ledger.uses, person, quota, after) else (since, until)
+        used = used_in(truth.ledger.uses, person, quota, (since, until))
         found = world.read(world.reader.usage.current(quota, customer=customer))
         told = (found.limit, found.used, found.window_start, found.window_end)
         if told != (limit, used, since, until):

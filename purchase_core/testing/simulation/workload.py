@@ -8,7 +8,7 @@ import attrs
 
 from purchase_core.instants import DAY, HOUR, SECOND
 from purchase_core.records.delivery import QUARANTINED
-from purchase_core.testing.simulation import dashboard, requests, spending
+from purchase_core.testing.simulation import dashboard, persons, requests, spending
 from purchase_core.testing.simulation.asking import DONE, OPEN, Cart
 from purchase_core.testing.simulation.chance import Mixture
 from purchase_core.testing.simulation.provider import selling
@@ -132,7 +132,7 @@ def deliver(world: World) -> Activity | None:
     sent = post.waiting[0]
     if world.chance.happens(faults.delay * 3):
         sent = world.chance.one_of(post.waiting)
-    if world.chance.happens(faults.gone):
+    if world.chance.happens(faults.gone * 2):
         post.lose(sent)
         world.note(f"delivery {sent.id} {sent.type} will never come")
         return None
@@ -282,6 +282,7 @@ KINDS = (
     *(Kind(name, act, weight) for name, act, weight in requests.KINDS),
     *(Kind(name, act, weight) for name, act, weight in dashboard.KINDS),
     *(Kind(name, act, weight) for name, act, weight in spending.KINDS),
+    *(Kind(name, act, weight) for name, act, weight in persons.KINDS),
 )
 
 

@@ -77,6 +77,7 @@ CHECKS: Mapping[str, str] = {
     "wallets": "I5: what can be spent, is held or is owed follows from what was paid, given and spent",
     "spent": "I5: what there is can be spent, what expires first before the rest, and not one more",
     "counted": "I5: what was used of a quota counts in the window that is open, against what allows it",
+    "forgotten": "I11, I16: of who was erased no detail and no body is kept, whatever comes later",
     "heard": "I2: whoever must be told hears of everything, in its order",
     "told": "I2: of what has become true others are told, once",
     "rebuilt": "I13, I15: rows are what a rebuild from the facts gives, and each fact says what brought it",
@@ -103,6 +104,9 @@ class World:
         self.carts: list[Cart] = []
         self.wishes: list[Ask] = []
         self.spends: list[Spend] = []
+        self.persons: list[Ask] = []  # what was asked about who people are
+        self.erased: set[str] = set()
+        self.merged: dict[str, str] = {}  # into whom
         self.booked = False  # whether credits or quotas may have moved since their journals were read
         self.poisoned: set[str] = set()
         self.fresh: list[tuple[str, str]] = []  # events that were just acknowledged
@@ -132,7 +136,7 @@ class World:
         account, chance = Account(name, dialect, self.clock), self.chance
         account.exhausted = chance.one_of(dialect.exhausted)
         account.asynchronous_refunds = chance.happens(200)
-        account.lists_events = not chance.happens(self.faults.gone * 2)
+        account.lists_events = not (self.faults.gone and chance.below(2))
         account.lag_seconds = chance.below(60) if chance.happens(self.faults.lag) else 0
         return account
 
@@ -336,7 +340,8 @@ class World:
     @property
     def asks(self) -> list[Ask]:
         """Everything that was ever asked for under a key."""
-        return [*(cart.ask for cart in self.carts), *self.wishes, *(one.ask for one in self.spends)]
+        spent = (one.ask for one in self.spends)
+        return [*(cart.ask for cart in self.carts), *self.wishes, *spent, *self.persons]
 
     # --- what is looked at -------------------------------------------------------------------
 
@@ -352,6 +357,10 @@ class World:
     def deliveries(self, state: str) -> list[Delivery]:
         """Inbox rows in a state."""
         return list(self.read(self.store.deliveries(state=state, limit=1_000)))
+
+    def person(self, customer: str) -> str:
+        """Who a customer is by now."""
+        return self.merged.get(customer, customer)
 
     def address(self, customer: str) -> str:
         """A customer's e-mail address."""

@@ -1,6 +1,17 @@
 """Bugs for the simulator to find: one that finds nothing proves nothing."""
 
-from . import commanding, folding, granting, placing, receiving, spending
+from . import commanding, folding, granting, keeping, placing, receiving, spending
 from .planting import BUGS, Bug, planted
 
-__all__ = ["BUGS", "Bug", "commanding", "folding", "granting", "placing", "planted", "receiving", "spending"]
+__all__ = [
+    "BUGS",
+    "Bug",
+    "commanding",
+    "folding",
+    "granting",
+    "keeping",
+    "placing",
+    "planted",
+    "receiving",
+    "spending",
+]

@@ -38,6 +38,7 @@ ONLY_FOUND_BY = {
     "drained": "keeps-what-it-ignores-waiting",
     "effects": "plans-twice",
     "ended": "lets-zombies-settle",
+    "forgotten": "keeps-bodies-of-the-erased",
     "genuine": "minds-no-account",
     "heard": "takes-failing-for-hearing",
     "intents": "says-open-of-what-is-settled",
