@@ -22,6 +22,7 @@ from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import Clock, SystemClock
 from purchase_core.opening import Opening
 from purchase_core.operations.attention import Attention
+from purchase_core.operations.importing import Import
 from purchase_core.operations.metrics import Metrics
 from purchase_core.operations.metrics_page import MetricsPage
 from purchase_core.operations.quarantine import Quarantine
@@ -211,6 +212,16 @@ class Billing:
             recorder,
             processor,
             self.webhooks,
+            parts.connections,
+            parts.clock,
+            parts.ids,
+            code=parts.code,
+        )
+        self.importing = Import(
+            parts.store,
+            recorder,
+            self.reconcile,
+            parts.catalog,
             parts.connections,
             parts.clock,
             parts.ids,

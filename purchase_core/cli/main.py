@@ -24,6 +24,7 @@ COMMANDS = {
     "customers": "What a customer has, and may do.",
     "invoices": "A customer's bills, and giving their money back.",
     "metrics": "What waits, as numbers, and which of them are worth an alert.",
+    "import": "Bring in customers and subscriptions of before, from a provider.",
     "migrate": "Bring the database's tables up to date.",
     "migrate-provider": "Move subscriptions from one provider to another.",
     "policy": "What purchases mean for rights, and what another policy would change.",
@@ -39,6 +40,9 @@ COMMANDS = {
     "webhooks": "What arrived from providers, and how far it got.",
     "work": "Work off what waits, for as long as it runs.",
 }
+
+MODULES = {"import": "importing"}
+"""Commands whose names are no names of modules."""
 
 OFFERED = {
     ("d1", "purchase-d1"): "Cloudflare D1: its proxy Worker, and migrations as files",
@@ -59,7 +63,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name. Raises PluginCollision or PluginFailed for a plugin's."""
         if cmd_name in COMMANDS:
-            module = cmd_name.replace("-", "_")
+            module = MODULES.get(cmd_name, cmd_name.replace("-", "_"))
             found: Any = import_module(f"purchase_core.cli.commands.{module}")
             return getattr(found, module)  # type: ignore[no-any-return]
         plugin = find_command(cmd_name, installed())

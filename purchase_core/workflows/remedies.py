@@ -16,7 +16,7 @@ WITH_STEPS = frozenset({"excess", "mismatch", "unmatched", "unordered", "unclaim
 ADVICE = {
     "excess": "Paid more often than ordered. End what would bill again, and give the money back.",
     "mismatch": "Paid, and not as it was ordered. Give it back, or resolve the case if it is right as it is.",
-    "unmatched": "Ours, and nobody is known for it. Link the provider's customer to yours, or give it back.",
+    "unmatched": "Ours, and nobody is known for it. `purchase import decide` says whose; or give it back.",
     "unordered": "For an order that is not known here: it was lost, or is another database's. Give it back.",
     "unclaimed": "Bought by a guest, who may still claim it. Wait, or give it back.",
     "unmapped": "No offer is known for a price. Adopt the price, or change to an offer that is sold.",

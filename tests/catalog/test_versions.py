@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from purchase_core.calendar import UNITS
+from purchase_core.canonical import content_hash
 from purchase_core.catalog.grants import RESETS, CreditGrant, FlagGrant, LicenceGrant, QuotaGrant
 from purchase_core.catalog.products import plan, subscription
 from purchase_core.catalog.versions import OfferVersion, decode_offer, offer_version
@@ -167,3 +168,10 @@ def test_what_it_costs_in_a_country_is_what_a_holder_bought() -> None:
     turned = offer_version(product, plan("x", price=usd, every="month", countries={"AT": eur, "DE": eur}))
     assert abroad.hash == turned.hash != plain.hash
     assert decode_offer(abroad.encode()) == abroad
+
+
+def test_who_has_asked_for_its_hash_changes_no_byte_of_a_version() -> None:
+    asked, other = attrs.evolve(PRO), attrs.evolve(PRO)
+    assert asked.hash == asked.hash
+    assert asked.encode() == other.encode()
+    assert content_hash([asked]) == content_hash([other])

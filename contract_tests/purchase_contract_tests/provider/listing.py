@@ -21,7 +21,14 @@ from purchase_contract_tests.provider.sale import (
 )
 from purchase_core.facts.bodies import KIND_OF, InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.fact import Fact
-from purchase_core.ports.provider import Capability, Fetched, Provider
+from purchase_core.ports.provider import (
+    Capability,
+    CustomerRequest,
+    Fetched,
+    ListedCustomer,
+    OurReference,
+    Provider,
+)
 
 SALES = 7
 LISTED = ("subscription", "invoice", "refund")
@@ -83,6 +90,29 @@ class Listing(ProviderPromises):
             meaning = provider.normalise(provider.parse_fetched(fetched))
             listed.append(only(states(meaning.facts, SubscriptionSeen)).id)
         assert sorted(listed) == sorted(expected)
+
+    @requires(Capability.LIST_OBJECTS)
+    @promise
+    async def customers_are_listed_each_once_with_what_they_are_known_by(self, bench: ProviderBench) -> None:
+        provider = bench.provider
+        made = {
+            await provider.ensure_customer(
+                CustomerRequest(f"user_{number}", f"user-{number}@example.com"), key=f"customer-{number}"
+            ): number
+            for number in range(SALES)
+        }
+        listed: list[ListedCustomer] = []
+        async for page in pages(lambda cursor: provider.customers(cursor=cursor, limit=3)):
+            assert len(page.customers) <= 3
+            listed += page.customers
+        assert len({one.id for one in listed}) == len(listed)
+        mine = {one.id: one for one in listed if one.id in made}
+        assert set(mine) == set(made)
+        for identifier, one in mine.items():
+            assert one.email == f"user-{made[identifier]}@example.com"
+            assert one.email not in repr(one)
+            reference = OurReference.read(one.metadata, provider.connection)
+            assert reference.customer == f"user_{made[identifier]}"
 
     @requires(Capability.LIST_OBJECTS)
     @promise

@@ -118,6 +118,7 @@ def _reads(
         "find_refund": (Capability.REFUND, lambda: provider.find_refund(invoice.id, "command_1")),
         "events": (Capability.LIST_EVENTS, lambda: provider.events(cursor="")),
         "objects": (Capability.LIST_OBJECTS, lambda: provider.objects("invoice", cursor="")),
+        "customers": (Capability.LIST_OBJECTS, lambda: provider.customers(cursor="")),
         "endpoints": (Capability.WEBHOOK_ENDPOINTS, provider.endpoints),
     }
     declared = provider.capabilities

@@ -22,6 +22,7 @@ from purchase_core.ports.provider import (
     ChangeRequest,
     CheckoutRequest,
     Connection,
+    CustomerPage,
     CustomerRequest,
     Event,
     EventPage,
@@ -249,6 +250,9 @@ class PaddleProvider(PaddleCatalog):
         page = await self._client.page(PATHS[entity], _window(cursor, min(limit, PER_PAGE_MAX[entity])))
         rows = tuple(_fetched(kind, row, page.as_of) for row in page.rows)
         return ObjectPage(rows, rows[-1].id if rows and page.has_more else "")
+
+    async def customers(self, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> CustomerPage:
+        return await customers.listed(self._client, cursor, limit)
 
     async def endpoints(self) -> tuple[WebhookEndpoint, ...]:
         return await endpoints.listed(self._client)

@@ -6,12 +6,24 @@ customer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from purchase_core.errors import ProviderRefused
-from purchase_core.ports.provider import Connection, CustomerRequest, OurReference, reading
+from purchase_core.ports.provider import (
+    Connection,
+    CustomerPage,
+    CustomerRequest,
+    ListedCustomer,
+    OurReference,
+    reading,
+)
 
 from . import documents
 from .client import PaddleClient
 from .errors import CustomerExists
+
+EVERY = [("status", "active,archived")]
+PER_PAGE_MAX = 200
 
 
 async def customer(client: PaddleClient, connection: Connection, request: CustomerRequest) -> str:
@@ -32,3 +44,16 @@ async def customer(client: PaddleClient, connection: Connection, request: Custom
         return (await client.write("POST", "/customers", fields, documents.Customer)).id
     except CustomerExists as taken:  # somebody was quicker, or it is archived
         return taken.customer
+
+
+async def listed(client: PaddleClient, cursor: str, limit: int) -> CustomerPage:
+    """A page of all customers, archived ones too: who is archived may pay on."""
+    rows, following = await client.listed(
+        "/customers", EVERY, documents.Customer, cursor, min(limit, PER_PAGE_MAX)
+    )
+    found = (ListedCustomer(one.id, one.email, _texts(one.custom_data or {})) for one in rows)
+    return CustomerPage(tuple(found), following)
+
+
+def _texts(data: Mapping[str, object]) -> dict[str, str]:
+    return {name: value for name, value in data.items() if isinstance(value, str)}

@@ -100,9 +100,11 @@ class Product(Document, frozen=True, kw_only=True):
 
 
 class Customer(Document, frozen=True, kw_only=True):
-    """A customer; the adapter needs no more of it than its id."""
+    """A customer."""
 
     id: Id
+    email: str = ""
+    custom_data: CustomData | None = None
 
 
 class Totals(Document, frozen=True, kw_only=True):

@@ -21,12 +21,14 @@ from purchase_core.ports.provider import (
     ChangeRequest,
     CheckoutRequest,
     Connection,
+    CustomerPage,
     CustomerRequest,
     Event,
     EventPage,
     Fetched,
     Headers,
     InvoiceLinks,
+    ListedCustomer,
     Normalised,
     ObjectPage,
     OurReference,
@@ -286,6 +288,14 @@ class SandboxProvider(SandboxCatalog):
         page, as_of = await self._client.page(_path(kind), window(cursor, limit, EVENT_PAGE_MAX))
         rows = tuple(Fetched(kind, _id_of(row), as_of, row) for row in map(bytes, page.data))
         return ObjectPage(rows, page.next_cursor or "")
+
+    async def customers(self, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> CustomerPage:
+        self.need(Capability.LIST_OBJECTS)
+        path = "/v1/customers"
+        page, _ = await self._client.page(path, window(cursor, limit, EVENT_PAGE_MAX))
+        rows = [self._client.read_row(path, row, documents.Customer) for row in page.data]
+        found = tuple(ListedCustomer(one.id, one.email, one.metadata) for one in rows)
+        return CustomerPage(found, page.next_cursor or "")
 
     # --- answers ---------------------------------------------------------------------------------
 

@@ -39,7 +39,9 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Customer(Document, frozen=True, kw_only=True):
-    """A customer; the adapter needs no more of it than its id."""
+    """A customer."""
+
+    email: str = ""
 
 
 class Product(Document, frozen=True, kw_only=True):

@@ -22,12 +22,14 @@ from purchase_core.ports.provider import (
     ChangeRequest,
     CheckoutRequest,
     Connection,
+    CustomerPage,
     CustomerRequest,
     Event,
     EventPage,
     Fetched,
     Headers,
     InvoiceLinks,
+    ListedCustomer,
     Need,
     Normalised,
     ObjectPage,
@@ -287,6 +289,17 @@ class StripeProvider(StripeCatalog):
 
     async def objects(self, kind: str, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> ObjectPage:
         return await self._looking.objects(kind, cursor, min(limit, EVENT_PAGE_MAX))
+
+    async def customers(self, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> CustomerPage:
+        rows, following = await self._looking.page(
+            "customers",
+            lambda stripe, params: stripe.v1.customers.list_async(params),  # type: ignore[arg-type]
+            cursor,
+            limit,
+            documents.Customer,
+        )
+        found = (ListedCustomer(one.id, one.email or "", one.metadata or {}) for one in rows)
+        return CustomerPage(tuple(found), following)
 
     async def endpoints(self) -> tuple[WebhookEndpoint, ...]:
         return tuple(_endpoint(one) for one in await self._looking.endpoints())

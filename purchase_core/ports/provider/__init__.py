@@ -26,6 +26,7 @@ from purchase_core.ports.provider.connection import (
     Connection,
     OurReference,
 )
+from purchase_core.ports.provider.customers import CustomerPage, ListedCustomer
 from purchase_core.ports.provider.events import (
     EVENT_PAGE_MAX,
     SIGNATURE_WINDOW_SECONDS,
@@ -96,12 +97,14 @@ __all__ = [
     "CheckoutRequest",
     "Connection",
     "CustomerClaim",
+    "CustomerPage",
     "CustomerRequest",
     "Event",
     "EventPage",
     "Fetched",
     "Headers",
     "InvoiceLinks",
+    "ListedCustomer",
     "ListedPrice",
     "ListedProduct",
     "Mark",

@@ -23,6 +23,7 @@ from purchase_core.ports.provider.catalog import (
     ProductRequest,
 )
 from purchase_core.ports.provider.connection import Connection
+from purchase_core.ports.provider.customers import CustomerPage
 from purchase_core.ports.provider.events import (
     EVENT_PAGE_MAX,
     Event,
@@ -73,6 +74,7 @@ OPERATIONS = (
     "create_portal",
     "events",
     "objects",
+    "customers",
     "products",
     "prices",
     "create_product",
@@ -233,6 +235,13 @@ class Provider(ABC):
 
     async def objects(self, kind: str, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> ObjectPage:
         """All objects of a kind behind `cursor` ("" = from the start). Needs `list_objects`."""
+        raise self.missing(Capability.LIST_OBJECTS)
+
+    async def customers(self, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> CustomerPage:
+        """Every customer of the account behind `cursor` ("" = from the start). Needs `list_objects`.
+
+        Those that were deleted are left out where the provider does so.
+        """
         raise self.missing(Capability.LIST_OBJECTS)
 
     # --- awaited, for rollouts: needs `catalog` ----------------------------------------------------

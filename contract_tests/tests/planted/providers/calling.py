@@ -21,6 +21,7 @@ from purchase_core.ports.provider import (
     Capability,
     ChangeRequest,
     CheckoutRequest,
+    CustomerPage,
     CustomerRequest,
     EventPage,
     Fetched,
@@ -317,6 +318,21 @@ class ListsOnePage(TinyProvider):
 
     async def objects(self, kind: str, *, cursor: str, limit: int = 100) -> ObjectPage:
         return attrs.evolve(await super().objects(kind, cursor=cursor, limit=limit), cursor="")
+
+
+class ListsOnePageOfCustomers(TinyProvider):
+    """Who does not fit on the first page is nobody's customer."""
+
+    async def customers(self, *, cursor: str, limit: int = 100) -> CustomerPage:
+        return attrs.evolve(await super().customers(cursor=cursor, limit=limit), cursor="")
+
+
+class ListsCustomersWithoutTheirMetadata(TinyProvider):
+    """Whose a customer is, is not told."""
+
+    async def customers(self, *, cursor: str, limit: int = 100) -> CustomerPage:
+        page = await super().customers(cursor=cursor, limit=limit)
+        return attrs.evolve(page, customers=tuple(attrs.evolve(one, metadata={}) for one in page.customers))
 
 
 class SendsCustomersAnywhere(TinyProvider):

@@ -32,12 +32,14 @@ from purchase_core.ports.provider import (
     CheckoutRequest,
     Connection,
     CustomerClaim,
+    CustomerPage,
     CustomerRequest,
     Event,
     EventPage,
     Fetched,
     Headers,
     InvoiceLinks,
+    ListedCustomer,
     Normalised,
     ObjectPage,
     OurReference,
@@ -322,6 +324,12 @@ class TinyProvider(TinyCatalog):
         order = Instant(page["now"])
         rows = tuple(Fetched(kind, one["id"], order, json.dumps(one).encode()) for one in page["data"])
         return ObjectPage(rows, page["cursor"])
+
+    async def customers(self, *, cursor: str, limit: int = 100) -> CustomerPage:
+        self.need(Capability.LIST_OBJECTS)
+        page = self.call("list", {"object": "customer", "cursor": cursor, "limit": limit})
+        rows = (ListedCustomer(one["id"], one["email"], one["metadata"]) for one in page["data"])
+        return CustomerPage(tuple(rows), page["cursor"])
 
     # --- calls -----------------------------------------------------------------------------------
 

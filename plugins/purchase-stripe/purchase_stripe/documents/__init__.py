@@ -21,11 +21,12 @@ from .invoices import (
     Refund,
 )
 from .parts import Head, Page, name_of
-from .sessions import Endpoint, Portal, Session
+from .sessions import Customer, Endpoint, Portal, Session
 from .subscriptions import Item, Price, Recurring, Schedule, Subscription
 
 __all__ = [
     "CatalogPrice",
+    "Customer",
     "Dispute",
     "Endpoint",
     "Event",

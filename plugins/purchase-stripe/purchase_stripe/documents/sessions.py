@@ -1,10 +1,17 @@
-"""Checkout and portal sessions, and webhook endpoints."""
+"""Customers, checkout and portal sessions, and webhook endpoints."""
 
 from __future__ import annotations
 
 from msgspec import UNSET, UnsetType
 
 from .parts import Head, Metadata, Ref, Seconds, Url, Word
+
+
+class Customer(Head, frozen=True, kw_only=True):
+    """A customer."""
+
+    email: str | None = None
+    metadata: Metadata | None = None
 
 
 class Session(Head, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""Importing: who the customers at a provider are here, and what their prices stand for. Pure."""
