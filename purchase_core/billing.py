@@ -13,7 +13,7 @@ import attrs
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.asgi import BillingApp, WebhookApp
 from purchase_core.catalog.catalog import Catalog
-from purchase_core.config.settings import ReconcileSettings
+from purchase_core.config.settings import ReconcileSettings, RetentionSettings
 from purchase_core.console import Auth, open_console
 from purchase_core.identifiers import IdSource, RandomIds
 from purchase_core.inbox.inbox import Inbox
@@ -30,6 +30,7 @@ from purchase_core.operations.rebuild import Rebuild
 from purchase_core.operations.reconcile import Reconcile
 from purchase_core.operations.replay import Replay
 from purchase_core.operations.replaying import Replaying
+from purchase_core.operations.retention import Retention
 from purchase_core.operations.schedule import Reconciling
 from purchase_core.operations.telemetry import Telemetry
 from purchase_core.operations.truth import Truth
@@ -83,6 +84,7 @@ TICK_IDLE_SECONDS = 5.0
 ENLIST_IDLE_SECONDS = 60.0
 RECONCILE_IDLE_SECONDS = 30.0
 QUARANTINE_IDLE_SECONDS = 60.0
+RETENTION_IDLE_SECONDS = 600.0
 
 
 @attrs.frozen
@@ -112,6 +114,7 @@ class Parts:
     pause: Pause = asyncio.sleep
     code: str = ""
     reconcile: ReconcileSettings = ReconcileSettings()  # noqa: RUF009  # frozen
+    retention: RetentionSettings = RetentionSettings()  # noqa: RUF009  # frozen
 
 
 class Billing:
@@ -233,6 +236,7 @@ class Billing:
         )
         self.metrics = Metrics(parts.store, parts.connections, health, parts.clock, code=parts.code)
         self._metrics_token = parts.metrics_token
+        self.retention = Retention(parts.store, parts.clock, parts.ids, parts.retention, code=parts.code)
         self.truth = Truth(parts.store, self.rebuild, parts.clock)
         self._reconciling = Reconciling(
             self.reconcile, sorted(parts.connections), parts.clock, parts.reconcile
@@ -288,7 +292,7 @@ class Billing:
         )
 
     def worker(self) -> Worker:
-        """What works off deliveries, resolves lost answers, reconciles, and tells subscribers.
+        """What works off deliveries, resolves lost answers, reconciles, tells subscribers, empties bodies.
 
         Run it in a process of its own (`purchase work`), or as a task beside the application.
         """
@@ -310,6 +314,7 @@ class Billing:
                     for name in self.subscribers.names
                 ),
                 Task("pages reconciled", self._reconciling.turn, RECONCILE_IDLE_SECONDS),
+                Task("old deliveries", self.retention.work, RETENTION_IDLE_SECONDS),
             ),
             jitter=lambda: random.uniform(0.5, 1.5),  # noqa: S311  # so that many workers do not wake together
         )

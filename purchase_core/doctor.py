@@ -80,6 +80,8 @@ class Doctor:
 
     async def _living(self, settings: Settings, billing: Billing) -> list[Finding]:
         found = [one async for one in readiness.waiting(billing.store, billing.clock)]
+        found += [one async for one in readiness.kept(billing.retention)]
         for provider in billing.connections.values():
             found += await readiness.connected(provider, settings.public_url, billing.clock)
+            found += await readiness.as_cataloged(billing.rollout, provider)
         return [*found, *await billing.examined_by_plugins()]

@@ -190,6 +190,7 @@ class Opening(AbstractAsyncContextManager["Billing"]):
                     telling=settings.subscribers,
                     tick=settings.tick,
                     reconcile=settings.reconcile,
+                    retention=settings.retention,
                     code=code_version(settings, registry),
                 )
             )

@@ -33,6 +33,7 @@ COMMANDS = {
     "rebuild": "Make the projection anew from facts, or show what would differ.",
     "reconcile": "Ask providers what there is, and hold it against what is known.",
     "replay": "Read deliveries again with today's code.",
+    "retention": "How long the bodies of events are kept, and emptying old ones.",
     "route": "Where checkouts go, and why; trying a policy before it is live.",
     "subscribers": "Who is told of what happens, and where they are stuck.",
     "runs": "What operations did, and how far they have come.",

@@ -18,6 +18,7 @@ from purchase_core.config.settings import (
     ConnectionSettings,
     ReadsSettings,
     ReconcileSettings,
+    RetentionSettings,
     RouterSettings,
     Settings,
     StoreSettings,
@@ -41,7 +42,7 @@ NUMBER_MAX = 2_147_483_647
 
 _KEYS = (
     "app", "project", "environment", "connections", "store", "router", "shadow", "failover", "inbox",
-    "access", "checkout", "reads", "subscribers", "tick", "reconcile", "plugins",
+    "access", "checkout", "reads", "subscribers", "tick", "reconcile", "retention", "plugins",
     "claim_secret", "metrics_token", "release", "public_url",
 )  # fmt: skip
 _CONNECTION_KEYS = ("plugin", "mode", "api_key", "webhook_secrets")
@@ -117,6 +118,7 @@ def read_settings(table: Table, *, source: str, folder: Path) -> Settings:
         subscribers=_section(SubscriberSettings, table, "subscribers", source, least=1),
         tick=_section(TickSettings, table, "tick", source),
         reconcile=_section(ReconcileSettings, table, "reconcile", source),
+        retention=_section(RetentionSettings, table, "retention", source),
         plugins=_plugins(table, source),
         claim_secret=text(table, "claim_secret", where=source, default=""),
         metrics_token=text(table, "metrics_token", where=source, default=""),

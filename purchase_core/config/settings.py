@@ -61,6 +61,17 @@ class ReconcileSettings:
 
 
 @attrs.frozen
+class RetentionSettings:
+    """How many days the bodies of events are kept once they are worked off; 0: for ever.
+
+    `foreign_days`: of those that were not of this application. Ids, facts and rows are kept for ever.
+    """
+
+    bodies_days: int = 180
+    foreign_days: int = 7
+
+
+@attrs.frozen
 class Settings:
     """Everything that is configured. `source` names the file for errors; relative paths begin at `folder`.
 
@@ -88,6 +99,7 @@ class Settings:
     subscribers: SubscriberSettings
     tick: TickSettings
     reconcile: ReconcileSettings
+    retention: RetentionSettings
     plugins: Mapping[str, str]
     claim_secret: str
     metrics_token: str

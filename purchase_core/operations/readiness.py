@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 
 from purchase_core.config.settings import Settings
 from purchase_core.errors import AuthenticationFailed, ProviderError, PurchaseError
-from purchase_core.instants import HOUR, SECOND, Clock, Instant
+from purchase_core.instants import DAY, HOUR, SECOND, Clock, Instant
+from purchase_core.operations.retention import KINDS, Retention
 from purchase_core.ports.provider import SIGNATURE_WINDOW_SECONDS, Capability, Provider, WebhookEndpoint
 from purchase_core.ports.store import SchemaState, Store
 from purchase_core.records.delivery import PENDING, QUARANTINED
 from purchase_core.records.finding import ERROR, INFO, WARNING, Finding
+from purchase_core.workflows.rollout import Rollouts
 
 SKEW_SECONDS_MAX = 60
 PROBE_SECONDS = 10.0
@@ -125,6 +127,28 @@ def endpoint_url(public_url: str, connection: str) -> str:
     return f"{public_url.rstrip('/')}/webhooks/{connection}"
 
 
+async def as_cataloged(rollout: Rollouts, provider: Provider) -> list[Finding]:
+    """Whether a connection sells what the catalog says. Reads only."""
+    name = provider.connection.name
+    if Capability.CATALOG not in provider.capabilities:
+        return []
+    try:
+        plan = await rollout.plan(connections=[name])
+    except ProviderError as error:
+        message = f"the catalog of {name} could not be read: {error.message}"
+        return [Finding("catalog.unread", WARNING, message, name, fix="Try again.")]
+    found = []
+    drifted = sum(step.drift for step in plan.steps)
+    if drifted:
+        message = f"{drifted:,} products or prices of ours at {name} were changed by somebody else"
+        found.append(Finding("catalog.drift", WARNING, message, name, fix="purchase catalog plan"))
+    left = len(plan.steps) - drifted
+    if (left or plan.doubts) and await rollout.versions():  # else prices are made as they are sold
+        message = f"{name} is not as the catalog says: {left:,} steps, {len(plan.doubts):,} questions"
+        found.append(Finding("catalog.behind", WARNING, message, name, fix="purchase catalog plan"))
+    return found
+
+
 # --- the endpoint from outside -----------------------------------------------------------------
 
 
@@ -182,6 +206,21 @@ async def waiting(store: Store, clock: Clock) -> AsyncIterator[Finding]:
     if stuck:
         message = f"{_many(stuck)} deliveries are quarantined"
         yield Finding("inbox.quarantined", WARNING, message, stuck[0].id, fix="purchase webhooks quarantine")
+
+
+OVERDUE_RETENTION = 2 * DAY
+
+
+async def kept(retention: Retention) -> AsyncIterator[Finding]:
+    """Whether bodies of events are kept for longer than is declared, or for ever."""
+    for kind in KINDS:
+        days = retention.days(kind)
+        if not days:
+            message = f"bodies of events are kept for ever ({kind})"
+            yield Finding("retention.none", INFO, message, kind, fix="Write how many days in [retention].")
+        elif (late := await retention.overdue(kind, slack=OVERDUE_RETENTION)) is not None:
+            message = f"bodies of events are kept for longer than {days} days ({kind})"
+            yield Finding("retention.overdue", WARNING, message, late.id, fix="Run `purchase work`.")
 
 
 def _many(found: Sequence[object]) -> str:

@@ -21,7 +21,6 @@ from purchase_core.identifiers import customer_id
 from purchase_core.inbox.inbox import Inbox
 from purchase_core.inbox.processing import Processor
 from purchase_core.inbox.receive import of_this_connection
-from purchase_core.inbox.sealing import ERASED
 from purchase_core.instants import Instant
 from purchase_core.ports.paging import every_delivery
 from purchase_core.ports.provider import Provider
@@ -32,6 +31,7 @@ from purchase_core.reads.facts import recorded_facts
 from purchase_core.records.delivery import LISTED, LOOKUP, WEBHOOK, Delivery
 from purchase_core.records.lane import customer_lane
 
+BODY_GONE = "its body is not kept any more"
 CHANGED, UNCHANGED, SKIPPED, FAILED = "changed", "unchanged", "skipped", "failed"
 LOOKED_UP = "it asks for a look-up, whose answer is a delivery of its own"
 
@@ -163,7 +163,7 @@ class Replay:
         if delivery.source == LOOKUP:
             return _told(delivery, SKIPPED, LOOKED_UP)
         if not delivery.body:
-            return _told(delivery, SKIPPED, ERASED)
+            return _told(delivery, SKIPPED, BODY_GONE)
         try:
             if delivery.source == WEBHOOK:
                 provider.verify(delivery.body, delivery.headers, now=delivery.received_at)

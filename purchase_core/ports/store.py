@@ -369,6 +369,10 @@ class Store(ABC):
         """Inbox rows, newest first (by id), without their bodies (empty); `state` "" means any."""
 
     @abstractmethod
+    async def oldest_deliveries(self, *, after_id: str = "", limit: int = 100) -> Sequence[Delivery]:
+        """Inbox rows, oldest first (by id) behind one, without their bodies (empty)."""
+
+    @abstractmethod
     async def facts(
         self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
     ) -> Sequence[tuple[int, RecordedFact]]:

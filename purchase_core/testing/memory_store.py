@@ -378,6 +378,11 @@ class MemoryStore(MemoryMailboxes, MemoryTallies, Store):
         ]
         return sorted(found, key=lambda one: one.id, reverse=True)[:limit]
 
+    async def oldest_deliveries(self, *, after_id: str = "", limit: int = 100) -> Sequence[Delivery]:
+        """Inbox rows, oldest first, without their bodies."""
+        found = [replace(one, body=b"") for one in self.database.deliveries.values() if one.id > after_id]
+        return sorted(found, key=lambda one: one.id)[:limit]
+
     async def facts(
         self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
     ) -> Sequence[tuple[int, RecordedFact]]:

@@ -12,8 +12,8 @@ import pytest
 
 from purchase_core.errors import ExceedsBalance, InvalidArgument, NotFound, WrongState
 from purchase_core.facts.rows import LotRow, SubscriptionRow
-from purchase_core.inbox.sealing import ERASED
 from purchase_core.instants import to_datetime
+from purchase_core.operations.replay import BODY_GONE
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.delivery import DONE, PENDING
 from purchase_core.testing.bench import problems
@@ -363,7 +363,7 @@ def test_f106_what_comes_after_an_erasure_is_counted_and_not_kept(store: str, tm
             duplicates = await shop.deliver(late)
             assert {one.status for one in duplicates} == {"duplicate"}
             replayed = [await shop.billing.replay.one(one.id) for one in receipts]
-            assert {(one.status, one.reason) for one in replayed} == {("skipped", ERASED)}
+            assert {(one.status, one.reason) for one in replayed} == {("skipped", BODY_GONE)}
 
     run(work)
 

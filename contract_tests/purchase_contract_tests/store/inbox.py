@@ -67,6 +67,15 @@ class Inbox(StorePromises):
         assert await store.known_events("acme", []) == frozenset()
 
     @promise
+    async def rows_are_listed_oldest_first_behind_an_id(self, store: Store) -> None:
+        await keep(store, *(delivery(number) for number in (3, 1, 4, 2)))
+        bare = [replace(delivery(number), body=b"") for number in (1, 2, 3, 4)]
+        assert await store.oldest_deliveries() == bare
+        assert await store.oldest_deliveries(limit=2) == bare[:2]
+        assert await store.oldest_deliveries(after_id=bare[1].id, limit=1) == [bare[2]]
+        assert await store.oldest_deliveries(after_id=bare[3].id) == []
+
+    @promise
     async def rows_that_are_due_are_claimed_oldest_first(self, store: Store) -> None:
         dues = (5, -5, 0, -20, 60)
         await keep(store, *(delivery(number, due=later(due)) for number, due in enumerate(dues)))

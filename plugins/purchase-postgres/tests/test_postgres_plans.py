@@ -21,7 +21,8 @@ WALKS = {f"{one.TABLE}_page" for one in TABLES} | {"schema_version", "subscriber
 ALL_OF_IT = {name for name in STATEMENTS if name.startswith("dangling_")}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
-    "claim", "claim_newest", "commands_open", "deliveries", "deliveries_done", "deliveries_in", "effects",
+    "claim", "claim_newest", "commands_open", "deliveries", "deliveries_done", "deliveries_in",
+    "deliveries_oldest", "effects",
     "facts", "lanes_page", "runs", "runs_of",
     "mailbox_claim", "mailboxes", "movements", "price_for", "prices_of", "references_of",
     *(f"{one.TABLE}_page_of_lane" for one in TABLES),

@@ -158,6 +158,14 @@ def _deliveries() -> Iterable[Statement]:
         .limit(whole("limit"))
     )
     yield Statement("deliveries", ("before_id", "limit"), listed)
+    yield Statement(
+        "deliveries_oldest",
+        ("after_id", "limit"),
+        _chosen(deliveries, LISTED_COLUMNS)
+        .where(deliveries.c.id > text("after_id"))
+        .order_by(deliveries.c.id)
+        .limit(whole("limit")),
+    )
     # Nearly all rows are done, so that state needs no index, and a delivery that is done writes none.
     yield Statement("deliveries_done", ("before_id", "limit"), listed.where(deliveries.c.state == word(DONE)))
     yield Statement(

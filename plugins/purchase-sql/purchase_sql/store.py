@@ -214,6 +214,11 @@ class SqlStore(Store):
             found = await self._page(self._texts.deliveries_in, (state, *page))
         return [decode.delivery_without_body(record) for record in found]
 
+    async def oldest_deliveries(self, *, after_id: str = "", limit: int = 100) -> Sequence[Delivery]:
+        """Inbox rows, oldest first, without their bodies."""
+        found = await self._page(self._texts.deliveries_oldest, (after_id, limit))
+        return [decode.delivery_without_body(record) for record in found]
+
     async def facts(
         self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
     ) -> Sequence[tuple[int, RecordedFact]]:

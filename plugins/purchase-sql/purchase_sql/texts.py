@@ -61,6 +61,7 @@ class Texts:
     delivery_by_id: str
     deliveries: str
     deliveries_done: str
+    deliveries_oldest: str
     deliveries_in: str
     facts: str
     linked_lanes: str

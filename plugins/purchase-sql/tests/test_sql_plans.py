@@ -16,7 +16,7 @@ WALKS = {f"{one.TABLE}_page" for one in TABLES} | {"schema_version", "subscriber
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
     "claim", "claim_newest", "commands_open", "commands_page", "deliveries", "deliveries_done",
-    "deliveries_in",
+    "deliveries_in", "deliveries_oldest",
     "effects", "facts", "holders", "linked_lanes", "mailbox_claim", "mailboxes", "price_for", "prices_of",
     "movements", "references_of", "lanes_page", "runs", "runs_of",
     *(f"{one.TABLE}_page_of_lane" for one in TABLES),

@@ -111,6 +111,21 @@ class KnowsEventsOfAllConnections(MemoryStore):
         return frozenset(event for _, event in self.database.events if event in event_ids)
 
 
+class ListsTheOldestAgain(MemoryStore):
+    """A page of the oldest begins with the last row of the page before."""
+
+    async def oldest_deliveries(self, *, after_id: str = "", limit: int = 100) -> Sequence[Delivery]:
+        found = sorted(self.database.deliveries.values(), key=lambda one: one.id)
+        return [replace(one, body=b"") for one in found if one.id >= after_id][:limit]
+
+
+class ListsTheNewestForTheOldest(MemoryStore):
+    """The order is the one of the other list."""
+
+    async def oldest_deliveries(self, *, after_id: str = "", limit: int = 100) -> Sequence[Delivery]:
+        return await self.deliveries(limit=limit)
+
+
 class OverlooksCauses(MemoryStore):
     """Only lanes are looked for."""
 
