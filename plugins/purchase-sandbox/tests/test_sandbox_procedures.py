@@ -84,11 +84,18 @@ def taken_out(stage: Stage) -> None:
     assert set(stage.deliver()) == {"signature_invalid"}
 
 
+def retention(stage: Stage) -> None:
+    """Ana has bought, and was told of ever since."""
+    stage.buy("ana")
+    stage.deliver()
+    stage.side.advance(seconds=200 * 24 * HOUR_SECONDS)
+
+
 def schema(stage: Stage) -> None:
     """There are no tables yet."""
 
 
-PROCEDURES: tuple[Callable[[Stage], None], ...] = (rollout, replay, backup, secrets, schema)
+PROCEDURES: tuple[Callable[[Stage], None], ...] = (rollout, replay, backup, secrets, retention, schema)
 NOTES: Mapping[str, Callable[[Stage], None]] = {
     "both secrets are configured": both,
     "the old one is taken out": taken_out,
