@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
+from purchase_core.config.settings import RetentionSettings
 from purchase_core.doctor import Doctor
 from purchase_core.errors import WrongState
 from purchase_core.operations import retention
@@ -182,7 +183,7 @@ def test_replay_skips_what_was_emptied_and_still_reads_it_from_the_provider() ->
         async with Shop() as shop, Shop() as untouched:
             await misread(shop)
             await well_read(untouched)
-            shop.billing.retention._settings = retention.RetentionSettings(1, 1)
+            shop.billing.retention._settings = RetentionSettings(1, 1)
             shop.manual.advance(days=2)
             untouched.manual.advance(days=2)
             for kind in (BODIES, FOREIGNS):
