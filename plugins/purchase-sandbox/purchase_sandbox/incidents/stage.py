@@ -26,7 +26,7 @@ from purchase_core.billing import Billing
 from purchase_core.cli.main import run
 from purchase_core.errors import DeliveryRefused, MalformedBody
 from purchase_core.facts.rows import InvoiceRow
-from purchase_core.identifiers import SeededIds
+from purchase_core.identifiers import IdSource, SeededIds
 from purchase_core.opening import Opening
 from purchase_core.ports.provider import Event, Normalised, Provider
 from purchase_core.secret import Secret
@@ -61,17 +61,24 @@ class Ended:
 class Stage:
     """`release`, `catalog` and `secrets` are those of the application that is deployed.
 
-    `file` is its database; the operator's own files go into `folder`.
+    `file` is its database; the operator's own files go into `folder`. `ids`: by default, always the same.
     """
 
-    def __init__(self, folder: Path, side: Side, audience: Audience, file: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        side: Side,
+        audience: Audience,
+        file: Path | None = None,
+        ids: IdSource | None = None,
+    ) -> None:
         self.file = file or folder / "purchase.db"
         self.folder = folder
         self.side = side
         self.release = "1"
         self.catalog = CATALOG
         self.secrets = [side.secret]
-        self._ids = SeededIds(7)
+        self._ids = ids or SeededIds(7)
         self._audience, self._number = audience, 0
 
     def opening(self) -> Opening:
