@@ -12,7 +12,7 @@ from purchase_core.testing.simulation.asking import DONE, Spend
 from purchase_core.testing.simulation.oracle.ledger import Gift, Ledger, Taking, Used
 
 TAKING = ("consume", "reserve", "adjust")
-BY_ITSELF = ("facts", "lapse")  # kinds of movements that nobody asked for
+BY_ITSELF = ("facts", "lapse", "moved_in", "moved_out")  # kinds of movements that nobody asked for
 
 
 class Journal:
@@ -35,7 +35,7 @@ class Journal:
                 yield f"{one.key} leaves {balance} of {leg.lot} as {leg.account}"
             if leg.account == DEBT and one.kind in TAKING and leg.amount < 0:
                 yield f"{one.key} takes more of {leg.lot} than there is"
-            if leg.account == USED and balance > (limit := _told(one)["limit"]):
+            if one.kind == "use" and leg.account == USED and balance > (limit := _told(one)["limit"]):
                 yield f"{one.key} comes to {balance} of {limit}"
 
 
@@ -45,10 +45,7 @@ def _told(one: Movement) -> dict[str, int]:
 
 
 def ledger_of(spends: list[Spend], journals: Mapping[str, Journal], person: Callable[[str], str]) -> Ledger:
-    """What was acknowledged, with the lots that it is about. `person`: who a customer is by now.
-
-    What was used by somebody who was merged afterwards stays where it was counted.
-    """
+    """What was acknowledged, with the lots that it is about. `person`: who a customer is by now."""
     done = {_key(one): one for one in spends if one.ask.state == DONE}
     ends = {one.reservation: one for one in done.values() if one.kind in ("settle", "release")}
     gifts, takings, uses = [], [], []
@@ -60,7 +57,9 @@ def ledger_of(spends: list[Spend], journals: Mapping[str, Journal], person: Call
             if one.kind == "use":
                 told = _told(movement)
                 until = told.get("until")
-                uses.append(Used(where, one.unit, one.amount, told["since"], until, told["limit"]))
+                uses.append(
+                    Used(person(where), where, one.unit, one.amount, told["since"], until, told["limit"])
+                )
             elif one.kind == "grant" or (one.kind == "adjust" and one.amount > 0):
                 (lot,) = {leg.lot for leg in movement.legs if leg.account == GRANTED}
                 gifts.append(

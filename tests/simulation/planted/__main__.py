@@ -37,7 +37,7 @@ ONLY_FOUND_BY = {
     "disputes": "forgets-outcomes-of-disputes",
     "drained": "keeps-what-it-ignores-waiting",
     "effects": "plans-twice",
-    "ended": "lets-zombies-settle",
+    "ended": "works-duplicates-off-again",
     "forgotten": "keeps-bodies-of-the-erased",
     "genuine": "minds-no-account",
     "heard": "takes-failing-for-hearing",

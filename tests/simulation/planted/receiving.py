@@ -16,7 +16,7 @@ from purchase_core.inbox.inbox import Inbox
 from purchase_core.inbox.processing import Processor
 from purchase_core.inbox.receive import verified_event
 from purchase_core.inbox.settings import InboxSettings
-from purchase_core.instants import DAY, Instant
+from purchase_core.instants import DAY, SECOND, Instant
 from purchase_core.operations.replay import Replay
 from purchase_core.ports.provider import Normalised
 from purchase_core.ports.provider.signing import SignatureForm
@@ -203,6 +203,22 @@ def asks_too_early(to: Planter) -> None:
 def lets_zombies_settle(to: Planter) -> None:
     """A worker that comes back after its lease settles what another one has done."""
     to.put(MemoryStore, "_check_settlements", lambda store, batch: None)
+
+
+@bug
+def works_duplicates_off_again(to: Planter) -> None:
+    """What was done waits for a worker again, in ten minutes, when it is delivered again."""
+    receive = Inbox.receive
+
+    async def waiting(inbox: Any, *delivered: Any) -> Any:
+        receipt = await receive(inbox, *delivered)
+        if receipt.status == "duplicate":
+            rows = inbox._store._store.database.deliveries
+            at = Instant(inbox._clock.now() + 600 * SECOND)
+            rows[receipt.id] = replace(rows[receipt.id], state=PENDING, available_at=at)
+        return receipt
+
+    to.put(Inbox, "receive", waiting)
 
 
 @bug

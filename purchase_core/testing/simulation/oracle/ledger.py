@@ -53,9 +53,13 @@ class Taking:
 
 @attrs.frozen
 class Used:
-    """A use that was counted, in the window from `since` to `until` (None: for ever), below that limit."""
+    """A use that was counted, in the window from `since` to `until` (None: for ever), below that limit.
+
+    `journal`: who `customer` was when it was counted.
+    """
 
     customer: str
+    journal: str
     quota: str
     amount: int
     since: int

@@ -31,9 +31,10 @@ def beyond(uses: Sequence[Used]) -> Iterator[str]:
     """Uses, in their order, that have passed the limit as it was then."""
     sums: dict[tuple[object, ...], int] = {}
     for one in uses:
-        sums[_place(one)] = sums.get(_place(one), 0) + one.amount
-        if sums[_place(one)] > one.limit:
-            yield f"{sums[_place(one)]} of {one.limit} {one.quota} were used by {one.customer}"
+        place = (one.journal, *_place(one))
+        sums[place] = sums.get(place, 0) + one.amount
+        if sums[place] > one.limit:
+            yield f"{sums[place]} of {one.limit} {one.quota} were used by {one.customer}"
 
 
 def _place(one: Used) -> tuple[object, ...]:
