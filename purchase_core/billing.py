@@ -50,6 +50,7 @@ from purchase_core.reads.activity import Activity
 from purchase_core.reads.attempts import StoreAttempts
 from purchase_core.reads.evidence import EvidenceBook
 from purchase_core.reads.receipts import Receipts
+from purchase_core.reads.search import Search
 from purchase_core.reads.wallets import Wallets
 from purchase_core.records.finding import Finding
 from purchase_core.routing.breaker import HealthBook
@@ -188,6 +189,7 @@ class Billing:
         )
         self.receipts = Receipts(parts.store)
         self.activity = Activity(parts.store)
+        self.search = Search(parts.store, parts.connections)
         self.commands = Commands(parts.store, recorder, parts.connections, parts.clock)
         provisions = Provisions(parts.store, recorder, parts.clock, parts.ids)
         refunds = Refunds(parts.store, self.commands)

@@ -38,8 +38,7 @@ DECISION_STYLE = """
 .decision .card.first { border-color: var(--accent); border-width: 2px; }
 .decision .card h3 { margin: 0; font-size: 1.05rem; display: flex; justify-content: space-between; }
 .decision .card p { margin: .3rem 0; }
-.decision .chance { height: .5rem; background: var(--line); border-radius: .25rem; overflow: hidden; }
-.decision .chance div { height: 100%; background: var(--accent); }
+.decision .chance { width: 100%; height: .5rem; accent-color: var(--accent); }
 .decision dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem .8rem; margin: .5rem 0 0; }
 .decision th .quiet { font-weight: 400; }
 .decision dt { color: var(--quiet); } .decision dd { margin: 0; overflow-wrap: anywhere; }
@@ -119,7 +118,8 @@ def _card(decision: RoutingDecision, one: Verdict) -> str:
         percent = 100 * one.propensity
         verdict = (
             f'<p class="good">can take it</p><p>first with a chance of {percent:.0f}&nbsp;%</p>'
-            f'<div class="chance"><div style="width:{percent:.1f}%"></div></div>'
+            # A page may forbid styles within the text, so that the bar is one that browsers know.
+            f'<progress class="chance" max="100" value="{percent:.1f}"></progress>'
         )
     facts = [
         *_scores(one),

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from purchase_core.canonical import canonical
 from purchase_core.errors import NotFound
+from purchase_core.facts.rows import IntentRow
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock, Instant
 from purchase_core.ports.router import Learning, Router, RoutingDecision, decode_decision, routed
@@ -117,6 +118,10 @@ class Routing:
                 if canonical(getattr(again, name)) != canonical(getattr(recorded, name))
             ),
         )
+
+    async def outcome(self, row: IntentRow) -> Outcome | None:
+        """What became of one checkout; None where it was not routed."""
+        return await self._outcomes.of(row)
 
     async def outcomes(self, since: Instant) -> list[Outcome]:
         """What became of the checkouts that were started since then."""

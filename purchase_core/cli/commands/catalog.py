@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
-from purchase_core.catalog.grants import CreditGrant, Grant, LicenceGrant, QuotaGrant, name_of
-from purchase_core.catalog.versions import OfferVersion
+from purchase_core.catalog.words import granted, prices, rhythm
 from purchase_core.cli.app import find_app
 from purchase_core.cli.commands.holding import migrate_holders_command, pull_command
 from purchase_core.cli.commands.rolling import (
@@ -64,34 +63,8 @@ def show(context: click.Context, *, as_json: bool) -> None:
         print_json({"catalog": found.content_hash, "offers": offers})
         return
     rows = [
-        [offer, _prices(version), _rhythm(version), ", ".join(map(_grant, version.grants)), version.hash[:8]]
+        [offer, prices(version), rhythm(version), ", ".join(map(granted, version.grants)), version.hash[:8]]
         for offer, version in found.offers.items()
     ]
     print_table(["offer", "price", "paid", "grants", "version"], rows, empty="The catalog is empty.")
     say(f"{len(rows)} offers, catalog {found.content_hash[:8]}")
-
-
-def _prices(version: OfferVersion) -> str:
-    abroad = "".join(f", {one.country} {one.price}" for one in version.countries)
-    return (" or ".join(map(str, version.prices)) or "free") + abroad
-
-
-def _rhythm(version: OfferVersion) -> str:
-    if not version.interval:
-        return "once" if version.prices else "-"
-    count = "" if version.interval_count == 1 else f"{version.interval_count} "
-    trial = f", {version.trial_days} days free" if version.trial_days else ""
-    return f"every {count}{version.interval}{trial}"
-
-
-def _grant(grant: Grant) -> str:
-    name = name_of(grant)
-    match grant:
-        case QuotaGrant():
-            return f"{name} {grant.limit:,}/{grant.reset}"
-        case CreditGrant():
-            return f"{name} {grant.amount:,} credits"
-        case LicenceGrant():
-            return f"{name} {grant.count:,} seats"
-        case _:
-            return name

@@ -30,6 +30,7 @@ from purchase_core.money import Money
 from purchase_core.opening import Opening
 from purchase_core.reads.activity import Happening
 from purchase_core.reads.customers import Snapshot
+from purchase_core.reads.search import Hit, Search
 from purchase_core.workflows.customers import Erased
 
 
@@ -77,6 +78,32 @@ def show(
             click.echo()
             click.secho(title, bold=True)
             print_table(*_table(rows), empty="")
+
+
+@customers.command(short_help="Whose something is.")
+@click.argument("text")
+@json_option
+@click.pass_context
+def find(context: click.Context, text: str, *, as_json: bool) -> None:
+    """Whose something is: a provider's id of anything, or a receipt's, a checkout's or a delivery's.
+
+    \b
+    Examples:
+      purchase customers find sub_1A2b
+      purchase customers find delivery_… --json
+    """
+    found = asyncio.run(_hits(find_app(context), text))
+    if as_json:
+        print_json({"customers": [msgspec.to_builtins(one) for one in found]})
+        return
+    rows = [[one.customer, one.by, f"purchase customers show {one.customer}"] for one in found]
+    print_table(["customer", "by", "next"], rows, empty="Nobody: is it of a connection of this application?")
+
+
+async def _hits(opening: Opening, text: str) -> Sequence[Hit]:
+    settings = opening.settings()
+    async with opening.reading() as billing:
+        return await Search(billing.store, settings.connections).customers(text)
 
 
 @customers.command(short_help="Why a customer has a feature, or has not.")

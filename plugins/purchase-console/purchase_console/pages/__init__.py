@@ -2,6 +2,15 @@
 
 from purchase_console.page import Page
 
-from . import inbox, overview
+from . import catalog, customers, doctor, inbox, overview, receipts, routing, runs
 
-PAGES: tuple[Page, ...] = (overview.PAGE, inbox.PAGE)
+PAGES: tuple[Page, ...] = (
+    overview.PAGE,
+    inbox.PAGE,
+    customers.PAGE,
+    receipts.PAGE,
+    routing.PAGE,
+    catalog.PAGE,
+    runs.PAGE,
+    doctor.PAGE,
+)

@@ -1,0 +1,184 @@
+"""Customers: whose something is, what they have and why, what happened; now, or as of some instant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote, urlencode
+
+import attrs
+from starlette.responses import Response
+
+from purchase_console.lines import Line, line_of
+from purchase_console.page import Action, Page, View
+from purchase_console.visit import Visit
+from purchase_core.access.explain import Explanation
+from purchase_core.catalog.grants import name_of
+from purchase_core.console import Role
+from purchase_core.errors import InvalidArgument, NotFound
+from purchase_core.facts.rows import ROW_TYPES, Row
+from purchase_core.instants import SECOND, Instant, to_datetime
+from purchase_core.operations.replay import Replayed
+from purchase_core.operations.replaying import KEPT, Plan
+from purchase_core.projection.owner import lane_of
+from purchase_core.reads.activity import Happening
+from purchase_core.reads.customers import Snapshot
+from purchase_core.reads.provenance import provenance
+
+HAPPENINGS = 50
+ROWS_SHOWN = 20  # of one table
+REPLAYED_MAX = 200
+TRUE, KNEW = "true", "knew"
+
+
+@attrs.frozen
+class AsOf:
+    """The instant that is looked at, among those at which something was learned.
+
+    `at`: seconds since the epoch; None: now. `moments` are what the slider can stop at, ascending.
+    """
+
+    at: int | None
+    mode: str
+    moments: tuple[int, ...]
+
+    @property
+    def instant(self) -> Instant | None:
+        return None if self.at is None else Instant(self.at * SECOND)
+
+    @property
+    def place(self) -> int:
+        """How many of the moments have passed."""
+        passed = [one for one in self.moments if self.at is None or one <= self.at]
+        return len(passed)
+
+    def step(self, by: int) -> int | None:
+        """The moment that many before or after; None where there is none."""
+        place = self.place - 1 + by
+        return self.moments[place] if 0 <= place < len(self.moments) else None
+
+
+async def find(visit: Visit) -> Response:
+    """Whose something is; where only one customer can be meant, their page."""
+    text = visit.query("q")
+    found = await visit.billing.search.customers(text) if text else ()
+    if len(found) == 1:
+        return visit.go(f"/customers/of/{quote(found[0].customer, safe='')}")
+    return visit.page("customers.html", text=text, found=found)
+
+
+async def show(visit: Visit) -> Response:
+    """One customer."""
+    customer, billing = visit.part("id"), visit.billing
+    happened = await billing.activity.list(customer, after=visit.query("after"), limit=HAPPENINGS)
+    asof = _as_of(visit, happened)
+    moment = None if asof.instant is None else to_datetime(asof.instant)
+    knew = moment if asof.mode == KNEW else None
+    snapshot = await billing.customers.snapshot(customer, at=moment, known_at=knew)
+    return visit.page(
+        "customer.html",
+        customer=customer,
+        asof=asof,
+        snapshot=snapshot,
+        tables=_tables(snapshot),
+        happened=happened,
+        more=happened[-1].position if len(happened) == HAPPENINGS else "",
+        explanation=await _explained(visit, customer, asof),
+        features=sorted({name_of(one) for offer in billing.catalog.offers.values() for one in offer.grants}),
+        query=urlencode({"at": asof.at or "", "mode": asof.mode}),
+    )
+
+
+async def why(visit: Visit) -> Response:
+    """Where each column of a row comes from."""
+    customer, key = visit.part("id"), visit.query("key")
+    row = await _row(visit, customer, key)
+    facts = await visit.billing.store.facts_about(row.root)
+    return visit.page("provenance.html", customer=customer, row=row, sources=provenance(row, facts))
+
+
+async def give_back(visit: Visit) -> Response:
+    """Pay back what is left of a bill."""
+    customer = visit.part("id")
+    done = await visit.billing.invoices.give_back(
+        customer, visit.field("invoice"), because=visit.field("because"), by=visit.operator.name
+    )
+    return visit.go(f"/receipts/{quote(done.receipt, safe='')}")
+
+
+async def replay(visit: Visit) -> Response:
+    """What reading a customer's deliveries again would change. Writes nothing."""
+    customer = visit.part("id")
+    run = visit.billing.replaying.start(Plan(KEPT, customer=customer))
+    done: list[Replayed] = []
+    async for _, some in visit.billing.replaying.run(run, dry_run=True):
+        done += some
+        if len(done) >= REPLAYED_MAX:
+            break
+    return visit.page(
+        "replayed.html",
+        title=f"What a replay of {customer}'s deliveries would change",
+        done=done,
+        full=len(done) >= REPLAYED_MAX,
+        command=f"purchase replay --customer {customer}",
+        back=f"/customers/of/{quote(customer, safe='')}",
+    )
+
+
+PAGE = Page(
+    "customers",
+    "Customers",
+    views=(View("", find), View("/of/{id:path}", show), View("/why/{id:path}", why)),
+    actions=(
+        Action("/give-back/{id:path}", give_back, Role.REFUND, money=True),
+        Action("/replay/{id:path}", replay, Role.REPLAY),
+    ),
+    key="c",
+)
+
+
+def _as_of(visit: Visit, happened: Sequence[Happening]) -> AsOf:
+    # The end of the second: what was learned within it is then known.
+    moments = sorted({one.recorded_at // SECOND + 1 for one in happened})
+    mode = KNEW if visit.query("mode") == KNEW else TRUE
+    written, place = visit.query("at"), visit.query("place")
+    if place.isascii() and place.isdigit() and moments:
+        chosen = min(int(place[:9]), len(moments))
+        at = None if chosen == len(moments) else moments[max(0, chosen - 1)]
+        return AsOf(at, mode, tuple(moments))
+    if not written:
+        return AsOf(None, mode, tuple(moments))
+    if not (written.isascii() and written.isdigit() and len(written) <= 10):  # noqa: PLR2004  # to the year 2286
+        raise InvalidArgument("at: not a number of seconds since 1970")
+    return AsOf(int(written), mode, tuple(moments))
+
+
+async def _explained(visit: Visit, customer: str, asof: AsOf) -> Explanation | None:
+    feature = visit.query("feature")
+    if not feature:
+        return None
+    at = None if asof.instant is None else to_datetime(asof.instant)
+    return await visit.billing.customers.explain(customer, feature, at=at)
+
+
+def _tables(snapshot: Snapshot) -> list[tuple[str, Sequence[Line], int]]:
+    """Rows by what they are; the last of each, and how many there are."""
+    named: list[tuple[str, Sequence[Row]]] = [
+        ("Cases", snapshot.cases),
+        ("Subscriptions", snapshot.subscriptions),
+        ("Purchases", snapshot.purchases),
+        ("Invoices", snapshot.invoices),
+        ("Credits", snapshot.lots),
+        ("Checkouts", snapshot.intents),
+    ]
+    return [(title, [line_of(row) for row in rows[-ROWS_SHOWN:]], len(rows)) for title, rows in named if rows]
+
+
+async def _row(visit: Visit, customer: str, key: str) -> Row:
+    lane = await lane_of(visit.billing.store, customer)
+    for table in ROW_TYPES if key else ():
+        # Behind all that sorts before it, it is the first.
+        before = key[:-1] + chr(ord(key[-1]) - 1)
+        for row in await visit.billing.store.rows(table, lane=lane, after_key=f"{before}\U0010ffff", limit=1):
+            if row.key == key:
+                return row
+    raise NotFound(f"customer {customer!r} has no row {key!r}")

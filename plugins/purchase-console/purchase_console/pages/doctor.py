@@ -1,0 +1,70 @@
+"""The doctor: what is wrong, and which command mends it; as much of it as a page can wait for."""
+
+from __future__ import annotations
+
+import attrs
+from starlette.responses import Response
+
+from purchase_console.page import Page, View
+from purchase_console.visit import Visit
+from purchase_core.operations import readiness
+from purchase_core.operations.alerts import firing
+from purchase_core.records.finding import LEVELS, Finding
+
+FACTS_MAX = 20_000
+FINDINGS_MAX = 200
+READY, PROVIDERS, TRUTH = "", "providers", "truth"
+TITLES = {READY: "Here", PROVIDERS: "At the providers", TRUTH: "What is stored"}
+
+
+@attrs.define
+class Examined:
+    """What was found. `facts` were looked at; `all`: there are no more."""
+
+    findings: list[Finding] = attrs.Factory(list)
+    facts: int = 0
+    all: bool = True
+
+
+async def show(visit: Visit) -> Response:
+    """What is wrong here; at the providers, or in what is stored, if that is asked for."""
+    asked = visit.query("look")
+    look = asked if asked in TITLES else READY
+    found = await {READY: _ready, PROVIDERS: _providers, TRUTH: _truth}[look](visit)
+    found.findings.sort(key=lambda one: -LEVELS.index(one.level))
+    return visit.page(
+        "doctor.html",
+        titles=TITLES,
+        look=look,
+        found=found,
+        shown=found.findings[:FINDINGS_MAX],
+        alerts=firing(await visit.billing.metrics.read()),
+    )
+
+
+PAGE = Page("doctor", "Doctor", views=(View("", show),), key="h")
+
+
+async def _ready(visit: Visit) -> Examined:
+    billing = visit.billing
+    found = [*readiness.tables(await billing.store.schema()), *await billing.store.examine()]
+    found += [one async for one in readiness.waiting(billing.store, billing.clock)]
+    return Examined([*found, *await billing.examined_by_plugins()])
+
+
+async def _providers(visit: Visit) -> Examined:
+    found = Examined()
+    for provider in visit.billing.connections.values():
+        found.findings += await readiness.connected(provider, "", visit.billing.clock)
+    return found
+
+
+async def _truth(visit: Visit) -> Examined:
+    found = Examined()
+    async for facts, findings in visit.billing.truth.examine():
+        found.facts += facts
+        found.findings += findings
+        if found.facts >= FACTS_MAX:
+            found.all = False
+            break
+    return found

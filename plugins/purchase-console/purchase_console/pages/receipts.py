@@ -1,0 +1,80 @@
+"""Receipts: what a checkout or a command did, stage by stage, and what followed."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import attrs
+from starlette.responses import Response
+
+from purchase_console.lines import Line, line_of
+from purchase_console.page import Page, View
+from purchase_console.visit import Visit
+from purchase_core.errors import NotFound
+from purchase_core.facts.fact import intent_key
+from purchase_core.facts.rows import IntentRow
+from purchase_core.instants import Instant
+from purchase_core.ports.store import Question
+from purchase_core.records.command import CONFIRMED, REFUSED, Command
+from purchase_core.records.lane import customer_of
+from purchase_core.workflows.checkout import KIND as CHECKOUT
+
+ROWS = 50
+
+
+@attrs.frozen
+class Begun:
+    """A checkout, as its line in the list, and its customer."""
+
+    line: Line
+    intent: str
+    customer: str
+
+
+async def show(visit: Visit) -> Response:
+    """What has not ended, and every checkout in the order in which it was begun."""
+    if visit.query("id"):
+        return visit.go(f"/receipts/{quote(visit.query('id').strip(), safe='')}")
+    billing, after = visit.billing, visit.query("after")
+    rows = await billing.store.rows(IntentRow, after_key=after, limit=ROWS)
+    return visit.page(
+        "receipts.html",
+        open=await _open(visit),
+        checkouts=[Begun(line_of(row), row.key.split(":", 2)[2], row.customer) for row in rows],
+        after=after,
+        more=rows[-1].key if len(rows) == ROWS else "",
+    )
+
+
+async def one(visit: Visit) -> Response:
+    """One receipt."""
+    receipt = await visit.billing.receipts.get(visit.part("id"))
+    tone = {CONFIRMED: "good", REFUSED: "bad"}.get(receipt.state, "")
+    return visit.page("receipt.html", receipt=receipt, tone=tone)
+
+
+async def of_checkout(visit: Visit) -> Response:
+    """The receipt of a checkout: of the command that placed it. Raises NotFound."""
+    store, key = visit.billing.store, intent_key(visit.part("intent"))
+    view = await store.look(Question(objects=(key,)))
+    if key in view.references:
+        for recorded in await store.facts_about(view.references[key].root):
+            if recorded.fact.object == key and await store.command_by_id(recorded.cause):
+                return visit.go(f"/receipts/{quote(recorded.cause, safe='')}")
+    raise NotFound(f"no receipt of checkout {visit.part('intent')!r}")
+
+
+PAGE = Page(
+    "receipts",
+    "Receipts",
+    views=(View("", show), View("/of/{intent}", of_checkout), View("/{id}", one)),
+    key="r",
+)
+
+
+async def _open(visit: Visit) -> list[tuple[Command, str]]:
+    """Commands that are not known to have ended, oldest first, each with its customer."""
+    billing = visit.billing
+    kinds, now = (CHECKOUT, *billing.commands.kinds), Instant(billing.clock.now() + 1)
+    found = await billing.store.open_commands(kinds, before=now, limit=ROWS)
+    return [(each, customer_of(each.lane)) for each in found]

@@ -1,0 +1,51 @@
+"""Routing: where checkouts went and why, and whether deciding again comes to the same."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from purchase_console.page import Page, View
+from purchase_console.visit import Visit
+from purchase_core.facts.rows import IntentRow
+from purchase_core.routing.decision_page import DECISION_STYLE, decision_section
+
+ROWS = 25
+
+
+async def show(visit: Visit) -> Response:
+    """Decisions in the order in which checkouts were begun, a page at a time."""
+    billing, after = visit.billing, visit.query("after")
+    rows = await billing.store.rows(IntentRow, after_key=after, limit=ROWS)
+    outcomes = [await billing.routing.outcome(row) for row in rows]
+    return visit.page(
+        "routing.html",
+        decisions=[one for one in outcomes if one is not None],
+        router=billing.routing.router,
+        after=after,
+        more=rows[-1].key if len(rows) == ROWS else "",
+    )
+
+
+async def one(visit: Visit) -> Response:
+    """One decision, step by step, run again."""
+    receipt = await visit.billing.receipts.get(visit.part("id"))
+    verified = await visit.billing.routing.verify(receipt.id)
+    section = decision_section(
+        verified.recorded, receipt=receipt.id, connection=receipt.connection, stages=receipt.stages
+    )
+    # Made by code that escapes all that it is given.
+    return visit.page("decision.html", receipt=receipt, verified=verified, section=Markup(section))  # noqa: S704
+
+
+async def style(_visit: Visit) -> Response:
+    """How a decision looks."""
+    return Response(DECISION_STYLE, media_type="text/css", headers={"X-Content-Type-Options": "nosniff"})
+
+
+PAGE = Page(
+    "routing",
+    "Routing",
+    views=(View("", show), View("/decision.css", style), View("/{id}", one)),
+    key="d",
+)

@@ -1,0 +1,117 @@
+"""Runs: what operations did and are doing; and what a replay or a reconciliation would come to."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from purchase_console.page import Action, Page, View
+from purchase_console.visit import Visit
+from purchase_core.console import Role
+from purchase_core.errors import InvalidArgument, NotFound
+from purchase_core.operations.reconcile import PASSES, Found
+from purchase_core.operations.replay import Replayed
+from purchase_core.operations.replaying import KEPT, Plan
+from purchase_core.records.run import RUNNING, Run
+
+ROWS = 50
+PAGES_AT_ONCE = 3  # of a provider's list, each a call, before the browser is answered
+REPLAYED_MAX = 200
+
+
+async def show(visit: Visit) -> Response:
+    """Runs, newest first."""
+    kind = visit.query("kind")
+    found = await visit.billing.store.runs(kind=kind, before_id=visit.query("before"), limit=ROWS)
+    return visit.page(
+        "runs.html",
+        runs=found,
+        kind=kind,
+        more=found[-1].id if len(found) == ROWS else "",
+        connections=sorted(visit.billing.connections),
+        passes={name: visit.billing.reconcile.passes(name) for name in sorted(visit.billing.connections)},
+    )
+
+
+async def one(visit: Visit) -> Response:
+    """One run, and how far it has come."""
+    run = await _run(visit)
+    return visit.page("run.html", run=run, running=run.state == RUNNING, reads=run.kind in PASSES)
+
+
+async def reconcile(visit: Visit) -> Response:
+    """Compare what a provider says with what is known, some pages of it. Nothing is noted, nothing mended."""
+    connection, kind = visit.field("connection"), _pass(visit)
+    run = await visit.billing.reconcile.start(connection, kind, repair=False)
+    found: list[Found] = []
+    async for noted, some in visit.billing.reconcile.run(run, pages_max=PAGES_AT_ONCE):
+        run, found = noted, [*found, *some]
+    return visit.page("reconciled.html", run=run, found=found, connection=connection, kind=kind)
+
+
+async def repair(visit: Visit) -> Response:
+    """Begin to record what a provider says. A worker goes on with it."""
+    run = await visit.billing.reconcile.start(
+        visit.field("connection"), _pass(visit), repair=True, note=f"{visit.operator.name}: console"
+    )
+    return await _read_on(visit, run)
+
+
+async def go_on(visit: Visit) -> Response:
+    """Read some more pages of a reconciliation that was begun."""
+    return await _read_on(visit, await visit.billing.reconcile.resumed(visit.part("id")))
+
+
+async def replay(visit: Visit) -> Response:
+    """What reading kept deliveries again would change. Writes nothing."""
+    kind, connection = visit.field("type"), visit.field("connection")
+    run = visit.billing.replaying.start(Plan(KEPT, connection=connection, event_type=kind))
+    done: list[Replayed] = []
+    async for _, some in visit.billing.replaying.run(run, dry_run=True):
+        done += some
+        if len(done) >= REPLAYED_MAX:
+            break
+    chosen = f"{f' --connection {connection}' if connection else ''}{f' --type {kind}' if kind else ''}"
+    return visit.page(
+        "replayed.html",
+        title="What a replay would change",
+        done=done,
+        full=len(done) >= REPLAYED_MAX,
+        command=f"purchase replay{chosen or ' --all'}",
+        back="/runs",
+    )
+
+
+PAGE = Page(
+    "runs",
+    "Runs",
+    views=(View("", show), View("/{id}", one)),
+    actions=(
+        Action("/reconcile", reconcile, Role.REPLAY),
+        Action("/repair", repair, Role.REPLAY),
+        Action("/replay", replay, Role.REPLAY),
+        Action("/{id}/go-on", go_on, Role.REPLAY),
+    ),
+    key="u",
+)
+
+
+def _pass(visit: Visit) -> str:
+    kind = visit.field("kind")
+    if kind not in PASSES:
+        raise InvalidArgument("that is no pass over a provider")
+    return kind
+
+
+async def _run(visit: Visit) -> Run:
+    found = await visit.billing.store.run(visit.part("id"))
+    if found is None:
+        raise NotFound(f"no run {visit.part('id')!r}")
+    return found
+
+
+async def _read_on(visit: Visit, run: Run) -> Response:
+    async for noted, _ in visit.billing.reconcile.run(run, pages_max=PAGES_AT_ONCE):
+        run = noted
+    return visit.go(f"/runs/{quote(run.id, safe='')}")
