@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import attrs
 
-from purchase_core.instants import Instant
+from purchase_core.instants import DAY, Instant
 from purchase_simulators.wire.clock import ProviderClock
 
 from .ids import PaddleIds
@@ -17,6 +17,7 @@ from .shapes import Document, snapshot
 from .stamps import written
 
 EVENTS_KEPT_MAX = 20_000
+EVENTS_KEPT_DAYS = 90
 NOT_TOLD = ("management_urls", "times_used", "discount_group")
 """Fields that no event carries: links are temporary, and of a discount an event shows less."""
 
@@ -104,6 +105,11 @@ class Book:
             self.events.append(event)
             del self.events[:-EVENTS_KEPT_MAX]
             self.on_event(event)
+
+    def recent(self) -> list[Event]:
+        """The events of the last 90 days: https://developer.paddle.com/api-reference/events/list-events."""
+        since = written(Instant(self.now() - EVENTS_KEPT_DAYS * DAY))
+        return [one for one in self.events if one.occurred_at >= since]
 
     def find(self, prefix: str, identifier: str) -> Document:
         """An entity. Raises Refusal (404)."""

@@ -14,15 +14,14 @@ from typing import cast
 import attrs
 from msgspec import UNSET
 
-from purchase_core.instants import DAY, HOUR, MINUTE, Instant
+from purchase_core.instants import MINUTE, Instant
 
 from . import adjustments, allowed
 from .amounts import Line, details, split, unit_price
 from .book import Book
-from .refusal import Refusal, bad
-from .renewing import billed, collect, refuse_if_declined
-from .requests import Subscription
-from .settings import CHARGES_PER_DAY, CHARGES_PER_HOUR
+from .refusal import bad
+from .renewing import billed, chargeable, collect, limited, refuse_if_declined
+from .requests import Charge, Subscription
 from .shapes import Document, snapshot
 from .stamps import after, written
 from .stamps import read as read_instant
@@ -64,7 +63,20 @@ def update(book: Book, subscription: str, asked: Subscription) -> Document:
 def preview(book: Book, subscription: str, asked: Subscription) -> Document:
     """PATCH /subscriptions/{id}/preview. Nothing is kept."""
     document = book.find("sub", subscription)
-    planned = _checked(book, document, asked)
+    return _previewed(book, document, _checked(book, document, asked))
+
+
+def charge_preview(book: Book, subscription: str, asked: Charge) -> Document:
+    """POST /subscriptions/{id}/charge/preview: what a charge would do to the bill of now, or the next one."""
+    document, lines = chargeable(book, subscription, asked)
+    held = document["current_billing_period"]
+    starts, ends = (read_instant(name, held[name]) for name in ("starts_at", "ends_at"))
+    mode = f"{FULL}_{asked.effective_from}"
+    planned = Plan(document["items"], lines, [], mode, starts, ends, new_cycle=False)
+    return _previewed(book, document, planned)
+
+
+def _previewed(book: Book, document: Document, planned: Plan | None) -> Document:
     after_: Document = snapshot(document)
     country = country_of(book, document)
     summary, now_bill = None, None
@@ -151,7 +163,7 @@ def _carry_out(book: Book, document: Document, planned: Plan, on_failure: str) -
     charge, credit = _sum(book, document, planned.charges), _sum(book, document, planned.credits)
     due = planned.immediate and charge > credit
     if due:
-        _limited(book, document)
+        limited(book, document)
         refuse_if_declined(book, document, on_failure)
     document["items"] = planned.items
     note = book.note(document["id"])
@@ -267,19 +279,3 @@ def _summary(charge: int, credit: int, currency: str) -> Document:
 def _give(book: Book, document: Document, amount: int) -> None:
     balances = cast("dict[str, int]", book.note(document["customer_id"]).setdefault("balance", {}))
     balances[document["currency_code"]] = balances.get(document["currency_code"], 0) + amount
-
-
-def _limited(book: Book, document: Document) -> None:
-    """Source: changelog/2024/subscription-immediate-charge-limits."""
-    now = book.now()
-    charges = cast("list[Instant]", book.note(document["id"])["charges"])
-    charges[:] = [at for at in charges if at > now - DAY]
-    for span, limit, code in (
-        (HOUR, CHARGES_PER_HOUR, "subscription_immediate_charge_hour_limit_exceeded"),
-        (DAY, CHARGES_PER_DAY, "subscription_immediate_charge_24_hour_limit_exceeded"),
-    ):
-        recent = [at for at in charges if at > now - span]
-        if len(recent) >= limit:
-            wait = (recent[0] + span - now) // 1_000_000 + 1
-            raise Refusal(429, code, f"Limit: {limit}", retry_after_seconds=wait)
-    charges.append(now)

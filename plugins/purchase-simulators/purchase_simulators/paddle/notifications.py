@@ -111,8 +111,9 @@ class Notifications:
         return self._known[notification]
 
     def rows(self) -> list[Document]:
-        """All notifications, oldest first."""
-        return list(self._known.values())
+        """The notifications of the last 90 days, oldest first."""
+        kept = {one.id for one in self._book.recent()}
+        return [one for one in self._known.values() if one["payload"]["event_id"] in kept]
 
     def logs(self, notification: str) -> list[Document]:
         """Every try of a notification, oldest first."""

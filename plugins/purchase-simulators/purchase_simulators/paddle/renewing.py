@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from purchase_core.instants import DAY, Instant
+from purchase_core.instants import DAY, HOUR, Instant
 
 from . import paying, subscriptions
 from .amounts import Line
 from .book import Book
 from .cards import CARDS, GOOD_CARD, Card
-from .refusal import bad, field
+from .refusal import Refusal, bad, field
 from .requests import Charge
+from .settings import CHARGES_PER_DAY, CHARGES_PER_HOUR
 from .shapes import Document, snapshot
 from .stamps import after, written
 from .stamps import read as read_instant
@@ -182,20 +183,43 @@ def activate(book: Book, subscription: str) -> Document:
 
 def charge(book: Book, subscription: str, asked: Charge) -> Document:
     """POST /subscriptions/{id}/charge: something once, now or with the next bill."""
+    document, lines = chargeable(book, subscription, asked)
+    if asked.effective_from == "next_billing_period":
+        note = book.note(subscription)
+        note["pending"] = [*cast("list[Line]", note.get("pending", [])), *lines]
+        return book.changed(document, "subscription.updated")
+    limited(book, document)
+    refuse_if_declined(book, document, asked.on_payment_failure)
+    items = items_of(book, asked.items)
+    collect(book, document, billed(book, document, items, lines, "subscription_charge"))
+    return book.changed(document, "subscription.updated")
+
+
+def chargeable(book: Book, subscription: str, asked: Charge) -> tuple[Document, list[Line]]:
+    """The subscription, and the lines of a charge. Raises Refusal where it cannot be."""
     document = subscriptions.living(book, subscription)
     if document["status"] not in ("active", "trialing"):
         raise bad("subscription_not_active", f"a {document['status']} subscription cannot be charged")
     items = items_of(book, asked.items)
     if any(item["price"]["billing_cycle"] for item in items):
         raise field("items", "must be one-time prices")
-    lines = [Line(item["price"], item["quantity"]) for item in items]
-    if asked.effective_from == "next_billing_period":
-        note = book.note(subscription)
-        note["pending"] = [*cast("list[Line]", note.get("pending", [])), *lines]
-        return book.changed(document, "subscription.updated")
-    refuse_if_declined(book, document, asked.on_payment_failure)
-    collect(book, document, billed(book, document, items, lines, "subscription_charge"))
-    return book.changed(document, "subscription.updated")
+    return document, [Line(item["price"], item["quantity"]) for item in items]
+
+
+def limited(book: Book, document: Document) -> None:
+    """Count what is charged at once. Source: changelog/2024/subscription-immediate-charge-limits."""
+    now = book.now()
+    charges = cast("list[Instant]", book.note(document["id"])["charges"])
+    charges[:] = [at for at in charges if at > now - DAY]
+    for span, limit, code in (
+        (HOUR, CHARGES_PER_HOUR, "subscription_immediate_charge_hour_limit_exceeded"),
+        (DAY, CHARGES_PER_DAY, "subscription_immediate_charge_24_hour_limit_exceeded"),
+    ):
+        recent = [at for at in charges if at > now - span]
+        if len(recent) >= limit:
+            wait = (recent[0] + span - now) // 1_000_000 + 1
+            raise Refusal(429, code, f"Limit: {limit}", retry_after_seconds=wait)
+    charges.append(now)
 
 
 def refuse_if_declined(book: Book, document: Document, on_failure: str) -> None:

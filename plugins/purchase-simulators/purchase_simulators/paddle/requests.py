@@ -253,6 +253,19 @@ class TransactionPreview(Body):
     ignore_trials: bool = False
 
 
+class PricingPreview(Body):
+    """POST /pricing-preview."""
+
+    items: Annotated[list[Item], Meta(min_length=1, max_length=100)]
+    customer_id: str | None = None
+    address_id: str | None = None
+    business_id: str | None = None
+    address: PreviewAddress | None = None
+    customer_ip_address: str | None = None
+    currency_code: Currency | None = None
+    discount_id: str | None = None
+
+
 class SubscriptionDiscount(Body):
     """A discount on a subscription, and from when."""
 

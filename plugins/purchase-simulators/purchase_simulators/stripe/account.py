@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from purchase_core.identifiers import IdSource
-from purchase_core.instants import SECOND
+from purchase_core.instants import SECOND, Instant
 from purchase_simulators.wire.chaos import Chaos
 from purchase_simulators.wire.clock import ProviderClock
 from purchase_simulators.wire.deliveries import Deliveries
@@ -13,7 +14,7 @@ from purchase_simulators.wire.keys import KEY_CHARACTERS_MAX, Answer, AnsweredKe
 
 from .book import Book, Cause
 from .ids import StripeIds
-from .refusal import IDEMPOTENCY, Refusal, invalid
+from .refusal import IDEMPOTENCY, RATE_LIMIT, Refusal, invalid
 
 RETRY_SECONDS = (60, 3_600, 10_800)
 """A sandbox tries three times more over a few hours: https://docs.stripe.com/webhooks#automatic-retries."""
@@ -36,6 +37,8 @@ class Account:
         self.keys = AnsweredKeys()
         self.deliveries = Deliveries(self.book, clock, ids, chaos, RETRY_SECONDS)
         self.book.listening = self._listening
+        self.requests_per_second = 0  # no limit; Stripe's is 100, and 25 in a sandbox
+        self._called: deque[Instant] = deque()
         self._advance = advance
 
     def catch_up(self) -> None:
@@ -45,6 +48,17 @@ class Account:
     def advance_to(self, seconds: int) -> None:
         """Let time pass, in all accounts, up to this second."""
         self._advance(max(seconds * SECOND - self.clock.now(), 0))
+
+    def count_call(self) -> None:
+        """Raises Refusal (429) beyond so many requests a second: https://docs.stripe.com/rate-limits."""
+        if not self.requests_per_second:
+            return
+        now = self.clock.now()
+        while self._called and self._called[0] <= now - SECOND:
+            self._called.popleft()
+        if len(self._called) >= self.requests_per_second:
+            raise too_many()
+        self._called.append(now)
 
     def write(
         self, request: str, key: str, fingerprint: bytes, act: Callable[[], bytes]
@@ -87,3 +101,8 @@ class Account:
 
     def _listening(self, event_type: str) -> int:
         return sum(1 for one in self.deliveries.endpoints if one.wants(event_type))
+
+
+def too_many() -> Refusal:
+    """How Stripe says that it was called too often."""
+    return Refusal(429, "Too many requests hit the API too quickly.", kind=RATE_LIMIT, code="rate_limit")

@@ -47,8 +47,11 @@ class ListRefunds(ListParams, frozen=True, kw_only=True):
 
 
 def make_refund(call: Call) -> Answered:
-    """Never more than is left of the charge."""
-    asked, book = call.params(MakeRefund), call.book
+    return refund_of(call.book, call.params(MakeRefund))
+
+
+def refund_of(book: Book, asked: MakeRefund) -> Refund:
+    """Never more than is left of the charge. Raises Refusal."""
     if asked.reason is not None and asked.reason not in REASONS:
         raise invalid(f"Invalid reason: must be one of {', '.join(REASONS)}", "reason")
     charge = _charge(book, asked)

@@ -20,11 +20,11 @@ from purchase_simulators.wire.deliveries import Deliveries
 from purchase_simulators.wire.simulation import Listener, Simulation
 
 from . import signature
-from .account import Account
+from .account import Account, too_many
 from .book import Event
 from .ids import StripeIds
 from .objects.checkout import Session
-from .refusal import API, RATE_LIMIT, Refusal
+from .refusal import API, Refusal
 
 DEFAULT_ACCOUNT = "acct_1PgafTB7WZ01zgkW"
 DEFAULT_URL = "http://127.0.0.1:4242"
@@ -138,7 +138,7 @@ class StripeSimulator(Simulation):
 
     def breakage(self) -> Breakage:
         """What broken answers look like now."""
-        busy = Refusal(429, "Too many requests hit the API too quickly.", kind=RATE_LIMIT, code="rate_limit")
+        busy = too_many()
         broken = Refusal(500, "An unknown error occurred.", kind=API)
         retry = (
             ()

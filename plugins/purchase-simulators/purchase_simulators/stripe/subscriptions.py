@@ -122,6 +122,9 @@ def change_subscription(call: Call) -> Answered:
         return before  # nothing has changed, and nobody is told
     book.changed("customer.subscription.updated", subscription)
     watch(book, subscription)
+    if asked.trial_end == "now":
+        book.catch_up()
+        return book.get(Subscription, subscription.id)
     return subscription
 
 

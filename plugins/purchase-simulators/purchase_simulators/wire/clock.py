@@ -31,7 +31,8 @@ class ProviderClock:
     """Follows another clock at a distance. Over a ManualClock it is wholly manual; a SharedClock moves along.
 
     It hands out stamps, of which no two are alike, and never shows a time before its last stamp. So
-    documents can be ordered by their stamps alone, to the microsecond. `on_stamp` is told of each.
+    documents can be ordered by their stamps alone, to the microsecond. `on_stamp` is told of each, and of
+    where it jumps to: whoever passes it moves the other clock along, or time would run away from it.
     """
 
     def __init__(self, base: Clock, *, on_stamp: Callable[[Instant], None] | None = None) -> None:
@@ -56,7 +57,10 @@ class ProviderClock:
         if isinstance(self._base, SharedClock):
             self._base.advance(microseconds)
         else:
-            self._offset = self.now() + _checked(microseconds) - self._base.now()
+            target = Instant(self.now() + _checked(microseconds))
+            if self._on_stamp:
+                self._on_stamp(target)
+            self._offset = target - self._base.now()
         return self.now()
 
 

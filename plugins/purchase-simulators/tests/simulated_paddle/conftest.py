@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from purchase_simulators.paddle.conformance import OPENAPI, PaddleDocument
-from purchase_simulators.paddle.deviations import ADDITIONS
+from purchase_simulators.paddle.deviations import ADDITIONS, OPERATIONS
 from purchase_simulators.paddle.testing import Desk
 
 REQUIRED = os.environ.get("PURCHASE_SPECS") == "required"
@@ -57,5 +57,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     # With several processes, each counts for itself.
     counted = f"{sum(seen.values())} exchanges and events of {len(seen)} kinds, " if seen else ""
     terminalreporter.write_line(
-        f"Paddle: {counted}compared with {OPENAPI} and {len(ADDITIONS)} fields that it does not have yet"
+        f"Paddle: {counted}compared with {OPENAPI}, {len(ADDITIONS)} fields and {len(OPERATIONS)} operation "
+        "that it does not have yet"
     )

@@ -251,3 +251,31 @@ def test_the_next_date_can_be_moved_but_not_too_near(desk: Desk) -> None:
     assert desk.patch(path, body)["next_billed_at"] == "2026-12-01T00:00:00.000000Z"
     soon = {"next_billed_at": "2026-09-21T14:14:00Z", "proration_billing_mode": "do_not_bill"}
     assert desk.refused("PATCH", path, soon).code == "subscription_next_billed_at_too_soon"
+
+
+def test_a_hundred_immediate_charges_a_day(desk: Desk) -> None:
+    """changelog/2024/subscription-immediate-charge-limits: 100 in 24 hours, one-off charges counted too."""
+    bought, once = desk.subscribed(), desk.price(100, "")
+    path = f"/subscriptions/{bought['id']}/charge"
+    body = {"effective_from": "immediately", "items": [item(once)]}
+    for _ in range(5):
+        for _ in range(20):
+            desk.post(path, body)
+        assert desk.refused("POST", path, body).code == "subscription_immediate_charge_hour_limit_exceeded"
+        desk.advance(seconds=3_601)
+    assert desk.refused("POST", path, body).code == "subscription_immediate_charge_24_hour_limit_exceeded"
+
+
+def test_a_charge_can_be_previewed_and_then_nothing_is_charged(desk: Desk) -> None:
+    """POST /subscriptions/{id}/charge/preview: on the bill of now, or on the next one."""
+    bought, once = desk.subscribed(), desk.price(500, "")
+    path = f"/subscriptions/{bought['id']}/charge/preview"
+    desk.events()
+    now = desk.post(path, {"effective_from": "immediately", "items": [item(once)]})
+    assert now["immediate_transaction"]["details"]["totals"]["total"] == "500"
+    assert now["next_transaction"]["details"]["totals"]["total"] == "1200"
+    later = desk.post(path, {"effective_from": "next_billing_period", "items": [item(once)]})
+    assert later["immediate_transaction"] is None
+    assert later["next_transaction"]["details"]["totals"]["total"] == "1700"
+    assert len(desk.get("/transactions")) == 1
+    assert desk.told() == []

@@ -254,3 +254,55 @@ def test_whatever_is_answered_carries_the_simulators_time(desk: Desk) -> None:
     date = desk.call("GET", "/event-types").headers["date"]
     assert date.endswith("GMT")
     assert "2027" in date
+
+
+def test_events_and_notifications_are_kept_for_ninety_days(desk: Desk) -> None:
+    """api-reference/events and /notifications: those of the last 90 days."""
+    destination(desk)
+    desk.customer()
+    desk.advance(days=89)
+    desk.customer("ben@example.com")
+    assert len(desk.get("/events")) == len(desk.get("/notifications")) == 2
+    desk.advance(days=2)
+    assert [one["data"]["email"] for one in desk.get("/events")] == ["ben@example.com"]
+    assert len(desk.get("/notifications")) == 1
+
+
+def test_events_are_filtered_by_type_and_time(desk: Desk) -> None:
+    """GET /events: event_type, from, to."""
+    desk.price()
+    desk.advance(days=1)
+    desk.customer()
+    kinds = [one["event_type"] for one in desk.get("/events?event_type=customer.created,price.created")]
+    assert kinds == ["customer.created", "price.created"]
+    newest = desk.get("/events?per_page=1")[0]["occurred_at"]
+    assert [one["event_type"] for one in desk.get(f"/events?from={newest}")] == ["customer.created"]
+    assert "customer.created" not in [one["event_type"] for one in desk.get(f"/events?to={newest}")]
+
+
+def test_notifications_are_listed_by_status_and_time(desk: Desk) -> None:
+    """GET /notifications: status, from, to; not_attempted, needs_retry, delivered, failed."""
+    destination(desk)
+    desk.customer()
+    at = desk.get("/events")[0]["occurred_at"]
+    assert len(desk.get(f"/notifications?status=not_attempted&from={at}")) == 1
+    assert desk.get(f"/notifications?status=not_attempted&to={at}") == []
+    assert desk.get("/notifications?status=failed") == []
+    deliver(desk, Shop())
+    assert [one["status"] for one in desk.get("/notifications?status=delivered")] == ["delivered"]
+
+
+def test_only_subscription_created_names_its_transaction_and_no_event_has_links(desk: Desk) -> None:
+    """webhooks/subscriptions/subscription-created: `transaction_id`; `management_urls` never."""
+    bought = desk.subscribed()
+    desk.patch(f"/subscriptions/{bought['id']}", {"custom_data": {"a": "b"}})
+    told = [one for one in desk.events() if one.type.startswith("subscription.")]
+    assert {one.type for one in told if "transaction_id" in one.data} == {"subscription.created"}
+    assert not any("management_urls" in one.data for one in told)
+    assert desk.get(f"/subscriptions/{bought['id']}")["management_urls"]["cancel"]
+
+
+def test_simulations_are_paddles_alone(desk: Desk) -> None:
+    """api-reference/simulations: they send made-up webhooks from Paddle itself; here events are real."""
+    for path in ("/simulations", "/simulation-types"):
+        assert desk.call("GET", path).status_code == 404

@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 import stripe
 
 from purchase_simulators.stripe.versions import API_VERSION
+from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
 
-from .rig import DAY, SHOP, Rig, client, on_stripe, refused
+from .rig import DAY, SHOP, START, Rig, client, on_stripe, refused
 
 
 @on_stripe
@@ -205,3 +207,53 @@ async def test_the_sdk_believes_what_is_signed(rig: Rig) -> None:
     assert (v1[:3], v0[:3]) == ("v1=", "v0=")
     with pytest.raises(stripe.SignatureVerificationError):
         construct(webhook.body, f"{time},{v0}", secret, tolerance=10**9)
+
+
+# --- deliveries --------------------------------------------------------------------------------
+
+
+@on_stripe
+async def test_a_delivery_is_tried_three_times_more_in_a_sandbox(rig: Rig) -> None:
+    """docs, webhooks: a sandbox tries three times over a few hours; at least once, whatever was answered."""
+    asked = {"url": "http://127.0.0.1:9/hook", "enabled_events": ["*"], "api_version": API_VERSION}
+    await rig.v.webhook_endpoints.create_async(asked)
+    await rig.customer()
+    deliveries, tries = rig.stripe.account.deliveries, 0
+    deliveries.plan()
+    while deliveries.next_due() is not None:
+        tries += await rig.stripe.server.sender.send_due()
+        rig.stripe.advance(seconds=3_600)
+    assert tries == 4
+    assert rig.stripe.clock.now() - START < 5 * DAY * 1_000_000
+
+
+@on_stripe
+async def test_events_come_twice_and_in_any_order_and_know_only_their_second(rig: Rig) -> None:
+    """docs, webhooks: duplicates, no order guaranteed; `created` is in seconds, and there is no version."""
+    for fault in (Fault.DUPLICATE, Fault.DELAY):
+        rig.stripe.chaos.set(fault, CERTAIN_PPM // 2)
+    for number in range(12):
+        await rig.customer(name=f"n{number}")
+    told = [json.loads(one.body) for one in rig.stripe.webhooks()]
+    names = [one["data"]["object"]["name"] for one in told]
+    assert len(names) > len(set(names))
+    assert names != sorted(names, key=lambda name: int(name[1:]))
+    assert len({one["created"] for one in told}) == 1
+    assert not {"version", "sequence"} & set(told[0])
+
+
+@on_stripe
+async def test_a_test_clock_moves_time_on_for_those_who_were_made_with_it(rig: Rig) -> None:
+    """API, test clocks: a customer is made with `test_clock`; advancing it renews what they have."""
+    now = START // 1_000_000
+    clock = await rig.v.test_helpers.test_clocks.create_async({"frozen_time": now})
+    customer = await rig.customer(test_clock=clock.id)
+    await rig.v.payment_methods.attach_async("pm_card_visa", {"customer": customer.id})
+    price = await rig.price()
+    methods = (await rig.v.payment_methods.list_async({"customer": customer.id})).data
+    made = await rig.v.subscriptions.create_async(
+        {"customer": customer.id, "items": [{"price": price.id}], "default_payment_method": methods[0].id}
+    )
+    await rig.v.test_helpers.test_clocks.advance_async(clock.id, {"frozen_time": now + 32 * DAY})
+    assert len((await rig.v.invoices.list_async({"subscription": made.id})).data) == 2
+    await refused(rig.customer(test_clock="clock_none"), code="resource_missing")

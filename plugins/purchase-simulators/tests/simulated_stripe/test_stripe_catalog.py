@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import stripe
 
-from .rig import Rig, on_stripe, refused
+from .rig import Rig, client, on_stripe, refused
 
 
 @on_stripe
@@ -96,3 +96,19 @@ async def test_currency_options_are_shown_when_they_are_expanded(rig: Rig) -> No
     session = await rig.session(price, await rig.customer(), currency="eur")
     assert (session.currency, session.amount_total) == ("eur", 1_100)
     await refused(rig.session(price, await rig.customer(), currency="gbp"), param="line_items[0][price]")
+
+
+@on_stripe
+async def test_a_price_is_put_aside_and_never_deleted(rig: Rig) -> None:
+    """API, prices: there is no call that deletes one."""
+    price = await rig.price()
+    raw: Any = client(rig.stripe.url)
+    await refused(raw.raw_request_async("delete", f"/v1/prices/{price.id}"), 404)
+
+
+@on_stripe
+async def test_a_customer_is_found_by_email_at_once(rig: Rig) -> None:
+    """API, list customers: `email` reads what was just written, and search does not."""
+    made = await rig.customer(email="new@example.com")
+    found = (await rig.v.customers.list_async({"email": "new@example.com"})).data
+    assert [one.id for one in found] == [made.id]

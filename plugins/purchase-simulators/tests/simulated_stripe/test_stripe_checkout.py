@@ -180,3 +180,22 @@ async def test_the_portal_cancels_by_an_instant(rig: Rig) -> None:
     still = await rig.v.subscriptions.update_async(subscription.id, {"cancel_at_period_end": False})
     assert still.cancel_at is not None
     assert (await rig.v.subscriptions.update_async(subscription.id, {"cancel_at": ""})).cancel_at is None
+
+
+@on_stripe
+async def test_a_payments_metadata_is_that_of_payment_intent_data(rig: Rig) -> None:
+    """docs, metadata: `payment_intent_data[metadata]` goes to the payment intent, the session's does not."""
+    data = {"metadata": {"where": "intent"}}
+    session = await rig.session(await rig.once(), metadata={"where": "session"}, payment_intent_data=data)
+    rig.stripe.pay(session.id)
+    after = await rig.v.checkout.sessions.retrieve_async(session.id)
+    intent = await rig.v.payment_intents.retrieve_async(after.payment_intent)
+    assert (intent.metadata.where, after.metadata.where) == ("intent", "session")
+
+
+@on_stripe
+async def test_only_hosted_pages_are_simulated(rig: Rig) -> None:
+    """API, create a session: `ui_mode` hosted_page by default; others are refused here."""
+    session = await rig.session(await rig.once())
+    assert (session.ui_mode, session.url[:17]) == ("hosted_page", "http://127.0.0.1:")
+    await refused(rig.session(await rig.once(), ui_mode="embedded_page"), param="ui_mode")

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from purchase_simulators.stripe import playing
+from purchase_simulators.stripe.objects.subscriptions import Subscription
 
 from .rig import DAY, START, Rig, on_stripe, refused
 
@@ -273,3 +276,22 @@ async def test_lists_show_what_is_over_only_when_asked(rig: Rig) -> None:
         assert [one.id for one in (await rig.v.subscriptions.list_async({"status": status})).data] == [
             subscription.id
         ]
+
+
+@on_stripe
+async def test_a_trial_ends_now_where_that_is_asked(rig: Rig) -> None:
+    """API, update a subscription: `trial_end: "now"`; the first period begins, and is paid."""
+    trial = await rig.subscribed(trial_period_days=14)
+    after = await rig.update(trial, trial_end="now")
+    assert (after.status, (await rig.v.invoices.list_async()).data[0].total) == ("active", 1_200)
+
+
+@on_stripe
+async def test_only_what_is_charged_automatically_is_resumed(rig: Rig) -> None:
+    """changelog 2026-09-30.endive, resume: `collection_method` must be charge_automatically."""
+    made = await rig.subscribed()
+    known = rig.book.get(Subscription, made.id)
+    rig.book.put(replace(known, collection_method="send_invoice"))  # as in the Dashboard
+    unused = {"bill_for": {"unused_time_from": {"type": "none"}}}
+    await rig.v.subscriptions.pause_async(made.id, unused)
+    await refused(rig.v.subscriptions.resume_async(made.id))

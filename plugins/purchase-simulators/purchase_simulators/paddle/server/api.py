@@ -11,6 +11,7 @@ from purchase_simulators.paddle import (
     catalog,
     changing,
     customers,
+    pricing,
     renewing,
     requests,
     subscriptions,
@@ -265,6 +266,10 @@ SALES: dict[tuple[str, str], Handler] = {
     ("POST", "/transactions/preview"): lambda call: Found(
         transactions.preview(_book(call), read(call.body, requests.TransactionPreview))
     ),
+    ("POST", "/pricing-preview"): lambda call: Found(
+        pricing.preview(_book(call), read(call.body, requests.PricingPreview))
+    ),
+    ("GET", "/currencies"): lambda call: Found(pricing.currencies()),
     ("GET", "/transactions/{id}"): _transaction,
     ("PATCH", "/transactions/{id}"): _change_transaction,
     ("GET", "/transactions/{id}/invoice"): _invoice,
@@ -324,6 +329,9 @@ AGREEMENTS: dict[tuple[str, str], Handler] = {
     ("POST", "/subscriptions/{id}/resume"): _resume,
     ("POST", "/subscriptions/{id}/activate"): lambda call: Found(renewing.activate(_book(call), call["id"])),
     ("POST", "/subscriptions/{id}/charge"): _charge,
+    ("POST", "/subscriptions/{id}/charge/preview"): lambda call: Found(
+        changing.charge_preview(_book(call), call["id"], read(call.body, requests.Charge))
+    ),
     ("GET", "/subscriptions/{id}/update-payment-method-transaction"): lambda call: Found(
         renewing.method_change(_book(call), call["id"])
     ),
@@ -354,7 +362,7 @@ def _replay(call: Call) -> Found:
 
 TELLING: dict[tuple[str, str], Handler] = {
     ("GET", "/event-types"): lambda call: Found([described(name) for name in sorted(EVENT_TYPES)]),
-    ("GET", "/events"): lambda call: page(call, [one.document() for one in _book(call).events], EVENTS),
+    ("GET", "/events"): lambda call: page(call, [one.document() for one in _book(call).recent()], EVENTS),
     ("POST", "/notification-settings"): _make_setting,
     ("GET", "/notification-settings"): lambda call: page(call, _book(call).rows("ntfset"), SETTINGS),
     ("GET", "/notification-settings/{id}"): lambda call: Found(_book(call).find("ntfset", call["id"])),

@@ -16,6 +16,7 @@ from purchase_core.instants import SECOND
 from purchase_simulators.stripe import (
     catalog,
     checkout,
+    crediting,
     customers,
     discounts,
     disputing,
@@ -46,6 +47,7 @@ _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]{1,20})?")
 MODULES = (
     catalog,
     checkout,
+    crediting,
     customers,
     discounts,
     disputing,
@@ -92,6 +94,7 @@ class Api:
         replayed = False
         try:
             account = self._simulator.account_of(api_key_of(request))
+            account.count_call()
             _check_version(request)
             body = await _form_of(request)
             answer, replayed = self._answer(account, request, body, identifier, key)
