@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 
 from purchase_core.ports.router import Router
@@ -25,9 +26,13 @@ def backtest_on_cores(router: Router, trials: Sequence[Trial], cores: int) -> Ba
         return backtest(router, trials)
     whole = Tally()
     context = multiprocessing.get_context(FORK)
-    with ProcessPoolExecutor(cores, context, _take, (router, trials)) as pool:
-        for part in pool.map(_tally, range(0, len(trials), PART_TRIALS)):
-            whole = whole.with_(part)
+    gc.freeze()  # or each process's collector would write into, and so copy, every page of the trials
+    try:
+        with ProcessPoolExecutor(cores, context, _take, (router, trials)) as pool:
+            for part in pool.map(_tally, range(0, len(trials), PART_TRIALS)):
+                whole = whole.with_(part)
+    finally:
+        gc.unfreeze()
     return whole.summed(router)
 
 

@@ -306,3 +306,21 @@ def test_simulations_are_paddles_alone(desk: Desk) -> None:
     """api-reference/simulations: they send made-up webhooks from Paddle itself; here events are real."""
     for path in ("/simulations", "/simulation-types"):
         assert desk.call("GET", path).status_code == 404
+
+
+def test_a_destination_can_listen_to_all_that_billing_needs(desk: Desk) -> None:
+    """webhooks/overview: transactions, subscriptions, adjustments, customers, the catalog, saved cards."""
+    about = {
+        "transaction": "created ready billed paid completed canceled past_due payment_failed revised updated",
+        "subscription": "created activated trialing updated past_due paused resumed canceled imported",
+        "adjustment": "created updated",
+        "customer": "created updated imported",
+        "product": "created updated imported",
+        "price": "created updated imported",
+        "discount": "created updated imported",
+        "payment_method": "saved deleted",
+    }
+    types = sorted(f"{name}.{one}" for name, ones in about.items() for one in ones.split())
+    body = {"description": "all", "type": "url", "destination": DESTINATION, "subscribed_events": types}
+    made = desk.post("/notification-settings", body)
+    assert sorted(one["name"] for one in made["subscribed_events"]) == types

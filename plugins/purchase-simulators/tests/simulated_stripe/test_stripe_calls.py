@@ -257,3 +257,29 @@ async def test_a_test_clock_moves_time_on_for_those_who_were_made_with_it(rig: R
     await rig.v.test_helpers.test_clocks.advance_async(clock.id, {"frozen_time": now + 32 * DAY})
     assert len((await rig.v.invoices.list_async({"subscription": made.id})).data) == 2
     await refused(rig.customer(test_clock="clock_none"), code="resource_missing")
+
+
+@on_stripe
+async def test_an_endpoint_can_listen_to_all_that_billing_needs(rig: Rig) -> None:
+    """API, types of events: those of sales, subscriptions, invoices, money back and the catalog."""
+    about = {
+        "checkout.session": "completed async_payment_succeeded async_payment_failed expired",
+        "customer": "created updated deleted",
+        "customer.subscription": "created updated deleted paused resumed trial_will_end "
+        "pending_update_applied pending_update_expired",
+        "invoice": "created finalized paid payment_failed payment_action_required finalization_failed voided "
+        "marked_uncollectible updated upcoming",
+        "invoice_payment": "paid",
+        "payment_intent": "succeeded payment_failed canceled",
+        "refund": "created updated failed",
+        "charge": "refunded",
+        "charge.dispute": "created updated closed funds_withdrawn funds_reinstated",
+        "credit_note": "created updated voided",
+        "product": "created updated deleted",
+        "price": "created updated deleted",
+        "subscription_schedule": "created updated released completed canceled",
+        "payment_method": "automatically_updated",
+    }
+    types = [f"{name}.{one}" for name, ones in about.items() for one in ones.split()]
+    asked = {"url": "http://127.0.0.1:9/hook", "enabled_events": types, "api_version": API_VERSION}
+    assert (await rig.v.webhook_endpoints.create_async(asked)).enabled_events == types
