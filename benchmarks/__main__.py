@@ -9,6 +9,7 @@ import sqlite3
 
 from benchmarks import (
     concurrency,
+    console,
     d1,
     entitlements,
     history,
@@ -35,6 +36,7 @@ ALL = {
     "history": history.run,
     "long-customer": long_customer.run,
     "rebuilding": rebuilding.run,
+    "console": console.run,
     "postgres": postgres.run,
     "postgres-history": postgres_history.run,
     "d1": d1.run,

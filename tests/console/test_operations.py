@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from purchase_core.console import Role
 from purchase_core.errors import OutcomeUnknown
 from purchase_core.operations.reconcile import EVENTS, OBJECTS
+from purchase_core.ports.store import Batch
+from purchase_core.records.run import FINISHED, RUNNING, Run
 from purchase_sandbox.account.objects import Price
 from purchase_simulators.wire.chaos import Fault
 from tests.console.desk import desk_of, form_in
@@ -113,6 +116,24 @@ def test_a_provider_is_compared_first_and_then_recorded() -> None:
     run(work)
 
 
+def test_the_page_of_a_run_follows_it_to_its_end() -> None:
+    async def work() -> None:
+        async with Shop() as shop, desk_of(shop.billing) as desk:
+            now = shop.clock.now()
+            going = Run(
+                "run_1", EVENTS, "sandbox", RUNNING, "", now, now, counts={"same": 1_234, "missed": 2}
+            )
+            for state, polls in ((RUNNING, True), (FINISHED, False)):
+                told = replace(going, state=state)
+                await shop.billing.store.commit(Batch(f"batch_{state}", now, runs=(told,)))
+                page = await desk.get("/runs/run_1")
+                assert ('hx-trigger="every 2s"' in page) == polls
+                assert "1,236 looked at" in words(page)
+                assert ('action="/runs/run_1/go-on"' in page) == polls
+
+    run(work)
+
+
 def test_a_replay_of_a_type_is_shown_first() -> None:
     async def work() -> None:
         async with Shop() as shop, desk_of(shop.billing, {Role.VIEW, Role.REPLAY}) as desk:
@@ -142,6 +163,7 @@ def test_the_doctor_says_what_is_wrong_and_how_it_is_mended() -> None:
             key = next(key for key in shop.memory.rows if key[0].TABLE == "subscriptions")
             del shop.memory.rows[key]
             assert "purchase rebuild" in words(await desk.get("/doctor?look=truth"))
-            assert "level" in words(await desk.get("/doctor?look=providers"))
+            for look in ("providers", "database"):
+                assert "Nothing is wrong" in words(await desk.get(f"/doctor?look={look}"))
 
     run(work)

@@ -75,11 +75,12 @@ async def opened(url: str) -> AsyncIterator[tuple[Page, list[str]]]:
 
 
 async def picture(page: Page, name: str) -> None:
-    """Pictures on a desk and on a phone, where nothing may be wider than the phone."""
+    """A picture on a desk; and nothing is wider than a phone."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     await page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
     await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-    await page.screenshot(path=PICTURES / f"{name}-phone.png", full_page=True)
+    if name == "customer":
+        await page.screenshot(path=PICTURES / f"{name}-phone.png", full_page=True)
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
     await page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
 
