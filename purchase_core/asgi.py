@@ -3,6 +3,7 @@
     POST /webhooks/{connection}      with or without a final slash: a redirect would be a failed delivery
     GET  /checkout/{connection}      where a provider's checkout is a page of the application (Paddle's)
     GET  /metrics                    for whoever has the token of the configuration
+    GET  /ready                      200 while the database answers
 
 The endpoint answers 2xx for whatever is kept; 4xx where sending again cannot help (it is logged, and nothing
 is stored); 503 where it can, so that providers try again exactly when they should.
@@ -24,7 +25,7 @@ from purchase_core.ports.provider.pages import AsgiApp, Receive, Scope, Send
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
-WEBHOOKS, CHECKOUT, METRICS = "/webhooks/", "/checkout/", "/metrics"
+WEBHOOKS, CHECKOUT = "/webhooks/", "/checkout/"
 RETRY_AFTER_SECONDS = 5
 BODY_SECONDS_MAX = 30.0
 RETRY_AFTER: Headers = ((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),)
@@ -90,26 +91,25 @@ class WebhookApp:
 
 
 class BillingApp:
-    """All that an application mounts: the webhook endpoint, and `pages` by the connection they belong to.
+    """All that an application mounts: the webhook endpoint, `pages` by the connection they belong to.
 
-    `metrics` is the metrics page; None: there is none.
+    `fixed` are further pages, by their path.
     """
 
     def __init__(
-        self, webhooks: WebhookApp, pages: Mapping[str, AsgiApp], metrics: AsgiApp | None = None
+        self, webhooks: WebhookApp, pages: Mapping[str, AsgiApp], fixed: Mapping[str, AsgiApp]
     ) -> None:
         self._webhooks = webhooks
         self._pages = pages
-        self._metrics = metrics
+        self._fixed = fixed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and self._metrics and _path(scope).removesuffix("/") == METRICS:
-            await self._metrics(scope, receive, send)
-            return
-        name = _connection(scope, CHECKOUT) if scope["type"] == "http" else None
-        app = self._pages.get(name or "", self._webhooks)
-        await app(scope, receive, send)
+        app: AsgiApp | None = None
+        if scope["type"] == "http":
+            name = _connection(scope, CHECKOUT)
+            app = self._fixed.get(_path(scope).removesuffix("/")) or self._pages.get(name or "")
+        await (app or self._webhooks)(scope, receive, send)
 
 
 def _path(scope: Scope) -> str:

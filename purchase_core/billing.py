@@ -26,6 +26,7 @@ from purchase_core.operations.importing import Import
 from purchase_core.operations.metrics import Metrics
 from purchase_core.operations.metrics_page import MetricsPage
 from purchase_core.operations.quarantine import Quarantine
+from purchase_core.operations.ready_page import ReadyPage
 from purchase_core.operations.rebuild import Rebuild
 from purchase_core.operations.reconcile import Reconcile
 from purchase_core.operations.replay import Replay
@@ -325,14 +326,18 @@ class Billing:
         """The ASGI app to mount: `POST /webhooks/{connection}` is the webhook endpoint.
 
         `GET /checkout/{connection}` is the page that carries a checkout, where the provider hosts none.
-        `GET /metrics` is the metrics page, where `metrics_token` says who may read it.
+        `GET /ready` says whether it can do its work; `GET /metrics` is the metrics page, where there is a
+        `metrics_token` that opens it.
         """
         attempts = StoreAttempts(self.store)
+        fixed: dict[str, AsgiApp] = {"/ready": ReadyPage(self.store, self.clock)}
+        if self._metrics_token:
+            fixed["/metrics"] = MetricsPage(self.metrics, self._metrics_token)
         pages = {name: provider.checkout_page(attempts) for name, provider in self.connections.items()}
         return BillingApp(
             WebhookApp(self.webhooks),
             {name: page for name, page in pages.items() if page is not None},
-            MetricsPage(self.metrics, self._metrics_token) if self._metrics_token else None,
+            fixed,
         )
 
     def console(self, *, auth: Auth, origin: str = "") -> AsgiApp:

@@ -480,6 +480,6 @@ def test_the_page_that_carries_a_checkout_is_served_beside_the_endpoint(
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"pay here"})
 
-    app = BillingApp(WebhookApp(Failing(AssertionError())), {"shop": page})
+    app = BillingApp(WebhookApp(Failing(AssertionError())), {"shop": page}, {})
     answer = asyncio.run(ask(app, path, method="GET", root=root))
     assert (bool(asked), answer.status == 200) == (carried, carried)

@@ -237,3 +237,38 @@ def test_the_page_names_every_metric_with_its_labels() -> None:
             assert named[one.name] == ", ".join(name for name, _ in one.labels)
 
     run(work)
+
+
+def test_whoever_asks_is_told_whether_it_is_ready() -> None:
+    async def work() -> None:
+        async with Shop() as shop, page_of(shop, "") as client:
+            asked = 0
+            schema = shop.billing.store.schema
+
+            async def counted() -> Any:
+                nonlocal asked
+                asked += 1
+                return await schema()
+
+            shop.billing.store.schema = counted  # type: ignore[method-assign]
+            for _ in range(5):
+                answer = await client.get("/ready")
+                assert (answer.status_code, answer.text) == (200, "ready\n")
+            assert asked == 1
+            shop.advance(seconds=1)
+            shop.memory.schema_version += 1
+            assert (await client.get("/ready/")).status_code == 503
+            shop.advance(seconds=1)
+            shop.memory.schema_version -= 1
+            assert (await client.head("/ready")).status_code == 200
+
+            async def down() -> Any:
+                raise StoreUnavailable("at postgres://user:password@db")
+
+            shop.billing.store.schema = down  # type: ignore[method-assign]
+            shop.advance(seconds=1)
+            answer = await client.get("/ready")
+            assert (answer.status_code, answer.text) == (503, "not ready\n")
+            assert (await client.post("/ready")).status_code == 503
+
+    run(work)
