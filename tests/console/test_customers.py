@@ -6,9 +6,11 @@ import re
 from html import unescape
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from purchase_core.console import Role
 from purchase_core.facts.rows import Row
-from purchase_core.instants import SECOND
+from purchase_core.instants import SECOND, Instant
 from purchase_core.reads.provenance import provenance
 from purchase_core.reads.search import Hit
 from tests.console.desk import desk_of, form_in
@@ -137,6 +139,23 @@ def test_giving_back_needs_its_role_and_is_said_to_be_whose() -> None:
                 (bill,) = await shop.billing.invoices.list("ana")
                 assert bill.refunded == bill.paid
                 assert "Give back" not in await desk.get(HERE)
+
+    run(work)
+
+
+def test_however_much_there_is_a_page_shows_the_newest_of_it() -> None:
+    async def work() -> None:
+        async with Shop() as shop, desk_of(shop.billing) as desk:
+            await shop.sold()
+            (bill,) = await shop.billing.invoices.list("ana")
+            for number in range(500):
+                key = f"{bill.key}_{number:03}"
+                shop.memory.rows[type(bill), key] = replace(
+                    bill, key=key, provider_id=f"in_{number:03}", paid_at=Instant(bill.seen_at + number)
+                )
+            page = words(await desk.get(HERE))
+            assert page.count("first bill, sandbox") == 20
+            assert "Invoices and more: purchase customers show ana" in page
 
     run(work)
 

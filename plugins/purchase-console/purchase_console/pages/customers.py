@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from urllib.parse import quote, urlencode
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 import attrs
 from starlette.responses import Response
@@ -12,22 +12,40 @@ from purchase_console.lines import Line, line_of
 from purchase_console.page import Action, Page, View
 from purchase_console.visit import Visit
 from purchase_core.access.explain import Explanation
+from purchase_core.access.rights import Rights
 from purchase_core.catalog.grants import name_of
 from purchase_core.console import Role
 from purchase_core.errors import InvalidArgument, NotFound
-from purchase_core.facts.rows import ROW_TYPES, Row
+from purchase_core.facts.rows import (
+    ROW_TYPES,
+    CaseRow,
+    IntentRow,
+    InvoiceRow,
+    LotRow,
+    PurchaseRow,
+    Row,
+    SubscriptionRow,
+)
 from purchase_core.instants import SECOND, Instant, to_datetime
 from purchase_core.operations.replay import Replayed
 from purchase_core.operations.replaying import KEPT, Plan
-from purchase_core.projection.owner import lane_of
+from purchase_core.projection.owner import lane_of, owning_lane
 from purchase_core.reads.activity import Happening
 from purchase_core.reads.customers import Snapshot
 from purchase_core.reads.provenance import provenance
 
 HAPPENINGS = 50
-ROWS_SHOWN = 20  # of one table
+ROWS_READ, ROWS_SHOWN = 200, 20  # of one table
 REPLAYED_MAX = 200
 TRUE, KNEW = "true", "knew"
+TABLES: Mapping[str, type[Row]] = {
+    "Cases": CaseRow,
+    "Subscriptions": SubscriptionRow,
+    "Purchases": PurchaseRow,
+    "Invoices": InvoiceRow,
+    "Credits": LotRow,
+    "Checkouts": IntentRow,
+}
 
 
 @attrs.frozen
@@ -57,6 +75,24 @@ class AsOf:
         return self.moments[place] if 0 <= place < len(self.moments) else None
 
 
+@attrs.frozen
+class Section:
+    """Rows of one table, the newest first. `more`: not all of them are shown."""
+
+    title: str
+    lines: tuple[Line, ...]
+    more: bool
+
+
+@attrs.frozen
+class Held:
+    """What a customer has, and may do. `version` counts their changes; 0: nothing is known of them."""
+
+    rights: Rights
+    version: int
+    tables: tuple[Section, ...]
+
+
 async def find(visit: Visit) -> Response:
     """Whose something is; where only one customer can be meant, their page."""
     text = visit.query("q")
@@ -71,20 +107,16 @@ async def show(visit: Visit) -> Response:
     customer, billing = visit.part("id"), visit.billing
     happened = await billing.activity.list(customer, after=visit.query("after"), limit=HAPPENINGS)
     asof = _as_of(visit, happened)
-    moment = None if asof.instant is None else to_datetime(asof.instant)
-    knew = moment if asof.mode == KNEW else None
-    snapshot = await billing.customers.snapshot(customer, at=moment, known_at=knew)
+    held = await (_present(visit, customer) if asof.instant is None else _past(visit, customer, asof))
     return visit.page(
         "customer.html",
         customer=customer,
         asof=asof,
-        snapshot=snapshot,
-        tables=_tables(snapshot),
+        held=held,
         happened=happened,
         more=happened[-1].position if len(happened) == HAPPENINGS else "",
         explanation=await _explained(visit, customer, asof),
         features=sorted({name_of(one) for offer in billing.catalog.offers.values() for one in offer.grants}),
-        query=urlencode({"at": asof.at or "", "mode": asof.mode}),
     )
 
 
@@ -160,17 +192,42 @@ async def _explained(visit: Visit, customer: str, asof: AsOf) -> Explanation | N
     return await visit.billing.customers.explain(customer, feature, at=at)
 
 
-def _tables(snapshot: Snapshot) -> list[tuple[str, Sequence[Line], int]]:
-    """Rows by what they are; the last of each, and how many there are."""
-    named: list[tuple[str, Sequence[Row]]] = [
-        ("Cases", snapshot.cases),
-        ("Subscriptions", snapshot.subscriptions),
-        ("Purchases", snapshot.purchases),
-        ("Invoices", snapshot.invoices),
-        ("Credits", snapshot.lots),
-        ("Checkouts", snapshot.intents),
-    ]
-    return [(title, [line_of(row) for row in rows[-ROWS_SHOWN:]], len(rows)) for title, rows in named if rows]
+async def _present(visit: Visit, customer: str) -> Held:
+    """What there is now: it costs what is shown, however much there is."""
+    store = visit.billing.store
+    lane = await owning_lane(store, customer)
+    tables = []
+    for title, table in TABLES.items():
+        rows = await store.rows(table, lane=lane.lane, limit=ROWS_READ)
+        tables.append(_section(title, rows, more=len(rows) == ROWS_READ))
+    rights = await visit.billing.customers.entitlements(customer)
+    return Held(rights, lane.version, tuple(one for one in tables if one.lines))
+
+
+async def _past(visit: Visit, customer: str, asof: AsOf) -> Held:
+    """What there was: read anew from the facts, all of them."""
+    moment = None if asof.instant is None else to_datetime(asof.instant)
+    knew = moment if asof.mode == KNEW else None
+    snapshot = await visit.billing.customers.snapshot(customer, at=moment, known_at=knew)
+    tables = [_section(title, _rows_in(snapshot, table)) for title, table in TABLES.items()]
+    return Held(snapshot.rights, snapshot.version, tuple(one for one in tables if one.lines))
+
+
+def _rows_in(snapshot: Snapshot, table: type[Row]) -> Sequence[Row]:
+    held: Mapping[type[Row], Sequence[Row]] = {
+        CaseRow: snapshot.cases,
+        SubscriptionRow: snapshot.subscriptions,
+        PurchaseRow: snapshot.purchases,
+        InvoiceRow: snapshot.invoices,
+        LotRow: snapshot.lots,
+        IntentRow: snapshot.intents,
+    }
+    return held[table]
+
+
+def _section(title: str, rows: Sequence[Row], *, more: bool = False) -> Section:
+    lines = sorted((line_of(row) for row in rows), key=lambda one: (one.at or 0, one.key), reverse=True)
+    return Section(title, tuple(lines[:ROWS_SHOWN]), more=more or len(lines) > ROWS_SHOWN)
 
 
 async def _row(visit: Visit, customer: str, key: str) -> Row:
