@@ -1,7 +1,7 @@
 """Golden payloads of the types that Paddle sends beside the main ones, told by the simulator.
 
 `python -m adapter.golden`, in `plugins/purchase-paddle/tests`, writes them anew: then look at what has
-changed. The tests only read. `transaction.revised` and `subscription.imported` are not simulated.
+changed. The tests only read.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from purchase_core.ports.provider import (
     PriceRequest,
     Provider,
 )
+from purchase_simulators.paddle import subscriptions, transactions
+from purchase_simulators.paddle.requests import RevisedCustomer, Revision
 
 from .bench import PaddleBench, opened
 
@@ -31,12 +33,14 @@ SHOWN = {
     "transaction_updated": "transaction.updated",
     "subscription_activated": "subscription.activated",
     "subscription_resumed": "subscription.resumed",
+    "transaction_revised": "transaction.revised",
+    "subscription_imported": "subscription.imported",
 }
 FIELDS = ("id", "type", "object", "occurred_at", "account", "mode", "api_version")
 
 
 async def story(bench: PaddleBench) -> list[dict[str, Any]]:
-    """Bought, paused, and gone on with; every event in order."""
+    """Bought, paused, gone on with, revised; and one that comes from elsewhere. Every event in order."""
     provider = bench.provider
     customer = await provider.ensure_customer(CustomerRequest("ana", "ana@example.com"), key="customer")
     price = await provider.ensure_price(MONTHLY, key="price")
@@ -56,6 +60,11 @@ async def story(bench: PaddleBench) -> list[dict[str, Any]]:
     await provider.pause_subscription(PauseRequest(bought["id"]), key="pause")
     await bench.advance(86_400)
     await provider.resume_subscription(bought["id"], new_period=True, key="resume")
+    (first, *_) = [one for one in bench.book.rows("txn") if one["status"] == "completed"]
+    await bench.advance(86_400)
+    transactions.revise(bench.book, first["id"], Revision(customer=RevisedCustomer(name="Ana Lima")))
+    who, where, what = (bench.book.rows(kind)[0] for kind in ("ctm", "add", "pri"))
+    subscriptions.imported(bench.book, who, where, what, "classic_1")
     return [json.loads(one.body) for one in await bench.sent()]
 
 

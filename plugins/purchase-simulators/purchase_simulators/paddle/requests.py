@@ -253,6 +253,28 @@ class TransactionPreview(Body):
     ignore_trials: bool = False
 
 
+class RevisedCustomer(Body):
+    """Another name of the customer."""
+
+    name: Annotated[str, Meta(max_length=1_024)]
+
+
+class RevisedAddress(Body):
+    """Another address; its country stays."""
+
+    first_line: str | None = None
+    second_line: str | None = None
+    city: str | None = None
+    region: str | None = None
+
+
+class Revision(Body):
+    """POST /transactions/{id}/revise: what does not change the tax."""
+
+    customer: RevisedCustomer | UnsetType = UNSET
+    address: RevisedAddress | UnsetType = UNSET
+
+
 class PricingPreview(Body):
     """POST /pricing-preview."""
 

@@ -21,8 +21,19 @@ MANAGE = "https://buyer-portal.paddle.com/subscriptions"
 START_NEW = "start_new_billing_period"
 
 
-def begin(book: Book, transaction: Document, at: Instant) -> Document:
-    """The subscription for the recurring items of a transaction that was just paid."""
+def imported(book: Book, customer: Document, address: Document, price: Document, external: str) -> Document:
+    """What Paddle does for those who come from elsewhere: a subscription that no transaction has made."""
+    source = {
+        "id": book.ids.new("txn"), "customer_id": customer["id"], "address_id": address["id"],
+        "business_id": None, "currency_code": price["unit_price"]["currency_code"], "discount_id": None,
+        "collection_mode": "automatic", "billing_details": None, "custom_data": None,
+        "items": [{"price": price, "quantity": 1}],
+    }  # fmt: skip
+    return begin(book, source, book.now(), {"external_id": external, "imported_from": "paddle_classic"})
+
+
+def begin(book: Book, transaction: Document, at: Instant, import_meta: Document | None = None) -> Document:
+    """The subscription for the recurring items of a transaction that was just paid, or one from elsewhere."""
     recurring = [item for item in transaction["items"] if item["price"]["billing_cycle"]]
     first = recurring[0]["price"]
     trial = first["trial_period"]
@@ -53,7 +64,7 @@ def begin(book: Book, transaction: Document, at: Instant) -> Document:
         },
         "items": [],
         "custom_data": snapshot(transaction["custom_data"]) if transaction["custom_data"] else None,
-        "import_meta": None,
+        "import_meta": import_meta,
     }
     subscription["items"] = [
         item_of(book, subscription, one["price"], one["quantity"], trial=period if trial else None)
@@ -65,6 +76,9 @@ def begin(book: Book, transaction: Document, at: Instant) -> Document:
     note |= {"card": known.get("card"), "method": known.get("method")}
     transaction |= {"subscription_id": identifier, "billing_period": period}
     book.add(subscription)
+    if import_meta:
+        book.tell(subscription, "subscription.imported")
+        return subscription
     book.tell(subscription, "subscription.created", transaction_id=transaction["id"])
     book.tell(subscription, "subscription.trialing" if trial else "subscription.activated")
     return subscription

@@ -19,7 +19,7 @@ from .book import Book
 from .catalog import price_document
 from .customers import address_of
 from .refusal import bad, field
-from .requests import CheckoutPage, Item, Transaction, TransactionPreview, checked_currency, given
+from .requests import CheckoutPage, Item, Revision, Transaction, TransactionPreview, checked_currency, given
 from .shapes import Document, snapshot
 from .stamps import read as read_instant
 
@@ -131,6 +131,19 @@ def preview(book: Book, asked: TransactionPreview) -> Document:
         "details": found,
         "available_payment_methods": ["card"],
     }
+
+
+def revise(book: Book, transaction: str, asked: Revision) -> Document:
+    """POST /transactions/{id}/revise: once, of what has an invoice. Amounts stay as they are."""
+    document = book.find("txn", transaction)
+    if document["status"] not in ("billed", "completed"):
+        raise bad("transaction_invalid_status_change", f"a {document['status']} transaction is not revised")
+    if document["revised_at"]:
+        raise bad("transaction_immutable", "a transaction is revised once")
+    if not given(asked):
+        raise field("customer", "something must be revised")
+    document["revised_at"] = book.stamp()
+    return book.changed(document, "transaction.updated", "transaction.revised")
 
 
 def blank(book: Book, origin: str) -> Document:

@@ -45,7 +45,10 @@ def turn(book: Book, identifier: str) -> None:
 
 
 def renew(book: Book, subscription: Subscription) -> None:
-    """The next period begins, and is billed about an hour later."""
+    """The next period begins, and is billed about an hour later; unless a schedule ends with this one."""
+    if _completes(book, subscription):
+        standing.end(book, subscription)
+        return
     was_trial = subscription.status == "trialing"
     customer = book.get(Customer, subscription.customer)
     payable = subscription.default_payment_method or customer.invoice_settings.default_payment_method
@@ -163,6 +166,18 @@ def _phase_at(book: Book, subscription: Subscription, at: int) -> Phase | None:
     if schedule is None or schedule.status != "active":
         return None
     return next((one for one in schedule.phases if one.start_date <= at < one.end_date), None)
+
+
+def _completes(book: Book, subscription: Subscription) -> bool:
+    """Whether a schedule that ends the subscription has come to the end of its last phase. It is told."""
+    schedule, now = book.find(Schedule, subscription.schedule or ""), book.now()
+    if schedule is None or schedule.status != "active" or schedule.end_behavior != "cancel":
+        return False
+    if schedule.phases[-1].end_date > now:
+        return False
+    done = replace(schedule, status="completed", completed_at=now, current_phase=None)
+    book.changed("subscription_schedule.completed", done)
+    return True
 
 
 def _advance_schedule(book: Book, subscription: Subscription) -> None:

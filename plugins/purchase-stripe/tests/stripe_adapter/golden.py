@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from msgspec.structs import replace
 
 from purchase_core.facts.fact import encode_body
 from purchase_core.instants import Instant
@@ -31,7 +32,7 @@ from purchase_core.ports.provider import (
 from purchase_simulators.stripe import billing, collecting, disputing, playing, portal
 from purchase_simulators.stripe.objects.invoices import Invoice
 from purchase_simulators.stripe.objects.payments import Dispute, Refund
-from purchase_simulators.stripe.objects.subscriptions import Subscription
+from purchase_simulators.stripe.objects.subscriptions import Phase, Schedule, Subscription
 
 from .bench import StripeBench, opened
 
@@ -209,6 +210,22 @@ async def planned(it: Teller) -> None:
     it.listen()
 
 
+async def ended_by_a_schedule(it: Teller) -> None:
+    """A schedule, made in the Dashboard, that ends the subscription with its last phase."""
+    name = await it.buys()
+    found = it.book.get(Subscription, name)
+    schedule = Schedule(
+        id=it.book.new_id(Schedule), created=it.book.now(), customer=found.customer, current_phase=None,
+        end_behavior="cancel", subscription=name, phases=(
+            Phase(currency="usd", items=(), start_date=found.items.data[0].current_period_start,
+                  end_date=found.items.data[0].current_period_end),
+        ),
+    )  # fmt: skip
+    it.book.made("subscription_schedule.created", schedule)
+    it.book.changed("customer.subscription.updated", replace(found, schedule=schedule.id))
+    it.listen(days=32)
+
+
 async def refunds_that_fail(it: Teller) -> None:
     """A refund that does not arrive."""
     await it.buys(ONCE, "refund_fails")
@@ -264,8 +281,8 @@ async def without_cents(it: Teller) -> None:
 
 
 STORIES: tuple[Callable[[Teller], Awaitable[None]], ...] = (
-    life, once, guest, slow, bounced, unpaid, trial, dunned, asked, paused, planned, refunds_that_fail,
-    refunds_that_pend, disputed, discounted, taxed, without_cents,
+    life, once, guest, slow, bounced, unpaid, trial, dunned, asked, paused, planned, ended_by_a_schedule,
+    refunds_that_fail, refunds_that_pend, disputed, discounted, taxed, without_cents,
 )  # fmt: skip
 
 SHOWN: Mapping[str, tuple[str, str, int]] = {
@@ -316,6 +333,7 @@ SHOWN: Mapping[str, tuple[str, str, int]] = {
     "schedule_created_needed": ("planned", "subscription_schedule.created", 0),
     "schedule_updated_needed": ("planned", "subscription_schedule.updated", 0),
     "schedule_released_needed": ("planned", "subscription_schedule.released", 0),
+    "schedule_completed_needed": ("ended_by_a_schedule", "subscription_schedule.completed", 0),
     "schedule_canceled_needed": ("planned", "subscription_schedule.canceled", 0),
     "subscription_scheduled_needed": ("planned", "customer.subscription.updated", 1),
     "payment_intent_ignored": ("life", "payment_intent.succeeded", 0),

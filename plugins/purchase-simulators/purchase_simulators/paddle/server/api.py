@@ -273,6 +273,9 @@ SALES: dict[tuple[str, str], Handler] = {
     ("GET", "/transactions/{id}"): _transaction,
     ("PATCH", "/transactions/{id}"): _change_transaction,
     ("GET", "/transactions/{id}/invoice"): _invoice,
+    ("POST", "/transactions/{id}/revise"): lambda call: Found(
+        transactions.revise(_book(call), call["id"], read(call.body, requests.Revision))
+    ),
     ("POST", "/adjustments"): _make_adjustment,
     ("GET", "/adjustments"): lambda call: page(call, _book(call).rows("adj"), ADJUSTMENTS),
 }
