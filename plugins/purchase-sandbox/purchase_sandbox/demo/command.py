@@ -48,7 +48,7 @@ INCIDENTS = ("list", *(str(number) for number in range(1, 11)))
     default=8_000,
     show_default=True,
     metavar="PORT",
-    help="Where the shop listens; 0 takes a free one.",
+    help="Where the shop (or an incident's console) listens; 0 takes a free one.",
 )
 @click.option(
     "--provider-port",
@@ -88,8 +88,9 @@ def demo(
       purchase demo --incident 4         a customer has paid, and has nothing
 
     Nothing is configured and no money moves. With --headless, free ports are taken, and any exit code but 0
-    means that something was not as it should be. An incident waits for Enter before each command, unless it
-    is --headless. The shop tells what happens as it happens; with --json, in one document a line.
+    means that something was not as it should be. An incident waits for Enter before each command, and leaves
+    its console open at the end, unless it is --headless. The shop tells what happens as it happens; with
+    --json, in one document a line.
     """
     if catalog and story not in (None, "catalog"):
         raise click.UsageError("--catalog is a story: there can be one of them.")
@@ -98,7 +99,7 @@ def demo(
         raise click.UsageError("that story needs two providers: --provider stripe --provider paddle")
     names = tuple(dict.fromkeys(providers))
     if incident:
-        return _incident(incident, names, story, db, headless=headless, as_json=as_json)
+        return _incident(incident, names, story, db, port, headless=headless, as_json=as_json)
     with _database(db) as database:
         # The servers and the pages are imported when they are wanted.
         if headless:
@@ -114,7 +115,14 @@ def demo(
 
 
 def _incident(
-    incident: str, names: tuple[str, ...], story: str | None, db: str | None, *, headless: bool, as_json: bool
+    incident: str,
+    names: tuple[str, ...],
+    story: str | None,
+    db: str | None,
+    port: int,
+    *,
+    headless: bool,
+    as_json: bool,
 ) -> int:
     from .incident import play_incident, show_incidents  # noqa: PLC0415
 
@@ -123,7 +131,7 @@ def _incident(
     if story or len(names) > 1:
         raise click.UsageError("an incident is a story of its own, with one provider")
     with _database(db) as database:
-        return play_incident(int(incident), names[0], database, headless=headless, as_json=as_json)
+        return play_incident(int(incident), names[0], database, port, headless=headless, as_json=as_json)
 
 
 @contextmanager

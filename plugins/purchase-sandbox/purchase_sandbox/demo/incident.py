@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 import textwrap
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,8 +17,10 @@ import click
 
 from purchase_core.cli.exit_codes import FAILED, OK
 from purchase_core.cli.output import print_json, print_table, printable, say
-from purchase_sandbox.incidents.known import INCIDENTS
-from purchase_sandbox.incidents.stage import stage_on
+from purchase_core.cli.serving import run_until_stopped
+from purchase_core.errors import PluginMissing
+from purchase_sandbox.incidents.known import INCIDENTS, Incident
+from purchase_sandbox.incidents.stage import Stage, stage_on
 from purchase_sandbox.incidents.telling import Audience, Scene, StoryFailed
 
 LINES_SHOWN_MAX = 12
@@ -34,30 +39,57 @@ def show_incidents(*, as_json: bool) -> int:
     return OK
 
 
-def play_incident(number: int, provider: str, database: Path, *, headless: bool, as_json: bool) -> int:
-    """Play it and tell it; 0 only if the operator got out of it. With people, commands wait for Enter."""
+def play_incident(
+    number: int, provider: str, database: Path, port: int, *, headless: bool, as_json: bool
+) -> int:
+    """Play it and tell it; 0 only if the operator got out of it.
+
+    With people, commands wait for Enter, and the console stays open at the end, at that port.
+    """
     incident, started = INCIDENTS[number], time.monotonic()
-    heard = _Heard() if as_json else _Told(waits=not headless and sys.stdin.isatty())
+    with_people = not headless and not as_json and sys.stdin.isatty()
+    heard = _Heard() if as_json else _Told(waits=with_people)
     if not as_json:
         click.secho(f"Incident {number}: {incident.title}\n", bold=True)
-    problem = ""
-    with TemporaryDirectory(prefix="purchase-incident-") as folder:
-        try:
-            with stage_on(provider, Path(folder), heard, database) as stage:
-                incident.play(stage)
-        except StoryFailed as failed:
-            problem = str(failed)
-    milliseconds = round((time.monotonic() - started) * 1_000)
-    if as_json:
-        told: dict[str, object] = {"incident": number, "title": incident.title, "provider": provider}
-        told |= {"played": not problem, "milliseconds": milliseconds}
-        told |= {"error": {"code": "story_failed", "message": problem}} if problem else {}
-        print_json({**told, "scenes": [attrs.asdict(one) for one in heard.scenes]})
-    elif problem:
-        say(problem, head="The story failed:", fg="red")
-    else:
-        say(f"The operator got out of it, after {milliseconds} ms.", head="Played.", fg="green")
+    with (
+        TemporaryDirectory(prefix="purchase-incident-") as folder,
+        stage_on(provider, Path(folder), heard, database) as stage,
+    ):
+        problem = _problem(incident, stage)
+        milliseconds = round((time.monotonic() - started) * 1_000)
+        if as_json:
+            told = {"incident": number, "title": incident.title, "provider": provider}
+            _print(told, problem, milliseconds, heard.scenes)
+        elif problem:
+            say(problem, head="The story failed:", fg="red")
+        else:
+            say(f"The operator got out of it, after {milliseconds} ms.", head="Played.", fg="green")
+        if with_people and not problem:
+            run_until_stopped(_stay(stage, port))
     return FAILED if problem else OK
+
+
+def _problem(incident: Incident, stage: Stage) -> str:
+    """Play it; what did not end as it should."""
+    try:
+        incident.play(stage)
+    except StoryFailed as failed:
+        return str(failed)
+    return ""
+
+
+def _print(told: dict[str, object], problem: str, milliseconds: int, scenes: Sequence[Scene]) -> None:
+    error = {"error": {"code": "story_failed", "message": problem}} if problem else {}
+    outcome = {"played": not problem, "milliseconds": milliseconds}
+    print_json({**told, **outcome, **error, "scenes": [attrs.asdict(one) for one in scenes]})
+
+
+async def _stay(stage: Stage, port: int) -> None:
+    """Let people look around until ^C, where the console is installed."""
+    with suppress(PluginMissing):
+        async with stage.console(port) as url:
+            say(f"{url}/ shows it as it is now. ^C ends.", head="The console:", fg="green")
+            await asyncio.Event().wait()
 
 
 class _Heard(Audience):

@@ -12,8 +12,8 @@ import json
 import logging
 import shlex
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from anyio.from_thread import start_blocking_portal
 
 from purchase_core.billing import Billing
 from purchase_core.cli.main import run
+from purchase_core.console import Operator, Role
 from purchase_core.errors import DeliveryRefused, MalformedBody
 from purchase_core.facts.rows import InvoiceRow
 from purchase_core.identifiers import IdSource, SeededIds
@@ -32,6 +33,7 @@ from purchase_core.ports.provider import Event, Normalised, Provider
 from purchase_core.secret import Secret
 from purchase_core.workflows.checkout import Checkout
 from purchase_sandbox.demo.catalog import CATALOG
+from purchase_simulators.wire.embedded import EmbeddedServer
 
 from .sides import SIDES, Sent, Side
 from .telling import Audience, Scene, must
@@ -42,6 +44,7 @@ MODULE = "purchase_incident"
 CONNECTION = "main"
 OFFER, FEATURE, PRICE = "app:pro_monthly", "export", 1_200
 HOUR_SECONDS = 3_600
+OPERATOR = Operator("olga", frozenset(Role))
 
 
 @attrs.frozen
@@ -214,13 +217,26 @@ class Stage:
 
     def _purchase(self, arguments: Sequence[str]) -> Ended:
         out, err = io.StringIO(), io.StringIO()
-        with _importable(self.opening), redirect_stdout(out), redirect_stderr(err):
+        # Whoever reads along is not who is asked: the operator has said what they want, or is refused.
+        nobody = patch.object(sys, "stdin", io.StringIO())
+        with _importable(self.opening), redirect_stdout(out), redirect_stderr(err), nobody:
             code = run(["--color", "never", "--app", f"{MODULE}:opening", *arguments])
         return Ended(code, out.getvalue(), err.getvalue())
 
     def works(self) -> None:
         """A worker does what there is to do; it is not told."""
         self._purchase(["work", "--once"])
+
+    @asynccontextmanager
+    async def console(self, port: int = 0) -> AsyncIterator[str]:
+        """The application is up, and somebody at its console; the address. Raises PluginMissing.
+
+        Whoever reaches this machine's own address is let in: nothing here is anybody's.
+        """
+        async with self.opening() as billing:
+            app = billing.console(auth=lambda _: OPERATOR)
+            async with EmbeddedServer(app, port=port) as server:
+                yield server.url
 
     # --- what is told ----------------------------------------------------------------------------
 

@@ -1,0 +1,203 @@
+"""The incidents at the console, in a real browser: there the operator sees what is wrong, and mends it.
+
+A story is played as ever, but where the operator would run a command that the console can do too, they go
+there. What must be true afterwards is the story's own. Pictures are kept in `.screenshots/incidents`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import attrs
+import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from purchase_core.identifiers import RandomIds
+from purchase_sandbox.incidents.known import INCIDENTS
+from purchase_sandbox.incidents.sides import SandboxSide
+from purchase_sandbox.incidents.stage import Ended, Stage
+from purchase_sandbox.incidents.telling import Scene
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+
+PICTURES = Path(__file__).parents[2] / ".screenshots" / "incidents"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+MILLISECONDS_MAX = 20_000
+MENDING = ("--yes", "--repair")
+
+
+@attrs.frozen
+class Desk:
+    """A browser that is at the console: everything it reads must be there."""
+
+    page: Page
+    url: str
+    incident: int
+
+    async def open(self, path: str, *words: str) -> None:
+        """Go somewhere, read it, and keep a picture."""
+        await self.page.goto(f"{self.url}{path}")
+        await self.reads(*words)
+        await self.picture(path)
+
+    async def reads(self, *words: str) -> None:
+        """These words are on the page."""
+        shown = " ".join((await self.page.locator("main").inner_text()).split())
+        assert [word for word in words if word not in shown] == [], shown
+
+    async def press(self, button: str, **fields: str) -> None:
+        """Fill in the form of a button, tick what it asks to be sure of, press it, and arrive."""
+        form = self.page.locator("form", has=self.page.get_by_role("button", name=button)).first
+        for name, value in fields.items():
+            await form.locator(f"[name={name}]").fill(value)
+        for box in await form.get_by_role("checkbox").all():
+            await box.check()
+        async with self.page.expect_navigation():
+            await form.get_by_role("button", name=button).click()
+
+    async def picture(self, what: str) -> None:
+        """Keep how it looks."""
+        name = what.partition("?")[0].strip("/").replace("/", "-") or "overview"
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        await self.page.screenshot(path=PICTURES / f"{self.incident:02}-{name[:40]}.png", full_page=True)
+
+
+Hand: TypeAlias = Callable[[Desk, Sequence[str], Sequence[str]], Awaitable[None]]
+"""What is done instead of a command, given its words, and what it would have to say."""
+
+
+async def sees_what_waits(desk: Desk, _: Sequence[str], says: Sequence[str]) -> None:
+    await desk.open("/", "Waits for you", *says)
+
+
+async def records_what_the_provider_says(desk: Desk, _: Sequence[str], says: Sequence[str]) -> None:
+    await desk.open("/runs", "Compare events with the provider")
+    await desk.press("Compare events with the provider")
+    await desk.reads("missed", "invoice.paid")
+    await desk.picture("compared")
+    await desk.press("Record what the provider says")
+    await desk.reads("finished", "missed")
+    await desk.picture("recorded")
+
+
+async def sees_the_customer(desk: Desk, words: Sequence[str], says: Sequence[str]) -> None:
+    explained = {"yes": "export: yes", "no": "export: no"}
+    expected = [explained.get(one, one) for one in says if one != "Sold in"]
+    await desk.open(f"/customers/of/{words[2]}?feature=export", *expected)
+
+
+async def sees_the_receipt(desk: Desk, words: Sequence[str], says: Sequence[str]) -> None:
+    await desk.open(f"/receipts/{words[2]}", *says, "Nobody knows whether it happened")
+
+
+async def sees_what_was_rolled_out(desk: Desk, _: Sequence[str], says: Sequence[str]) -> None:
+    await desk.open("/catalog", *says, "1.20 USD", "back to it")
+
+
+async def asks_the_provider(desk: Desk, _: Sequence[str], says: Sequence[str]) -> None:
+    await desk.open("/catalog/main", *says)
+
+
+HANDS: Mapping[int, Mapping[str, Hand]] = {
+    1: {"reconcile --repair": records_what_the_provider_says},
+    3: {"reconcile --repair": records_what_the_provider_says},
+    4: {
+        "customers explain": sees_the_customer,
+        "reconcile main --repair": records_what_the_provider_says,
+        "customers activity": sees_the_customer,
+    },
+    6: {"invoices list": sees_the_customer},
+    9: {"catalog versions": sees_what_was_rolled_out, "catalog check": asks_the_provider},
+    10: {"attention": sees_what_waits, "receipts show": sees_the_receipt},
+}
+
+
+class AtTheConsole(Stage):
+    """A stage whose operator goes to the console for what their hands know."""
+
+    def __init__(
+        self, folder: Path, side: SandboxSide, portal: BlockingPortal, page: Page, incident: int
+    ) -> None:
+        super().__init__(folder, side, Nobody(), ids=RandomIds())
+        self._portal, self._page, self._incident = portal, page, incident
+        self.went: list[str] = []
+
+    def runs(self, *arguments: str, code: int = 0, says: Sequence[str] = ()) -> Ended:
+        words = [one for one in arguments[:2] if not one.startswith("-")]
+        name = " ".join([*words, *(one for one in arguments if one in MENDING)])
+        if name in HANDS[self._incident]:
+            self._portal.call(self._goes, HANDS[self._incident][name], arguments, says)
+            self.went.append(name)
+            return Ended(code, "", "")
+        return super().runs(*arguments, code=code, says=says)
+
+    async def _goes(self, hand: Hand, arguments: Sequence[str], says: Sequence[str]) -> None:
+        """The application is up while somebody is at its console."""
+        async with self.console() as url:
+            await hand(Desk(self._page, url, self._incident), arguments, says)
+
+
+class Nobody:
+    """Hears nothing."""
+
+    def coming(self, number: int, command: str) -> None:
+        """It comes."""
+
+    def told(self, scene: Scene) -> None:
+        """It is over."""
+
+
+@asynccontextmanager
+async def chromium(program: str) -> AsyncIterator[Page]:
+    """A page; whatever goes wrong in it fails the test."""
+    from playwright.async_api import async_playwright  # noqa: PLC0415
+
+    async with async_playwright() as playwright:
+        # Its own sandbox needs rights that containers lack, and all that it opens is ours.
+        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = await browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(MILLISECONDS_MAX)
+        said: list[str] = []
+        page.on("console", lambda one: said.append(one.text) if one.type in ("error", "warning") else None)
+        page.on("pageerror", lambda one: said.append(str(one)))
+        yield page
+        await browser.close()
+    assert said == []
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[BlockingPortal]:
+    with start_blocking_portal() as portal:
+        yield portal
+
+
+@pytest.fixture(scope="module")
+def page(portal: BlockingPortal) -> Iterator[Page]:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        if os.environ.get("PURCHASE_BROWSER") == "required":
+            pytest.fail("the browser tests need playwright and Chromium")
+        pytest.skip("the browser tests need playwright and Chromium")
+    pytest.importorskip("playwright")
+    with portal.wrap_async_context_manager(chromium(program)) as page:
+        yield page
+
+
+@pytest.mark.parametrize("number", HANDS)
+def test_the_operator_gets_out_of_it_at_the_console(
+    number: int, tmp_path: Path, portal: BlockingPortal, page: Page
+) -> None:
+    side = SandboxSide()
+    portal.call(side.start)
+    try:
+        stage = AtTheConsole(tmp_path, side, portal, page, number)
+        INCIDENTS[number].play(stage)
+    finally:
+        portal.call(side.stop)
+    assert set(stage.went) == set(HANDS[number])
