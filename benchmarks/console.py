@@ -53,6 +53,9 @@ async def _pages(billing: Billing) -> dict[str, float]:
         paths = {
             "overview": "/",
             "inbox": "/inbox",
+            "inbox, filtering": "/inbox?state=done&type=unheard.of",
+            "quarantine": "/quarantine",
+            "cases": "/cases",
             "customers, searching": f"/customers?q={receipt.rpartition('/')[2]}",
             "customer": f"/customers/of/{customer}",
             "customer, as of": f"/customers/of/{customer}?place=2&mode=knew",

@@ -22,6 +22,7 @@ from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import Clock, SystemClock
 from purchase_core.opening import Opening
 from purchase_core.operations.attention import Attention
+from purchase_core.operations.deeds import Deeds
 from purchase_core.operations.importing import Import
 from purchase_core.operations.metrics import Metrics
 from purchase_core.operations.metrics_page import MetricsPage
@@ -234,6 +235,7 @@ class Billing:
             code=parts.code,
         )
         self.quarantine = Quarantine(parts.store, parts.clock, parts.ids, code=parts.code)
+        self.deeds = Deeds(parts.store, parts.clock, parts.ids, code=parts.code)
         self.attention = Attention(
             parts.store, self.quarantine, parts.clock, lambda: (CHECKOUT, *self.commands.kinds)
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import shlex
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
 from purchase_core.facts.rows import STUCK_REFUNDS, CaseRow, RefundRow
-from purchase_core.instants import HOUR, Clock, Instant
+from purchase_core.instants import HOUR, SECOND, Clock, Instant
 from purchase_core.operations.quarantine import Group, Quarantine
 from purchase_core.ports.paging import every_row
 from purchase_core.ports.store import PAGE_ROWS_MAX, Store
@@ -13,6 +15,7 @@ from purchase_core.records.command import UNKNOWN, Command
 from purchase_core.records.lane import customer_of
 from purchase_core.values import Value
 
+LATELY = 15 * SECOND
 UNKNOWN_AFTER = HOUR  # until then, a worker is still finding out
 ITEMS_MAX = 10_000
 
@@ -44,6 +47,16 @@ class Attention:
         self._kinds = kinds
         self._quarantine = quarantine
         self._clock = clock
+        self._lock = asyncio.Lock()
+        self._known: tuple[Instant, Sequence[Item]] | None = None
+
+    async def lately(self) -> tuple[Instant, Sequence[Item]]:
+        """All of it as it was at an instant of the last LATELY; however many ask, it is read once."""
+        async with self._lock:
+            now = self._clock.now()
+            if self._known is None or not 0 <= now - self._known[0] < LATELY:
+                self._known = (now, await self.list())
+            return self._known
 
     async def list(self) -> Sequence[Item]:
         """All of it: money first, then what has waited longest."""
@@ -74,7 +87,7 @@ class Attention:
 
 def _quarantined(group: Group) -> Item:
     cause = group.cause
-    chosen = f"--connection {cause.connection} --type {cause.event_type} --error {cause.error}"
+    chosen = ("--connection", cause.connection, "--type", cause.event_type, "--error", cause.error)
     return Item(
         "quarantine",
         group.examples[0],
@@ -84,7 +97,7 @@ def _quarantined(group: Group) -> Item:
         0,
         "",
         group.first_at,
-        f"purchase webhooks retry --all {chosen}",
+        _command("webhooks", "retry", "--all", *chosen),
     )
 
 
@@ -98,7 +111,7 @@ def _case(row: CaseRow) -> Item:
         row.amount,
         row.currency,
         row.opened_at,
-        f"purchase cases show {row.key}",
+        _command("cases", "show", row.key),
     )
 
 
@@ -112,7 +125,7 @@ def _outcome(command: Command) -> Item:
         0,
         "",
         command.created_at,
-        f"purchase receipts show {command.id}",
+        _command("receipts", "show", command.id),
     )
 
 
@@ -127,5 +140,10 @@ def _refund(row: RefundRow) -> Item:
         row.amount,
         row.currency,
         row.seen_at,
-        f"purchase customers show {customer}" if customer else "purchase cases list",
+        _command("customers", "show", customer) if customer else _command("cases", "list"),
     )
+
+
+def _command(*words: str) -> str:
+    """A command line that can be pasted into a shell, whatever a provider has put into its words."""
+    return shlex.join(("purchase", *words))

@@ -81,12 +81,16 @@ class Quarantine:
         self._code = code
         self._started = clock.now()
 
-    async def groups(self) -> Sequence[Group]:
-        """What is quarantined, by cause; the most first."""
+    async def groups(self, *, newest: int | None = None) -> Sequence[Group]:
+        """What is quarantined, by cause; the most first. `newest`: only so many are looked at."""
         found: dict[Cause, list[Delivery]] = {}
         counts: dict[Cause, int] = {}
         first: dict[Cause, Instant] = {}
+        looked_at = 0
         async for one in self.each(Chosen()):
+            if looked_at == newest:
+                break
+            looked_at += 1
             cause = cause_of(one)
             counts[cause] = counts.get(cause, 0) + 1
             first[cause] = one.received_at

@@ -22,6 +22,7 @@ from purchase_core.records.delivery import Delivery, Settlement
 from purchase_core.records.details import Details
 from purchase_core.records.effect import Effect
 from purchase_core.records.finding import Finding
+from purchase_core.records.inflow import Inflow
 from purchase_core.records.lane import Lane, LaneStep
 from purchase_core.records.ledger_rows import LEDGER_TYPES, LedgerRow
 from purchase_core.records.mailbox import Mailbox, Told
@@ -367,6 +368,14 @@ class Store(ABC):
         self, *, state: str = "", before_id: str = "", limit: int = 100
     ) -> Sequence[Delivery]:
         """Inbox rows, newest first (by id), without their bodies (empty); `state` "" means any."""
+
+    @abstractmethod
+    async def inflow(self, *, since: Instant, stretch: int, newest: int) -> Sequence[Inflow]:
+        """Of the newest deliveries (by id), those that arrived since then, counted.
+
+        By stretch of time, connection and state, ascending. A stretch is so many microseconds long and begins
+        at a multiple of that. No more than `newest` rows are looked at, however many there are.
+        """
 
     @abstractmethod
     async def oldest_deliveries(self, *, after_id: str = "", limit: int = 100) -> Sequence[Delivery]:

@@ -45,6 +45,7 @@ from purchase_core.records.command import OPEN_STATES, Command
 from purchase_core.records.delivery import PENDING, Delivery
 from purchase_core.records.details import Details
 from purchase_core.records.effect import Effect
+from purchase_core.records.inflow import Inflow
 from purchase_core.records.lane import Lane, LaneStep
 from purchase_core.records.ledger_rows import DrawnRow
 from purchase_core.records.movement import Movement
@@ -377,6 +378,15 @@ class MemoryStore(MemoryMailboxes, MemoryTallies, Store):
             if (not state or one.state == state) and (not before_id or one.id < before_id)
         ]
         return sorted(found, key=lambda one: one.id, reverse=True)[:limit]
+
+    async def inflow(self, *, since: Instant, stretch: int, newest: int) -> Sequence[Inflow]:
+        """Of the newest deliveries, those that arrived since then, counted."""
+        counts: Counter[tuple[Instant, str, str]] = Counter()
+        for one in await self.deliveries(limit=newest):
+            if one.received_at >= since:
+                begins = Instant(one.received_at - one.received_at % stretch)
+                counts[begins, one.connection, one.state] += 1
+        return [Inflow(*key, count) for key, count in sorted(counts.items())]
 
     async def oldest_deliveries(self, *, after_id: str = "", limit: int = 100) -> Sequence[Delivery]:
         """Inbox rows, oldest first, without their bodies."""

@@ -73,6 +73,11 @@ class CaseExplained:
     refunds: tuple[RefundRow, ...]
     resolution: Resolution | None = None
 
+    @property
+    def version(self) -> str:
+        """What identifies the case as it is shown here: the row, the steps, and what came of those tried."""
+        return content_hash([self.case, self.steps, self.tried, self.refunds])
+
 
 @attrs.frozen
 class Settled:
@@ -150,13 +155,16 @@ class Cases:
 
     # --- doing -------------------------------------------------------------------------------
 
-    async def settle(self, case: str) -> Settled:
+    async def settle(self, case: str, *, seen: str = "") -> Settled:
         """Take the steps that are proposed, each as a command of its own; one that fails holds up no other.
 
-        Whoever settles the same case at the same time takes the same steps. Raises NotFound, or WrongState
-        where there is nothing to do but wait, or to resolve.
+        Whoever settles the same case at the same time takes the same steps. `seen` is the version of what was
+        looked at (`CaseExplained.version`). Raises NotFound, or WrongState where it is another by now, or
+        there is nothing to do but wait, or to resolve.
         """
         row = await self.get(case)
+        if seen and seen != (await self.explain(case)).version:
+            raise _changed(case)
         steps = remedy(row, *await self._about(row))
         if not steps:
             raise WrongState(f"nothing can be done about {case} now", hint=ADVICE.get(row.kind, ""))
@@ -167,10 +175,12 @@ class Cases:
             now = None
         return Settled(now, tuple(taken))
 
-    async def resolve(self, case: str, *, reason: str, by: str) -> CaseRow:
+    async def resolve(self, case: str, *, reason: str, by: str, seen: str = "") -> CaseRow:
         """Say that a case needs nothing more, as it is now. `by` names whoever decides it.
 
-        It is open again if it ever says something else, or of more money. Raises NotFound, InvalidArgument.
+        It is open again if it ever says something else, or of more money. `seen` is the version of what was
+        looked at (`CaseExplained.version`). Raises NotFound, InvalidArgument; WrongState where it is another
+        by now.
         """
         storable("reason", reason, characters_max=REASON_CHARACTERS_MAX)
         identifier("by", by)
@@ -181,6 +191,8 @@ class Cases:
             if row.status == "resolved":
                 return row
             lane = await self._store.lane(row.lane)
+            if seen and seen != (await self.explain(case)).version:
+                raise _changed(case)
             now = self._clock.now()
             command = self._resolving(row, now, reason, by)
             body = CaseDecided(row.key, row.about, row.detail, row.amount, "resolved", command.id)
@@ -276,6 +288,10 @@ class Cases:
                 if known is None:
                     break
                 yield Taken(step, known.state, known.id, known.stages[-1].detail)
+
+
+def _changed(case: str) -> WrongState:
+    return WrongState(f"{case} has changed since it was looked at", hint="Look at it again, then decide.")
 
 
 def _try_key(row: CaseRow, step: Step, number: int) -> str:

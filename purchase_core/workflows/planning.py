@@ -24,6 +24,7 @@ from purchase_core.ports.router import (
     Agreement,
     Candidate,
     Evidence,
+    Health,
     Router,
     RouteRequest,
     RoutingDecision,
@@ -118,6 +119,10 @@ class Planner:
     def names(self) -> Sequence[str]:
         """The connections that are configured."""
         return tuple(self._connections)
+
+    def health(self, connection: str, at: Instant) -> Health:
+        """How a connection has fared lately, as this process has seen it."""
+        return self._health.health(connection, at)
 
     async def plan(
         self,
@@ -232,7 +237,7 @@ class Planner:
             capabilities=tuple(sorted(one.value for one in capabilities.declared)),
             currencies=None if capabilities.currencies is None else tuple(sorted(capabilities.currencies)),
             priced=priced,
-            health=self._health.health(name, request.at),
+            health=self.health(name, request.at),
             evidence=evidence,
             unfit=wish.unmet_on(name),
         )

@@ -11,7 +11,7 @@ from purchase_core.errors import NotFound
 from purchase_core.facts.rows import IntentRow
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock, Instant
-from purchase_core.ports.router import Learning, Router, RoutingDecision, decode_decision, routed
+from purchase_core.ports.router import Health, Learning, Router, RoutingDecision, decode_decision, routed
 from purchase_core.ports.store import Store
 from purchase_core.reads.evidence import Counts, EvidenceBook
 from purchase_core.reads.outcomes import Outcome, Outcomes
@@ -76,6 +76,10 @@ class Routing:
     def router(self) -> Router:
         """The router that is in force."""
         return self._planner.router
+
+    def health(self, connection: str) -> Health:
+        """How a connection has fared lately, as this process has seen it."""
+        return self._planner.health(connection, self._clock.now())
 
     async def explain(
         self,

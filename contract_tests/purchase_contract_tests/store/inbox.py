@@ -11,9 +11,10 @@ from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import ANA, NOW, delivery, later, step
 from purchase_core.errors import KeyConflict, LeaseLost
-from purchase_core.instants import Instant
+from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.store import Batch, Store
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED, Delivery, Settlement
+from purchase_core.records.inflow import Inflow
 
 LEASE_SECONDS = 30
 
@@ -200,3 +201,36 @@ class Inbox(StorePromises):
         assert list(await store.deliveries(state=DONE)) == [row for row in listed if row.state == DONE]
         assert list(await store.deliveries(before_id=listed[1].id, limit=2)) == listed[2:4]
         assert list(await store.deliveries(state=DONE, before_id=listed[0].id, limit=1)) == [listed[2]]
+
+    @promise
+    async def the_newest_rows_are_counted_by_when_they_arrived(self, store: Store) -> None:
+        begins, stretch = Instant(NOW - NOW % (10 * SECOND)), 10 * SECOND
+        arrived = [
+            (-11, "acme"),
+            (-1, "acme"),
+            (0, "acme"),
+            (9, "other"),
+            (9, "acme"),
+            (10, "acme"),
+            (12, "acme"),
+        ]
+        rows = [
+            replace(
+                delivery(number, connection=connection, state=DONE if number % 2 else PENDING),
+                received_at=later(seconds, begins),
+            )
+            for number, (seconds, connection) in enumerate(arrived)
+        ]
+        await keep(store, *rows)
+        assert list(await store.inflow(since=later(-10, begins), stretch=stretch, newest=100)) == [
+            Inflow(later(-10, begins), "acme", DONE, 1),
+            Inflow(begins, "acme", PENDING, 2),
+            Inflow(begins, "other", DONE, 1),
+            Inflow(later(10, begins), "acme", DONE, 1),
+            Inflow(later(10, begins), "acme", PENDING, 1),
+        ]
+        assert list(await store.inflow(since=later(-99, begins), stretch=stretch, newest=3)) == [
+            Inflow(begins, "acme", PENDING, 1),
+            Inflow(later(10, begins), "acme", DONE, 1),
+            Inflow(later(10, begins), "acme", PENDING, 1),
+        ]

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
+import attrs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from purchase_core.billing import Billing
 from purchase_core.console import Auth, Operator, Role
 from purchase_core.errors import NotFound, PurchaseError, UsageError
+from purchase_core.identifiers import IdSource, RandomIds
 from purchase_core.ports.provider.pages import Receive, Scope, Send
 
 from .forms import form_of
@@ -37,12 +39,18 @@ class Console:
     """
 
     def __init__(
-        self, billing: Billing, *, auth: Auth, origin: str = "", pages: Sequence[Page] = PAGES
+        self,
+        billing: Billing,
+        *,
+        auth: Auth,
+        origin: str = "",
+        pages: Sequence[Page] = PAGES,
+        ids: IdSource | None = None,
     ) -> None:
         self._billing = billing
         self._auth = auth
         self._origin = origin
-        self._rendering = Rendering(pages)
+        self._rendering = Rendering(pages, ids or RandomIds())
         self._app = Starlette(
             routes=[
                 *(route for page in pages for route in self._routes(page)),
@@ -68,23 +76,24 @@ class Console:
 
     def _endpoint(self, one: View | Action) -> Endpoint:
         async def endpoint(request: Request) -> Response:
-            operator = await self._operator(request, one.role)
-            form = {}
+            operator = await self._operator(request)
+            visit = Visit(request, self._billing, operator, self._rendering)
+            request.state.visit = visit
+            if not {Role.VIEW, one.role} <= operator.roles:
+                raise HTTPException(403, f"This needs the role {one.role}.")
             if isinstance(one, Action):
-                form = dict(await form_of(request, self._origin))
+                visit = attrs.evolve(visit, form=await form_of(request, self._origin))
                 if one.money and not operator.recent:
                     raise HTTPException(403, "Money is at stake: sign in again first.")
-            return await one.handler(Visit(request, self._billing, operator, self._rendering, form))
+            return await one.handler(visit)
 
         return endpoint
 
-    async def _operator(self, request: Request, role: Role) -> Operator:
+    async def _operator(self, request: Request) -> Operator:
         found = self._auth(request.scope)
         operator = await found if inspect.isawaitable(found) else found
         if operator is None:
             raise HTTPException(401, "Sign in first.")
-        if not {Role.VIEW, role} <= operator.roles:
-            raise HTTPException(403, f"This needs the roles {Role.VIEW} and {role}.")
         return operator
 
     async def _sorry(self, request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 
-from purchase_core.instants import Instant, to_datetime
+from purchase_core.identifiers import IdSource
+from purchase_core.instants import DAY, HOUR, MINUTE, SECOND, Instant, to_datetime
 from purchase_core.money import Money
 from purchase_core.records.lane import customer_of
 
@@ -38,7 +40,8 @@ HEADERS = {
 class Rendering:
     """Makes the pages of a console. `pages` are what its navigation names."""
 
-    def __init__(self, pages: Sequence[Page]) -> None:
+    def __init__(self, pages: Sequence[Page], ids: IdSource) -> None:
+        self._ids = ids
         self._pages = tuple(one for one in pages if one.title)
         environment = Environment(
             loader=FileSystemLoader(FOLDER / "templates"),
@@ -49,25 +52,44 @@ class Rendering:
         )
         environment.filters |= {
             "time": time_of,
+            "span": span_of,
+            "command": command_of,
             "money": money_of,
             "customer": customer_of,
             "number": "{:,}".format,
         }
         self._templates = Jinja2Templates(env=environment)
 
-    def page(self, request: Request, template: str, status: int = 200, **values: object) -> Response:
-        """A page of the console. Without a `visit` among the values, it is for somebody who is not in."""
+    def page(self, request: Request, template: str, status: int = 200, /, **values: object) -> Response:
+        """A page of the console. It names nothing of it to somebody who was not let in."""
         token = token_of(request)
         root = request.scope.get("root_path", "")
-        context = {"root": root, "pages": self._pages, "token": token, "visit": None, **values}
+        context = {"root": root, "pages": self._pages, "token": token, "new_key": self._new_key}
+        context |= {"visit": getattr(request.state, "visit", None), "done": None, **values}
         response = self._templates.TemplateResponse(request, template, context, status, HEADERS)
         keep_token(request, response, token)
         return response
+
+    def _new_key(self) -> str:
+        return self._ids.new("run")
 
 
 def time_of(moment: Instant | None) -> str:
     """An instant in words, UTC, to the second; "" for none."""
     return "" if moment is None else f"{to_datetime(moment):%Y-%m-%d %H:%M:%S}"
+
+
+def span_of(microseconds: int) -> str:
+    """A span of time in words, rounded down: `3 hours`, `12 seconds`."""
+    units = (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", SECOND))
+    name, length = next((one for one in units if microseconds >= one[1]), units[-1])
+    count = microseconds // length
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
+
+
+def command_of(words: Sequence[str], *more: str) -> str:
+    """A command line that can be pasted into a shell, whatever stands in its words."""
+    return shlex.join(("purchase", *words, *more))
 
 
 def money_of(amount: int, currency: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 import attrs
 from starlette.requests import Request
@@ -11,6 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from purchase_core.billing import Billing
 from purchase_core.console import Operator, Role
 from purchase_core.errors import InvalidArgument
+from purchase_core.operations.deeds import Deed
+from purchase_core.records.run import Run
 from purchase_core.text import storable
 
 from .rendering import Rendering
@@ -47,10 +50,26 @@ class Visit:
             raise InvalidArgument(f"the form has no {name}")
         return storable(name, self.form[name].strip(), characters_max=QUERY_CHARACTERS_MAX * 4)
 
-    def page(self, template: str, status: int = 200, **values: object) -> Response:
-        """A page, of a template and what it shows."""
-        return self.rendering.page(self.request, template, status, visit=self, **values)
+    def deed(self, kind: str, about: str, *, reasoned: bool = False) -> Deed:
+        """What the form asks for, under the key that was made with it; `reasoned`: for a reason.
 
-    def go(self, path: str) -> Response:
-        """Send the browser on to a path of the console."""
-        return RedirectResponse(self.request.scope.get("root_path", "") + path, SEE_OTHER)
+        Raises InvalidArgument where the form does not say all of it.
+        """
+        reason = self.field("reason") if reasoned else ""
+        if reasoned and not reason:
+            raise InvalidArgument("nothing was done", hint="Say why: it is kept with the receipt.")
+        return Deed(self.field("key"), kind, about, self.field("seen"), self.operator.name, reason)
+
+    def page(self, template: str, status: int = 200, /, **values: object) -> Response:
+        """A page, of a template and what it shows."""
+        return self.rendering.page(self.request, template, status, **{"visit": self, **values})
+
+    def go(self, path: str, run: Run | None = None) -> Response:
+        """Send the browser on to a path of the console, where it is told what came of a run."""
+        told = f"?done={quote(run.id)}" if run else ""
+        return RedirectResponse(self.request.scope.get("root_path", "") + path + told, SEE_OTHER)
+
+    async def done(self) -> Run | None:
+        """The run that the page is to tell of."""
+        name = self.query("done")
+        return await self.billing.store.run(name) if name else None

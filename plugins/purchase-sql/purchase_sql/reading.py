@@ -173,6 +173,30 @@ def _deliveries() -> Iterable[Statement]:
         ("state", "before_id", "limit"),
         listed.where(deliveries.c.state == text("state"), sa.text(schema.IS_NOT_DONE)),
     )
+    yield _inflow()
+
+
+def _inflow() -> Statement:
+    deliveries = schema.deliveries
+    received_at = deliveries.c.received_at
+    newest = (
+        sa.select(
+            received_at,
+            (received_at // whole("stretch") * whole("stretch")).label("begins"),
+            deliveries.c.connection,
+            deliveries.c.state,
+        )
+        .order_by(deliveries.c.id.desc())
+        .limit(whole("newest"))
+        .subquery("newest")
+    )
+    parts = (newest.c.begins, newest.c.connection, newest.c.state)
+    counted = (
+        sa.select(*parts, sa.func.count().label("count"))
+        .where(newest.c.received_at >= whole("since"))
+        .group_by(*parts)
+    )
+    return Statement("inflow", ("newest", "stretch", "since"), counted)
 
 
 def _facts() -> Iterable[Statement]:

@@ -26,6 +26,7 @@ from purchase_core.records.command import Command
 from purchase_core.records.delivery import DONE, Delivery
 from purchase_core.records.details import Details
 from purchase_core.records.effect import EFFECTS_PER_VERSION_MAX, Effect
+from purchase_core.records.inflow import Inflow
 from purchase_core.records.lane import Lane
 from purchase_core.records.mailbox import Mailbox
 from purchase_core.records.movement import Movement
@@ -213,6 +214,11 @@ class SqlStore(Store):
         else:
             found = await self._page(self._texts.deliveries_in, (state, *page))
         return [decode.delivery_without_body(record) for record in found]
+
+    async def inflow(self, *, since: Instant, stretch: int, newest: int) -> Sequence[Inflow]:
+        """Of the newest deliveries, those that arrived since then, counted."""
+        found = await self._page(self._texts.inflow, (newest, stretch, since))
+        return [Inflow(*record) for record in sorted(map(tuple, found))]
 
     async def oldest_deliveries(self, *, after_id: str = "", limit: int = 100) -> Sequence[Delivery]:
         """Inbox rows, oldest first, without their bodies."""

@@ -63,6 +63,7 @@ class Texts:
     deliveries_done: str
     deliveries_oldest: str
     deliveries_in: str
+    inflow: str
     facts: str
     linked_lanes: str
     facts_about: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from purchase_core.errors import KeyConflict, LeaseLost
 from purchase_core.instants import Instant
 from purchase_core.ports.store import Batch
 from purchase_core.records.delivery import PENDING, QUARANTINED, Delivery
+from purchase_core.records.inflow import Inflow
 from purchase_core.testing.memory_store import NOT_LEASED, MemoryStore
 
 
@@ -202,3 +204,30 @@ class ListsTheLastRowAgain(MemoryStore):
         self, *, state: str = "", before_id: str = "", limit: int = 100
     ) -> Sequence[Delivery]:
         return await super().deliveries(state=state, before_id=before_id and f"{before_id}+", limit=limit)
+
+
+class CountsFromTheOldest(MemoryStore):
+    """The rows that are counted are the first of the table, not the newest."""
+
+    async def inflow(self, *, since: Instant, stretch: int, newest: int) -> Sequence[Inflow]:
+        await super().inflow(since=since, stretch=stretch, newest=newest)
+        held = sorted(self.database.deliveries.values(), key=lambda one: one.id)[:newest]
+        counts = Counter(
+            (Instant(one.received_at - one.received_at % stretch), one.connection, one.state)
+            for one in held
+            if one.received_at >= since
+        )
+        return [Inflow(*key, count) for key, count in sorted(counts.items())]
+
+
+class CountsConnectionsTogether(MemoryStore):
+    """What arrived is counted by time and state alone, under the first connection."""
+
+    async def inflow(self, *, since: Instant, stretch: int, newest: int) -> Sequence[Inflow]:
+        found = await super().inflow(since=since, stretch=stretch, newest=newest)
+        counts: Counter[tuple[Instant, str]] = Counter()
+        for one in found:
+            counts[one.at, one.state] += one.count
+        return [
+            Inflow(at, found[0].connection, state, count) for (at, state), count in sorted(counts.items())
+        ]

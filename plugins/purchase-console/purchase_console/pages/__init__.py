@@ -2,11 +2,13 @@
 
 from purchase_console.page import Page
 
-from . import catalog, customers, doctor, inbox, overview, receipts, routing, runs
+from . import cases, catalog, customers, doctor, inbox, overview, quarantine, receipts, routing, runs
 
 PAGES: tuple[Page, ...] = (
     overview.PAGE,
     inbox.PAGE,
+    quarantine.PAGE,
+    cases.PAGE,
     customers.PAGE,
     receipts.PAGE,
     routing.PAGE,

@@ -1,0 +1,85 @@
+"""What the pages show."""
+
+from __future__ import annotations
+
+from tests.console.desk import desk_of, troubled
+from tests.faults.shop import Shop, run
+
+
+def test_the_overview_says_how_it_stands_and_what_waits_money_first() -> None:
+    async def work() -> None:
+        async with troubled() as (_, desk):
+            page = await desk.get("/")
+            for told in (
+                "<strong>9</strong> pending",
+                "<strong>16</strong> quarantined",
+                "3 causes",
+                "<strong>2</strong> open cases",
+                "10.00 EUR",
+                "the oldest for 2 hours",
+                "20 ignored",
+                "sandbox</span>",
+                "100%: 1 placed, 1 paid",
+            ):
+                assert told in page, told
+            assert page.index("a second payment for one intent") < page.index("malformed_body: $.data")
+            part = await desk.get("/now")
+            assert "<html" not in part
+            assert "<strong>9</strong> pending" in part
+
+    run(work)
+
+
+def test_an_empty_console_says_what_to_do_next() -> None:
+    async def work() -> None:
+        async with Shop() as shop, desk_of(shop.billing) as desk:
+            told = {
+                "/": "Nothing waits for you.",
+                "/inbox": "Has the provider been told where to send them?",
+                "/quarantine": "Nothing is quarantined",
+                "/cases": "all money is as it was ordered",
+            }
+            for path, text in told.items():
+                assert text in await desk.get(path), path
+
+    run(work)
+
+
+def test_the_inbox_is_read_in_pages_by_state_connection_and_type() -> None:
+    async def work() -> None:
+        async with troubled() as (shop, desk):
+            found = await shop.billing.webhooks.list(state="done", limit=1_000)
+            expected = [one.id for one in found if "invoice.p" in one.event_type]
+            page, seen = await desk.get("/inbox?state=done&connection=sandbox&type=invoice.p"), 0
+            while True:
+                seen += page.count("data-row")
+                if 'rel="next"' not in page:
+                    break
+                page = await desk.get(
+                    page.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+                )
+            assert seen == len(expected) > 100
+            assert "No such deliveries" in await desk.get("/inbox?state=done&type=unheard.of")
+            assert (await desk.get("/inbox?state=made-up")).count("data-row") == 50
+
+    run(work)
+
+
+def test_it_can_be_mounted_below_a_path() -> None:
+    async def work() -> None:
+        async with troubled() as (shop, desk):
+            import httpx  # noqa: PLC0415
+            from starlette.applications import Starlette  # noqa: PLC0415
+            from starlette.routing import Mount  # noqa: PLC0415
+
+            app = Starlette(routes=[Mount("/admin", shop.billing.console(auth=desk.auth))])
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url="https://a.example"
+            ) as client:
+                page = (await client.get("/admin/")).text
+                assert 'href="/admin/inbox"' in page
+                answer = await client.get("/admin/static/console.css")
+                assert answer.status_code == 200
+                assert "path=/admin" in (await client.get("/admin/inbox")).headers["set-cookie"].lower()
+
+    run(work)
