@@ -98,6 +98,12 @@ def sandbox() -> None:
     metavar="FAULT=ODDS,…",
     help="What goes wrong, and how often: duplicate=0.2,drop=0.1.",
 )
+@click.option(
+    "--specs",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="FOLDER",
+    help="Tell of what passes and is not as the provider's OpenAPI document in this folder says.",
+)
 @json_option
 def serve(
     *,
@@ -112,6 +118,7 @@ def serve(
     approve_refunds: bool,
     seed: int,
     odds: str,
+    specs: str | None,
     as_json: bool,
 ) -> None:
     """Run a sandbox until ^C. What happens is shown as it happens, with --json in one document a line.
@@ -126,6 +133,7 @@ def serve(
           --webhook-secret env:SANDBOX_WEBHOOK_SECRET
       purchase sandbox serve --chaos duplicate=0.2,drop=0.1 --seed 7
       purchase sandbox serve --provider paddle --port 4243
+      purchase sandbox serve --provider stripe --specs openapi/
     """
     from .serving import Serving, serve_for_ever  # noqa: PLC0415  # the server is imported when it serves
 
@@ -143,6 +151,7 @@ def serve(
             odds=odds,
             as_json=as_json,
             provider=provider,
+            specs=Path(specs) if specs else None,
         )
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from purchase_core.errors import InvalidArgument
 from purchase_core.instants import Clock
 from purchase_simulators.wire.local import DeliveringProvider, Wanted, hearing, noticing
 
@@ -22,6 +23,8 @@ class LocalSandbox(DeliveringProvider):
     _account: Account
 
     def _open(self, wanted: Wanted, clock: Clock) -> SandboxServer:
+        if wanted.documents is not None:
+            raise InvalidArgument("the sandbox provider has no document", hint="Choose another --provider.")
         sandbox = Sandbox(clock=clock, chaos=self.chaos)
         self._account = sandbox.open_account(wanted.account or DEFAULT_ACCOUNT, (self.api_key,))
         self._account.book.refund_approval = wanted.approve_refunds

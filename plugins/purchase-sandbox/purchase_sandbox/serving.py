@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 
 import attrs
 import click
@@ -13,6 +14,7 @@ from purchase_core.cli.output import SCHEMA_VERSION, say, time_of
 from purchase_core.cli.serving import run_until_stopped
 from purchase_core.secret import Secret
 from purchase_simulators.wire.chaos import Chaos, parse_odds
+from purchase_simulators.wire.comparing import Documents
 from purchase_simulators.wire.local import Happened, Sent, Wanted
 
 from .locals import local_provider
@@ -34,6 +36,7 @@ class Serving:
     odds: str
     as_json: bool
     provider: str = "sandbox"
+    specs: Path | None = None
 
 
 def serve_for_ever(asked: Serving) -> None:
@@ -55,6 +58,7 @@ async def _serve(asked: Serving) -> None:
         approve_refunds=asked.approve_refunds,
         on_event=told.event,
         on_sent=told.sent,
+        documents=Documents(asked.specs, told.differs) if asked.specs else None,
     )
     serving = provider(wanted, chaos=Chaos(asked.seed, parse_odds(asked.odds)))
     shown = [] if asked.api_key else [("API key", serving.api_key.reveal())]
@@ -102,6 +106,13 @@ class Telling:
         else:
             outcome = str(sent.status or sent.problem)
             click.echo(f"{time_of(sent.at)}    → {sent.type.ljust(30)} {outcome}")
+
+    def differs(self, what: str) -> None:
+        """Something has passed that the provider's document does not allow."""
+        if self._as_json:
+            self._line({"differs": what})
+        else:
+            click.echo(f"Not as the document says: {what}")
 
     def _line(self, document: dict[str, object]) -> None:
         click.echo(msgspec.json.encode({"schema_version": SCHEMA_VERSION, **document}).decode())

@@ -1,11 +1,12 @@
 """Holds whatever is sent and answered against Paddle's own OpenAPI document.
 
-    document = PaddleDocument(yaml.safe_load(…))  # jsonschema-rs is needed for this alone
+    document = document_in(folder)  # needs the extra `specs`
     app = Conformance(application(simulator), document)
     ...
     assert app.problems == []
 
-The document is Paddle's and is not part of this package. What differs on purpose stands in `deviations.py`.
+For tests, and for `purchase sandbox serve --specs`. The document is Paddle's, and no part of this package.
+What differs on purpose stands in `deviations.py`.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
 import attrs
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from purchase_simulators.wire.comparing import Documents, telling
+
 from .deviations import ADDITIONS, OPERATIONS, PARAMETERS
 from .shapes import Document
 
 BASE = "urn:paddle"
+NOT_PADDLES = ("/simulator/", "/sandbox/", "/checkout", "/portal/")
 OPENAPI = "paddle-openapi-2025-05-27.yaml"
 PROBLEM_CHARACTERS_MAX = 300
 
@@ -34,6 +39,11 @@ class Problem:
     where: str
     place: str
     message: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.where}: {self.place}: {self.message}" if self.place else f"{self.where}: {self.message}"
+        )
 
 
 class PaddleDocument:
@@ -185,6 +195,31 @@ class Conformance:
         """Hold a webhook against the document."""
         self.seen[f"event {json.loads(body)['event_type']}"] += 1
         self.problems += self._document.event(body)
+
+
+def document_in(folder: Path) -> PaddleDocument | None:
+    """Paddle's document in a folder, if it is there."""
+    import yaml  # noqa: PLC0415  # only for those who compare
+
+    path = folder / OPENAPI
+    if not path.is_file():
+        return None
+    found = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    # What YAML takes for points in time becomes text again, as it is on the wire.
+    return PaddleDocument(
+        json.loads(json.dumps(found, default=lambda time: time.isoformat().replace("+00:00", "Z")))
+    )
+
+
+def compared(app: ASGIApp, documents: Documents, *, ignored: tuple[str, ...]) -> ASGIApp:
+    """The application, and who hears of whatever passes that the document does not allow.
+
+    Raises InvalidArgument where the document is not there.
+    """
+    document = document_in(documents.folder)
+    if document is None:
+        raise documents.missing("github.com/PaddleHQ/paddle-openapi", OPENAPI)
+    return telling(Conformance(app, document, ignored=ignored), documents.tell)
 
 
 def closed(document: Document) -> Document:

@@ -9,9 +9,11 @@ from purchase_core.secret import Secret, checked_webhook_secret
 from purchase_simulators.wire.local import Happened, LocalProvider, Sent, Wanted
 
 from .book import Event
+from .conformance import NOT_PADDLES, compared
 from .notifications import EVENT_TYPES
 from .played import PlayedPaddle
 from .requests import NotificationSetting
+from .server.app import application
 from .server.running import PaddleServer
 from .settings import Settings
 from .shapes import Document
@@ -51,7 +53,15 @@ class LocalPaddle(LocalProvider):
                 told(Sent(name, event, type_, state, status, problem, simulator.clock.now()))
 
         simulator.listeners.append(happened)
-        return PaddleServer(simulator, host=wanted.host, port=wanted.port, expose=wanted.expose, notice=sent)
+        documents = wanted.documents
+        app = (
+            compared(application(simulator), documents, ignored=NOT_PADDLES)
+            if documents is not None
+            else None
+        )
+        return PaddleServer(
+            simulator, host=wanted.host, port=wanted.port, expose=wanted.expose, app=app, notice=sent
+        )
 
     async def start(self) -> None:
         await super().start()

@@ -27,7 +27,7 @@ from purchase_simulators.wire.chaos import Chaos
 from . import paying
 from .book import Event
 from .cards import GOOD_CARD
-from .conformance import Conformance, PaddleDocument
+from .conformance import NOT_PADDLES, Conformance, PaddleDocument
 from .server.app import application
 from .settings import Settings
 from .shapes import Document
@@ -36,7 +36,6 @@ from .simulator import PaddleSimulator
 API_KEY = Secret("pdl_sdbx_apikey_desk_0123456789abcdef")
 START = Instant(1_790_000_000_000_000)
 URL = "https://api.paddle.test"
-NOT_PADDLES = ("/simulator/", "/sandbox/", "/checkout", "/portal/")
 
 
 @attrs.frozen

@@ -9,6 +9,7 @@ from purchase_simulators.wire.running import SimulatorServer
 from . import portal
 from .account import Account
 from .objects.payments import Charge
+from .openapi import compared
 from .played import PlayedStripe
 from .server.app import application
 from .simulator import DEFAULT_ACCOUNT, StripeSimulator
@@ -28,9 +29,10 @@ class LocalStripe(DeliveringProvider):
         self.played = PlayedStripe(simulator, self._account)
         portal.save_default(self._account.book)
         simulator.listeners.append(hearing(wanted))
+        app = application(simulator)
         return SimulatorServer(
             simulator,
-            application(simulator),
+            compared(app, wanted.documents) if wanted.documents else app,
             host=wanted.host,
             port=wanted.port,
             expose=wanted.expose,

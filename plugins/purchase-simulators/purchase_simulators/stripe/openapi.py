@@ -1,8 +1,9 @@
 """What passes between a client and the simulator, compared with Stripe's OpenAPI document.
 
-For tests. Needs `jsonschema-rs` and the document (github.com/stripe/openapi), neither of which is installed
-with this distribution. `StripeDocument` finds problems; `Watch` is an ASGI application around another one,
-which collects those of every request and answer; `exceptions.toml` holds what is newer than the document.
+For tests, and for `purchase sandbox serve --specs`. Needs the extra `specs`, and the document
+(github.com/stripe/openapi), which is not part of this distribution. `StripeDocument` finds problems; `Watch`
+is an ASGI application around another one, which collects those of every request and answer; `exceptions.toml`
+holds what is newer than the document.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
+from purchase_simulators.wire.comparing import Documents, telling
 
 from .forms import Form, decode
 from .testing import WEBHOOK_SECRET, StripeHarness
 
 EXCEPTIONS = Path(__file__).with_name("exceptions.toml")
+DOCUMENTS = "stripe-openapi-*.json"
 FORM = "application/x-www-form-urlencoded"
 
 Schema: TypeAlias = dict[str, Any]
@@ -245,8 +248,19 @@ class CheckedStripe(StripeHarness):
 @cache
 def document_in(folder: Path) -> StripeDocument | None:
     """The newest of Stripe's documents in a folder, if there is one."""
-    files = sorted(folder.glob("stripe-openapi-*.json")) if folder.is_dir() else []
+    files = sorted(folder.glob(DOCUMENTS)) if folder.is_dir() else []
     return StripeDocument(files[-1]) if files else None
+
+
+def compared(app: ASGIApp, documents: Documents) -> ASGIApp:
+    """The application, and who hears of whatever passes that the document does not allow.
+
+    Raises InvalidArgument where the document is not there.
+    """
+    document = document_in(documents.folder)
+    if document is None:
+        raise documents.missing("github.com/stripe/openapi", DOCUMENTS)
+    return telling(Watch(app, document, exceptions()), documents.tell)
 
 
 def report(folder: Path) -> str:

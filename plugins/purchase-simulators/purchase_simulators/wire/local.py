@@ -18,6 +18,7 @@ from purchase_core.instants import Clock, Instant, SystemClock
 from purchase_core.secret import Secret
 
 from .chaos import Chaos
+from .comparing import Documents
 from .deliveries import Attempt, Delivery, Endpoint, JournalEvent
 from .embedded import LOOPBACK
 from .panel import Played, Telling
@@ -71,6 +72,7 @@ class Wanted:
     """How a provider is to run. `account` "": the usual one; without an `api_key`, one is made.
 
     `approve_refunds`: refunds stay pending until somebody agrees. `on_event` and `on_sent` hear what happens.
+    `documents`: what passes is compared with the provider's own, if it has one that can be compared with.
     """
 
     host: str = LOOPBACK
@@ -81,6 +83,7 @@ class Wanted:
     approve_refunds: bool = False
     on_event: Callable[[Happened], None] | None = None
     on_sent: Callable[[Sent], None] | None = None
+    documents: Documents | None = None
 
 
 class LocalProvider(ABC):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from purchase_simulators.paddle.conformance import OPENAPI, PaddleDocument
+from purchase_simulators.paddle.conformance import OPENAPI, PaddleDocument, document_in
 from purchase_simulators.paddle.deviations import ADDITIONS, OPERATIONS
 from purchase_simulators.paddle.testing import Desk
 
@@ -22,21 +19,13 @@ SPECS = Path(os.environ.get("PURCHASE_SPECS_FOLDER") or Path(__file__).parents[5
 seen: Counter[str] = Counter()
 
 
-def _read(path: Path) -> Any:
-    """The document; what YAML takes for points in time becomes text again, as it is on the wire."""
-    found = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    return json.loads(json.dumps(found, default=lambda time: time.isoformat().replace("+00:00", "Z")))
-
-
 @pytest.fixture(scope="session")
 def openapi() -> PaddleDocument | None:
     """Paddle's document, if it is there."""
-    path = SPECS / OPENAPI
-    if path.is_file():
-        return PaddleDocument(_read(path))
-    if REQUIRED:
+    found = document_in(SPECS)
+    if found is None and REQUIRED:
         pytest.fail(f"{OPENAPI} is required, and is not in {SPECS}")
-    return None
+    return found
 
 
 @pytest.fixture
