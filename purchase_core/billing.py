@@ -23,6 +23,7 @@ from purchase_core.instants import Clock, SystemClock
 from purchase_core.opening import Opening
 from purchase_core.operations.attention import Attention
 from purchase_core.operations.deeds import Deeds
+from purchase_core.operations.held import Held
 from purchase_core.operations.importing import Import
 from purchase_core.operations.metrics import Metrics
 from purchase_core.operations.metrics_page import MetricsPage
@@ -224,6 +225,7 @@ class Billing:
             parts.ids,
             code=parts.code,
         )
+        self.held = Held(parts.store, recorder, parts.connections, parts.clock, parts.ids, code=parts.code)
         self.importing = Import(
             parts.store,
             recorder,

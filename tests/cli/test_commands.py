@@ -14,7 +14,7 @@ import click
 import pytest
 
 from purchase_core.cli.capability_table import capability_page
-from purchase_core.cli.main import COMMANDS, cli
+from purchase_core.cli.main import COMMANDS, MODULES, cli
 from purchase_core.errors import PurchaseError
 from purchase_core.facts.rows import CaseRow
 from purchase_core.instants import SECOND, Instant
@@ -57,11 +57,15 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("customers", "merge"): ("user_1", "user_2", "--reason", "one person", "--yes"),
     ("customers", "explain"): ("user_1", "export"),
     ("customers", "activity"): ("user_1",),
+    ("import", "apply"): ("import.json",),
+    ("import", "decide"): ("shop", "cus_1", "user_1", "--reason", "she wrote"),
+    ("import", "plan"): ("nowhere",),
     ("invoices", "list"): ("user_1",),
     ("invoices", "refund"): ("user_1", "invoice:shop:in_1", "--reason", "a complaint", "--yes"),
     ("policy", "what-if"): ("--policy", "access.toml"),
     ("receipts", "show"): ("receipt_1",),
     ("replay",): ("delivery_1",),
+    ("retention", "prune"): ("--yes",),
     ("doctor",): ("--truth",),
     ("rebuild",): ("--shadow",),
     ("runs", "show"): ("run_1",),
@@ -95,6 +99,8 @@ ABSENT = (
     *(("migrate-provider", name) for name in ("plan", "resume", "start", "status", "stop")),
     ("customers", "erase"),
     ("customers", "merge"),
+    ("import", "apply"),
+    ("import", "plan"),
     ("invoices", "refund"),
     ("receipts", "show"),
     ("runs", "show"),
@@ -285,7 +291,7 @@ def test_a_command_with_options_to_choose_among_has_examples(app: Any, path: tup
 
 def test_every_command_of_the_list_is_imported_only_when_it_is_called() -> None:
     for name in COMMANDS:
-        module = name.replace("-", "_")
+        module = MODULES.get(name, name.replace("-", "_"))
         found = importlib.import_module(f"purchase_core.cli.commands.{module}")
         assert isinstance(getattr(found, module), click.Command)
 

@@ -1,0 +1,120 @@
+"""What is held here and not there: links that were lost, claims that contradict them, and what vanished."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from purchase_core.billing import Billing
+from purchase_core.errors import AuthenticationFailed, NotFound, UnknownConnection, WrongState
+from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.operations import held
+from purchase_core.operations.held import CUSTOMERS, HELD
+from purchase_core.operations.reconcile import Found
+from purchase_core.ports.provider import CustomerRequest
+from purchase_core.records.run import FINISHED
+from purchase_core.testing.bench import problems
+from tests.rollout.street import PROVIDERS, Street, run
+from tests.rollout.test_adoption import sold
+
+
+async def looked(
+    billing: Billing, name: str, kind: str, *, repair: bool = False
+) -> tuple[list[Found], dict[str, int]]:
+    """A pass to its end: what was found, and the counts."""
+    last = billing.held.start(name, kind, repair=repair)
+    found: list[Found] = []
+    async for noted, some in billing.held.run(last):
+        last, found = noted, found + some
+    assert last.state == FINISHED
+    return found, {what: count for what, count in last.counts.items() if count}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_customers_that_were_made_and_never_linked_are_found_and_linked(provider: str) -> None:
+    async def work(street: Street) -> None:
+        async with street.opening(sold()) as billing:
+            await street.buy(billing, "app:pro")
+            assert await looked(billing, provider, CUSTOMERS) == ([], {"same": 1})
+            connection = billing.connections[provider]
+            # An answer that was lost: the customer is there, and nobody has noted it.
+            await billing.customers.upsert("ben", email="ben@example.com")
+            made = await connection.ensure_customer(CustomerRequest("ben", "ben@example.com"), key="ben")
+            await connection.ensure_customer(CustomerRequest("who", "who@example.com"), key="who")
+            (shown,), counts = await looked(billing, provider, CUSTOMERS)
+            assert (shown.what, shown.about) == ("missing", f"customer:{provider}:{made}")
+            assert counts == {"same": 1, "missing": 1, "foreign": 1}, "nobody who is unknown is believed"
+            assert not await billing.store.references_of("customer:ben", "customer")
+            await looked(billing, provider, CUSTOMERS, repair=True)
+            (link,) = await billing.store.references_of("customer:ben", "customer")
+            assert link.object == f"customer:{provider}:{made}"
+            assert await looked(billing, provider, CUSTOMERS) == ([], {"same": 2, "foreign": 1})
+            references = street.memory.database.references
+            references[link.object] = replace(link, lane="customer:ana")
+            (shown,), _ = await looked(billing, provider, CUSTOMERS, repair=True)
+            assert shown.what == "differs"
+            assert references[link.object].lane == "customer:ana", "a link is never taken away"
+
+    run(work, [provider])
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_subscription_that_the_provider_does_not_know_is_told_and_keeps_its_rights(provider: str) -> None:
+    async def work(street: Street) -> None:
+        async with street.opening(sold()) as billing:
+            await street.buy(billing, "app:pro")
+            assert await looked(billing, provider, HELD) == ([], {"same": 1})
+            (row,) = await street.subscriptions(billing)
+            rows = street.memory.database.rows
+            lost = replace(row, key=f"{row.key}x", provider_id=f"{row.provider_id}x")
+            ended = replace(lost, key=f"{row.key}y", status="canceled")
+            elsewhere = replace(lost, key=f"{row.key}z", connection="another")
+            for one in (lost, ended, elsewhere):
+                rows[SubscriptionRow, one.key] = one
+            (found,), counts = await looked(billing, provider, HELD, repair=True)
+            assert (found.what, found.about) == ("vanished", lost.key)
+            assert "ana's, active here" in found.reason
+            assert counts == {"same": 1, "vanished": 1}
+            assert rows[SubscriptionRow, lost.key] == lost
+            for one in (lost, ended, elsewhere):
+                del rows[SubscriptionRow, one.key]
+            assert list(problems(street.memory.database, now=street.clock.now())) == []
+
+    run(work, [provider])
+
+
+def test_a_key_that_is_refused_proves_no_absence_and_a_pass_goes_on_where_it_was() -> None:
+    async def work(street: Street) -> None:
+        async with street.opening(sold()) as billing:
+            for number in range(3):
+                await street.buy(billing, "app:pro", f"cart-{number}", f"user_{number}")
+            connection = billing.connections["sandbox"]
+            original, asked = connection.fetch, []
+
+            async def refused(kind: str, object_id: str) -> object:
+                asked.append(object_id)
+                if len(asked) == 2:
+                    raise AuthenticationFailed("no")
+                return await original(kind, object_id)
+
+            connection.fetch = refused  # type: ignore[method-assign,assignment]
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(held, "ASKED_PER_PAGE", 1)
+                begun = billing.held.start("sandbox", HELD, repair=True)
+                with pytest.raises(AuthenticationFailed):
+                    async for _ in billing.held.run(begun):
+                        pass
+                last = await billing.held.resumed(begun.id)
+                async for noted, found in billing.held.run(last):
+                    last = noted
+                    assert found == []
+            assert (last.state, last.counts["same"]) == (FINISHED, 3)
+            assert len(asked) == 4, "nothing is asked twice but what failed"
+            with pytest.raises(WrongState):
+                await billing.held.resumed(begun.id)
+            with pytest.raises(NotFound):
+                await billing.held.resumed("run_none")
+            with pytest.raises(UnknownConnection):
+                billing.held.start("nowhere", HELD, repair=False)
+
+    run(work, ["sandbox"])
