@@ -24,6 +24,7 @@ EXPIRED_LOTS_KEPT_SECONDS = 30 * 86_400
 NAMED_LOTS_MAX = 16  # of those that never expire, for each unit
 
 NONE_DRAWN: Mapping[str, int] = {}
+NONE_GIVEN_BACK: Mapping[str, int] = {}
 
 
 class LiveLot(Value, frozen=True):
@@ -105,6 +106,8 @@ class Purse(Value, frozen=True):
 
     def given_back(self, at: Instant) -> Mapping[str, int]:
         """What reservations that have ended by themselves no longer hold, by lot."""
+        if not self.holds:
+            return NONE_GIVEN_BACK
         found: dict[str, int] = {}
         for one in self.holds.values():
             if one.until <= at:

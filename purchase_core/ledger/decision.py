@@ -13,6 +13,7 @@ from typing import Self
 
 import attrs
 import msgspec
+from msgspec.structs import replace
 
 from purchase_core.access.live import Live
 from purchase_core.catalog.versions import OfferVersion
@@ -45,8 +46,7 @@ def decode_answer(movement: Movement) -> Answer:
     return msgspec.json.decode(movement.answer, type=Answer)
 
 
-@attrs.frozen
-class Request:
+class Request(Value, frozen=True):
     """Who wants what, under which key. `fingerprint` identifies the arguments."""
 
     key: str
@@ -58,8 +58,7 @@ class Request:
     reason: str = ""
 
 
-@attrs.frozen
-class Decided:
+class Decided(Value, frozen=True):
     """What the document becomes, what is written beside it, and what moved; movements have no place yet."""
 
     live: Live
@@ -75,7 +74,9 @@ class Decision(ABC):
 
     def about(self, lane: str) -> Self:
         """The same about a lane: that of whom the customer was merged into, if they were."""
-        return attrs.evolve(self, request=attrs.evolve(self.request, lane=lane))
+        if lane == self.request.lane:
+            return self
+        return attrs.evolve(self, request=replace(self.request, lane=lane))
 
     def versions(self, live: Live) -> frozenset[str]:
         """Offer versions that `decide` will want."""

@@ -188,7 +188,7 @@ class End(Decision):
         if spent > held:
             raise ExceedsBalance(f"{spent} cannot be settled: {held} {hold.unit} are reserved")
         legs = book.end(self.reservation, hold, spent)
-        request = attrs.evolve(self.request, unit=hold.unit, amount=spent)
+        request = replace(self.request, unit=hold.unit, amount=spent)
         movement = answered(request, live.purse, legs, now, cause=self.reservation)
         return Decided(live, tuple(book.rows.values()), (*moved, *lapsed, movement))
 

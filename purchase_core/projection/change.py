@@ -124,9 +124,10 @@ class Change:
         Some providers give two of our customers one of theirs. Whose its objects are must then be told by
         other references, so the shared one owns nothing any more.
         """
-        shared = self.places.of(customer.object) not in ("", customer.lane)
-        self.places.objects[customer.object] = object_lane(customer.object) if shared else customer.lane
-        self.step(customer.lane)
+        lane = self.places.owner(customer.lane)
+        shared = self.places.of(customer.object) not in ("", lane)
+        self.places.objects[customer.object] = object_lane(customer.object) if shared else lane
+        self.step(lane)
         self.step(object_lane(customer.object))
         return not shared
 

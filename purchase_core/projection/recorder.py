@@ -220,7 +220,7 @@ class Recorder:
         if work.owner and change.own(work.owner):
             for lane in map(change.places.owner, work.waiting):
                 if not customer_of(lane):
-                    change.link(lane, work.owner.lane)
+                    change.link(lane, change.places.owner(work.owner.lane))
         if work.claimed and not customer_of(change.places.owner(work.claimed)):
             claimer = change.places.owner(work.claimer)  # or whom they were merged into
             change.step(claimer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from heapq import merge
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TypeAlias, cast
 
 import attrs
@@ -30,17 +30,23 @@ from purchase_core.instants import Instant
 from purchase_core.money import Money
 from purchase_core.ports.store import Store
 from purchase_core.projection.owner import lane_of
+from purchase_core.reads.movements_told import go_together, is_told, told
+from purchase_core.records.lane import customer_of
+from purchase_core.records.movement import Movement
 
 HAPPENINGS_MAX = 100
 
-Placed: TypeAlias = tuple[Instant, str, int, RecordedFact]
+JOURNAL = "journal of "  # in a position: how far the journal of a lane was read
+
+Placed: TypeAlias = tuple[Instant, str, int, RecordedFact | Movement]
 
 
 @attrs.frozen
 class Happening:
     """One thing that happened. `at` is when, by the clock of whoever saw it.
 
-    `cause` is the delivery or command that brought it; `position` says where to read on behind it.
+    `cause` is the delivery, command or movement that brought it; `position` says where to read on behind it.
+    `about` is the object, or the unit of credits or the quota.
     """
 
     position: str
@@ -62,23 +68,53 @@ class Activity:
     ) -> Sequence[Happening]:
         """What happened to a customer, the earliest recorded first; a page of it behind a position.
 
-        It costs what the page costs, however much there is. What waited for its owner takes its place when it
-        is linked; a page behind a position then begins with it. Raises InvalidArgument for a position that is
-        none.
+        It costs what the page costs, however much there is. Much that was spent in a row is one happening, so
+        that a page may be shorter than `limit`; the last one is empty. What waited for its owner takes its
+        place when it is linked; a page behind a position then begins with it. Raises InvalidArgument for a
+        position that is none.
         """
         lane = await lane_of(self._store, customer)
         come_to = _read_position(after)
         lanes = (lane, *await self._store.linked_lanes(lane))
-        pages = [await self._page(name, come_to.get(name, 0), limit) for name in lanes]
-        found = []
-        for _, name, position, recorded in islice(merge(*pages, key=_when), limit):
-            come_to[name] = position
-            found.append(_happening(_position(come_to), recorded))
-        return found
+        while placed := await self._placed(lanes, come_to, limit):
+            if found := _happenings(placed, come_to):
+                return found
+        return []
 
-    async def _page(self, lane: str, after: int, limit: int) -> Sequence[Placed]:
+    async def _placed(self, lanes: Sequence[str], come_to: Mapping[str, int], limit: int) -> Sequence[Placed]:
+        """So many facts and movements behind what was read, in the order in which they were recorded."""
+        pages = [await self._facts(name, come_to.get(name, 0), limit) for name in lanes]
+        owned = [name for name in lanes if customer_of(name)]
+        pages += [await self._movements(name, come_to.get(JOURNAL + name, 0), limit) for name in owned]
+        return list(islice(merge(*pages, key=_when), limit))
+
+    async def _facts(self, lane: str, after: int, limit: int) -> Sequence[Placed]:
         page = await self._store.facts(lane, after=after, limit=limit)
         return [(one.recorded_at, lane, position, one) for position, one in page]
+
+    async def _movements(self, lane: str, after: int, limit: int) -> Sequence[Placed]:
+        page = await self._store.movements(lane, after=after, limit=limit)
+        # A reservation may have ended long before that was written down: it keeps its place in the journal.
+        times = accumulate((one.at for one in page), max)
+        return [(at, JOURNAL + lane, one.position, one) for at, one in zip(times, page, strict=True)]
+
+
+def _happenings(placed: Sequence[Placed], come_to: dict[str, int]) -> list[Happening]:
+    """What these amount to. `come_to` goes on behind them."""
+    found: list[Happening] = []
+    row: list[Movement] = []  # movements that are told as one
+    for at, place, position, one in placed:
+        come_to[place] = position
+        if isinstance(one, RecordedFact):
+            if isinstance(one.fact.body, CreditsGranted):
+                continue  # its movement tells of it, with the reason
+            found.append(_happening(_position(come_to), one))
+            row = []
+        elif is_told(one):
+            row = [*row, one] if row and go_together(row[-1], one) else [one]
+            happening = Happening(_position(come_to), one.at, at, one.unit, told(row), one.key)
+            found[len(found) - (len(row) > 1) :] = [happening]
+    return found
 
 
 def _when(one: Placed) -> tuple[Instant, str, int]:
@@ -90,7 +126,7 @@ def _position(come_to: Mapping[str, int]) -> str:
 
 
 def _read_position(text: str) -> dict[str, int]:
-    """How far the timeline was read in each lane."""
+    """How far the timeline was read in each lane and journal."""
     if not text:
         return {}
     try:
@@ -102,8 +138,8 @@ def _read_position(text: str) -> dict[str, int]:
 
 def _happening(position: str, recorded: RecordedFact) -> Happening:
     fact = recorded.fact
-    told = _TOLD[type(fact.body)](fact.body)
-    return Happening(position, fact.order, recorded.recorded_at, fact.object, told, recorded.cause)
+    text = _TOLD[type(fact.body)](fact.body)
+    return Happening(position, fact.order, recorded.recorded_at, fact.object, text, recorded.cause)
 
 
 def _money(amount: int, currency: str) -> str:
@@ -121,10 +157,6 @@ def _intent(body: IntentPlaced) -> str:
 
 def _attempt(body: AttemptMade) -> str:
     return f"checkout on {body.connection}: {body.status}"
-
-
-def _grant(body: CreditsGranted) -> str:
-    return f"was given {body.amount} {body.unit}"
 
 
 def _session(body: SessionSeen) -> str:
@@ -164,7 +196,6 @@ _TOLD = cast(
     {
         IntentPlaced: _intent,
         AttemptMade: _attempt,
-        CreditsGranted: _grant,
         SessionSeen: _session,
         SubscriptionSeen: _subscription,
         InvoiceSeen: _invoice,

@@ -130,3 +130,21 @@ def test_what_was_spent_of_a_lot_that_is_no_more_is_owed_until_it_comes_back(mer
         await holds(bench)
 
     asyncio.run(scenario())
+
+
+def test_a_link_that_was_decided_before_a_merge_ties_to_whom_they_were_merged_into() -> None:
+    """What waited for bob is alice's, with its credits."""
+
+    async def scenario() -> None:
+        sale = Sale(number=21, customer="bob", tagged=False)
+        bench = await Bench().open()
+        await bench.credits.grant("alice", "ai", 1, idempotency_key="a")
+        await bench.credits.grant("bob", "ai", 10, idempotency_key="b")
+        await bench.record(sale.subscription(), sale.renewal(1, at=later(days=39)))
+        await bench.customers.merge("bob", into="alice", reason="one person", by="mia")
+        await bench.link(sale.link)
+        assert bench.rows("bob") == []
+        assert (await bench.credits.wallet("alice", "ai")).live == 111
+        await holds(bench)
+
+    asyncio.run(scenario())

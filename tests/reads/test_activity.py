@@ -73,6 +73,49 @@ def test_pages_of_several_lanes_are_one_timeline(limit: int) -> None:
     run(work)
 
 
+def test_what_was_spent_is_told_between_what_was_bought_and_much_of_it_as_one() -> None:
+    """Reservations with their ends, what was taken by hand with its reason; not what a payment has moved."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold()
+            before = len(await shop.billing.activity.list("ana"))
+            credits_, usage = shop.billing.credits, shop.billing.usage
+            for number in range(30):
+                await credits_.consume("ana", "ai", 2, idempotency_key=f"c{number}")
+            for number in range(2):
+                held = await credits_.reserve("ana", "ai", 5, idempotency_key=f"r{number}")
+                await credits_.settle("ana", held.movement, 3, idempotency_key=f"s{number}")
+            lost = await credits_.reserve("ana", "ai", 4, idempotency_key="lost", timeout_seconds=60)
+            shop.advance(seconds=61)
+            await usage.try_use("api", 3, customer="ana", idempotency_key="u")
+            await credits_.adjust("ana", "ai", -7, reason="ticket 7", idempotency_key="a")
+            await credits_.adjust("ana", "ai", 9, reason="ticket 8", idempotency_key="b")
+            await credits_.consume("ana", "ai", 1, idempotency_key="last")
+            whole = (await shop.billing.activity.list("ana"))[before:]
+            assert [one.text for one in whole] == [
+                "spent 60 ai, 30 times",
+                "reserved 14 ai, 3 times; settled 6 of 10 ai that were reserved, 2 times",
+                "used 3 of api",
+                "did not settle in time 4 ai that were reserved",
+                "7 ai were taken: ticket 7",
+                "was given 9 ai: ticket 8",
+                "spent 1 ai",
+            ]
+            assert (whole[1].about, whole[1].cause) == ("ai", lost.movement)
+            read: list[Happening] = []
+            after = ""
+            while page := await shop.billing.activity.list("ana", after=after, limit=1):
+                read += page
+                after = page[-1].position
+            assert len(read) == before + 30 + 5 + 5
+            assert sum(one.text.startswith("spent") for one in read) == 31
+            behind = await shop.billing.activity.list("ana", after=whole[1].position)
+            assert list(behind) == list(whole[2:])
+
+    run(work)
+
+
 def test_a_refund_and_a_currency_that_nobody_knows_are_told() -> None:
     async def work() -> None:
         async with Shop() as shop:

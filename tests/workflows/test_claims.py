@@ -17,6 +17,7 @@ from purchase_core.facts.fact import intent_key
 from purchase_core.facts.rows import CaseRow, SubscriptionRow
 from purchase_core.records.lane import guest_lane
 from purchase_core.secret import Secret
+from purchase_core.testing.bench import problems
 from purchase_core.workflows.claims import VALID_SECONDS
 from purchase_core.workflows.sessions import Checkout
 from tests.faults.shop import Session, Shop, rows_in, run
@@ -66,6 +67,26 @@ def test_what_a_guest_bought_waits_and_becomes_the_claimers() -> None:
                 (row,) = await shop.billing.subscriptions.list("ana")
                 assert row.period_start > shop.clock.now() - 3 * 86_400_000_000, "its renewals come along"
                 await shop.checked_hash()
+
+    run(work)
+
+
+def test_whoever_was_merged_claims_for_whom_they_were_merged_into() -> None:
+    """Before and behind the merge; and claiming again is no trouble."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            with guests(shop):
+                first, second = await bought(shop), await bought(shop, "cart-2", offer="book:full")
+                await shop.sold("cart-3", customer="ben", offer="book:full")
+                await shop.billing.checkout.claim(first.claim, customer="ana")
+                await shop.billing.customers.merge("ana", into="ben", reason="", by="mia")
+                for one in (first, second):
+                    await shop.billing.checkout.claim(one.claim, customer="ana")
+                rights = await shop.rights("ben")
+                assert (rights.has("export"), rights.has("book")) == (True, True)
+                assert len(await shop.billing.purchases.list("ben")) == 2
+                assert list(problems(shop.memory, now=shop.clock.now())) == []
 
     run(work)
 

@@ -21,6 +21,7 @@ from purchase_core.outbox import telling
 from purchase_core.outbox.telling import Subscribers
 from purchase_core.reads import wallets
 from purchase_core.records.mailbox import IDLE, WAITING
+from purchase_core.records.movement import NOTHING
 from purchase_core.workflows.requests import Requests
 
 from .planting import Planter, bug
@@ -93,9 +94,13 @@ def forgets_what_was_spent_of_what_is_gone(to: Planter) -> None:
     """Where a payment turns out to grant nothing, what was spent of it is owed by nobody."""
 
     def exchanged(self: Purse, row: Any, before: Any, after: Any, **how: Any) -> Any:
-        if after is None:
-            how["moved"] = True
-        return exchange(self, row, before, after, **how)
+        was, now = exchange(self, row, before, after, **how)
+        if after is not None:
+            return was, now
+        if self.lots.pop(row.key, None) is None:
+            self.debts.pop(row.unit, None)
+        self.orphans.pop(row.key, None)
+        return was, NOTHING
 
     exchange = Purse.exchange
     to.put(Purse, "exchange", exchanged)
@@ -152,7 +157,7 @@ def adjusts_one_less(to: Planter) -> None:
     def less(self: Take, *rest: Any) -> Any:
         request = self.request
         if request.kind == "adjust" and request.amount > 1:
-            self = attrs.evolve(self, request=attrs.evolve(request, amount=request.amount - 1))
+            self = attrs.evolve(self, request=replace(request, amount=request.amount - 1))
         return decide(self, *rest)
 
     decide = Take.decide
