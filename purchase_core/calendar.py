@@ -9,7 +9,7 @@ from __future__ import annotations
 import calendar
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
@@ -38,6 +38,19 @@ class Period:
     index: int
     start: Instant
     end: Instant
+
+
+def is_zone(name: object) -> bool:
+    """Whether it is the name of a time zone, and this machine knows its clocks."""
+    try:
+        return isinstance(name, str) and bool(ZoneInfo(name).key)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return False
+
+
+def midnight(day: Instant, zone: str) -> Instant:
+    """When the day begins in a zone that begins then in UTC."""
+    return instant(to_datetime(day).replace(tzinfo=ZoneInfo(zone)))
 
 
 def period_start(anchor: Instant, interval: Interval, index: int, zone: str = "UTC") -> Instant:

@@ -68,15 +68,17 @@ class _Sum:
 def _widen(known: Quota | None, grant: QuotaGrant, held: _Held) -> Quota:
     """Limits add up. The shortest reset counts, of several the one of the oldest agreement."""
     limit = grant.limit * held.agreements
-    if known is None:
-        return Quota(limit, grant.reset, held.anchor)
-    reset, anchor = min((known.reset, known.anchor), (grant.reset, held.anchor), key=_precedence)
-    return Quota(known.limit + limit, reset, anchor)
+    mine = (grant.reset, held.anchor, grant.said_zone)
+    if known is not None:
+        limit += known.limit
+        mine = min((known.reset, known.anchor, known.zone), mine, key=_precedence)
+    reset, anchor, zone = mine
+    return Quota(limit, reset, anchor, zone=zone)
 
 
-def _precedence(counted: tuple[Reset, Instant]) -> tuple[int, bool, Instant]:
-    reset, anchor = counted
-    return RESETS.index(reset), anchor == CALENDAR, anchor
+def _precedence(counted: tuple[Reset, Instant, str]) -> tuple[int, bool, Instant, str]:
+    reset, anchor, zone = counted
+    return RESETS.index(reset), anchor == CALENDAR, anchor, zone
 
 
 def evaluate(
@@ -208,7 +210,7 @@ def granted_until(
 
 def _counted(name: str, quota: Quota, live: Live, at: Instant, ends: list[Instant]) -> Quota:
     """The quota with what was used of it in the window that is open."""
-    counter = live.counters.get(counter_key(name, quota.reset, quota.anchor))
+    counter = live.counters.get(counter_key(name, quota.reset, quota.anchor, quota.zone))
     if counter is None or (counter.end is not None and counter.end <= at):
         return quota
     if counter.end is not None:

@@ -174,9 +174,9 @@ def left_behind(document: bytes) -> bytes:
     return document if live == EMPTY else encode_live(replace(EMPTY, journal=live.journal))
 
 
-def counter_key(quota: str, reset: str, anchor: Instant) -> str:
-    """The key of the counter of a quota that is reset so, counted from there."""
-    return f"{quota}|{reset}|{anchor}"
+def counter_key(quota: str, reset: str, anchor: Instant, zone: str = "UTC") -> str:
+    """The key of the counter of a quota that is reset so, counted from there by the clocks of a zone."""
+    return f"{quota}|{reset}|{anchor}" + ("" if zone == "UTC" else f"|{zone}")
 
 
 def quota_of(counter: str) -> str:

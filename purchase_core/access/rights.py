@@ -17,13 +17,14 @@ CALENDAR = Instant(11_323 * DAY)
 class Quota:
     """How much of something in each window. `reset`: day | week | month | year | never.
 
-    Windows are counted from `anchor`; `used` is what was used in the one that is open.
+    Windows are counted from `anchor`, by the clocks of `zone`; `used` is what was used in the open one.
     """
 
     limit: int
     reset: Reset
     anchor: Instant = CALENDAR
     used: int = 0
+    zone: str = "UTC"
 
     @property
     def remaining(self) -> int:

@@ -33,9 +33,12 @@ class QuotaFeature:
 
     name: str
 
-    def __call__(self, *, limit: int, reset: Reset) -> QuotaGrant:
-        """`limit` in each window; `reset`: day | week | month | year | never."""
-        return QuotaGrant(self.name, limit, reset)
+    def __call__(self, *, limit: int, reset: Reset, zone: str = "UTC") -> QuotaGrant:
+        """`limit` in each window; `reset`: day | week | month | year | never.
+
+        `zone` is an IANA name such as Europe/Berlin: days, weeks, months and years are those of its clocks.
+        """
+        return QuotaGrant(self.name, limit, reset, UNSET if zone == "UTC" else zone)
 
 
 @attrs.frozen

@@ -19,11 +19,17 @@ class FlagGrant(msgspec.Struct, frozen=True, tag="flag"):
 
 
 class QuotaGrant(msgspec.Struct, frozen=True, tag="quota"):
-    """`limit` of something in each window that `reset` opens."""
+    """`limit` of something in each window that `reset` opens, by the clocks of `zone` (UTC where unsaid)."""
 
     feature: str
     limit: int
     reset: Reset
+    zone: str | UnsetType = UNSET
+
+    @property
+    def said_zone(self) -> str:
+        """Whose calendar counts, said or not."""
+        return "UTC" if self.zone is UNSET else self.zone
 
 
 class CreditTerms(msgspec.Struct, frozen=True):

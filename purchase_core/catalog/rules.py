@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from purchase_core.calendar import INTERVAL_COUNT_MAX, UNITS
+from purchase_core.calendar import INTERVAL_COUNT_MAX, UNITS, is_zone
 from purchase_core.catalog.grants import RESETS, CreditGrant, Grant, LicenceGrant, QuotaGrant, name_of
 from purchase_core.catalog.products import QUANTITY_MAX, Plan, Product
 from purchase_core.errors import InvalidText
@@ -134,16 +134,22 @@ def _grants(product: Product, includes: Sequence[Grant]) -> Iterator[str]:
         name = name_of(grant)
         yield from _identifier(f"feature {name!r}", name)
         if isinstance(grant, QuotaGrant):
-            if not _whole(grant.limit, 0, LIMIT_MAX):
-                yield f"{name}: limit={grant.limit!r} is not a whole number from 0"
-            if grant.reset not in RESETS:
-                yield f"{name}: reset={grant.reset!r} is none of {', '.join(RESETS)}"
+            yield from _quota(name, grant)
         elif isinstance(grant, LicenceGrant) and not _whole(grant.count, 1, LIMIT_MAX):
             yield f"{name}: count={grant.count!r} is not a whole number from 1"
         elif isinstance(grant, CreditGrant):
             yield from _credits(name, grant)
     if product.kind == "credit_pack" and not any(isinstance(grant, CreditGrant) for grant in grants):
         yield "a credit pack must include credits"
+
+
+def _quota(name: str, grant: QuotaGrant) -> Iterator[str]:
+    if not _whole(grant.limit, 0, LIMIT_MAX):
+        yield f"{name}: limit={grant.limit!r} is not a whole number from 0"
+    if grant.reset not in RESETS:
+        yield f"{name}: reset={grant.reset!r} is none of {', '.join(RESETS)}"
+    if not is_zone(grant.said_zone):
+        yield f"{name}: zone={grant.said_zone!r} is no time zone, such as Europe/Berlin"
 
 
 def _credits(name: str, grant: CreditGrant) -> Iterator[str]:

@@ -10,8 +10,8 @@ import msgspec
 from purchase_core.access.evaluate import evaluate, versions_of
 from purchase_core.access.live import Counter, Live, counter_key
 from purchase_core.access.policy import AccessPolicy
-from purchase_core.access.rights import Quota
-from purchase_core.calendar import Interval, period_containing
+from purchase_core.access.rights import CALENDAR, Quota
+from purchase_core.calendar import Interval, midnight, period_containing
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import ExceedsBalance
 from purchase_core.instants import Instant
@@ -25,15 +25,17 @@ NO_QUOTA = Quota(0, "never")
 def window_of(live: Live, name: str, quota: Quota, at: Instant) -> Counter:
     """The window of a quota that is open at an instant, with what was used in it.
 
-    Windows are counted from the quota's anchor, and never go back: a clock that is set back goes on counting
-    where it was.
+    Windows are counted from the quota's anchor, by the clocks of its zone, and never go back: a clock that is
+    set back goes on counting where it was.
     """
-    known = live.counters.get(counter_key(name, quota.reset, quota.anchor))
+    known = live.counters.get(counter_key(name, quota.reset, quota.anchor, quota.zone))
     if known is not None and (known.end is None or at < known.end):
         return known
     if quota.reset == "never":
         return Counter(quota.anchor, None, 0)
-    period = period_containing(quota.anchor, Interval(quota.reset), at)
+    # What no agreement anchors begins at midnight there.
+    anchor = midnight(CALENDAR, quota.zone) if quota.anchor == CALENDAR else quota.anchor
+    period = period_containing(anchor, Interval(quota.reset), at, quota.zone)
     return Counter(period.start, period.end, 0)
 
 
@@ -63,7 +65,7 @@ class Use(Decision):
         used = window.used + amount
         if used > quota.limit:
             raise ExceedsBalance(f"{amount} of {name} cannot be used: {window.used} of {quota.limit} are")
-        key = counter_key(name, quota.reset, quota.anchor)
+        key = counter_key(name, quota.reset, quota.anchor, quota.zone)
         live.counters[key] = Counter(window.start, window.end, used)
         place = usage_key(request.lane, key, window.start)
         row = UsageRow(place, request.lane, name, window.start, window.end, used)

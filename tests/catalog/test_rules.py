@@ -136,6 +136,12 @@ WRONG = {
     "app:pro: api: limit=9007199254740992 is not a whole number from 0": app(
         pro(includes=[api(limit=2**53, reset="day")])
     ),
+    "app:pro: api: zone='Mars/Olympus' is no time zone, such as Europe/Berlin": app(
+        pro(includes=[api(limit=1, reset="day", zone="Mars/Olympus")])
+    ),
+    "app:pro: api: zone='../etc/passwd' is no time zone, such as Europe/Berlin": app(
+        pro(includes=[api(limit=1, reset="day", zone="../etc/passwd")])
+    ),
     "app:pro: api: reset='hour' is none of day, week, month, year, never": app(
         pro(includes=[api(limit=1, reset="hour")])  # type: ignore[arg-type]
     ),

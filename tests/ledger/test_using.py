@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from purchase_core import Catalog, plan, quota, subscription
 from purchase_core.access.live import Counter, Live, counter_key
+from purchase_core.access.policy import AccessPolicy
 from purchase_core.access.rights import CALENDAR, Quota
 from purchase_core.calendar import Interval, period_start
 from purchase_core.catalog.grants import RESETS, Reset
 from purchase_core.errors import IdempotencyConflict, InvalidArgument
-from purchase_core.instants import DAY, HOUR, Instant, instant
+from purchase_core.instants import DAY, HOUR, Instant, instant, to_datetime
 from purchase_core.ledger.using import window_of
+from purchase_core.projection.offers import OfferShelf
 from purchase_core.records.ledger_rows import UsageRow
 from purchase_core.testing.bench import Bench, problems
 from purchase_core.testing.sales import T0, Sale, later
+from purchase_core.workflows.requests import Requests
+from purchase_core.workflows.usage import Usage
 
 PRO = Sale()
 
@@ -157,6 +163,62 @@ def test_f70_a_yearly_window_from_a_leap_day_comes_back_to_it() -> None:
     quota = Quota(5, "year", utc(2024, 2, 29))
     starts = [window_of(Live(), "api", quota, utc(year, 7, 1)).start for year in (2024, 2025, 2027, 2028)]
     assert starts == [utc(2024, 2, 29), utc(2025, 2, 28), utc(2027, 2, 28), utc(2028, 2, 29)]
+
+
+@pytest.mark.parametrize("reset", ["day", "week", "month", "year"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu"])
+def test_f72_a_quota_of_a_zone_begins_at_its_midnight_whatever_its_clocks_do(reset: Reset, zone: str) -> None:
+    """Two years without a gap or an overlap: where clocks change, and where a whole day was left out."""
+    quota, there = Quota(5, reset, zone=zone), ZoneInfo(zone)
+    at, last = utc(2011, 1, 1), utc(2013, 1, 1)
+    while at < last:
+        window = window_of(Live(), "api", quota, at)
+        assert window.end is not None
+        begins, ends = (to_datetime(one).astimezone(there) for one in (window.start, window.end))
+        assert (begins.hour, begins.minute) == (0, 0)
+        assert window.start <= at < window.end
+        assert window_of(Live(), "api", quota, Instant(window.end - 1)) == window
+        if reset == "week":
+            assert begins.weekday() == 0
+        if reset in ("month", "year"):
+            assert (begins.day, ends.day) == (1, 1)
+        at = window.end
+
+
+def test_f72_a_window_of_an_agreement_keeps_its_hour_where_the_clocks_of_its_zone_change() -> None:
+    """From 31 January, nine in Berlin: 28 February at nine, 31 March at nine of summer time."""
+    anchor = instant(datetime(2025, 1, 31, 9, tzinfo=ZoneInfo("Europe/Berlin")))
+    quota = Quota(5, "month", anchor, zone="Europe/Berlin")
+    window = window_of(Live(), "api", quota, utc(2025, 3, 15))
+    assert (window.start, window.end) == (utc(2025, 2, 28, 8), utc(2025, 3, 31, 7))
+
+
+@pytest.mark.parametrize(
+    ("zone", "starts"),
+    [
+        ("UTC", [utc(2026, 11, 26), utc(2026, 11, 26)]),
+        ("Europe/Berlin", [utc(2026, 11, 25, 23), utc(2026, 11, 26, 23)]),
+    ],
+)
+def test_a_quota_is_counted_by_the_clocks_that_its_plan_says(zone: str, starts: list[Instant]) -> None:
+    """Half past eleven in the evening, UTC, is tomorrow in Berlin."""
+
+    async def scenario(bench: Bench) -> None:
+        free = plan("free", default=True, includes=[quota("api")(limit=3, reset="day", zone=zone)])
+        defaults = Catalog(subscription("app", plans=[free])).defaults
+        shelf = OfferShelf(bench.store, defaults)
+        requests = Requests(bench.store, bench.recorder)
+        usage = Usage(bench.store, requests, shelf, AccessPolicy(), defaults, bench.clock)
+        found = []
+        for hour in (12, 23):
+            bench.clock.set_to(utc(2026, 11, 26, hour, 30))
+            used = await usage.try_use("api", customer="bob", idempotency_key=f"{hour}")
+            found.append(used.window_start)
+        assert found == starts
+        assert (await usage.current("api", customer="bob")).used == 2 - (starts[0] != starts[1])
+        assert (await bench.credits.verify("bob")).problems == ()
+
+    run(scenario)
 
 
 def test_f71_f72_a_window_is_known_by_its_start_and_not_by_anybodys_date() -> None:
