@@ -18,6 +18,7 @@ from purchase_core.catalog.catalog import Catalog
 from purchase_core.errors import LaneConflict
 from purchase_core.facts.fact import object_key
 from purchase_core.facts.fold import canonical_hash
+from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import (
     ROW_TYPES,
     CaseRow,
@@ -92,8 +93,21 @@ class Snapshot:
 
     @property
     def action_required(self) -> tuple[ActionRequired, ...]:
-        """What waits for the customer, the oldest first."""
-        waiting = [row for row in self.invoices if row.status == "open" and row.action]
+        """What waits for the customer, the oldest first.
+
+        Providers leave the last bill open of a subscription that they have given up: paying it brings nothing
+        back, so that nobody is asked to. `billing.invoices.open` has it all the same.
+        """
+        ended = {
+            (row.connection, row.provider_id)
+            for row in self.subscriptions
+            if row.status in ENDED_SUBSCRIPTIONS
+        }
+        waiting = [
+            row
+            for row in self.invoices
+            if row.status == "open" and row.action and (row.connection, row.subscription) not in ended
+        ]
         return tuple(
             ActionRequired(
                 row.action,

@@ -330,6 +330,8 @@ def test_retries_that_are_exhausted_end_it_and_nothing_is_granted(kind: type[Pla
         row = await place.subscription()
         assert row.status == end
         assert not await place.has()
+        asked = bool(await place.actions())
+        assert asked == (end != "canceled"), "paying would bring nothing back"
         told = await place.billing.customers.explain("ana", "export")
         assert end in told.reasons[0].why
         assert not [

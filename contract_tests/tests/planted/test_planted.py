@@ -13,7 +13,7 @@ from purchase_core.testing.memory_store import MemoryStore
 
 from .providers import planted_providers
 from .routers import planted_routers
-from .stores import planted_stores
+from .stores import planted_stores, restart, spending
 from .table import (
     MADE_UP,
     TABLE,
@@ -68,6 +68,21 @@ def test_every_promise_of_routers_catches_a_planted_bug() -> None:
 
 def test_made_up_histories_catch_many_bugs() -> None:
     assert sum(MADE_UP in caught_by(planted) for planted in planted_stores()) >= MADE_UP_CATCHES_MIN
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        spending.ForgetsTheLedger,
+        spending.AddsToTheLedger,
+        spending.KeepsTheFirstOfTheLedger,
+        spending.ListsTheJournalByKey,
+        spending.SpendsBeforeItChecks,
+        restart.AcknowledgesMovementsBeforeItWrites,
+    ],
+)
+def test_made_up_histories_spend_and_catch_bugs_of_it(planted: Planted) -> None:
+    assert MADE_UP in caught_by(planted)
 
 
 def test_the_page_of_bugs_is_current() -> None:

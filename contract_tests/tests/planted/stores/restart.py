@@ -19,6 +19,15 @@ class AcknowledgesBeforeItWrites(MemoryStore):
             self.database.rows.popitem()
 
 
+class AcknowledgesMovementsBeforeItWrites(MemoryStore):
+    """The last movement of a journal is still in a buffer when the process ends."""
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        if self.database.movements:
+            self.database.movements.popitem()
+
+
 class RemembersBatchesInMemory(MemoryStore):
     """Which batches were committed is not stored."""
 
