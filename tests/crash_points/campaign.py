@@ -171,6 +171,7 @@ _ASPECTS: dict[str, Callable[[Ending], object]] = {
         item for item in end.picture.deliveries.items() if not item[0].startswith("fetch:")
     ),
     "commands": lambda end: sorted(end.picture.commands.items()),
+    "spent": lambda end: sorted(end.picture.spent.items()),
     "rows": lambda end: _renamed(end.picture.rows),
     "effects": lambda end: _renamed("\n".join(sorted(end.picture.effects))),
 }

@@ -34,7 +34,7 @@ class Webhook(msgspec.Struct):
 
 
 class Told(msgspec.Struct, omit_defaults=True):
-    """One step: prepare | open | checkout | receive | refund | work | picture | close."""
+    """One step: prepare | open | checkout | receive | refund | spend | work | picture | close."""
 
     step: str
     now: int = 0
@@ -43,16 +43,18 @@ class Told(msgspec.Struct, omit_defaults=True):
     offer: str = ""
     amount: int = 0
     door: str = "inline"
+    kind: str = ""
     webhooks: list[Webhook] = []
 
 
 class Picture(msgspec.Struct):
-    """All that a store tells. `wrong`: where it contradicts itself."""
+    """All that a store tells. `spent`: what each request for credits has moved. `wrong`: contradictions."""
 
     rows: str
     effects: list[str]
     deliveries: dict[str, str]
     commands: dict[str, str]
+    spent: dict[str, str]
     wrong: list[str]
 
 

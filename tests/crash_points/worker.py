@@ -30,6 +30,8 @@ from purchase_core.plugins.registry import Registry
 from purchase_core.ports.provider import Connection, Provider
 from purchase_core.ports.store import Store
 from purchase_core.reads.facts import recorded_facts
+from purchase_core.records.lane import customer_of
+from purchase_core.records.movement import FACTS
 from purchase_core.routing.router import PolicyRouter
 from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.sales import CATALOG, VERSIONS
@@ -43,6 +45,7 @@ from tests.crash_points.messages import Answer, Picture, Start, Told
 CONNECTION = Connection("sandbox", "sandbox", "test", "shop", "dev")
 LANES = ("customer:ana", "customer:ben", "customer:cleo")
 LINE_BYTES_MAX = 1 << 24
+HELD_SECONDS = 7 * 86_400  # longer than the story, however often somebody dies in it
 
 
 class FreshIds:
@@ -119,6 +122,21 @@ class Worker:
         )
         return done.refund.provider_id
 
+    async def spend(self, told: Told) -> str:
+        """Consume credits, or reserve and settle them; the movement."""
+        credits_, key = self.inline.credits, told.key
+        match told.kind:
+            case "consume":
+                done = await credits_.consume(told.customer, "ai", told.amount, idempotency_key=key)
+            case "reserve":
+                done = await credits_.reserve(
+                    told.customer, "ai", told.amount, idempotency_key=key, timeout_seconds=HELD_SECONDS
+                )
+            case _:
+                held = f"reserve:{key}"
+                done = await credits_.settle(told.customer, held, told.amount, idempotency_key=key)
+        return done.movement
+
     async def receive(self, told: Told, say: Callable[[Answer], None]) -> str:
         """Take deliveries at once, and answer each as soon as it is taken."""
         door = (self.inline if told.door == "inline" else self.queue).webhooks
@@ -150,6 +168,7 @@ class Worker:
         store = self.store
         offers = {version.hash: version for version in VERSIONS.values()}
         rows, wrong, effects = [], [], []
+        spent = {}
         for lane in LANES:
             facts = [one.fact async for one in recorded_facts(store, lane)]
             live = [row for table in ROW_TYPES for row in await store.rows(table, lane=lane)]
@@ -158,12 +177,17 @@ class Worker:
                 wrong.append(f"{lane} is not the fold of its facts")
             rows += [[row.TABLE, msgspec.to_builtins(row)] for row in sorted(live, key=_place)]
             effects += [one.key for one in await store.effects(lane)]
+            wrong += (await self.inline.credits.verify(customer_of(lane))).problems
+            for one in await store.movements(lane):
+                if one.kind != FACTS:
+                    spent[one.key] = " ".join(f"{leg.account} {leg.amount}" for leg in one.legs)
         commands = [await store.command(key) for key in self.start.commands]
         return Picture(
             rows=msgspec.json.encode(rows, order="sorted").decode(),
             effects=effects,
             deliveries={one.event_id: one.state for one in await store.deliveries(limit=1_000)},
             commands={one.key: one.state for one in commands if one is not None},
+            spent=spent,
             wrong=wrong,
         )
 
@@ -200,7 +224,7 @@ async def answered(worker: Worker, told: Told, say: Callable[[Answer], None]) ->
             return Answer(picture=await worker.picture())
         if told.step == "receive":
             return Answer(said=await worker.receive(told, say))
-        if told.step in ("checkout", "refund", "work"):
+        if told.step in ("checkout", "refund", "spend", "work"):
             return Answer(said=await getattr(worker, told.step)(told))
         await getattr(worker, told.step)()
         return Answer(said=_threads())

@@ -151,6 +151,7 @@ class World:
     _hello: asyncio.Queue[Worker] = attrs.field(factory=asyncio.Queue)
     _events: dict[str, str] = attrs.field(factory=dict)
     _commands: dict[str, str] = attrs.field(factory=dict)
+    _spent: list[str] = attrs.field(factory=list)
     _sessions: dict[str, str] = attrs.field(factory=dict)
     _now: int = START
 
@@ -180,6 +181,8 @@ class World:
         await self._pay("ana-pro", "ben-book")
         first = self._sent()
         await self._receive(first, "inline")
+        await self._spend("ana", "consume", 30, "ana-spent")
+        await self._spend("ana", "reserve", 50, "ana-held")
         await self._checkout("ana", "book:full", "ana-book", lost=True)
         await self._work(2 * MINUTE)
         await self._checkout("ana", "book:full", "ana-book")
@@ -190,6 +193,7 @@ class World:
         await self._refund("ben", "ben-refund")
         await self._work(2 * MINUTE)
         await self._receive(self._sent(), "inline")
+        await self._spend("ana", "settle", 20, "ana-held")
         await self._checkout("cleo", "tokens:small", "cleo-tokens")
         await self._pay("cleo-tokens")
         await self._receive(self._sent(), "queue")
@@ -212,6 +216,10 @@ class World:
         answer = await self._commanded(Told("refund", key=key, customer=customer), Refund, lost)
         if not answer.error:
             self._commands[f"refund:{key}"] = "confirmed"
+
+    async def _spend(self, customer: str, kind: str, amount: int, key: str) -> None:
+        answer = await self._step(Told("spend", key=key, customer=customer, kind=kind, amount=amount))
+        self._spent.append(answer.said)
 
     async def _commanded(self, told: Told, made: type[Thing], lost: bool) -> Answer:
         """A command; with `lost`, one that the provider obeys, and of which nobody hears."""
@@ -382,6 +390,9 @@ class World:
         for command, state in self._commands.items():
             if picture.commands.get(command) != state:
                 raise Finding(f"{command} was {state}, and is {picture.commands.get(command, 'gone')}")
+        for movement in self._spent:
+            if movement not in picture.spent:
+                raise Finding(f"{movement} was acknowledged, and is gone")
         if picture.wrong:
             raise Finding("; ".join(picture.wrong))
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import attrs
 import pytest
 
-from purchase_core import Catalog, Money, feature, one_time, plan, subscription
+from purchase_core import Catalog, Money, credit_unit, feature, one_time, plan, subscription
 from purchase_sandbox.demo.running import Demo, running
 from purchase_sandbox.demo.visitor import TO_PAYMENT
 from purchase_sandbox.locals import PROVIDERS
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"></h2><script>document.title='owned'</script>"
-export = feature("export")
+export, ai = feature("export"), credit_unit("ai")
 CATALOG = Catalog(
     subscription("app", name="App", plans=[
-        plan("pro", name="Pro", price=Money("12.00", "USD"), every="month", includes=[export()]),
+        plan("pro", name="Pro", price=Money("12.00", "USD"), every="month",
+             includes=[export(), ai(amount=300)]),
         plan("team", name="Team", price=Money("30.00", "USD"), every="month", includes=[export()]),
     ]),
     one_time("evil", name=HOSTILE, plans=[
@@ -172,6 +173,33 @@ def test_somebody_buys_and_owns_it(visit: Any) -> None:
         assert "12.00 USD" in it.page.get_by_role("main").inner_text()
         it.press("Pay 12.00 USD")
         it.owns("App Pro")
+
+
+def test_the_account_shows_what_was_bought_spent_changed_and_paid_back(visit: Any) -> None:
+    """The same on every provider: subscriptions, credits, invoices, another plan, a refund, activity."""
+    with visit() as it:
+        it.buy()
+        it.press("Pay 12.00 USD")
+        it.owns("App Pro")
+
+        def section(name: str) -> Any:
+            return it.page.get_by_role("region", name=name, exact=True)
+
+        assert "300 to spend" in section("Credits").inner_text()
+        for _ in range(2):
+            it.press("Spend 100 ai")
+        section("Credits").get_by_text("100 to spend").wait_for()
+        it.press("Change App Pro")
+        it.press("Change to App Team")
+        section("Subscriptions and purchases").get_by_text("App Team").wait_for()
+        assert "App Pro" not in section("Subscriptions and purchases").get_by_role("cell").first.inner_text()
+        first = section("Invoices").get_by_role("row").filter(has_text="12.00 USD").last
+        first.get_by_role("button", name=re.compile("^Refund ")).click()
+        section("Activity").get_by_text(re.compile("^refund of 12.00 USD")).first.wait_for()
+        told = section("Activity").inner_text()
+        assert "spent 200 ai, 2 times" in told
+        assert "set out to buy 1 x app:pro at 12.00 USD" in told
+        assert "12.00 USD paid of 12.00 USD" in told
 
 
 def test_a_checkout_that_is_over_cannot_be_paid_again(visit: Any) -> None:

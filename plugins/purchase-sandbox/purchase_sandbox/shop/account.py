@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from starlette.exceptions import HTTPException
@@ -16,6 +16,7 @@ from purchase_core.errors import WrongState
 from purchase_core.identifiers import IdSource
 from purchase_core.operations.reconcile import EVENTS
 from purchase_core.ports.provider import Capability
+from purchase_core.reads.activity import Happening
 
 from .laboratory import Laboratory
 from .rendering import Rendering, customer_of, form_of, go
@@ -79,14 +80,14 @@ class AccountPages:
         customer = customer_of(request)
         returned = request.query_params.get("from") == "checkout"
         view = await self._view(customer, patient=returned)
-        activity = await self._billing.activity.list(customer)
+        activity = await self._newest(customer)
         return self._rendering.page(
             request,
             "account.html",
             account=view,
             waiting=returned and view.waiting,
             thanks=returned and not view.waiting and bool(view.lines),
-            activity=activity_view(activity)[:ACTIVITY_SHOWN],
+            activity=activity_view(activity),
             wallets=[wallet_view(await self._billing.credits.wallet(customer, unit)) for unit in view.units],
             deliveries=await self._billing.webhooks.list(limit=DELIVERIES_SHOWN),
             laboratory=self._laboratory,
@@ -138,6 +139,15 @@ class AccountPages:
                 break
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
         return view
+
+    async def _newest(self, customer: str) -> Sequence[Happening]:
+        """What happened last: a timeline is read from its beginning."""
+        found: list[Happening] = []
+        after = ""
+        while page := await self._billing.activity.list(customer, after=after):
+            found = [*found, *page][-ACTIVITY_SHOWN:]
+            after = page[-1].position
+        return found
 
     def _can(self, connection: str, capability: Capability) -> bool:
         provider = self._billing.connections.get(connection)

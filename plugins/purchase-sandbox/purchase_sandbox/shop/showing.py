@@ -159,11 +159,12 @@ def _until(lot: WalletLot) -> str:
 
 
 def activity_view(found: Sequence[Happening]) -> list[ActivityLine]:
-    """A timeline in words, the newest first; what only says again what was said of it last, once."""
+    """A timeline in words, the newest first; what only says again what was said of an object last, once."""
     said: dict[str, str] = {}
     lines = []
-    for one in sorted(found, key=lambda one: (one.recorded_at, one.position)):
-        if said.get(one.about) != one.text:
+    for one in found:
+        is_object = ":" in one.about  # of credits and quotas, the same once more is twice as much
+        if not is_object or said.get(one.about) != one.text:
             said[one.about] = one.text
             lines.append(ActivityLine(moment(one.at), one.text))
     return lines[::-1]
