@@ -167,7 +167,7 @@ def test_f70_a_yearly_window_from_a_leap_day_comes_back_to_it() -> None:
 
 @pytest.mark.parametrize("reset", ["day", "week", "month", "year"])
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu"])
-def test_f72_a_quota_of_a_zone_begins_at_its_midnight_whatever_its_clocks_do(reset: Reset, zone: str) -> None:
+def test_f71_a_quota_of_a_zone_begins_at_its_midnight_whatever_its_clocks_do(reset: Reset, zone: str) -> None:
     """Two years without a gap or an overlap: where clocks change, and where a whole day was left out."""
     quota, there = Quota(5, reset, zone=zone), ZoneInfo(zone)
     at, last = utc(2011, 1, 1), utc(2013, 1, 1)
@@ -185,7 +185,7 @@ def test_f72_a_quota_of_a_zone_begins_at_its_midnight_whatever_its_clocks_do(res
         at = window.end
 
 
-def test_f72_a_window_of_an_agreement_keeps_its_hour_where_the_clocks_of_its_zone_change() -> None:
+def test_f71_a_window_of_an_agreement_keeps_its_hour_where_the_clocks_of_its_zone_change() -> None:
     """From 31 January, nine in Berlin: 28 February at nine, 31 March at nine of summer time."""
     anchor = instant(datetime(2025, 1, 31, 9, tzinfo=ZoneInfo("Europe/Berlin")))
     quota = Quota(5, "month", anchor, zone="Europe/Berlin")
