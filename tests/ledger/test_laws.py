@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import attrs
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from purchase_core.errors import ExceedsBalance, IdempotencyConflict, WrongState
@@ -108,7 +108,13 @@ async def by_hand(bench: Bench) -> tuple[int, int]:
     return max(0, live - owed), owed
 
 
+OWED = [*GRANTS, Ask("consume", 600, 0), *LATE[:3], Ask("grant", 600, 1)]
+"""Something is owed, and there are credits that are not enough for it and for what is asked next."""
+
+
 @given(steps)
+@example([*OWED, Ask("consume", 600, 2)])
+@example([*OWED, Ask("reserve", 600, 2)])
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_i05_whatever_happens_nothing_is_overdrawn_and_all_of_it_adds_up(
     happening: Sequence[Ask | Pass | Fact],
