@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from msgspec.structs import replace
 
@@ -93,7 +93,8 @@ class Reading:
 
     def of(self, body: type[B]) -> Sequence[tuple[Register, B]]:
         """The registers of one kind, with their newest bodies, by ascending key."""
-        return cast("Sequence[tuple[Register, B]]", self._seen.get(body, ()))
+        found: Sequence[Any] = self._seen.get(body, ())  # by the type of their bodies
+        return found
 
     def _judge_invoices(self) -> dict[str, tuple[str, str]]:
         verdicts = {one.object: self._invoice_verdict(one, seen) for one, seen in self.of(InvoiceSeen)}

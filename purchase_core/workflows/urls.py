@@ -16,6 +16,7 @@ URL_CHARACTERS_MAX = 2_048
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _REFUSED = frozenset('\\"<>`')
+_ALLOWED = frozenset(map(chr, range(0x21, 0x7F))).difference(_REFUSED)
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})(?::([0-9]{1,5}))?", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 PORT_MAX = 65_535
@@ -29,7 +30,7 @@ def return_url(name: str, url: str) -> str:
         raise InvalidArgument(
             f"{name} is not ASCII", hint="Write hosts in punycode, and paths percent-encoded."
         )
-    if any(not "!" <= character <= "~" or character in _REFUSED for character in url):
+    if not _ALLOWED.issuperset(url):
         raise InvalidArgument(f"{name} holds a blank, a control character, a backslash or a quotation mark")
     try:
         parts = urlsplit(url)

@@ -53,20 +53,16 @@ class Trouble:
         self._chance = chance
         self._turns = turns
 
-    @property
-    def together(self) -> bool:
-        """Whether others could have a turn."""
-        return self._turns.together
-
     async def call(self) -> None:
         """Something is about to be asked of store or provider, or has been: others may have their turn."""
         if self.process is not None and not self.process.alive:
             raise Crashed
-        if self._chance.happens(self.faults.crash):
+        faults = self.faults
+        if faults.crash and self._chance.happens(faults.crash):
             self._die()
-        if self._chance.happens(self.faults.stall):
+        if faults.stall and self._chance.happens(faults.stall):
             await self._turns.park()
-        elif self.together:
+        elif self._turns.together:
             await self._turns.turn()
 
     async def hearing(self) -> None:
@@ -155,7 +151,8 @@ class UnreliableStore:
 
         async def called(*arguments: Any, **named: Any) -> Any:
             await trouble.call()
-            if self._chance.happens(trouble.faults.store_down):
+            down = trouble.faults.store_down
+            if down and self._chance.happens(down):
                 raise StoreUnavailable(f"{name}: the database is busy")
             return await behind(*arguments, **named)
 

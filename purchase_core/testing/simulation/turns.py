@@ -52,6 +52,7 @@ class Turns:
     """As much of an event loop as applications need: no selector, and a clock that only others advance."""
 
     def __init__(self, chance: Chance, clock: Clock) -> None:
+        self._loop = cast("asyncio.AbstractEventLoop", self)
         self._chance = chance
         self._clock = clock
         self._soon: deque[asyncio.Handle] = deque()
@@ -82,7 +83,7 @@ class Turns:
     def run(self) -> None:
         """Give turns until everybody has ended, or is parked. Raises Stuck."""
         before = asyncio._get_running_loop()  # noqa: SLF001  # documented for event loops
-        asyncio._set_running_loop(self._as_loop())  # noqa: SLF001
+        asyncio._set_running_loop(self._loop)  # noqa: SLF001
         try:
             for _ in range(TURNS_MAX):
                 while self._soon:
@@ -108,7 +109,7 @@ class Turns:
 
     def kill(self, process: object) -> None:
         """End every task of a process, but the one whose turn it is: that one raises Crashed itself."""
-        present = asyncio.current_task(self._as_loop())
+        present = asyncio.current_task(self._loop)
         self.parked = [one for one in self.parked if one.process is not process]
         for task, owner in list(self._owners.items()):
             if owner is process and task is not present:
@@ -131,11 +132,8 @@ class Turns:
         return bool(waiting or self._soon)
 
     def _owner(self) -> object:
-        present = asyncio.current_task(self._as_loop())
+        present = asyncio.current_task(self._loop)
         return self._owners.get(present) if present else None
-
-    def _as_loop(self) -> asyncio.AbstractEventLoop:
-        return cast("asyncio.AbstractEventLoop", self)
 
     # --- what tasks, futures and deadlines need of a loop ---------------------------------------
 
@@ -145,7 +143,7 @@ class Turns:
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future of this loop."""
-        return asyncio.Future(loop=self._as_loop())
+        return asyncio.Future(loop=self._loop)
 
     def create_task(
         self,
@@ -156,7 +154,7 @@ class Turns:
         owner: object = None,
     ) -> asyncio.Task[Any]:
         """A task: of the same process as the one that makes it."""
-        task = asyncio.Task(work, loop=self._as_loop(), name=name, context=context)
+        task = asyncio.Task(work, loop=self._loop, name=name, context=context)
         self._owners[task] = owner or self._owner()
         task.add_done_callback(self._owners.pop)
         return task
@@ -165,7 +163,7 @@ class Turns:
         self, callback: Callable[..., object], *arguments: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """Call it before the next turn."""
-        handle = asyncio.Handle(callback, arguments, self._as_loop(), context)
+        handle = asyncio.Handle(callback, arguments, self._loop, context)
         self._soon.append(handle)
         return handle
 
@@ -179,7 +177,7 @@ class Turns:
         self, when: float, callback: Callable[..., object], *arguments: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Call it at an instant of the simulation."""
-        timer = asyncio.TimerHandle(when, callback, arguments, self._as_loop(), context)
+        timer = asyncio.TimerHandle(when, callback, arguments, self._loop, context)
         self._timed += 1
         insort(self._timers, (when, self._timed, self._owner(), timer))
         return timer
