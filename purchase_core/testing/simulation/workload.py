@@ -12,7 +12,7 @@ from purchase_core.testing.simulation import dashboard, persons, requests, spend
 from purchase_core.testing.simulation.asking import DONE, OPEN, Cart
 from purchase_core.testing.simulation.chance import Mixture
 from purchase_core.testing.simulation.provider import selling
-from purchase_core.testing.simulation.provider.account import Refusal
+from purchase_core.testing.simulation.provider.account import Account, Refusal
 from purchase_core.testing.simulation.provider.billing import next_due
 from purchase_core.testing.simulation.turns import Activity
 from purchase_core.testing.simulation.world import World
@@ -72,7 +72,7 @@ def buy(world: World) -> Activity | None:
     account = world.accounts[name]
     session = account.book.sessions[page]
     twist = (
-        _twist(world, cart, session.payer)
+        _twist(world, account, cart, session.payer)
         if world.chance.happens(world.faults.wrong * 3)
         else selling.STRAIGHT
     )
@@ -87,8 +87,8 @@ def buy(world: World) -> Activity | None:
     return None
 
 
-def _twist(world: World, cart: Cart, payer: str) -> selling.Twist:
-    account, offer = world.accounts[cart.pages[-1][0]], world.scenario.catalog.offers[cart.offer]
+def _twist(world: World, account: Account, cart: Cart, payer: str) -> selling.Twist:
+    offer = world.scenario.catalog.offers[cart.offer]
     unit = offer.prices[0].minor
     others = [one for one in account.book.payers if one != payer]
     twists = [
