@@ -7,6 +7,7 @@ there. What must be true afterwards is the story's own. Pictures are kept in `.s
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 PICTURES = Path(__file__).parents[2] / ".screenshots" / "incidents"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MILLISECONDS_MAX = 20_000
+ID = re.compile(r"_[0-9a-f]{32}")
 MENDING = ("--yes", "--repair")
 
 
@@ -63,9 +65,9 @@ class Desk:
 
     async def picture(self, what: str) -> None:
         """Keep how it looks."""
-        name = what.partition("?")[0].strip("/").replace("/", "-") or "overview"
+        name = ID.sub("", what.partition("?")[0]).strip("/").replace("/", "-") or "overview"
         PICTURES.mkdir(parents=True, exist_ok=True)
-        await self.page.screenshot(path=PICTURES / f"{self.incident:02}-{name[:40]}.png", full_page=True)
+        await self.page.screenshot(path=PICTURES / f"{self.incident:02}-{name}.png", full_page=True)
 
 
 Hand: TypeAlias = Callable[[Desk, Sequence[str], Sequence[str]], Awaitable[None]]
@@ -74,6 +76,24 @@ Hand: TypeAlias = Callable[[Desk, Sequence[str], Sequence[str]], Awaitable[None]
 
 async def sees_what_waits(desk: Desk, _: Sequence[str], says: Sequence[str]) -> None:
     await desk.open("/", "Waits for you", *says)
+
+
+async def sees_the_quarantine(desk: Desk, _: Sequence[str], says: Sequence[str]) -> None:
+    await desk.open("/quarantine", *says)
+
+
+async def gives_the_poison_up(desk: Desk, _: Sequence[str], says: Sequence[str]) -> None:
+    await desk.open("/quarantine", "ZeroDivisionError")
+    await desk.press("Give all 2 up", reason="means nothing here")
+    await desk.reads("Discard cause: 2 settled", "Nothing is quarantined")
+    await desk.picture("given-up")
+
+
+async def settles(desk: Desk, words: Sequence[str], says: Sequence[str]) -> None:
+    await desk.open(f"/cases/case?case={words[2]}", "a second payment", "12.00 USD")
+    await desk.press("Do this", reason="she paid in two tabs")
+    await desk.reads("Settle case: 2 confirmed")
+    await desk.picture("settled")
 
 
 async def records_what_the_provider_says(desk: Desk, _: Sequence[str], says: Sequence[str]) -> None:
@@ -106,13 +126,17 @@ async def asks_the_provider(desk: Desk, _: Sequence[str], says: Sequence[str]) -
 
 HANDS: Mapping[int, Mapping[str, Hand]] = {
     1: {"reconcile --repair": records_what_the_provider_says},
+    2: {"webhooks quarantine": sees_the_quarantine, "attention": sees_what_waits},
     3: {"reconcile --repair": records_what_the_provider_says},
     4: {
         "customers explain": sees_the_customer,
         "reconcile main --repair": records_what_the_provider_says,
         "customers activity": sees_the_customer,
     },
+    5: {"attention": sees_what_waits, "cases settle --yes": settles},
     6: {"invoices list": sees_the_customer},
+    7: {"attention": sees_what_waits},
+    8: {"webhooks quarantine": sees_the_quarantine, "webhooks discard --yes": gives_the_poison_up},
     9: {"catalog versions": sees_what_was_rolled_out, "catalog check": asks_the_provider},
     10: {"attention": sees_what_waits, "receipts show": sees_the_receipt},
 }
