@@ -60,6 +60,7 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("import", "apply"): ("import.json",),
     ("import", "decide"): ("shop", "cus_1", "user_1", "--reason", "she wrote"),
     ("import", "plan"): ("nowhere",),
+    ("customers", "find"): ("user_1",),
     ("invoices", "list"): ("user_1",),
     ("invoices", "refund"): ("user_1", "invoice:shop:in_1", "--reason", "a complaint", "--yes"),
     ("policy", "what-if"): ("--policy", "access.toml"),
