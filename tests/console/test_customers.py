@@ -128,14 +128,20 @@ def test_giving_back_needs_its_role_and_is_said_to_be_whose() -> None:
                 }
                 await desk.post(action, token, 403)
             async with desk_of(shop.billing, recent=False) as desk:
-                await desk.post(action, {**form_in(await desk.get(HERE), action), "because": "asked"}, 403)
+                await desk.post(action, {**form_in(await desk.get(HERE), action), "reason": "asked"}, 403)
             async with desk_of(shop.billing, {Role.VIEW, Role.REFUND}, name="olga") as desk:
-                fields = {**form_in(await desk.get(HERE), action), "because": "asked for"}
+                fields = {**form_in(await desk.get(HERE), action), "reason": "asked for"}
                 await desk.post(action, fields, 403, origin="https://evil.example")
                 answer = await desk.post(action, fields)
                 await shop.deliver()
                 page = words(await desk.get(answer.headers["location"]))
-                assert "refund confirmed" in page
+                assert "Give back: 1" in page
+                (deed,) = [one for one in shop.memory.runs.values() if one.kind == "by-hand-give-back"]
+                assert deed.note.startswith("olga: asked for (saw ")
+                again = await desk.post(action, fields)
+                assert again.headers["location"] == answer.headers["location"], "sent twice, done once"
+                stale = await desk.post(action, {**fields, "key": "run_2"}, 400)
+                assert "something else is left" in words(stale.text)
                 (bill,) = await shop.billing.invoices.list("ana")
                 assert bill.refunded == bill.paid
                 assert "Give back" not in await desk.get(HERE)

@@ -15,7 +15,7 @@ from purchase_core.access.explain import Explanation
 from purchase_core.access.rights import Rights
 from purchase_core.catalog.grants import name_of
 from purchase_core.console import Role
-from purchase_core.errors import InvalidArgument, NotFound
+from purchase_core.errors import InvalidArgument, NotFound, WrongState
 from purchase_core.facts.rows import (
     ROW_TYPES,
     CaseRow,
@@ -113,6 +113,7 @@ async def show(visit: Visit) -> Response:
         customer=customer,
         asof=asof,
         held=held,
+        done=await visit.done(),
         happened=happened,
         more=happened[-1].position if len(happened) == HAPPENINGS else "",
         explanation=await _explained(visit, customer, asof),
@@ -129,12 +130,21 @@ async def why(visit: Visit) -> Response:
 
 
 async def give_back(visit: Visit) -> Response:
-    """Pay back what is left of a bill."""
-    customer = visit.part("id")
-    done = await visit.billing.invoices.give_back(
-        customer, visit.field("invoice"), because=visit.field("because"), by=visit.operator.name
-    )
-    return visit.go(f"/receipts/{quote(done.receipt, safe='')}")
+    """Pay back what is left of a bill, as it was seen."""
+    customer, invoice = visit.part("id"), visit.field("invoice")
+    deed = visit.deed("give-back", invoice, reasoned=True)
+
+    async def work() -> Mapping[str, int]:
+        row = await _row(visit, customer, invoice)
+        if line_of(row).refundable != deed.seen:
+            raise WrongState(
+                f"of {invoice} something else is left than {deed.seen}", hint="Look at the customer again."
+            )
+        done = await visit.billing.invoices.give_back(customer, invoice, because=deed.reason, by=deed.by)
+        return {done.refund.status: 1}
+
+    run = await visit.billing.deeds.once(deed, work)
+    return visit.go(f"/customers/of/{quote(customer, safe='')}", run)
 
 
 async def replay(visit: Visit) -> Response:

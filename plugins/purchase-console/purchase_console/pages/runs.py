@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -52,10 +53,18 @@ async def reconcile(visit: Visit) -> Response:
 
 async def repair(visit: Visit) -> Response:
     """Begin to record what a provider says. A worker goes on with it."""
-    run = await visit.billing.reconcile.start(
-        visit.field("connection"), _pass(visit), repair=True, note=f"{visit.operator.name}: console"
-    )
-    return await _read_on(visit, run)
+    connection, kind = visit.field("connection"), _pass(visit)
+    deed = visit.deed("reconcile", f"{connection} {kind}")
+    begun: list[Run] = []
+
+    async def work() -> Mapping[str, int]:
+        begun.append(
+            await visit.billing.reconcile.start(connection, kind, repair=True, note=f"{deed.by}: console")
+        )
+        return {"begun": 1}
+
+    run = await visit.billing.deeds.once(deed, work)
+    return await _read_on(visit, begun[0]) if begun else visit.go("/runs", run)
 
 
 async def go_on(visit: Visit) -> Response:
