@@ -326,6 +326,7 @@ def test_a_worker_takes_in_nobody_where_it_was_stopped_or_is_done_by_hand_or_for
             await sides.subscribe(name)
         await sides.pass_days(work=False)
         await sides.billing.migrations.stop("stripe", "paddle")
+        await sides.pass_days(work=False)
         assert await sides.billing.migrations.enlist() == 0
         await sides.billing.migrations.resume("stripe", "paddle")
         await sides.pass_days(work=False)
