@@ -112,6 +112,10 @@ async def sees_the_customer(desk: Desk, words: Sequence[str], says: Sequence[str
     await desk.open(f"/customers/of/{words[2]}?feature=export", *expected)
 
 
+async def sees_what_went_back(desk: Desk, _: Sequence[str], says: Sequence[str]) -> None:
+    await desk.open("/customers/of/ana", "3.00 USD went back", "Give back 9.00 USD")
+
+
 async def sees_the_receipt(desk: Desk, words: Sequence[str], says: Sequence[str]) -> None:
     await desk.open(f"/receipts/{words[2]}", *says, "Nobody knows whether it happened")
 
@@ -134,7 +138,7 @@ HANDS: Mapping[int, Mapping[str, Hand]] = {
         "customers activity": sees_the_customer,
     },
     5: {"attention": sees_what_waits, "cases settle --yes": settles},
-    6: {"invoices list": sees_the_customer},
+    6: {"invoices list": sees_the_customer, "doctor": sees_what_went_back},
     7: {"attention": sees_what_waits},
     8: {"webhooks quarantine": sees_the_quarantine, "webhooks discard --yes": gives_the_poison_up},
     9: {"catalog versions": sees_what_was_rolled_out, "catalog check": asks_the_provider},
