@@ -169,7 +169,8 @@ class Refunds:
             fingerprint=content_hash([invoice, amount, units, reason]),
             decide=decide,
         )
-        refunds = await rows_of_lane(self._store, RefundRow, lane)
+        owner = (await self._store.lane(lane)).linked_to or lane  # it may have been merged meanwhile
+        refunds = await rows_of_lane(self._store, RefundRow, owner)
         mine = next(row for row in refunds if row.command == done.id)
         return Refunded(mine, done.id, waits=done.state == PLANNED)
 
