@@ -3,6 +3,8 @@
 python dev.py demo [...]    install what the demo needs into .venv, and run `purchase demo ...`
 python dev.py test [...]    install what the tests need, and run pytest
 python dev.py crash-points  kill and starve the stores at every point (--help says how to choose)
+python dev.py scale-out [--for 2h] [--rate 500]
+                             kill processes that share one Postgres under load (--help says how)
 python dev.py contract [...] run the contracts on every adapter here, and print adapters by promises
                              (--json, --markdown, --write: into the README, --check: is the README so)
 python dev.py equivalence [--seeds A:B] [--stores memory,sqlite,...] [--resume FILE]
@@ -63,9 +65,9 @@ def main(arguments: list[str]) -> int:
     if command == "test":
         install("test")
         return call(BIN / "python", "-m", "pytest", *rest)
-    if command == "crash-points":
+    if command in ("crash-points", "scale-out"):
         install("test")
-        return call(BIN / "python", "-m", "tests.crash_points", *rest)
+        return call(BIN / "python", "-m", f"tests.{command.replace('-', '_')}", *rest)
     if command == "contract":
         install("test")
         return contract(rest)

@@ -21,7 +21,6 @@ from purchase_core.ports.paging import every_lane
 from purchase_core.ports.store import Batch, Question, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.shadow import Difference, RowKey, Shadow, rows_kept, shares
-from purchase_core.projection.tables import journal_of
 from purchase_core.records.lane import Lane
 from purchase_core.records.run import FINISHED, RUNNING, Run
 from purchase_core.values import Value
@@ -165,7 +164,6 @@ class Rebuild:
         view = await self._store.look(Question(objects=tuple(strangers))) if strangers else None
         for one in shadows:
             one.derive(offers)
-            one.movements = await journal_of(self._store, one.share.lane.lane)
             if view is not None:
                 one.elsewhere = {
                     key: known

@@ -66,7 +66,7 @@ class Worker:
         self,
         tasks: Sequence[Task],
         *,
-        wait: Callable[[Stop, float], Awaitable[None]] = Stop.wait,
+        wait: Callable[[Stop, float], Awaitable[None]] = lambda stop, seconds: stop.wait(seconds),
         jitter: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self._tasks = tuple(tasks)

@@ -165,7 +165,7 @@ class Holdings(Value, frozen=True):
     """Everything that some lanes hold, as of one moment.
 
     `lanes` are those asked for that exist, and those linked to them. The others are of any of these lanes, in
-    any order; each fact comes with its position.
+    any order; each fact comes with its position. `movements` are their journals.
     """
 
     lanes: Mapping[str, Lane]
@@ -173,6 +173,7 @@ class Holdings(Value, frozen=True):
     clusters: Sequence[StoredCluster]
     references: Sequence[Reference]
     rows: Sequence[Row]
+    movements: Sequence[Movement]
 
 
 class Tally(Value, frozen=True):

@@ -56,6 +56,7 @@ class Share(Value, frozen=True):
     clusters: Mapping[str, StoredCluster]
     references: Mapping[str, Reference]
     rows: Mapping[RowKey, Row]
+    movements: Sequence[Movement]
 
     @property
     def facts(self) -> Iterator[Fact]:
@@ -78,6 +79,9 @@ def shares(asked: Iterable[str], held: Holdings) -> list[Share]:
     rows: dict[str, dict[RowKey, Row]] = {}
     for row in held.rows:
         rows.setdefault(owners[row.lane], {})[type(row), row.key] = row
+    movements: dict[str, list[Movement]] = {}  # a journal is that of its own lane, whatever that is linked to
+    for movement in sorted(held.movements, key=lambda one: (one.lane, one.position)):
+        movements.setdefault(movement.lane, []).append(movement)
     linked: dict[str, list[Lane]] = {}
     for name in sorted(held.lanes):
         if owners[name] != name:
@@ -90,6 +94,7 @@ def shares(asked: Iterable[str], held: Holdings) -> list[Share]:
             clusters.get(name, {}),
             references.get(name, {}),
             rows.get(name, {}),
+            movements.get(name, ()),
         )
         for name in dict.fromkeys(asked)
         if owners.get(name) == name
@@ -99,8 +104,8 @@ def shares(asked: Iterable[str], held: Holdings) -> list[Share]:
 class Shadow:
     """One lane rebuilt. `elsewhere`: references of other lanes to what is only named here.
 
-    `rows`, `elsewhere` and `movements`, the lane's journal, are filled in by who can look things up: what is
-    pure stays so. What was decided to be spent is no fact's: the journal says it.
+    `rows` and `elsewhere` are filled in by who can look things up: what is pure stays so. What was decided to
+    be spent is no fact's: the lane's journal says it.
     """
 
     def __init__(self, share: Share) -> None:
@@ -108,7 +113,6 @@ class Shadow:
         self.folded: Folded = fold(share.lane.lane, share.facts)
         self.rows: Mapping[RowKey, Row] = {}
         self.elsewhere: Mapping[str, Reference] = {}
-        self.movements: Sequence[Movement] = ()
 
     @property
     def newer(self) -> bool:
@@ -208,7 +212,9 @@ class Shadow:
     def _live(self, now: Instant) -> Live:
         anew = exchange(EMPTY, (), self.rows.values(), now=now)
         lane = self.share.lane.lane
-        return restored(anew, lane, _lots(self.rows), self.movements, now) if customer_of(lane) else anew
+        return (
+            restored(anew, lane, _lots(self.rows), self.share.movements, now) if customer_of(lane) else anew
+        )
 
     # --- exchanged ---------------------------------------------------------------------------
 
@@ -222,7 +228,7 @@ class Shadow:
             self._live(now),
             lane.lane,
             _lots(self.rows),
-            self.movements,
+            self.share.movements,
             cause=batch_id,
             now=now,
         )

@@ -452,6 +452,7 @@ class MemoryStore(MemoryMailboxes, MemoryTallies, Store):
             ],
             [one for one in held.references.values() if one.lane in mine],
             [one for one in held.rows.values() if one.lane in mine],
+            [one for one in held.movements.values() if one.lane in mine],
         )
 
     async def dangling(self, limit: int) -> Sequence[Dangling]:

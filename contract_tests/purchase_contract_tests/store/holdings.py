@@ -18,6 +18,7 @@ from purchase_contract_tests.store.samples import (
     delivery,
     effect,
     later,
+    movement,
     offer,
     price,
     recorded,
@@ -108,6 +109,17 @@ class LaneHoldings(StorePromises):
         assert sorted(await store.facts(ANA)) == sorted((await store.holdings([ANA])).facts)
 
     @promise
+    async def a_journal_is_held_with_its_lane(self, store: Store) -> None:
+        mine, others = (movement("k1"), movement("k2", position=2)), movement("k3", BEN)
+        lanes = (step(), step(BEN), step(WAITING, 0, b"", ANA))
+        await store.commit(Batch("batch_1", NOW, lanes=lanes, movements=(*mine, others)))
+        held = await store.holdings([ANA])
+        assert sorted(held.movements, key=lambda one: one.position) == list(await store.movements(ANA))
+        assert {one.key for one in held.movements} == {one.key for one in mine}
+        both = await store.holdings([BEN, ANA])
+        assert {one.key for one in both.movements} == {one.key for one in (*mine, others)}
+
+    @promise
     async def what_names_something_that_is_not_there_is_told(self, store: Store) -> None:
         sound = batch_of_everything()
         facts = tuple(replace(one, cause=delivery().id) for one in sound.facts)
@@ -149,7 +161,9 @@ class LaneHoldings(StorePromises):
         await store.commit(batch_of_facts("batch_1", recorded(refund())))
         for asked in ([], [BEN], [""]):
             held = await store.holdings(asked)
-            assert not any((held.lanes, held.facts, held.clusters, held.references, held.rows))
+            assert not any(
+                (held.lanes, held.facts, held.clusters, held.references, held.rows, held.movements)
+            )
         assert (await store.holdings([WAITING, ANA, ANA])).lanes.keys() == {ANA}
 
 

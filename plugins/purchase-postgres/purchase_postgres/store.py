@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from purchase_core.errors import LaneConflict, SchemaError
 from purchase_core.instants import Clock, SystemClock
 from purchase_core.ports.store import Batch, SchemaState
+from purchase_core.records.finding import Finding
 from purchase_postgres.config import PostgresConfig
 from purchase_postgres.connect import Pool, open_pool
+from purchase_postgres.examining import SETTINGS, Server, examined
 from purchase_postgres.migrating import migrate
 from purchase_postgres.running import GuardBroken, Runner
 from purchase_postgres.troubles import FAILURES, trouble
@@ -85,6 +87,12 @@ class PostgresStore(SqlStore):
 
     async def _snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Record]]:
         return await self._run.snapshot(asked)
+
+    async def examine(self) -> Sequence[Finding]:
+        """Whether this server, its settings and its clock keep what is promised."""
+        before = self._clock.now()
+        ((*settings,),) = await self._run.rows(SETTINGS, ())
+        return examined(Server(*settings), self.config, before, self._clock.now())
 
     # --- life cycle --------------------------------------------------------------------------
 

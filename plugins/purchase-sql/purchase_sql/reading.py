@@ -341,6 +341,7 @@ def _holding() -> Iterable[Statement]:
         "facts": (schema.facts, FACT_COLUMNS),
         "clusters": (schema.clusters, CLUSTER_COLUMNS),
         "references": (schema.object_references, REFERENCE_COLUMNS),
+        "movements": (schema.movements, schema.movements.c.keys()),
         **{one.TABLE: (schema.rows[one], ROW_COLUMNS[one]) for one in ROW_TYPES},
     }
     for name, (table, columns) in parts.items():

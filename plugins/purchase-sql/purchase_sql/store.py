@@ -288,8 +288,8 @@ class SqlStore(Store):
         """Everything that these lanes hold, and those linked to them, from one snapshot."""
         names, asked = self._texts, text_list(lanes)
         tables = [names.lanes_held, names.facts_held, names.clusters_held, names.references_held]
-        tables += [names.row_held[one] for one in ROW_TYPES]
-        held, facts, clusters, references, *rows = await self._long_snapshot(
+        tables += [names.movements_held, *(names.row_held[one] for one in ROW_TYPES)]
+        held, facts, clusters, references, movements, *rows = await self._long_snapshot(
             [(text, (asked,)) for text in tables]
         )
         return Holdings(
@@ -302,6 +302,7 @@ class SqlStore(Store):
                 for row_type, records in zip(ROW_TYPES, rows, strict=True)
                 for record in records
             ],
+            [decode.movement(record) for record in movements],
         )
 
     async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:

@@ -85,6 +85,7 @@ class Texts:
     facts_held: str
     clusters_held: str
     references_held: str
+    movements_held: str
     movements: str
     found_lanes: str
     found_facts: str

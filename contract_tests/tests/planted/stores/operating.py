@@ -51,6 +51,13 @@ class HoldsOneTableTooFew(MemoryStore):
         return replace(await super().holdings(lanes), references=())
 
 
+class HoldsNoJournal(MemoryStore):
+    """Journals are not thought of."""
+
+    async def holdings(self, lanes: Sequence[str]) -> Holdings:
+        return replace(await super().holdings(lanes), movements=())
+
+
 class CountsHeldFacts(MemoryStore):
     """Facts come with their place in the answer, not with that in their lane."""
 

