@@ -8,6 +8,7 @@ import platform
 import sqlite3
 
 from benchmarks import (
+    acknowledging,
     concurrency,
     console,
     d1,
@@ -31,6 +32,7 @@ ALL = {
     "routing": routing.run,
     "rollout": rollout.run,
     "webhooks": webhooks.run,
+    "acknowledging": acknowledging.run,
     "providers": providers.run,
     "spending": spending.run,
     "history": history.run,

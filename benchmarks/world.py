@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from purchase_core import (
 from purchase_core.billing import Parts
 from purchase_core.identifiers import RandomIds
 from purchase_core.instants import Clock, SystemClock
+from purchase_core.plugins.descriptors import Subscriber
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
 from purchase_core.ports.store import Store
@@ -71,7 +72,14 @@ async def world(
         yield billing_over(store, harness, clock or SystemClock())
 
 
-def billing_over(store: Store, harness: SandboxHarness, clock: Clock) -> World:
+def billing_over(
+    store: Store,
+    harness: SandboxHarness,
+    clock: Clock,
+    *,
+    listeners: Listeners | None = None,
+    subscribers: Mapping[str, Subscriber] | None = None,
+) -> World:
     """A billing over an open store."""
     billing = Billing(
         Parts(
@@ -79,7 +87,8 @@ def billing_over(store: Store, harness: SandboxHarness, clock: Clock) -> World:
             store=store,
             connections={harness.connection.name: harness.provider},
             router=PolicyRouter(),
-            listeners=Listeners(Registry(listed=())),
+            listeners=listeners or Listeners(Registry(listed=())),
+            subscribers=subscribers or {},
             clock=clock,
             ids=RandomIds(),
         )

@@ -188,11 +188,25 @@ class Writer:
         except sqlite3.Error as error:
             for unit in group:
                 unit.error = self._trouble(error)
+            if getattr(error, "sqlite_errorcode", 0) & PRIMARY == sqlite3.SQLITE_BUSY:
+                self._refuse_waiting(error)
             return
         if len(group) == 1:
             self._alone(group[0])
         else:
             self._together(group)
+
+    def _refuse_waiting(self, error: sqlite3.Error) -> None:
+        """Who came while a lock was waited for would wait for it anew, group after group: tell them now."""
+        behind: list[_Unit] = []
+        for _ in range(self._queue.qsize()):
+            unit = self._queue.get()
+            if unit is None:
+                self._queue.put(None)  # to stop comes last
+                break
+            unit.error = self._trouble(error)
+            behind.append(unit)
+        self._answer(behind)
 
     def _alone(self, unit: _Unit) -> None:
         try:

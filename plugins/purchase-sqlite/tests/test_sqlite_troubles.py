@@ -172,6 +172,45 @@ def test_f75_a_long_writer_is_waited_for_only_so_long(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_f75_those_who_wait_behind_others_wait_for_the_lock_once_between_them(tmp_path: Path) -> None:
+    """Else each group would wait for it anew, and whoever comes last for all of them."""
+    begun: list[str] = []
+
+    def note(text: str, values: Sequence[Value]) -> None:
+        begun.extend([text] if text.startswith("BEGIN") else [])
+
+    async def run() -> None:
+        waiting = {"busy_timeout_seconds": 0.5, "group_batches_max": 1}
+        async with migrated(tmp_path, recorder=note, **waiting) as store:
+            with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                begun.clear()
+                batches = [Batch(f"batch_{number}", NOW, lanes=(step(),)) for number in range(20)]
+                ended = await asyncio.gather(*map(store.commit, batches), return_exceptions=True)
+                assert [type(one) for one in ended] == [StoreUnavailable] * 20
+                assert len(begun) <= 4, "each waited for itself"
+                other.execute("COMMIT")
+            await store.commit(batches[0])
+            assert (await store.lane(ANA)).version == 1
+
+    asyncio.run(run())
+
+
+def test_f75_a_store_that_is_closed_while_others_write_has_answered_everybody(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with migrated(tmp_path, busy_timeout_seconds=0.05, group_batches_max=1) as store:
+            with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                batches = [Batch(f"batch_{number}", NOW, lanes=(step(),)) for number in range(5)]
+                committing = [asyncio.create_task(store.commit(one)) for one in batches]
+                await asyncio.sleep(0)
+                await store.aclose()
+                ended = await asyncio.gather(*committing, return_exceptions=True)
+                assert [type(one) for one in ended] == [StoreUnavailable] * 5
+
+    asyncio.run(run())
+
+
 def test_f75_a_writer_that_ends_in_time_is_waited_for(tmp_path: Path) -> None:
     async def run() -> None:
         async with migrated(tmp_path, busy_timeout_seconds=30.0) as store:
