@@ -17,6 +17,7 @@ from purchase_core.ports.store import Tally
 from purchase_core.records.inflow import Inflow
 
 DELIVERIES_MAX = 2_000
+CHECKOUTS_MAX = 500
 WAITING_MAX = 10_000  # of each sort; what is more is not counted
 WINDOWS = ((DAY, 30 * MINUTE), (HOUR, 2 * MINUTE))
 """How far back is looked, and in which stretches; the next where so much arrived that it is not all seen."""
@@ -62,7 +63,8 @@ async def glance(billing: Billing) -> Glance:
         inflow = await billing.store.inflow(since=since, stretch=stretch, newest=DELIVERIES_MAX)
         if sum(one.count for one in inflow) < DELIVERIES_MAX:
             break
-    intents = await billing.store.rows(IntentRow, after_key=intent_key(first_since("intent", since)))
+    first = intent_key(first_since("intent", since))
+    intents = await billing.store.rows(IntentRow, after_key=first, limit=CHECKOUTS_MAX)
     return Glance(
         at,
         since,
