@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from purchase_core.console import Operator, Role
-from purchase_core.records.delivery import IGNORED, PENDING, QUARANTINED
+from purchase_core.ports.store import Batch
+from purchase_core.records.delivery import IGNORED, PENDING, QUARANTINED, Settlement
 from purchase_sandbox.account.objects import Refund, Subscription
 from tests.console.desk import form_in, troubled
 from tests.console.scene import delivery, keep
@@ -41,8 +42,15 @@ def test_f105_an_action_on_an_old_view_is_refused_and_shows_what_is_so_now() -> 
             assert "Nothing was done" in refused.text
             assert ">pending</span>" in refused.text
             assert (await shop.billing.webhooks.show(DELIVERY)).state == PENDING
+            found = await shop.billing.webhooks.show(DELIVERY)
+            again = Settlement(DELIVERY, found.fence, QUARANTINED, "another error", 2, found.available_at)
+            await shop.billing.store.commit(Batch("judged again", found.available_at, settlements=(again,)))
+            other = {**old, "key": old["key"] + "x", "reason": "a test"}
+            assert "another error" in (await desk.post(f"{PATH}/discard", other, 409)).text
             discards = [one for one in await desk.runs() if one.kind == "by-hand-discard"]
-            assert [(one.note.split()[0], one.counts) for one in discards] == [("olga:", {"wrong_state": 1})]
+            assert [(one.note.split()[0], one.counts) for one in discards] == 2 * [
+                ("olga:", {"wrong_state": 1})
+            ]
 
     run(work)
 
