@@ -151,6 +151,9 @@ def test_f96_what_a_replay_adds_tells_nothing_of_before_again() -> None:
             assert before
             assert "changed" in statuses(await all_of(shop))
             assert {key: shop.memory.effects[key] for key in before} == before
+            told = {(one.name, one.about) for one in before.values()}
+            fresh = [one for key, one in shop.memory.effects.items() if key not in before]
+            assert [one.key for one in fresh if (one.name, one.about) in told] == []
 
     run(work)
 
