@@ -40,7 +40,10 @@ def help_of(path: tuple[str, ...]) -> str:
     context: click.Context | None = None
     for depth in range(len(path) + 1):
         name = path[depth - 1] if depth else "purchase"
-        context = click.Context(TREE[path[:depth]], parent=context, info_name=name, terminal_width=COLUMNS)
+        command = TREE[path[:depth]]
+        context = click.Context(
+            command, parent=context, info_name=name, terminal_width=COLUMNS, **command.context_settings
+        )
     assert context is not None
     return TREE[path].get_help(context)
 

@@ -100,7 +100,7 @@ def sandbox() -> None:
 )
 @click.option(
     "--specs",
-    type=click.Path(exists=True, file_okay=False),
+    type=click.Path(path_type=Path),
     metavar="FOLDER",
     help="Tell of what passes and is not as the provider's OpenAPI document in this folder says.",
 )
@@ -118,7 +118,7 @@ def serve(
     approve_refunds: bool,
     seed: int,
     odds: str,
-    specs: str | None,
+    specs: Path | None,
     as_json: bool,
 ) -> None:
     """Run a sandbox until ^C. What happens is shown as it happens, with --json in one document a line.
@@ -151,7 +151,7 @@ def serve(
             odds=odds,
             as_json=as_json,
             provider=provider,
-            specs=Path(specs) if specs else None,
+            specs=specs,
         )
     )
 
