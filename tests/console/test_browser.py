@@ -1,4 +1,4 @@
-"""The console in a real browser: every page wide and on a phone, in both schemes, and by keyboard alone.
+"""The console in a real browser: every page wide and on a phone, and in both schemes.
 
 Needs playwright and Chromium. Screenshots are kept in `.screenshots/console`, which git ignores.
 """

@@ -1,6 +1,6 @@
 """Customers, receipts, routing, the catalog, runs and the doctor in a real browser, on a desk and on a phone.
 
-Pictures are left in build/screenshots. Needs playwright and Chromium.
+Pictures are left in `.screenshots/operations`. Needs playwright and Chromium.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.faults.shop import Shop, run
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
+PICTURES = Path(__file__).parents[2] / ".screenshots" / "operations"
 PHONE, DESK = (360, 740), (1_200, 900)
 WAIT_MILLISECONDS_MAX = 20_000
 
@@ -105,9 +105,10 @@ def test_an_operator_finds_a_customer_and_all_that_belongs_to_them() -> None:
         async with Shop() as shop:
             receipt = await history(shop)
             async with served(shop) as url, opened(url) as (page, complaints):
-                await page.goto("/customers")
+                await page.goto("/runs")
                 (held,) = await shop.billing.subscriptions.list("ana")
-                await page.keyboard.type(held.provider_id)  # it has the focus
+                await page.keyboard.press("/")
+                await page.keyboard.type(held.provider_id)
                 await page.keyboard.press("Enter")
                 await page.wait_for_url("**/customers/of/ana")
                 await page.select_option("#feature", "export")

@@ -161,7 +161,7 @@ async def replay(visit: Visit) -> Response:
         title=f"What a replay of {customer}'s deliveries would change",
         done=done,
         full=len(done) >= REPLAYED_MAX,
-        command=f"purchase replay --customer {customer}",
+        command=["replay", "--customer", customer],
         back=f"/customers/of/{quote(customer, safe='')}",
     )
 

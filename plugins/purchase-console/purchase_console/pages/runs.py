@@ -81,13 +81,15 @@ async def replay(visit: Visit) -> Response:
         done += some
         if len(done) >= REPLAYED_MAX:
             break
-    chosen = f"{f' --connection {connection}' if connection else ''}{f' --type {kind}' if kind else ''}"
+    chosen = [
+        word for name, of in (("--connection", connection), ("--type", kind)) if of for word in (name, of)
+    ]
     return visit.page(
         "replayed.html",
         title="What a replay would change",
         done=done,
         full=len(done) >= REPLAYED_MAX,
-        command=f"purchase replay{chosen or ' --all'}",
+        command=["replay", *(chosen or ["--all"])],
         back="/runs",
     )
 
