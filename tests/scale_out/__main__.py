@@ -18,15 +18,17 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import attrs
 import msgspec
+import psycopg
+from msgspec.structs import replace
+from psycopg import sql
 
-from purchase_core.instants import SystemClock
 from purchase_core.ports.store import Batch
 from purchase_core.secret import Secret
 from purchase_postgres.config import PostgresConfig
@@ -71,18 +73,30 @@ async def campaign(
 ) -> Sequence[Tally]:
     """Wave after wave, for so long; each is reported when it is checked."""
     deadline = time.monotonic() + seconds
-    # The clock begins in the past, so that it comes to no instant that is not there yet.
     life = Life(0, server.address, "", "", "", "", time.time_ns(), plan.speed, plan.bug)
-    clock = FastClock(life.epoch, life.speed)
-    async with await PostgresStore.open(PostgresConfig(Secret(server.address)), clock=clock) as store:
-        await store.migrate()
-        await store.commit(Batch("first", SystemClock().now(), subscribers=(SUBSCRIBER,)))
-        while time.monotonic() < deadline:
-            number = report.next_wave
-            async with begun(number, plan, store, server, life, folder) as wave:
-                await wave.run(deadline)
-            report.add(wave.tally, left=deadline - time.monotonic())
+    while time.monotonic() < deadline:
+        number = report.next_wave
+        # Tables of its own, as it has a provider of its own: prices of another account would be refused.
+        async with (
+            _tables(server, f"wave_{number}", life) as (own, store),
+            begun(number, plan, store, server, own, folder) as wave,
+        ):
+            await wave.run(deadline)
+        report.add(wave.tally, left=deadline - time.monotonic())
     return report.waves
+
+
+@asynccontextmanager
+async def _tables(server: Server, schema: str, life: Life) -> AsyncIterator[tuple[Life, PostgresStore]]:
+    """Empty tables, gone afterwards, and the life of those who use them."""
+    config = PostgresConfig(Secret(server.address), schema=schema)
+    clock = FastClock(life.epoch, life.speed)
+    async with await PostgresStore.open(config, clock=clock) as store:
+        await store.migrate()
+        await store.commit(Batch("first", clock.now(), subscribers=(SUBSCRIBER,)))
+        yield replace(life, schema=schema), store
+    with psycopg.connect(server.address, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
 
 
 @attrs.define

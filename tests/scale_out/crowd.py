@@ -132,9 +132,9 @@ class Crowd:
 
     # --- harmed ------------------------------------------------------------------------------
 
-    async def storm(self, every_seconds: float) -> None:
-        """Do harm every so often, each kind in its turn, until cancelled."""
-        place = self.chance.randrange(len(HARMS)) if self.tally.kills else 0
+    async def storm(self, every_seconds: float, *, begin: int) -> None:
+        """Do harm every so often, each kind in its turn from `begin` on, until cancelled."""
+        place = begin
         while True:
             await asyncio.sleep(every_seconds * self.chance.uniform(0.7, 1.3))
             await self._harm(HARMS[place % len(HARMS)])

@@ -31,6 +31,7 @@ TWICE = LATE = 0.2  # of all events, the parts that come twice, and behind other
 LATE_SECONDS_MAX = 3.0
 LOST_ANSWERS_PPM = 20_000
 IN_FLIGHT_MAX = 48
+HARMS_A_WAVE = 3  # so far on does the next wave begin, so that short ones see all kinds between them
 EVENTS_OF_A_SALE = 3.5  # as measured; what a rate of events means in sales
 SILENT = ("customer.", "price.")
 OFFERS = ("app:pro", "book:full", "tokens:small")
@@ -76,15 +77,17 @@ class Wave:
         """Sell until the wave is full or the deadline (by `time.monotonic`) is over; settle; check."""
         started = time.monotonic()
         self.harness.chaos.set(Fault.LOST_ANSWER, LOST_ANSWERS_PPM)
-        storm = asyncio.create_task(self.crowd.storm(self.plan.harm_seconds))
+        storm = asyncio.create_task(
+            self.crowd.storm(self.plan.harm_seconds, begin=HARMS_A_WAVE * (self.number - 1))
+        )
         try:
             for number in range(self.plan.wave_sales):
                 if time.monotonic() > deadline and self.tally.sales:
                     break
                 self._start(self._sell(number))
                 await asyncio.sleep(EVENTS_OF_A_SALE / self.plan.rate)
-                await self._room.acquire()  # who is too slow is waited for
-                self._room.release()
+                if not await self._has_room():
+                    break
             await self._all_served()
         finally:
             storm.cancel()
@@ -94,6 +97,14 @@ class Wave:
         if await self._settled():
             await checks.checked(self)
         self.tally.settling = time.monotonic() - started - self.tally.seconds
+
+    async def _has_room(self) -> bool:
+        """Wait for those who are too slow, but not for ever."""
+        try:
+            async with asyncio.timeout(self.plan.patience_seconds), self._room:
+                return True
+        except TimeoutError:
+            return False
 
     async def _all_served(self) -> None:
         """Wait until every buyer has what was asked for, and every webhook was taken."""
