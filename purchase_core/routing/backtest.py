@@ -100,17 +100,17 @@ class Tally:
         again = router.decide(recorded.request, recorded.candidates)
         was, would = _first(recorded), _first(again)
         self.was[was] = self.was.get(was, 0) + 1
-        could = {one.connection: one.propensity for one in recorded.verdicts if one.propensity > 0}
-        supported = chosen = 0.0
-        for verdict in again.verdicts:
+        supported = weighs = 0.0
+        for at, verdict in enumerate(again.verdicts):
             chance = verdict.propensity
             if chance:
                 name = verdict.connection
                 self.would[name] = self.would.get(name, 0.0) + chance
-                if name in could:
+                before = _chance(recorded, at, name)
+                if before > 0:
                     supported += chance
-                if name == was:
-                    chosen = chance
+                    if name == was:
+                        weighs = chance / before
         if was == would:
             self.same += 1
         else:
@@ -119,8 +119,7 @@ class Tally:
             self.censored += 1
             return
         self.unknown += supported < HALF
-        old = could.get(was, 0.0)
-        self._finish(router, trial, was, chosen / old if old else 0.0)
+        self._finish(router, trial, was, weighs)
 
     def _differs(self, trial: Trial, again: RoutingDecision, was: str, would: str) -> None:
         self.differ += 1
@@ -138,7 +137,7 @@ class Tally:
         seen = self.seen.get(was)
         if seen is None:
             seen = self.seen[was] = Sums()
-        seen.add(1.0, paid)
+        seen.see(paid)
         if paid:
             self.refunds.add(weighs, float(trial.refunded))
         if isinstance(router, PolicyRouter) and router.priced:
@@ -186,6 +185,14 @@ class Tally:
     def _part(self, name: str) -> Part:
         seen = self.seen.get(name, Sums())
         return Part(name, self.was.get(name, 0), self.would.get(name, 0.0), seen.old())
+
+
+def _chance(decision: RoutingDecision, at: int, connection: str) -> float:
+    """How likely a connection was to be first; it mostly has the same place in both decisions."""
+    verdicts = decision.verdicts
+    if at < len(verdicts) and verdicts[at].connection == connection:
+        return verdicts[at].propensity
+    return next((one.propensity for one in verdicts if one.connection == connection), 0.0)
 
 
 def _first(decision: RoutingDecision) -> str:

@@ -43,19 +43,28 @@ class Sums:
 
     def add(self, weight: float, value: float) -> None:
         """One checkout and what it came to."""
-        square = value * value
         self.count += 1
-        self.v += value
-        self.vv += square
         if weight > 0:
-            weight_square = weight * weight
             self.counted += 1
             self.w += weight
-            self.ww += weight_square
-            self.wv += weight * value
-            self.wvv += weight * square
-            self.wwv += weight_square * value
-            self.wwvv += weight_square * square
+            self.ww += weight * weight
+        if value:  # mostly it is paid or not: nothing is added for what came to nothing
+            square = value * value
+            self.v += value
+            self.vv += square
+            if weight > 0:
+                weight_square = weight * weight
+                self.wv += weight * value
+                self.wvv += weight * square
+                self.wwv += weight_square * value
+                self.wwvv += weight_square * square
+
+    def see(self, value: float) -> None:
+        """One checkout of which only what was seen is asked: `old`."""
+        self.count += 1
+        if value:
+            self.v += value
+            self.vv += value * value
 
     def with_(self, other: Sums) -> Sums:
         """Both together."""
