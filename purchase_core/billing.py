@@ -23,7 +23,6 @@ from purchase_core.instants import Clock, SystemClock
 from purchase_core.opening import Opening
 from purchase_core.operations.attention import Attention
 from purchase_core.operations.deeds import Deeds
-from purchase_core.operations.held import Held
 from purchase_core.operations.importing import Import
 from purchase_core.operations.metrics import Metrics
 from purchase_core.operations.metrics_page import MetricsPage
@@ -225,7 +224,6 @@ class Billing:
             parts.ids,
             code=parts.code,
         )
-        self.held = Held(parts.store, recorder, parts.connections, parts.clock, parts.ids, code=parts.code)
         self.importing = Import(
             parts.store,
             recorder,
@@ -239,7 +237,11 @@ class Billing:
         self.quarantine = Quarantine(parts.store, parts.clock, parts.ids, code=parts.code)
         self.deeds = Deeds(parts.store, parts.clock, parts.ids, code=parts.code)
         self.attention = Attention(
-            parts.store, self.quarantine, parts.clock, lambda: (CHECKOUT, *self.commands.kinds)
+            parts.store,
+            self.quarantine,
+            parts.routable or parts.connections,
+            parts.clock,
+            lambda: (CHECKOUT, *self.commands.kinds),
         )
         self.metrics = Metrics(parts.store, parts.connections, health, parts.clock, code=parts.code)
         self._metrics_token = parts.metrics_token

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+
+from msgspec.structs import replace
 
 from purchase_core.facts.rows import STUCK_REFUNDS, CaseRow, RefundRow
 from purchase_core.instants import HOUR, SECOND, Clock, Instant
+from purchase_core.operations.passes import CUSTOMERS, DIFFERS, HELD, VANISHED
 from purchase_core.operations.quarantine import Group, Quarantine
 from purchase_core.ports.paging import every_row
 from purchase_core.ports.store import PAGE_ROWS_MAX, Store
 from purchase_core.records.command import UNKNOWN, Command
 from purchase_core.records.lane import customer_of
+from purchase_core.records.run import FINISHED, Run
 from purchase_core.values import Value
 
 LATELY = 15 * SECOND
 UNKNOWN_AFTER = HOUR  # until then, a worker is still finding out
 ITEMS_MAX = 10_000
+RUNS_MAX = 100  # of a kind of pass, over all connections
+
+LEFT: Mapping[str, tuple[str, str, str]] = {
+    HELD: (VANISHED, "vanished", "live at {} by what is known here, and unknown there"),
+    CUSTOMERS: (DIFFERS, "link", "linked to another customer than {} says"),
+}
+"""What passes find and leave to a person: how they count it, the kind of its item, and what that says."""
 
 
 class Item(Value, frozen=True):
-    """Something that waits. `kind`: quarantine | case | outcome | refund; `count` are alike.
+    """Something that waits. `kind`: quarantine | case | outcome | refund | vanished | link.
 
-    `amount` is the money at stake, in minor units; `next` is the command that shows it, or goes on with it.
+    `count` are alike. `amount` is the money at stake, in minor units; `next` is the command that shows it, or
+    goes on with it.
     """
 
     kind: str
@@ -38,14 +50,20 @@ class Item(Value, frozen=True):
 
 
 class Attention:
-    """Reads what waits for a person."""
+    """Reads what waits for a person. `connections` are those that are configured, open or not."""
 
     def __init__(
-        self, store: Store, quarantine: Quarantine, clock: Clock, kinds: Callable[[], Collection[str]]
+        self,
+        store: Store,
+        quarantine: Quarantine,
+        connections: Collection[str],
+        clock: Clock,
+        kinds: Callable[[], Collection[str]],
     ) -> None:
         self._store = store
         self._kinds = kinds
         self._quarantine = quarantine
+        self._connections = connections
         self._clock = clock
         self._lock = asyncio.Lock()
         self._known: tuple[Instant, Sequence[Item]] | None = None
@@ -64,6 +82,7 @@ class Attention:
         found += [one async for one in self._cases()]
         found += [_outcome(one) for one in await self._unknown()]
         found += [one async for one in self._refunds()]
+        found += await self._left()
         return sorted(found, key=lambda one: (-one.amount, one.since, one.about))
 
     async def _unknown(self) -> Sequence[Command]:
@@ -83,6 +102,21 @@ class Attention:
         async for row in every_row(self._store, RefundRow):
             if row.status in STUCK_REFUNDS:
                 yield _refund(row)
+
+    async def _left(self) -> Sequence[Item]:
+        """What the last pass over each connection has left, since the first of those that did."""
+        found: dict[tuple[str, str], Item] = {}
+        for kind in LEFT:
+            over: set[str] = set()
+            for run in await self._store.runs(kind=kind, limit=RUNS_MAX):
+                if run.state != FINISHED or run.scope in over or run.scope not in self._connections:
+                    continue
+                item, known = _left(run), found.get((kind, run.scope))
+                if item is None:
+                    over.add(run.scope)
+                else:
+                    found[kind, run.scope] = replace(known or item, since=item.since)
+        return list(found.values())
 
 
 def _quarantined(group: Group) -> Item:
@@ -142,6 +176,15 @@ def _refund(row: RefundRow) -> Item:
         row.seen_at,
         _command("customers", "show", customer) if customer else _command("cases", "list"),
     )
+
+
+def _left(run: Run) -> Item | None:
+    counts, kind, what = LEFT[run.kind]
+    count = run.counts.get(counts, 0)
+    if not count:
+        return None
+    told, command = what.format(run.scope), _command("reconcile", run.scope)
+    return Item(kind, run.scope, told, count, "", 0, "", run.updated_at, command)
 
 
 def _command(*words: str) -> str:

@@ -23,7 +23,8 @@ from purchase_core.identifiers import IdSource, customer_id
 from purchase_core.importing.plan import Account, ImportPlan, Link
 from purchase_core.importing.pricing import Priced, Standing, priced
 from purchase_core.instants import Clock
-from purchase_core.operations.reconcile import OBJECTS, Found, Reconcile
+from purchase_core.operations.passes import OBJECTS, Found
+from purchase_core.operations.reconcile import Reconcile
 from purchase_core.operations.surveying import DECISION, CustomerRules, Survey, Tell, decision_key
 from purchase_core.ports.paging import every_run
 from purchase_core.ports.provider import Capability, Provider

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from purchase_core.instants import SECOND, Clock, Instant
-from purchase_core.operations.reconcile import EVENTS, MISSED, PASSES
+from purchase_core.operations.passes import EVENTS, MISSED, PASSES
 from purchase_core.ports.store import TALLIES, Store, Tally
 from purchase_core.records.run import FINISHED
 from purchase_core.routing.breaker import HealthBook
@@ -74,7 +74,7 @@ class Metrics:
         self._code = code
 
     async def read(self) -> Sequence[Sample]:
-        """All of them, by the order of METRICS. Three bounded reads, however much is stored."""
+        """All of them, by the order of METRICS. Few bounded reads, however much is stored."""
         now = self._clock.now()
         found = [Sample("purchase_build_info", (("code", self._code),), 1), *self._idle()]
         found += _of_tallies(await self._store.tallies(now=now, limit=COUNTED_ROWS_MAX), now)

@@ -1,9 +1,10 @@
 """Reconcile: what the provider says when it is asked, held against what is known here.
 
-Two passes, each a run of its own. `events` lists what happened and takes what never arrived, like a webhook.
+Four passes, each a run of its own. `events` lists what happened and takes what never arrived, like a webhook.
 `objects` lists what there is; where an object is not known, or was seen in another state last, the answer is
 recorded as one more observation. No row is ever set: what was seen is folded like all else, so a difference
-goes when the next event would have made it go. Without `repair`, both only say what they would do.
+goes when the next event would have made it go. `customers` and `held` look for links that were lost, and for
+what the provider has lost (`operations/held.py`). Without `repair`, all only say what they would do.
 
 A pass goes on page by page from where it stopped, as many pages at once as it is allowed. The next pass over
 events begins a page before the end of the last one: what happens at the same time is told in any order.
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-import msgspec
 from msgspec.structs import replace
 
 from purchase_core.errors import (
@@ -32,44 +32,35 @@ from purchase_core.identifiers import IdSource
 from purchase_core.inbox.inbox import Inbox
 from purchase_core.inbox.processing import Processor, reason_of
 from purchase_core.instants import Clock
+from purchase_core.operations.held import Held
+from purchase_core.operations.passes import (
+    CUSTOMERS,
+    DIFFERS,
+    EVENTS,
+    FAILED,
+    FOREIGN,
+    IGNORED,
+    MISSED,
+    MISSING,
+    OBJECTS,
+    PASSES,
+    SAME,
+    Found,
+    Place,
+    counted,
+    encoded,
+    ended,
+    moved,
+    place_of,
+)
 from purchase_core.ports.paging import every_run
 from purchase_core.ports.provider import Capability, Event, Fetched, Normalised, Provider
 from purchase_core.ports.store import Batch, Question, Store
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work
 from purchase_core.records.run import FINISHED, RUNNING, Run
-from purchase_core.values import Value
 
-EVENTS, OBJECTS = "reconcile-events", "reconcile-objects"
-PASSES = (EVENTS, OBJECTS)
-SAME, MISSED, MISSING, DIFFERS, FOREIGN, FAILED = "same", "missed", "missing", "differs", "foreign", "failed"
-IGNORED = "ignored"
-DIFFERENCES = (MISSED, MISSING, DIFFERS)
 PAGES_MAX = 1_000  # of one pass at once; the next goes on
-
-
-class Found(Value, frozen=True):
-    """Something that the provider knows otherwise than we do.
-
-    `what`: missed (an event that never arrived) | missing (an object that is ours and not known) | differs
-    (its state is another one) | failed (it could not be understood). `about` is the event's id or the
-    object's key; `kind` is the event's type or the object's kind; `rows` are what a repair changes.
-    """
-
-    what: str
-    kind: str
-    about: str
-    reason: str = ""
-    rows: tuple[str, ...] = ()
-
-
-class Place(Value, frozen=True):
-    """How far a pass has come. `cursor` and `before` are the provider's: this page's, and the one before."""
-
-    repair: bool
-    kind: str = ""
-    cursor: str = ""
-    before: str = ""
 
 
 class Reconcile:
@@ -95,12 +86,15 @@ class Reconcile:
         self._clock = clock
         self._ids = ids
         self._code = code
+        self._held = Held(store, recorder)
 
     def passes(self, connection: str) -> tuple[str, ...]:
         """The passes that this provider allows. Raises UnknownConnection."""
         provider = self._provider(connection)
-        needed = {EVENTS: Capability.LIST_EVENTS, OBJECTS: Capability.LIST_OBJECTS}
-        return tuple(one for one in PASSES if needed[one] in provider.capabilities)
+        listed = {EVENTS: Capability.LIST_EVENTS}
+        return tuple(
+            one for one in PASSES if listed.get(one, Capability.LIST_OBJECTS) in provider.capabilities
+        )
 
     async def start(self, connection: str, kind: str, *, repair: bool, note: str = "") -> Run:
         """A pass that has not begun; over events, from where the last one that repaired ended.
@@ -112,21 +106,21 @@ class Reconcile:
             raise CapabilityMissing(f"{provider.plugin} (connection {connection!r}) allows no {kind}")
         now = self._clock.now()
         last = await self.last(connection, kind, repair=True) if kind == EVENTS else None
-        begin = Place(repair, cursor=_place(last).before if last is not None else "")
-        encoded = msgspec.json.encode(begin).decode()
-        return Run(self._ids.new("run"), kind, connection, RUNNING, self._code, now, now, encoded, note=note)
+        begin = Place(repair, cursor=place_of(last).before if last is not None else "")
+        cursor = encoded(begin)
+        return Run(self._ids.new("run"), kind, connection, RUNNING, self._code, now, now, cursor, note=note)
 
     async def last(self, connection: str, kind: str, *, repair: bool) -> Run | None:
         """The newest pass of this kind that came to its end, of those that repair or of all."""
         async for run in self._runs(connection, kind):
-            if run.state == FINISHED and (_place(run).repair or not repair):
+            if run.state == FINISHED and (place_of(run).repair or not repair):
                 return run
         return None
 
     async def open(self, connection: str, kind: str) -> Run | None:
         """The newest pass of this kind, if it has not come to its end and repairs."""
         async for run in self._runs(connection, kind):
-            return run if run.state == RUNNING and _place(run).repair else None
+            return run if run.state == RUNNING and place_of(run).repair else None
         return None
 
     async def resumed(self, run_id: str) -> Run:
@@ -146,14 +140,20 @@ class Reconcile:
         for _ in range(pages_max):
             if run.state == FINISHED:
                 return
-            if run.kind == EVENTS:
-                run, found = await self._page_of_events(run)
-            else:
-                run, found = await self._page_of_objects(run)
+            run, found = await self._page(run)
             run = replace(run, updated_at=self._clock.now())
-            if _place(run).repair:
+            if place_of(run).repair:
                 await self._store.commit(Batch(self._ids.new("batch"), run.updated_at, runs=(run,)))
             yield run, found
+
+    async def _page(self, run: Run) -> tuple[Run, list[Found]]:
+        if run.kind == EVENTS:
+            return await self._page_of_events(run)
+        if run.kind == OBJECTS:
+            return await self._page_of_objects(run)
+        provider = self._provider(run.scope)
+        page = self._held.customers if run.kind == CUSTOMERS else self._held.subscriptions
+        return await page(provider, run)
 
     async def _runs(self, connection: str, kind: str) -> AsyncIterator[Run]:
         async for run in every_run(self._store, kind):
@@ -169,19 +169,19 @@ class Reconcile:
     # --- events ------------------------------------------------------------------------------
 
     async def _page_of_events(self, run: Run) -> tuple[Run, list[Found]]:
-        provider, place = self._provider(run.scope), _place(run)
+        provider, place = self._provider(run.scope), place_of(run)
         try:
             page = await provider.events(cursor=place.cursor)
         except ProviderRefused:
             if not place.cursor:
                 raise
             # What a cursor names is forgotten some day: then all that is kept is looked through.
-            return _moved(run, replace(place, cursor="", before="")), []
+            return moved(run, replace(place, cursor="", before="")), []
         found, counts = await self._missed(provider, page.bodies, repair=place.repair)
-        run = _counted(run, counts)
+        run = counted(run, counts)
         if page.cursor:
-            return _moved(run, replace(place, cursor=page.cursor, before=place.cursor)), found
-        return _ended(run, replace(place, before=place.before or place.cursor)), found
+            return moved(run, replace(place, cursor=page.cursor, before=place.cursor)), found
+        return ended(run, replace(place, before=place.before or place.cursor)), found
 
     async def _missed(
         self, provider: Provider, bodies: Sequence[bytes], *, repair: bool
@@ -219,18 +219,18 @@ class Reconcile:
     # --- objects -----------------------------------------------------------------------------
 
     async def _page_of_objects(self, run: Run) -> tuple[Run, list[Found]]:
-        provider, place = self._provider(run.scope), _place(run)
+        provider, place = self._provider(run.scope), place_of(run)
         kinds = provider.listed_kinds
         kind = place.kind or kinds[0]
         page = await provider.objects(kind, cursor=place.cursor)
         found, counts = await self._differing(provider, page.objects, repair=place.repair)
-        run = _counted(run, counts)
+        run = counted(run, counts)
         if page.cursor:
-            return _moved(run, replace(place, kind=kind, cursor=page.cursor)), found
+            return moved(run, replace(place, kind=kind, cursor=page.cursor)), found
         left = kinds[kinds.index(kind) + 1 :]
         if left:
-            return _moved(run, replace(place, kind=left[0], cursor="")), found
-        return _ended(run, Place(place.repair)), found
+            return moved(run, replace(place, kind=left[0], cursor="")), found
+        return ended(run, Place(place.repair)), found
 
     async def _differing(
         self, provider: Provider, objects: Sequence[Fetched], *, repair: bool
@@ -331,20 +331,3 @@ def _says_more(fact: Fact, known: Register | None) -> bool:
         return True
     after = observe(known, fact)
     return (after.newest.digest, after.rivals) != (known.newest.digest, known.rivals)
-
-
-def _place(run: Run) -> Place:
-    return msgspec.json.decode(run.cursor, type=Place)
-
-
-def _moved(run: Run, place: Place) -> Run:
-    return replace(run, cursor=msgspec.json.encode(place).decode())
-
-
-def _ended(run: Run, place: Place) -> Run:
-    return replace(_moved(run, place), state=FINISHED)
-
-
-def _counted(run: Run, counts: Mapping[str, int]) -> Run:
-    sums = {name: run.counts.get(name, 0) + counts.get(name, 0) for name in {**run.counts, **counts}}
-    return replace(run, counts=sums)

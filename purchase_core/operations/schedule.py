@@ -5,7 +5,8 @@ from __future__ import annotations
 from purchase_core.config.settings import ReconcileSettings
 from purchase_core.errors import PurchaseError
 from purchase_core.instants import SECOND, Clock, Instant
-from purchase_core.operations.reconcile import EVENTS, OBJECTS, Reconcile
+from purchase_core.operations.passes import EVENTS, PASSES
+from purchase_core.operations.reconcile import Reconcile
 from purchase_core.records.run import RUNNING
 
 ELSEWHERE_SECONDS = 60  # a run that was noted since then is another worker's
@@ -20,10 +21,8 @@ class Reconciling:
         self._reconcile = reconcile
         self._connections = connections
         self._clock = clock
-        self._every = {
-            EVENTS: settings.events_every_seconds,
-            OBJECTS: settings.objects_every_seconds,
-        }
+        self._every = dict.fromkeys(PASSES, settings.objects_every_seconds)
+        self._every[EVENTS] = settings.events_every_seconds
         self._mine: set[str] = set()
         self._not_before: dict[tuple[str, str], Instant] = {}
 

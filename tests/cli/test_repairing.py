@@ -6,6 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
+from purchase_core.instants import SECOND, Instant
+from purchase_core.operations.passes import HELD
+from purchase_core.records.run import FINISHED, Run
 from tests.cli.test_operations import keep
 
 
@@ -43,6 +48,17 @@ def test_everything_that_waits_is_one_list(app: Any) -> None:
     )
     (item,) = json.loads(app.run("attention", "--json").out)["items"]
     assert (item["kind"], item["count"]) == ("quarantine", 1)
+
+
+def test_what_a_pass_left_is_told_with_the_command_that_shows_it(app: Any) -> None:
+    now = Instant(1_790_000_000 * SECOND)
+    noted = Run("run_1", HELD, "shop", FINISHED, "", now, now, "", {"same": 4, "vanished": 3})
+    app.database.runs["run_1"] = noted
+    (item,) = json.loads(app.run("attention", "--json").out)["items"]
+    assert (item["kind"], item["count"], item["next"]) == ("vanished", 3, "purchase reconcile shop")
+    assert app.run("attention", "--exit-code").code == 3
+    app.database.runs["run_2"] = replace(noted, id="run_2", counts={"same": 7, "vanished": 0})
+    assert app.run("attention", "--exit-code").code == 0
 
 
 def test_a_file_of_events_is_believed_only_if_somebody_says_so(app: Any, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from purchase_core.cli.exit_codes import OK
 from purchase_core.instants import SECOND, Instant
 from purchase_core.operations.alerts import ALERTS, RUNBOOKS
-from purchase_core.operations.reconcile import EVENTS
+from purchase_core.operations.passes import EVENTS
 from purchase_core.plugins.descriptors import Subscriber
 from purchase_core.ports.store import Batch
 from purchase_core.records.command import UNKNOWN

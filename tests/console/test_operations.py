@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from purchase_core.console import Role
 from purchase_core.errors import OutcomeUnknown
-from purchase_core.operations.reconcile import EVENTS, OBJECTS
+from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.operations.passes import EVENTS, HELD, OBJECTS
 from purchase_core.ports.store import Batch
 from purchase_core.records.run import FINISHED, RUNNING, Run
 from purchase_sandbox.account.objects import Price
@@ -112,6 +113,35 @@ def test_a_provider_is_compared_first_and_then_recorded() -> None:
                 fields = {**form_in(page, "/runs/reconcile"), "kind": "rebuild"}
                 await desk.post("/runs/reconcile", fields, 400)
                 await desk.get("/runs/run_none", 404)
+
+    run(work)
+
+
+def test_what_vanished_is_seen_on_the_overview_until_a_pass_finds_it_no_more() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold()
+            (row,) = await shop.billing.store.rows(SubscriptionRow)
+            lost = replace(row, key=f"{row.key}x", provider_id=f"{row.provider_id}x")
+            shop.memory.rows[SubscriptionRow, lost.key] = lost
+            async with desk_of(shop.billing, {Role.VIEW, Role.REPLAY}) as desk:
+                assert "Compare live subscriptions with the provider" in words(await desk.get("/runs"))
+                fields = {**form_in(await desk.get("/runs"), "/runs/reconcile"), "kind": HELD}
+                answer = await desk.post("/runs/reconcile", fields, 200)
+                assert "same 1, vanished 1" in words(answer.text)
+                assert lost.key in answer.text
+                assert shop.memory.runs == {}
+                form = form_in(answer.text, "/runs/repair")
+                noted = await desk.post("/runs/repair", form)
+                assert "vanished" in words(await desk.get(noted.headers["location"]))
+                overview = await desk.get("/")
+                assert "purchase reconcile sandbox" in words(overview)
+                assert f"/runs?kind={HELD}" in overview
+                assert shop.memory.rows.pop((SubscriptionRow, lost.key)) == lost
+                shop.advance(seconds=60)
+                answer = await desk.post("/runs/reconcile", fields, 200)
+                await desk.post("/runs/repair", form_in(answer.text, "/runs/repair"))
+                assert "purchase reconcile sandbox" not in words(await desk.get("/"))
 
     run(work)
 

@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 
 from purchase_core.console import Operator, Role
-from purchase_core.operations.reconcile import EVENTS
+from purchase_core.operations.passes import EVENTS
 from tests.faults.shop import Shop, run
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from purchase_core.billing import Billing
 from purchase_core.errors import AuthenticationFailed, NotFound, UnknownConnection, WrongState
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.operations import held
-from purchase_core.operations.held import CUSTOMERS, HELD
-from purchase_core.operations.reconcile import Found
+from purchase_core.operations.attention import Item
+from purchase_core.operations.passes import CUSTOMERS, HELD, PASSES, Found
 from purchase_core.ports.provider import CustomerRequest
-from purchase_core.records.run import FINISHED
+from purchase_core.records.run import FINISHED, RUNNING
 from purchase_core.testing.bench import problems
 from tests.rollout.street import PROVIDERS, Street, run
 from tests.rollout.test_adoption import sold
@@ -22,9 +22,9 @@ async def looked(
     billing: Billing, name: str, kind: str, *, repair: bool = False
 ) -> tuple[list[Found], dict[str, int]]:
     """A pass to its end: what was found, and the counts."""
-    last = billing.held.start(name, kind, repair=repair)
+    last = await billing.reconcile.start(name, kind, repair=repair)
     found: list[Found] = []
-    async for noted, some in billing.held.run(last):
+    async for noted, some in billing.reconcile.run(last):
         last, found = noted, found + some
     assert last.state == FINISHED
     return found, {what: count for what, count in last.counts.items() if count}
@@ -100,21 +100,127 @@ def test_a_key_that_is_refused_proves_no_absence_and_a_pass_goes_on_where_it_was
             connection.fetch = refused  # type: ignore[method-assign,assignment]
             with pytest.MonkeyPatch.context() as patched:
                 patched.setattr(held, "ASKED_PER_PAGE", 1)
-                begun = billing.held.start("sandbox", HELD, repair=True)
+                begun = await billing.reconcile.start("sandbox", HELD, repair=True)
                 with pytest.raises(AuthenticationFailed):
-                    async for _ in billing.held.run(begun):
+                    async for _ in billing.reconcile.run(begun):
                         pass
-                last = await billing.held.resumed(begun.id)
-                async for noted, found in billing.held.run(last):
+                last = await billing.reconcile.resumed(begun.id)
+                async for noted, found in billing.reconcile.run(last):
                     last = noted
                     assert found == []
             assert (last.state, last.counts["same"]) == (FINISHED, 3)
             assert len(asked) == 4, "nothing is asked twice but what failed"
             with pytest.raises(WrongState):
-                await billing.held.resumed(begun.id)
+                await billing.reconcile.resumed(begun.id)
             with pytest.raises(NotFound):
-                await billing.held.resumed("run_none")
+                await billing.reconcile.resumed("run_none")
             with pytest.raises(UnknownConnection):
-                billing.held.start("nowhere", HELD, repair=False)
+                await billing.reconcile.start("nowhere", HELD, repair=False)
+
+    run(work, ["sandbox"])
+
+
+async def vanished(street: Street, billing: Billing) -> SubscriptionRow:
+    """A subscription that is live here, and that no provider has."""
+    (row,) = await street.subscriptions(billing)
+    lost = replace(row, key=f"{row.key}x", provider_id=f"{row.provider_id}x")
+    street.memory.database.rows[SubscriptionRow, lost.key] = lost
+    return lost
+
+
+async def worked(billing: Billing) -> None:
+    await billing.worker().once(lambda task, count: None)
+
+
+async def left(billing: Billing) -> list[Item]:
+    """What passes leave to a person; cases are of one second's order, and end by themselves."""
+    return [one for one in await billing.attention.list() if one.kind != "case"]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_worker_tells_what_vanished_until_a_pass_finds_it_no_more(provider: str) -> None:
+    async def work(street: Street) -> None:
+        async with street.opening(sold()) as billing:
+            await street.buy(billing, "app:pro")
+            await worked(billing)
+            runs = street.memory.database.runs
+            allowed = billing.reconcile.passes(provider)
+            assert {CUSTOMERS, HELD} < set(allowed) <= set(PASSES)
+            assert sorted(one.kind for one in runs.values()) == sorted(allowed)
+            assert await left(billing) == []
+            lost = await vanished(street, billing)
+            await worked(billing)
+            assert await left(billing) == [], "no pass was due"
+            street.clock.advance(days=1)
+            await worked(billing)
+            first = street.clock.now()
+            street.clock.advance(days=1)
+            await worked(billing)
+            (item,) = await left(billing)
+            assert (item.kind, item.about, item.count) == ("vanished", provider, 1)
+            assert (item.since, item.next) == (first, f"purchase reconcile {provider}")
+            kept = street.memory.database.rows.pop((SubscriptionRow, lost.key))
+            assert kept == lost, "a worker took nothing away"
+            street.clock.advance(days=1)
+            await worked(billing)
+            assert await left(billing) == []
+
+    run(work, [provider])
+
+
+def test_what_vanished_is_believed_of_whole_passes_over_connections_that_are_configured() -> None:
+    async def work(street: Street) -> None:
+        async with street.opening(sold()) as billing:
+            await street.buy(billing, "app:pro")
+            await vanished(street, billing)
+            await looked(billing, "sandbox", HELD)
+            assert street.memory.database.runs == {}, "who only looks notes nothing"
+            assert await left(billing) == []
+            await looked(billing, "sandbox", HELD, repair=True)
+            (noted,) = street.memory.database.runs.values()
+            (item,) = await left(billing)
+            others = (
+                replace(noted, id=f"{noted.id}x", state=RUNNING, counts={"same": 1}),
+                replace(noted, id=f"{noted.id}y", scope="gone", counts={"vanished": 7}),
+                replace(noted, id=f"{noted.id}z", kind=CUSTOMERS, counts={"differs": 2}),
+            )
+            street.memory.database.runs.update({one.id: one for one in others})
+            told = sorted((one.kind, one.about, one.count) for one in await left(billing))
+            assert told == [("link", "sandbox", 2), ("vanished", "sandbox", 1)]
+            assert item in await left(billing)
+
+    run(work, ["sandbox"])
+
+
+def test_a_worker_asks_for_a_few_subscriptions_a_turn_and_believes_no_refused_key() -> None:
+    async def work(street: Street) -> None:
+        async with street.opening(sold()) as billing:
+            for number in range(3):
+                await street.buy(billing, "app:pro", f"cart-{number}", f"user_{number}")
+            connection = billing.connections["sandbox"]
+            original, asked = connection.fetch, []
+
+            async def counted(kind: str, object_id: str) -> object:
+                asked.append(object_id)
+                if len(asked) == 3:
+                    raise AuthenticationFailed("no")
+                return await original(kind, object_id)
+
+            connection.fetch = counted  # type: ignore[method-assign,assignment]
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(held, "ASKED_PER_PAGE", 2)
+                await billing._reconciling.turn()
+                assert len(asked) == 2
+                with pytest.raises(AuthenticationFailed):
+                    await billing._reconciling.turn()
+                noted = await billing.reconcile.open("sandbox", HELD)
+                assert noted is not None
+                assert noted.counts == {"same": 2, "vanished": 0}
+                assert await left(billing) == []
+                await billing._reconciling.turn()
+            last = await billing.reconcile.last("sandbox", HELD, repair=True)
+            assert last is not None
+            assert (last.id, last.counts) == (noted.id, {"same": 3, "vanished": 0})
+            assert len(asked) == 4
 
     run(work, ["sandbox"])

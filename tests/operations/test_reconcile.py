@@ -22,7 +22,7 @@ from purchase_core.errors import (
 )
 from purchase_core.facts.rows import CaseRow, Row
 from purchase_core.identifiers import SeededIds
-from purchase_core.operations.reconcile import EVENTS, OBJECTS, PASSES, Found
+from purchase_core.operations.passes import EVENTS, OBJECTS, PASSES, Found
 from purchase_core.ports.provider import Capabilities, EventPage
 from purchase_core.records.run import FINISHED, RUNNING, Run
 from purchase_core.testing.bench import problems

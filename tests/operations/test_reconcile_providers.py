@@ -14,7 +14,7 @@ import pytest
 from purchase_core.billing import Billing
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import SECOND, Instant
-from purchase_core.operations.reconcile import EVENTS, OBJECTS, PASSES
+from purchase_core.operations.passes import EVENTS, OBJECTS, PASSES
 from purchase_core.records.run import RUNNING
 from purchase_core.testing.bench import problems
 from purchase_core.testing.clocks import ManualClock

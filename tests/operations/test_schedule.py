@@ -6,7 +6,7 @@ from contextlib import suppress
 from unittest.mock import patch
 
 from purchase_core.errors import ProviderUnavailable
-from purchase_core.operations.reconcile import EVENTS, OBJECTS
+from purchase_core.operations.passes import CUSTOMERS, EVENTS, HELD, OBJECTS
 from purchase_core.records.run import FINISHED, RUNNING
 from tests.faults.shop import Shop, run
 
@@ -24,11 +24,13 @@ def test_f07_a_worker_finds_by_itself_what_never_arrived_and_then_waits() -> Non
             await shop.buy()
             assert not (await shop.rights()).has("export")
             pages = await worked(shop)
-            assert pages == 1 + len(shop.provider.listed_kinds)
+            assert pages == 3 + len(shop.provider.listed_kinds)
             assert (await shop.rights()).has("export")
             assert {(one.kind, one.state) for one in shop.memory.runs.values()} == {
                 (EVENTS, FINISHED),
                 (OBJECTS, FINISHED),
+                (CUSTOMERS, FINISHED),
+                (HELD, FINISHED),
             }
             assert await worked(shop) == 0
             shop.advance(seconds=3_601)
@@ -47,8 +49,8 @@ def test_two_workers_do_not_read_the_same_pages() -> None:
             await shop.buy()
             other = await shop.another()
             first = await shop.billing._reconciling.turn()
-            assert first == 2
-            assert await other._reconciling.turn() == 0, "both passes were noted a moment ago"
+            assert first == 4
+            assert await other._reconciling.turn() == 0, "every pass was noted a moment ago"
             shop.advance(seconds=61)
             assert await other._reconciling.turn() == 1, "whoever began it is gone"
 
@@ -65,7 +67,7 @@ def test_a_provider_that_is_down_is_asked_again_and_keeps_no_other_pass() -> Non
 
             with patch.object(shop.provider, "events", down), suppress(ProviderUnavailable):
                 await worked(shop)
-            assert {one.kind for one in shop.memory.runs.values()} == {OBJECTS}
+            assert {one.kind for one in shop.memory.runs.values()} == {OBJECTS, CUSTOMERS, HELD}
             assert await worked(shop) >= 1
             assert RUNNING not in {one.state for one in shop.memory.runs.values()}
 

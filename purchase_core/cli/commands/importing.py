@@ -20,7 +20,7 @@ from purchase_core.importing.mapping import MAP_BYTES_MAX, CustomerMap, read_cus
 from purchase_core.importing.plan import PLAN_BYTES_MAX, Doubt, ImportPlan, decode_import, summary
 from purchase_core.opening import Opening
 from purchase_core.operations.importing import Place
-from purchase_core.operations.reconcile import FAILED, Found
+from purchase_core.operations.passes import FAILED, Found
 from purchase_core.operations.surveying import CustomerRules
 from purchase_core.records.command import Command
 from purchase_core.records.run import Run

@@ -12,9 +12,8 @@ from purchase_core.cli import exit_codes
 from purchase_core.cli.app import find_app
 from purchase_core.cli.output import json_option, print_json, print_table, say
 from purchase_core.opening import Opening
-from purchase_core.operations import held
-from purchase_core.operations.held import VANISHED
-from purchase_core.operations.reconcile import DIFFERENCES, FAILED, PAGES_MAX, Found
+from purchase_core.operations.passes import DIFFERENCES, FAILED, VANISHED, Found
+from purchase_core.operations.reconcile import PAGES_MAX
 from purchase_core.records.run import FINISHED, Run
 
 SHOWN_MAX = 1_000
@@ -49,8 +48,8 @@ def reconcile(
     """Ask the provider what there is, and hold it against what is known; all connections, or one.
 
     First its events: what never arrived. Then its objects: what is missing, or in another state. With
-    --repair, both are recorded as observations; rows follow, as they would have. `purchase work` does this by
-    itself. Then its customers, and what is live here and vanished there. Other applications' objects are
+    --repair, both are recorded as observations; rows follow, as they would have. Then its customers, and what
+    is live here and vanished there. `purchase work` does all this by itself. Other applications' objects are
     counted, and left alone.
 
     \b
@@ -64,7 +63,7 @@ def reconcile(
       missed     an event that never arrived
       missing    an object of ours that is not known here
       differs    an object that is in another state there
-      vanished   a subscription that is live here and unknown there; left as it is
+      vanished   a subscription that is live here and unknown there; left as it is, see `purchase attention`
       failed     something that cannot be understood, and the reason says why
     """
     if resume and (connection or repair):
@@ -100,7 +99,7 @@ def reconcile(
             )
     if any(one.run.counts.get(FAILED) for one in done):
         context.exit(exit_codes.FAILED)
-    differences = (VANISHED,) if repair or resume else (*DIFFERENCES, VANISHED)
+    differences = (VANISHED,) if repair or resume else DIFFERENCES
     if any(one.run.counts.get(what) for one in done for what in differences):
         context.exit(exit_codes.DIFFERENCES)
 
@@ -117,30 +116,21 @@ async def _reconcile(
     opening: Opening, connection: str, resume: str, note: str, pages: int, *, repair: bool, quiet: bool
 ) -> list[_Pass]:
     async with opening as billing:
-        own = billing.reconcile
         if resume:
-            known = await billing.store.run(resume)
-            of_held = known is not None and known.kind in held.PASSES
-            begun = [await (billing.held if of_held else own).resumed(resume)]
+            begun = [await billing.reconcile.resumed(resume)]
         else:
             names = [connection] if connection else sorted(billing.connections)
             begun = [
-                await own.start(name, kind, repair=repair, note=note)
+                await billing.reconcile.start(name, kind, repair=repair, note=note)
                 for name in names
-                for kind in own.passes(name)
-            ]
-            begun += [
-                billing.held.start(name, kind, repair=repair, note=note)
-                for name in names
-                for kind in billing.held.passes(name)
+                for kind in billing.reconcile.passes(name)
             ]
         done = []
         for run in begun:
             one = _Pass(run, [])
             done.append(one)
             count = 0
-            reader = billing.held if run.kind in held.PASSES else own
-            async for one.run, found in reader.run(run, pages_max=pages):
+            async for one.run, found in billing.reconcile.run(run, pages_max=pages):
                 count += 1
                 one.found += found[: SHOWN_MAX - len(one.found)]
                 if not quiet and count % PROGRESS_PAGES == 0:

@@ -10,6 +10,7 @@ from purchase_core.billing import Billing
 from purchase_core.errors import DeliveryRefused, ProviderError, StoreError
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import DAY, HOUR, SECOND, Instant
+from purchase_core.operations.passes import EVENTS, OBJECTS
 from purchase_core.ports.provider import Headers
 from purchase_core.ports.store import Store
 from purchase_core.records.delivery import Delivery
@@ -308,7 +309,10 @@ class World:
 
         async def asked(process: Process) -> None:
             reconcile = process.billing.reconcile
-            for kind in reconcile.passes(connection):
+            allowed = reconcile.passes(connection)
+            for kind in (EVENTS, OBJECTS):  # those that bring what was lost on the way
+                if kind not in allowed:
+                    continue
                 run = await reconcile.open(connection, kind)
                 run = run or await reconcile.start(connection, kind, repair=True)
                 async for _ in reconcile.run(run):

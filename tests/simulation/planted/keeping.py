@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from purchase_core.inbox.sealing import sealed
-from purchase_core.operations import reconcile
+from purchase_core.operations import passes, reconcile
 from purchase_core.operations.reconcile import Reconcile
 from purchase_core.projection.change import Change
 from purchase_core.projection.owner import owning_lane
@@ -85,7 +85,7 @@ def finds_nothing_missed(to: Planter) -> None:
         return [], {}
 
     to.put(Reconcile, "_missed", nothing)
-    to.put(reconcile, "_judged", lambda meaning, known: (reconcile.SAME, []))
+    to.put(reconcile, "_judged", lambda meaning, known: (passes.SAME, []))
 
 
 @bug
@@ -95,7 +95,7 @@ def sees_no_difference(to: Planter) -> None:
 
     def missing_alone(meaning: Any, known: Any) -> Any:
         what, fresh = judged(meaning, known)
-        return (reconcile.SAME, []) if what == reconcile.DIFFERS else (what, fresh)
+        return (passes.SAME, []) if what == passes.DIFFERS else (what, fresh)
 
     to.put(reconcile, "_judged", missing_alone)
 
@@ -106,15 +106,15 @@ def reads_the_first_page_of_each_kind(to: Planter) -> None:
     page_of = Reconcile._page_of_objects
 
     async def first(self: Any, run: Any) -> Any:
-        place = reconcile._place(run)
+        place = passes.place_of(run)
         after, found = await page_of(self, run)
-        moved = reconcile._place(after)
+        moved = passes.place_of(after)
         if moved.cursor and moved.kind == (place.kind or moved.kind):
             kinds = self._provider(run.scope).listed_kinds
             left = kinds[kinds.index(moved.kind) + 1 :]
             if not left:
-                return reconcile._ended(after, moved), found
-            after = reconcile._moved(after, replace(moved, kind=left[0], cursor=""))
+                return passes.ended(after, moved), found
+            after = passes.moved(after, replace(moved, kind=left[0], cursor=""))
         return after, found
 
     to.put(Reconcile, "_page_of_objects", first)

@@ -17,12 +17,18 @@ from purchase_console.rendering import money_of, time_of
 from purchase_console.visit import Visit
 from purchase_core.instants import Instant
 from purchase_core.operations.attention import Item
+from purchase_core.operations.passes import CUSTOMERS, HELD
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED
 
 ITEMS_SHOWN = 12
 CAUSES_SHOWN = 6
 TONES = {DONE: "good", IGNORED: "quiet", PENDING: "waits", QUARANTINED: "bad"}
-PLACES = {"quarantine": "/quarantine", "case": "/cases/case?case={}"}
+PLACES = {
+    "quarantine": "/quarantine",
+    "case": "/cases/case?case={}",
+    "vanished": f"/runs?kind={HELD}",
+    "link": f"/runs?kind={CUSTOMERS}",
+}
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ from purchase_console.page import Action, Page, View
 from purchase_console.visit import Visit
 from purchase_core.console import Role
 from purchase_core.errors import InvalidArgument, NotFound
-from purchase_core.operations.reconcile import PASSES, Found
+from purchase_core.operations.passes import CUSTOMERS, EVENTS, HELD, OBJECTS, Found
 from purchase_core.operations.replay import Replayed
 from purchase_core.operations.replaying import KEPT, Plan
 from purchase_core.records.run import RUNNING, Run
@@ -19,6 +19,13 @@ from purchase_core.records.run import RUNNING, Run
 ROWS = 50
 PAGES_AT_ONCE = 3  # of a provider's list, each a call, before the browser is answered
 REPLAYED_MAX = 200
+PASSES: Mapping[str, str] = {
+    EVENTS: "events",
+    OBJECTS: "objects",
+    CUSTOMERS: "customers",
+    HELD: "live subscriptions",
+}
+"""What a pass over a provider goes through."""
 
 
 async def show(visit: Visit) -> Response:
@@ -32,6 +39,7 @@ async def show(visit: Visit) -> Response:
         more=found[-1].id if len(found) == ROWS else "",
         connections=sorted(visit.billing.connections),
         passes={name: visit.billing.reconcile.passes(name) for name in sorted(visit.billing.connections)},
+        words=PASSES,
     )
 
 
@@ -48,7 +56,15 @@ async def reconcile(visit: Visit) -> Response:
     found: list[Found] = []
     async for noted, some in visit.billing.reconcile.run(run, pages_max=PAGES_AT_ONCE):
         run, found = noted, [*found, *some]
-    return visit.page("reconciled.html", run=run, found=found, connection=connection, kind=kind)
+    return visit.page(
+        "reconciled.html",
+        run=run,
+        found=found,
+        connection=connection,
+        kind=kind,
+        word=PASSES[kind],
+        only_noted=kind == HELD,
+    )
 
 
 async def repair(visit: Visit) -> Response:

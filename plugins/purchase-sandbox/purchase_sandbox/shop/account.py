@@ -14,7 +14,7 @@ from starlette.routing import Route
 from purchase_core.billing import Billing
 from purchase_core.errors import WrongState
 from purchase_core.identifiers import IdSource
-from purchase_core.operations.reconcile import EVENTS
+from purchase_core.operations.passes import EVENTS
 from purchase_core.ports.provider import Capability
 from purchase_core.reads.activity import Happening
 
