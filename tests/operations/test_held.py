@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from msgspec.structs import replace
 
@@ -14,7 +15,7 @@ from purchase_core.operations.passes import CUSTOMERS, HELD, PASSES, Found
 from purchase_core.ports.provider import CustomerRequest
 from purchase_core.records.run import FINISHED, RUNNING
 from purchase_core.testing.bench import problems
-from tests.rollout.street import PROVIDERS, Street, run
+from tests.rollout.street import ENVIRON, PROVIDERS, Street, run
 from tests.rollout.test_adoption import sold
 
 
@@ -224,3 +225,27 @@ def test_a_worker_asks_for_a_few_subscriptions_a_turn_and_believes_no_refused_ke
             assert len(asked) == 4
 
     run(work, ["sandbox"])
+
+
+def test_f100_a_customer_that_was_deleted_has_its_subscriptions_ended_though_nothing_is_told() -> None:
+    async def work(street: Street) -> None:
+        never = {"events_every_seconds": 0}  # as if the events were too old to be listed
+        async with street.opening(sold(), reconcile=never) as billing:
+            await street.buy(billing, "app:pro")
+            (row,) = await street.subscriptions(billing)
+            (link,) = await billing.store.references_of("customer:ana", "customer")
+            street.clock.advance(seconds=60)
+            gone = f"{street.stripe.url}/v1/customers/{row.provider_customer}"
+            async with httpx.AsyncClient() as client:
+                answer = await client.delete(gone, auth=(ENVIRON["STRIPE_KEY"], ""))
+            assert answer.json()["deleted"] is True
+            street.stripe.webhooks()  # and none arrives
+            await worked(billing)
+            (row,) = await street.subscriptions(billing)
+            assert row.status == "canceled"
+            assert await billing.store.references_of("customer:ana", "customer") == [link]
+            assert await left(billing) == []
+            assert await looked(billing, "stripe", CUSTOMERS) == ([], {})
+            assert await looked(billing, "stripe", HELD) == ([], {})
+
+    run(work, ["stripe"])
