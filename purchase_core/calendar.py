@@ -7,7 +7,7 @@ says whose calendar counts.
 from __future__ import annotations
 
 import calendar
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -43,19 +43,24 @@ class Period:
 def is_zone(name: object) -> bool:
     """Whether it is the name of a time zone, and this machine knows its clocks."""
     try:
-        return isinstance(name, str) and bool(ZoneInfo(name).key)
+        return isinstance(name, str) and _clocks(name) is not None
     except (ValueError, OSError, ZoneInfoNotFoundError):
         return False
 
 
+def _clocks(zone: str) -> tzinfo:
+    """The clocks of a zone. UTC needs no database of zones: there is none on Windows, nor in a Worker."""
+    return UTC if zone == "UTC" else ZoneInfo(zone)
+
+
 def midnight(day: Instant, zone: str) -> Instant:
     """When the day begins in a zone that begins then in UTC."""
-    return instant(to_datetime(day).replace(tzinfo=ZoneInfo(zone)))
+    return instant(to_datetime(day).replace(tzinfo=_clocks(zone)))
 
 
 def period_start(anchor: Instant, interval: Interval, index: int, zone: str = "UTC") -> Instant:
     """When period `index` begins; period 0 begins at the anchor. Always counted from the anchor itself."""
-    local = to_datetime(anchor).astimezone(ZoneInfo(zone))
+    local = to_datetime(anchor).astimezone(_clocks(zone))
     if interval.unit in _DAYS:
         moved = local.replace(tzinfo=None) + timedelta(days=_DAYS[interval.unit] * interval.count * index)
     else:
@@ -78,7 +83,7 @@ def period_containing(anchor: Instant, interval: Interval, at: Instant, zone: st
 
 def _near(anchor: Instant, interval: Interval, at: Instant, zone: str) -> int:
     """The index of a period that is at most a step away, by the local calendar."""
-    begins, then = (to_datetime(one).astimezone(ZoneInfo(zone)) for one in (anchor, at))
+    begins, then = (to_datetime(one).astimezone(_clocks(zone)) for one in (anchor, at))
     if interval.unit in _DAYS:
         days = (then.replace(tzinfo=None) - begins.replace(tzinfo=None)).days
         return days // (_DAYS[interval.unit] * interval.count)
@@ -94,7 +99,7 @@ def periods_later(start: Instant, end: Instant, interval: Interval, count: int, 
     """
     if interval.unit in _DAYS:
         return period_start(end, interval, count, zone)
-    begins, ends = (to_datetime(one).astimezone(ZoneInfo(zone)) for one in (start, end))
+    begins, ends = (to_datetime(one).astimezone(_clocks(zone)) for one in (start, end))
     moved = _add_months(ends.replace(tzinfo=None, day=1), _MONTHS[interval.unit] * interval.count * count)
     day = min(max(begins.day, ends.day), calendar.monthrange(moved.year, moved.month)[1])
     return instant(moved.replace(day=day, tzinfo=ends.tzinfo, fold=ends.fold).astimezone(UTC))

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from purchase_core.calendar import UNITS, Interval, Period, Unit, period_containing, period_start
+from purchase_core.calendar import (
+    UNITS,
+    Interval,
+    Period,
+    Unit,
+    is_zone,
+    midnight,
+    period_containing,
+    period_start,
+    periods_later,
+)
 from purchase_core.instants import DAY, HOUR, Instant, instant, to_datetime
 
 MONTHLY, YEARLY, DAILY, WEEKLY = Interval("month"), Interval("year"), Interval("day"), Interval("week")
@@ -218,3 +228,18 @@ def test_f72_whenever_a_job_runs_in_whatever_zone_each_period_is_met_once(offset
     ]
     assert sorted(set(met)) == list(range(met[-1] + 1))
     assert all(later - earlier in (0, 1) for earlier, later in pairwise(met))
+
+
+def test_utc_needs_no_database_of_zones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Worker has none, and sells by periods and windows all the same."""
+
+    def none(name: str) -> ZoneInfo:
+        raise ZoneInfoNotFoundError(name)
+
+    monkeypatch.setattr("purchase_core.calendar.ZoneInfo", none)
+    assert is_zone("UTC")
+    assert not is_zone("Europe/Berlin")
+    anchor = utc(2024, 1, 31)
+    assert period_containing(anchor, MONTHLY, utc(2024, 3, 1)).start == utc(2024, 2, 29)
+    assert periods_later(anchor, utc(2024, 2, 29), MONTHLY, 1) == utc(2024, 3, 31)
+    assert midnight(anchor, "UTC") == anchor

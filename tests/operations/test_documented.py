@@ -10,7 +10,7 @@ from purchase_sandbox.incidents.known import INCIDENTS as STORIES
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations" / "rollout.md").read_text()
 INCIDENTS = (ROOT / "docs" / "operations" / "incidents.md").read_text()
-MADE = re.compile(r'Finding\(\s*"([a-z0-9-]+\.[a-z-]+)"')
+MADE = re.compile(r'Finding\(\s*"([a-z0-9-]+\.[a-z_-]+)"')
 OTHERWISE = (
     "truth.rows",
     "truth.clusters",

@@ -86,7 +86,9 @@ def printed() -> Sequence[list[str]]:
     done = subprocess.run(  # noqa: S603  # our own
         [str(part) for part in command], check=False, capture_output=True, text=True, timeout=SECONDS_MAX
     )
-    assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
+    assert done.returncode == 0, (
+        done.stdout[-2_000:] + done.stderr[done.stderr.find("PythonError: ") :][:4_000]
+    )
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
 
 
