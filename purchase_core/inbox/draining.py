@@ -164,11 +164,14 @@ class Draining:
         settled = self._settlement(delivery, state, reason, delivery.attempts, when)
         try:
             await self._store.commit(Batch(self._ids.new("batch"), now, settlements=(settled,)))
+            if state != QUARANTINED:
+                return RETRIED
+            judged = replace(delivery, reason=reason, code=self._code)
+            return IGNORED if await self._processor.give_up(judged) else QUARANTINED
         except LeaseLost:
             return LOST
         except StoreError:
             return RETRIED  # the lease runs out by itself
-        return QUARANTINED if state == QUARANTINED else RETRIED
 
     def _settlement(
         self, delivery: Delivery, state: str, reason: str, attempts: int, when: Instant

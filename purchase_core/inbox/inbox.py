@@ -31,6 +31,7 @@ from purchase_core.instants import Clock, Instant
 from purchase_core.ports.provider import Event, Provider
 from purchase_core.ports.store import Batch, Store
 from purchase_core.records.delivery import (
+    IGNORED,
     LISTED,
     PENDING,
     QUARANTINED,
@@ -164,7 +165,7 @@ class Inbox:
         except StoreError:
             raise
         except MalformedBody as error:
-            return await self._keep(delivery, QUARANTINED, reason_of(error))
+            return await self._quarantine(delivery, reason_of(error))
         except Exception as error:  # deciding failed: the event itself must not be lost
             return await self._keep(delivery, PENDING, reason_of(error))
         if result.needs:
@@ -175,6 +176,11 @@ class Inbox:
         row = replace(delivery, state=state, reason=reason)
         await self._store.commit(Batch(self._ids.new("batch"), self._clock.now(), deliveries=(row,)))
         return _receipt(delivery, state, reason)
+
+    async def _quarantine(self, delivery: Delivery, reason: str) -> DeliveryReceipt:
+        kept = await self._keep(delivery, QUARANTINED, reason)
+        given_up = await self._processor.give_up(replace(delivery, reason=reason))
+        return replace(kept, status=IGNORED) if given_up else kept
 
     async def drain(self, *, rows_max: int = 1_000) -> DrainReport:
         """Work off pending deliveries that are due, up to `rows_max`. Any number of workers may do so."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from purchase_core.errors import MalformedBody, ProviderUnavailable, PurchaseError
+from purchase_core.errors import LeaseLost, MalformedBody, ProviderUnavailable, PurchaseError
 from purchase_core.facts.fact import Fact, object_key
 from purchase_core.identifiers import IdSource
-from purchase_core.inbox.sealing import sealed, without_bodies
+from purchase_core.inbox.sealing import given_up, sealed, without_bodies
 from purchase_core.instants import Clock
 from purchase_core.ports.provider import CustomerClaim, Event, Fetched, Need, Normalised, Provider
 from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.projection.forgetting import with_deliveries_noted
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Recorded, Work
 from purchase_core.records.delivery import DONE, FETCH, IGNORED, LOOKUP, PENDING, Delivery
@@ -94,6 +96,18 @@ class Processor:
             facts, claims, needs = (*found, *facts), (*claims, *claimed), ()
             fetched += answers
 
+    async def give_up(self, quarantined: Delivery) -> bool:
+        """Empty an event that was just quarantined, and ignore it, if its customer was erased; else False.
+
+        Asked once it is quarantined: an erasure that comes later finds it there itself.
+        """
+        if not await self._is_erased(quarantined.object):
+            return False
+        batch = Batch(self._ids.new("batch"), self._clock.now())
+        with suppress(LeaseLost):  # somebody has it tried again, and it comes here once more
+            await self._store.commit(given_up(batch, quarantined))
+        return True
+
     async def _is_erased(self, key: str) -> bool:
         """Whether an object is of a customer who was erased."""
         view = await self._store.look(Question(objects=(key,)))
@@ -109,7 +123,7 @@ class Processor:
         def addition(batch: Batch) -> Batch:
             state, reason = (DONE, "") if batch.facts else (IGNORED, FOREIGN)
             whole = replace(batch, deliveries=(*batch.deliveries, *fetched))
-            return sealed(settle(whole, state, reason), cause)
+            return sealed(settle(with_deliveries_noted(whole, cause), state, reason), cause)
 
         return await self._recorder.record(work, cause=cause, addition=addition)
 

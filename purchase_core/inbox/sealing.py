@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from purchase_core.ports.store import Batch
-from purchase_core.records.delivery import Delivery
+from purchase_core.records.delivery import IGNORED, Delivery, Settlement
 
 ERASED = "erased"
 
@@ -29,3 +29,12 @@ def without_bodies(batch: Batch, delivery_id: str) -> Batch:
 def without_body(delivery: Delivery) -> Delivery:
     """The row, without what identifies a person."""
     return replace(delivery, body=b"", headers=())
+
+
+def given_up(batch: Batch, delivery: Delivery) -> Batch:
+    """The batch, with a quarantined event given up and emptied: nobody may keep it until it can be read."""
+    reason = f"{ERASED}: its customer was, and it could not be read ({delivery.reason})"
+    settled = Settlement(
+        delivery.id, delivery.fence, IGNORED, reason, delivery.attempts, batch.at, delivery.code
+    )
+    return replace(batch, settlements=(*batch.settlements, settled), redacted=(*batch.redacted, delivery.id))

@@ -18,6 +18,7 @@ from purchase_core.projection.change import Change
 from purchase_core.projection.coalescing import Addition, Request, Waiting, advanced
 from purchase_core.projection.contested import with_look_ups
 from purchase_core.projection.derived import DerivedRows
+from purchase_core.projection.forgetting import found_too_late, without_bodies_behind
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.naming import name_lots
 from purchase_core.projection.offers import OfferShelf
@@ -239,8 +240,16 @@ class Recorder:
         change.exchange(({**await self._store.drawn(unknown)} if unknown else {}) | dict(drawn or {}))
         if work.decision is not None:
             await self._take(change, work.decision, together=drawn is not None)
-        batch = request.addition(with_look_ups(change.parts(request.batch_id), self._ids))
-        return Recorded(batch, foreign=len(left))
+        batch = with_look_ups(change.parts(request.batch_id), self._ids)
+        batch = await self._emptied(batch, view, together=drawn is not None)
+        return Recorded(request.addition(batch), foreign=len(left))
+
+    async def _emptied(self, batch: Batch, view: View, *, together: bool) -> Batch:
+        """The batch, with the bodies emptied of what turns out to be an erased customer's."""
+        late = found_too_late(batch, view)
+        if late and together:  # what others of the group have noted cannot be read yet
+            raise LaneConflict(f"more must be read of {', '.join(late)}")
+        return await without_bodies_behind(self._store, batch, late) if late else batch
 
     async def _take(self, change: Change, decision: Decision, *, together: bool) -> None:
         """Take a decision about credits or quotas, on what there is now."""

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from purchase_core.access.policy import AccessPolicy
 from purchase_core.catalog.catalog import Catalog
-from purchase_core.errors import InvalidArgument, LaneConflict, NotFound, WrongState
+from purchase_core.errors import InvalidArgument, LaneConflict, LeaseLost, NotFound, WrongState
 from purchase_core.identifiers import IdSource, customer_id
 from purchase_core.instants import Clock
 from purchase_core.ports.paging import every_delivery
@@ -27,7 +27,7 @@ from purchase_core.projection.work import Work
 from purchase_core.reads.customers import Customers
 from purchase_core.reads.facts import recorded_facts
 from purchase_core.records.command import CONFIRMED, Command, Stage
-from purchase_core.records.delivery import PENDING
+from purchase_core.records.delivery import PENDING, QUARANTINED, Delivery, Settlement
 from purchase_core.records.details import Details
 from purchase_core.records.lane import Lane, customer_lane, customer_of
 from purchase_core.text import identifier, storable
@@ -45,10 +45,14 @@ Tell = Callable[[int, int], None]
 
 @attrs.frozen
 class Erased:
-    """What was emptied: events, and whether there were details."""
+    """What was emptied: events, and whether there were details.
+
+    `waiting` counts events that still wait; they are emptied when they are worked off.
+    """
 
     customer: str
     events: int
+    waiting: int
     details: bool
 
 
@@ -169,21 +173,32 @@ class ManagedCustomers(Customers):
 
         work = Work(lanes=(lane.lane,))
         await self._recorder.record(work, cause="erase", addition=addition)
-        emptied = 0
-        waiting: list[str] = []
-        looked = 0
-        async for identifier_, theirs in self._deliveries_of(lane.lane):
+        emptied = looked = waiting = 0
+        found: list[str] = []
+        async for one, theirs in self._deliveries_of(lane.lane):
             looked += 1
-            if theirs:
-                waiting.append(identifier_)
-            if len(waiting) == REDACTED_AT_ONCE_MAX:
-                emptied += await self._redact(waiting)
-                waiting = []
+            if theirs and one.state in (PENDING, QUARANTINED):
+                await self._try_again(one)
+                waiting += 1
+            elif theirs:
+                found.append(one.id)
+            if len(found) == REDACTED_AT_ONCE_MAX:
+                emptied += await self._redact(found)
+                found = []
             if looked % DELIVERIES_PER_WORD == 0:
                 tell(looked, emptied)
-        emptied += await self._redact(waiting)
+        emptied += await self._redact(found)
         tell(looked, emptied)
-        return Erased(customer, emptied, known is not None)
+        return Erased(customer, emptied, waiting, known is not None)
+
+    async def _try_again(self, delivery: Delivery) -> None:
+        """What waits is needed whole, and emptied when it is worked off: so nothing may wait for a person."""
+        if delivery.state != QUARANTINED:
+            return
+        now = self._clock.now()
+        again = Settlement(delivery.id, delivery.fence, PENDING, "", 0, now, delivery.code)
+        with suppress(LeaseLost):  # somebody else was faster
+            await self._store.commit(Batch(self._ids.new("batch"), now, settlements=(again,)))
 
     async def _redact(self, identifiers: Sequence[str]) -> int:
         if identifiers:
@@ -191,14 +206,13 @@ class ManagedCustomers(Customers):
             await self._store.commit(batch)
         return len(identifiers)
 
-    async def _deliveries_of(self, lane: str) -> AsyncIterator[tuple[str, bool]]:
+    async def _deliveries_of(self, lane: str) -> AsyncIterator[tuple[Delivery, bool]]:
         """Every delivery, and whether it is about the customer of a lane."""
         causes = {one.cause async for one in recorded_facts(self._store, lane)}
         objects = {one.fact.object async for one in recorded_facts(self._store, lane)}
         objects |= {one.object for one in await self._store.references_of(lane, "customer")}
         async for one in every_delivery(self._store):
-            # What waits is needed whole: it is emptied when it is worked off.
-            yield one.id, one.state != PENDING and (one.id in causes or one.object in objects)
+            yield one, one.id in causes or one.object in objects
 
     async def _guarded(self, lane: Lane, addition: Callable[[Batch], Batch], *, cause: str) -> None:
         def guarded(batch: Batch) -> Batch:

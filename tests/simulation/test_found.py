@@ -11,6 +11,7 @@ from purchase_core.facts.rows import CaseRow, InvoiceRow, RefundRow, Subscriptio
 from purchase_core.instants import SECOND, Instant
 from purchase_core.records.command import CONFIRMED
 from purchase_core.testing.clocks import ManualClock
+from purchase_core.testing.simulation import Plan, play
 from purchase_core.testing.simulation.provider import changing
 from purchase_core.testing.simulation.provider.money import dispute
 from purchase_core.testing.simulation.provider.selling import pay
@@ -188,6 +189,32 @@ def test_f101_what_is_claimed_under_an_id_that_was_merged_is_theirs_who_have_it_
     assert row.lane == "customer:ana"
     for customer in ("ana", "bo"):
         assert world.read(world.reader.customers.entitlements(customer)).licence("reader") == 1
+
+
+def test_f101_a_refund_that_is_decided_while_its_customer_is_merged_is_shown() -> None:
+    """It is looked for where it is by then, and its asker told that the money goes back."""
+    world = stage("stripe")
+    invoice = paid(world)
+    give(world, 1, "bo")
+    billing = world.processes[0].billing
+    provider = billing.connections["stripe"]
+    send = provider.refund
+
+    async def merged(*request: Any, **named: Any) -> Any:
+        await billing.customers.merge("ana", into="bo", reason="one", by="op")
+        return await send(*request, **named)
+
+    provider.refund = merged  # type: ignore[method-assign]
+    done = asked(world, lambda one: one.invoices.refund("ana", invoice, idempotency_key="back-1"))
+    (row,) = world.read(world.store.rows(RefundRow))
+    assert (done.refund.key, done.refund.lane) == (row.key, "customer:bo")
+
+
+# What is claimed by somebody erased; renewals that waited for their agreement; an event that was quarantined.
+@pytest.mark.parametrize("seed", [7_510, 11_465, 14_369])
+def test_t13_of_somebody_erased_nothing_is_kept_whenever_it_turns_out_to_be_theirs(seed: int) -> None:
+    played = play(Plan(seed))
+    assert not played.findings, played.plan.command()
 
 
 def give(world: World, amount: int, customer: str = "ana") -> None:

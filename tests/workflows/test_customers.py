@@ -15,10 +15,12 @@ from purchase_core.facts.rows import LotRow, SubscriptionRow
 from purchase_core.instants import to_datetime
 from purchase_core.operations.replay import BODY_GONE
 from purchase_core.projection.tables import rows_of_lane
-from purchase_core.records.delivery import DONE, PENDING
+from purchase_core.records.delivery import DONE, PENDING, QUARANTINED
 from purchase_core.testing.bench import problems
 from tests.faults.shop import Shop, run
+from tests.operations.test_replay import broken
 from tests.pages import blocks, run_block
+from tests.workflows.test_claims import guests
 
 MONTH_DAYS = 31
 EMAIL = "ana.sentinel@example.com"
@@ -381,6 +383,81 @@ def test_f106_what_waited_in_the_queue_is_emptied_when_it_is_worked_off() -> Non
             rows = [await shop.billing.webhooks.show(one.id) for one in receipts]
             assert {row.state for row in rows} <= {DONE, "ignored"}
             assert {row.body for row in rows if row.state == DONE} == {b""}
+
+    run(work)
+
+
+@STORES
+def test_t13_what_somebody_erased_turns_out_to_have_bought_as_a_guest_is_emptied(
+    store: str, tmp_path: Path
+) -> None:
+    """It was kept while it was nobody's."""
+
+    async def work() -> None:
+        async with shop_of(store, tmp_path) as shop:
+            with guests(shop):
+                checkout = await shop.sold(customer=None)
+                before = [one.id for one in await shop.billing.webhooks.list(state=DONE)]
+                await shop.sold("cart-2", customer="ben", offer="book:full")
+                await shop.billing.customers.upsert("ana", email=EMAIL)
+                assert (await shop.billing.customers.erase("ana")).events == 0
+                kept = [await shop.billing.webhooks.show(one) for one in before]
+                assert all(row.body for row in kept), "they are nobody's yet"
+                await shop.billing.checkout.claim(checkout.claim, customer="ana")
+            assert (await shop.rights()).has("export")
+            for one in await shop.billing.webhooks.list(state=DONE):
+                row = await shop.billing.webhooks.show(one.id)
+                assert bool(row.body) == (one.id not in before), "ben's are as they were"
+            await shop.checked_hash("ana")
+
+    run(work)
+
+
+@STORES
+def test_t13_an_erasure_has_what_is_quarantined_tried_again_before_it_is_emptied(
+    store: str, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with shop_of(store, tmp_path) as shop:
+            await shop.sold()
+            (before,) = await shop.billing.subscriptions.list("ana")
+            shop.advance(days=MONTH_DAYS)
+            with broken():
+                receipts = await shop.deliver()
+            stuck = [one.id for one in receipts if one.status == QUARANTINED]
+            done = await shop.billing.customers.erase("ana")
+            assert 0 < done.waiting <= len(stuck)
+            await shop.billing.webhooks.drain()
+            rows = [await shop.billing.webhooks.show(one) for one in stuck]
+            assert sum(row.state == DONE for row in rows) >= done.waiting
+            assert {row.body for row in rows if row.state == DONE} == {b""}
+            (after,) = await shop.billing.subscriptions.list("ana")
+            assert after.period_start > before.period_start, "what it tells counts"
+
+    run(work)
+
+
+@pytest.mark.parametrize("mode", ["inline", "queue"])
+def test_t13_what_nobody_can_read_of_somebody_erased_is_given_up_and_says_so(mode: str) -> None:
+    """It is neither kept until it can be read, nor tried in vain once it is emptied."""
+
+    async def work() -> None:
+        async with Shop(inbox={"mode": mode}) as shop:
+            await shop.sold()
+            await shop.billing.webhooks.drain()
+            await shop.billing.customers.erase("ana")
+            shop.advance(days=MONTH_DAYS)
+            with broken():
+                receipts = await shop.deliver()
+                await shop.billing.webhooks.drain()
+            rows = [await shop.billing.webhooks.show(one.id) for one in receipts]
+            given_up = [row for row in rows if row.reason.startswith("erased: ")]
+            assert "subscription" in {row.object.partition(":")[0] for row in given_up}
+            assert {(row.state, row.body, row.headers) for row in given_up} == {("ignored", b"", ())}
+            with pytest.raises(WrongState):
+                await shop.billing.webhooks.retry(given_up[0].id)
+            replayed = await shop.billing.replay.one(given_up[0].id)
+            assert (replayed.status, replayed.reason) == ("skipped", BODY_GONE)
 
     run(work)
 

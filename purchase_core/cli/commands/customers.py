@@ -228,6 +228,8 @@ def erase(context: click.Context, customer: str, *, yes: bool, as_json: bool) ->
         print_json({"erased": msgspec.to_builtins(done)})
     else:
         say(f"{done.customer} is forgotten; {done.events:,} events were emptied.")
+        if done.waiting:
+            say(f"{done.waiting:,} more will be, when a worker has read them.")
 
 
 def _progress(looked: int, emptied: int) -> None:

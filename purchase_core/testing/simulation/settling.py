@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from purchase_core.inbox.sealing import ERASED
 from purchase_core.instants import HOUR, MINUTE, SECOND, Instant
-from purchase_core.records.delivery import PENDING, QUARANTINED
+from purchase_core.records.delivery import IGNORED, PENDING, QUARANTINED
 from purchase_core.records.mailbox import STUCK, WAITING
 from purchase_core.testing.simulation.asking import OPEN
 from purchase_core.testing.simulation.hearing import HEARS
@@ -33,7 +34,7 @@ def settle(world: World) -> None:
     for number in range(ROUNDS_MAX):
         _round(world, number)
         left = _left(world)
-        again = number + 1 < RECONCILED_ROUNDS and any(post.gone for post in world.posts.values())
+        again = number + 1 < RECONCILED_ROUNDS and bool(_unheard(world))
         if not left and not again:
             return
         world.pass_time(PAUSES[min(number, len(PAUSES) - 1)])
@@ -48,12 +49,17 @@ def _round(world: World, number: int) -> None:
             if len(post.waiting) >= before:
                 break
     if number < RECONCILED_ROUNDS:
-        for name, post in world.posts.items():
-            if post.gone:
-                world.run(world.reconcile(name, world.processes[0]))
+        for name in _unheard(world):
+            world.run(world.reconcile(name, world.processes[0]))
     _ask_again(world)
     if _work_waits(world):
         world.run(world.work(world.processes[0]))
+
+
+def _unheard(world: World) -> list[str]:
+    """Connections of which something was never read: it never came, or nobody may keep it."""
+    given_up = {row.connection for row in world.deliveries(IGNORED) if row.reason.startswith(f"{ERASED}:")}
+    return [name for name, post in world.posts.items() if post.gone or name in given_up]
 
 
 def _ask_again(world: World) -> None:
