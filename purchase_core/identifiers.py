@@ -7,7 +7,6 @@ import random
 import time
 from typing import NewType, Protocol
 
-from purchase_core.instants import Instant
 from purchase_core.text import identifier
 
 CustomerId = NewType("CustomerId", str)
@@ -42,11 +41,6 @@ class SeededIds:
         """The next identifier."""
         self._count += 1
         return f"{kind}_{_uuid7(self._count, self._random.getrandbits(80))}"
-
-
-def first_since(kind: str, at: Instant) -> str:
-    """What comes before every identifier of this kind that is made from then on, and after those before."""
-    return f"{kind}_{at // 1_000:012x}"
 
 
 def _uuid7(milliseconds: int, entropy: int) -> str:

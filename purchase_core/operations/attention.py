@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from purchase_core.facts.rows import STUCK_REFUNDS, CaseRow, RefundRow
+from purchase_core.facts.rows import CaseRow, RefundRow
 from purchase_core.instants import HOUR, SECOND, Clock, Instant
 from purchase_core.operations.passes import CUSTOMERS, DIFFERS, HELD, VANISHED
 from purchase_core.operations.quarantine import Group, Quarantine
-from purchase_core.ports.paging import every_row
-from purchase_core.ports.store import PAGE_ROWS_MAX, Store
+from purchase_core.ports.store import Store
 from purchase_core.records.command import UNKNOWN, Command
 from purchase_core.records.lane import customer_of
 from purchase_core.records.run import FINISHED, Run
@@ -21,7 +20,8 @@ from purchase_core.values import Value
 
 LATELY = 15 * SECOND
 UNKNOWN_AFTER = HOUR  # until then, a worker is still finding out
-ITEMS_MAX = 10_000
+ITEMS_MAX = 1_000  # of each kind
+QUARANTINED_MAX = 2_000  # the newest of them are told by cause
 RUNS_MAX = 100  # of a kind of pass, over all connections
 
 LEFT: Mapping[str, tuple[str, str, str]] = {
@@ -69,7 +69,7 @@ class Attention:
         self._known: tuple[Instant, Sequence[Item]] | None = None
 
     async def lately(self) -> tuple[Instant, Sequence[Item]]:
-        """All of it as it was at an instant of the last LATELY; however many ask, it is read once."""
+        """The list as it was at an instant of the last LATELY; however many ask, it is read once."""
         async with self._lock:
             now = self._clock.now()
             if self._known is None or not 0 <= now - self._known[0] < LATELY:
@@ -77,31 +77,23 @@ class Attention:
             return self._known
 
     async def list(self) -> Sequence[Item]:
-        """All of it: money first, then what has waited longest."""
-        found = [_quarantined(one) for one in await self._quarantine.groups()]
-        found += [one async for one in self._cases()]
+        """Money first, then what has waited longest.
+
+        Of what waits for money, no more than the ITEMS_MAX of each kind that are about the most; of what is
+        quarantined, the causes of the newest QUARANTINED_MAX. `Store.tallies` counts further.
+        """
+        found = [_quarantined(one) for one in await self._quarantine.groups(newest=QUARANTINED_MAX)]
+        found += [_case(one) for one in await self._store.waiting(CaseRow, limit=ITEMS_MAX)]
         found += [_outcome(one) for one in await self._unknown()]
-        found += [one async for one in self._refunds()]
+        found += [_refund(one) for one in await self._store.waiting(RefundRow, limit=ITEMS_MAX)]
         found += await self._left()
         return sorted(found, key=lambda one: (-one.amount, one.since, one.about))
 
     async def _unknown(self) -> Sequence[Command]:
         now = self._clock.now()
-        found = await self._store.open_commands(self._kinds(), before=Instant(now + 1), limit=PAGE_ROWS_MAX)
+        found = await self._store.open_commands(self._kinds(), before=Instant(now + 1), limit=ITEMS_MAX)
         # Each try touches a command; how long nobody has known is told by when it was begun.
         return [one for one in found if one.state == UNKNOWN and one.created_at < now - UNKNOWN_AFTER]
-
-    async def _cases(self) -> AsyncIterator[Item]:
-        told = 0
-        async for row in every_row(self._store, CaseRow):
-            if row.status == "open" and told < ITEMS_MAX:
-                told += 1
-                yield _case(row)
-
-    async def _refunds(self) -> AsyncIterator[Item]:
-        async for row in every_row(self._store, RefundRow):
-            if row.status in STUCK_REFUNDS:
-                yield _refund(row)
 
     async def _left(self) -> Sequence[Item]:
         """What the last pass over each connection has left, since the first of those that did."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from purchase_core.facts.fact import RecordedFact
+from purchase_core.facts.rows import IntentRow
 from purchase_core.instants import Instant
 from purchase_core.ports.store import PAGE_ROWS_MAX, Store, TableRow
 from purchase_core.records.command import Command
@@ -56,6 +57,14 @@ async def every(
 def every_row(store: Store, table: type[R], *, lane: str = "", after: str = "") -> AsyncIterator[R]:
     """Rows of one table by ascending key: of one lane, or of all ("")."""
     return every(lambda key: store.rows(table, lane=lane, after_key=key), lambda row: row.key, after)
+
+
+def every_intent(store: Store, *, since: Instant) -> AsyncIterator[IntentRow]:
+    """Intents that were placed since then, newest first."""
+    newest: tuple[Instant, str] | None = None
+    return every(
+        lambda place: store.intents_since(since, before=place), lambda row: (row.placed_at, row.key), newest
+    )
 
 
 def every_fact(

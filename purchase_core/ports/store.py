@@ -15,7 +15,7 @@ from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import InvalidArgument
 from purchase_core.facts.cluster import Cluster, StoredCluster
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import ROW_TYPES, Row
+from purchase_core.facts.rows import ROW_TYPES, CaseRow, IntentRow, RefundRow, Row
 from purchase_core.instants import Instant
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery, Settlement
@@ -37,6 +37,11 @@ TableRow: TypeAlias = Row | LedgerRow
 TABLES: tuple[type[TableRow], ...] = (*ROW_TYPES, *LEDGER_TYPES)
 
 R = TypeVar("R", bound=TableRow)
+
+WAITING_TYPES: tuple[type[CaseRow | RefundRow], ...] = (CaseRow, RefundRow)
+"""Tables of which some rows wait for a person: cases while they are open, refunds that are STUCK_REFUNDS."""
+
+W = TypeVar("W", CaseRow, RefundRow)
 
 PAGE_ROWS_MAX = 1_000
 FACTS_PER_BATCH_MAX = 1 << 20
@@ -407,6 +412,12 @@ class Store(ABC):
         """Rows of one table, the ledger's too, by ascending key; of one lane, or of all ("")."""
 
     @abstractmethod
+    async def intents_since(
+        self, since: Instant, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[IntentRow]:
+        """Intents placed since then, and before `before`, newest first: by descending (`placed_at`, key)."""
+
+    @abstractmethod
     async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:
         """The journal of one lane behind a position, in order."""
 
@@ -449,6 +460,13 @@ class Store(ABC):
 
         Of each sort no more than `limit` rows are counted. A quarantined delivery's `error` is its reason up
         to the first colon.
+        """
+
+    @abstractmethod
+    async def waiting(self, row_type: type[W], *, limit: int = PAGE_ROWS_MAX) -> Sequence[W]:
+        """Rows that wait for a person, of one of WAITING_TYPES, by descending amount, then by descending key.
+
+        Only what waits is read, and of that no more than `limit`, however much there is.
         """
 
     @abstractmethod

@@ -13,7 +13,7 @@ from purchase_core.facts.fold import fold
 from purchase_core.facts.reading import Reading
 from purchase_core.facts.rows import IntentRow
 from purchase_core.instants import HOUR, Instant
-from purchase_core.ports.paging import every_row
+from purchase_core.ports.paging import every_intent
 from purchase_core.ports.router import RoutingDecision, decode_decision
 from purchase_core.ports.store import Store
 from purchase_core.values import Value
@@ -65,18 +65,17 @@ def result_of(opened_at: Instant, paid_at: Instant | None, now: Instant, horizon
 
 
 class Outcomes:
-    """Reads the outcomes of routed checkouts, oldest id first. Two reads a checkout, and one a page."""
+    """Reads the outcomes of routed checkouts, the newest first. Two reads a checkout, and one a page."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def since(self, since: Instant) -> AsyncIterator[Outcome]:
         """Every checkout that was started since then and has a decision."""
-        async for row in every_row(self._store, IntentRow):
-            if row.placed_at >= since:
-                outcome = await self.of(row)
-                if outcome is not None:
-                    yield outcome
+        async for row in every_intent(self._store, since=since):
+            outcome = await self.of(row)
+            if outcome is not None:
+                yield outcome
 
     async def of(self, row: IntentRow) -> Outcome | None:
         """What became of one checkout; None if it was not routed, or its decision cannot be read any more."""

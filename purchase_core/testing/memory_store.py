@@ -27,7 +27,7 @@ from purchase_core.errors import (
 from purchase_core.facts.cluster import Cluster, StoredCluster, encode_cluster
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
-from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.facts.rows import IntentRow, SubscriptionRow
 from purchase_core.instants import Instant
 from purchase_core.ports.store import (
     PAGE_ROWS_MAX,
@@ -422,6 +422,13 @@ class MemoryStore(MemoryMailboxes, MemoryTallies, Store):
         """Rows of one table by ascending key; of one lane, or of all."""
         found = [row for row in self._table(row_type) if lane in ("", row.lane) and row.key > after_key]
         return sorted(found, key=lambda row: row.key)[:limit]
+
+    async def intents_since(
+        self, since: Instant, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[IntentRow]:
+        """Intents that were placed since then, newest first."""
+        placed = {(one.placed_at, one.key): one for one in self._table(IntentRow) if one.placed_at >= since}
+        return [placed[at] for at in sorted(placed, reverse=True) if before is None or at < before][:limit]
 
     async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:
         """The journal of one lane, in order."""

@@ -1,4 +1,4 @@
-"""What waits in the reference store, counted."""
+"""What waits in the reference store: counted, and row by row."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from purchase_core.facts.rows import STUCK_REFUNDS, CaseRow, RefundRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import TALLIES, Tally
+from purchase_core.ports.store import PAGE_ROWS_MAX, TALLIES, Tally, W
 from purchase_core.records.command import OPEN_STATES
 from purchase_core.records.delivery import PENDING, QUARANTINED, Delivery
 from purchase_core.records.mailbox import IDLE
@@ -18,7 +18,7 @@ Waiting: TypeAlias = tuple[tuple[str, ...], Instant, int]
 
 
 class MemoryTallies:
-    """The part of the store that counts. `database` is the store's."""
+    """The part of the store that says what waits. `database` is the store's."""
 
     database: MemoryDatabase
 
@@ -26,6 +26,11 @@ class MemoryTallies:
         """What waits, counted."""
         found = {of: list(self._waiting(of, now))[:limit] for of in TALLIES}
         return [tally for of, rows in found.items() for tally in _counted(of, rows)]
+
+    async def waiting(self, row_type: type[W], *, limit: int = PAGE_ROWS_MAX) -> Sequence[W]:
+        """Rows that wait for a person, those with the most money first."""
+        found = [one for one in self.database.rows.values() if isinstance(one, row_type) and _waits(one)]
+        return sorted(found, key=lambda one: (one.amount, one.key), reverse=True)[:limit]
 
     def _waiting(self, of: str, now: Instant) -> Iterable[Waiting]:
         if of in ("pending", "abandoned", "quarantined"):
@@ -58,10 +63,14 @@ class MemoryTallies:
 
     def _money(self, of: str) -> Iterable[Waiting]:
         for one in self.database.rows.values():
-            if of == "cases" and isinstance(one, CaseRow) and one.status == "open":
+            if of == "cases" and isinstance(one, CaseRow) and _waits(one):
                 yield (one.kind, one.currency), one.opened_at, one.amount
-            elif of == "refunds" and isinstance(one, RefundRow) and one.status in STUCK_REFUNDS:
+            elif of == "refunds" and isinstance(one, RefundRow) and _waits(one):
                 yield (one.status, one.currency), one.seen_at, one.amount
+
+
+def _waits(row: CaseRow | RefundRow) -> bool:
+    return row.status == "open" if isinstance(row, CaseRow) else row.status in STUCK_REFUNDS
 
 
 def _error(delivery: Delivery) -> str:

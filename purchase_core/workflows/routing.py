@@ -128,8 +128,8 @@ class Routing:
         return await self._outcomes.of(row)
 
     async def outcomes(self, since: Instant) -> list[Outcome]:
-        """What became of the checkouts that were started since then."""
-        return [one async for one in self._outcomes.since(since)]
+        """What became of the checkouts that were started since then, the oldest first."""
+        return [one async for one in self._outcomes.since(since)][::-1]
 
     async def backtest(self, router: Router, since: Instant) -> Backtest:
         """What another router would have done over what was decided since then, and what is known of it."""
@@ -138,7 +138,7 @@ class Routing:
     async def trials(self, router: Router, since: Instant) -> list[Trial]:
         """What was decided since then and came of it within the router's horizon, for a backtest."""
         now, horizon = self._clock.now(), router.learning.horizon_hours
-        return [trial_of(one, now, horizon) async for one in self._outcomes.since(since)]
+        return [trial_of(one, now, horizon) for one in await self.outcomes(since)]
 
     async def experiment(self, since: Instant) -> Experiment:
         """What came of the arms of the policy in force since then, and what the shadow would have done.

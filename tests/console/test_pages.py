@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
+import purchase_console.glance
+from purchase_core.facts.rows import IntentRow
+from purchase_core.instants import MINUTE, Instant
+from purchase_core.ports.store import Batch
 from tests.console.desk import desk_of, troubled
 from tests.faults.shop import Shop, run
 
@@ -26,6 +32,27 @@ def test_the_overview_says_how_it_stands_and_what_waits_money_first() -> None:
             part = await desk.get("/now")
             assert "<html" not in part
             assert "<strong>9</strong> pending" in part
+
+    run(work)
+
+
+def test_the_shares_are_of_the_newest_checkouts() -> None:
+    async def work() -> None:
+        async with Shop() as shop, desk_of(shop.billing) as desk:
+            now = shop.clock.now()
+            places = (("a", "acme", 1), ("b", "other", 9), ("c", "other", 8), ("d", "acme", 2))
+            rows = tuple(
+                IntentRow(
+                    f"intent:purchase:{key}", "customer:ana", key, "ana", "app:pro", "v1", "app", 1, 100,
+                    "EUR", 0, "open", "", connection, "", Instant(now - minutes * MINUTE),
+                )
+                for key, connection, minutes in places
+            )  # fmt: skip
+            await shop.billing.store.commit(Batch("batch_1", now, rows=rows))
+            with patch.object(purchase_console.glance, "CHECKOUTS_MAX", 3):
+                page = await desk.get("/")
+            assert "67%: 2 placed, 0 paid" in page
+            assert "33%: 1 placed, 0 paid" in page
 
     run(work)
 

@@ -19,7 +19,7 @@ from purchase_contract_tests.store.samples import (
 from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.fact import seen
 from purchase_core.facts.fold import canonical_hash
-from purchase_core.facts.rows import ROW_TYPES, CaseRow, InvoiceRow, Row
+from purchase_core.facts.rows import ROW_TYPES, CaseRow, IntentRow, InvoiceRow, Row
 from purchase_core.ports.store import Batch, Question, Store
 
 
@@ -29,7 +29,7 @@ async def all_rows(store: Store) -> list[Row]:
 
 
 class Rows(StorePromises):
-    """`Batch.rows`, `Batch.clusters`, what drops them, and `rows`."""
+    """`Batch.rows`, `Batch.clusters`, what drops them, `rows` and `intents_since`."""
 
     @promise
     async def every_table_gives_back_what_it_was_given(self, store: Store) -> None:
@@ -50,6 +50,33 @@ class Rows(StorePromises):
         assert list(await store.rows(InvoiceRow)) == [after]
         assert not await store.rows(InvoiceRow, lane=ANA)
         assert list(await store.rows(InvoiceRow, lane=BEN)) == [after]
+
+    @promise
+    async def intents_come_from_the_newest_back_to_an_instant(self, store: Store) -> None:
+        intent = next(row for row in row_of_each_table() if isinstance(row, IntentRow))
+        # Their keys say nothing of when: the newest has the first.
+        newest_first = [
+            replace(intent, key="a", placed_at=later(9)),
+            replace(intent, key="d", lane=BEN, placed_at=later(5)),
+            replace(intent, key="c", placed_at=later(5)),
+            replace(intent, key="b", placed_at=later(5)),
+            replace(intent, key="e", placed_at=later(2)),
+            replace(intent, key="f", placed_at=later(1)),
+        ]
+        await store.commit(
+            Batch("batch_1", NOW, rows=tuple(newest_first[1:4] + newest_first[4:] + newest_first[:1]))
+        )
+        assert list(await store.intents_since(NOW)) == newest_first
+        assert list(await store.intents_since(later(2))) == newest_first[:5]
+        assert list(await store.intents_since(later(10))) == []
+        for limit in (1, 2, 4):
+            found: list[IntentRow] = []
+            while page := await store.intents_since(
+                later(2), before=(found[-1].placed_at, found[-1].key) if found else None, limit=limit
+            ):
+                assert len(page) <= limit
+                found += page
+            assert found == newest_first[:5]
 
     @promise
     async def rows_come_by_ascending_key_in_pages(self, store: Store) -> None:

@@ -1,4 +1,4 @@
-"""Tallies: what waits, counted."""
+"""What waits: counted, and what waits for a person row by row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from purchase_contract_tests.store.samples import (
     row_of_each_table,
     step,
 )
-from purchase_core.facts.rows import RefundRow
+from purchase_core.facts.rows import CaseRow, RefundRow
 from purchase_core.ports.store import Batch, Store, Tally
 from purchase_core.records.command import CONFIRMED, PLANNED, UNKNOWN
 from purchase_core.records.delivery import DONE, IGNORED, QUARANTINED
@@ -33,7 +33,7 @@ async def _counted(store: Store, of: str, *, limit: int = PLENTY) -> list[Tally]
 
 
 class Tallies(StorePromises):
-    """`tallies`."""
+    """`tallies` and `waiting`."""
 
     @promise
     async def deliveries_that_wait_are_counted(self, store: Store) -> None:
@@ -129,3 +129,32 @@ class Tallies(StorePromises):
         await store.commit(Batch("batch_1", NOW, deliveries=flood, rows=rows))
         found = await store.tallies(now=NOW, limit=3)
         assert {one.of: one.count for one in found} == {"pending": 3, "cases": 3}
+
+    @promise
+    async def what_waits_for_a_person_comes_with_the_most_money_first(self, store: Store) -> None:
+        refund = next(one for one in row_of_each_table() if isinstance(one, RefundRow))
+        open_ones = [
+            replace(case("c"), amount=900),
+            replace(case("a"), amount=1_000, kind="excess", opened_at=later(5)),
+            replace(case("e"), lane=BEN),
+            replace(case("d"), opened_at=later(-5)),
+            replace(case("b"), amount=0, currency=""),
+        ]
+        stuck = [
+            replace(refund, key="a", status="failed", amount=70),
+            replace(refund, key="c", status="rejected", amount=8),
+            replace(refund, key="b", status="rejected", amount=8),
+        ]
+        others = (
+            replace(case("f"), amount=2_000, status="resolved", decision="receipt_1"),
+            replace(refund, key="d", status="succeeded", amount=99),
+        )
+        await store.commit(Batch("batch_1", NOW, rows=(*stuck[::-1], *others, *open_ones[::-1])))
+        assert list(await store.waiting(CaseRow)) == [open_ones[1], open_ones[0], *open_ones[2:]]
+        assert list(await store.waiting(RefundRow)) == stuck
+        assert list(await store.waiting(CaseRow, limit=2)) == [open_ones[1], open_ones[0]]
+        assert list(await store.waiting(RefundRow, limit=1)) == stuck[:1]
+        decided = replace(open_ones[1], status="resolved", decision="receipt_2")
+        await store.commit(Batch("batch_2", NOW, rows=(decided,), dropped_rows=((RefundRow, "a"),)))
+        assert list(await store.waiting(CaseRow)) == [open_ones[0], *open_ones[2:]]
+        assert list(await store.waiting(RefundRow)) == stuck[1:]

@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from purchase_core.billing import Billing
-from purchase_core.facts.fact import intent_key
 from purchase_core.facts.rows import IntentRow
-from purchase_core.identifiers import first_since
 from purchase_core.instants import DAY, HOUR, MINUTE, Instant
 from purchase_core.ports.router import Health
 from purchase_core.ports.store import Tally
@@ -27,8 +25,8 @@ WINDOWS = ((DAY, 30 * MINUTE), (HOUR, 2 * MINUTE))
 class Glance:
     """How it stands `at` an instant. `since` is how far back `inflow` and `routes` look.
 
-    `tallies` say what waits. `routes` counts checkouts by connection: how many were placed, and how many of
-    these are settled.
+    `tallies` say what waits. `routes` counts the newest CHECKOUTS_MAX checkouts by connection: how many were
+    placed, and how many of these are settled.
     """
 
     at: Instant
@@ -63,8 +61,7 @@ async def glance(billing: Billing) -> Glance:
         inflow = await billing.store.inflow(since=since, stretch=stretch, newest=DELIVERIES_MAX)
         if sum(one.count for one in inflow) < DELIVERIES_MAX:
             break
-    first = intent_key(first_since("intent", since))
-    intents = await billing.store.rows(IntentRow, after_key=first, limit=CHECKOUTS_MAX)
+    intents = await billing.store.intents_since(since, limit=CHECKOUTS_MAX)
     return Glance(
         at,
         since,

@@ -8,7 +8,7 @@ import re
 import psycopg
 import pytest
 
-from purchase_core.ports.store import TABLES
+from purchase_core.ports.store import TABLES, WAITING_TYPES
 from purchase_core.secret import Secret
 from purchase_postgres.config import PostgresConfig
 from purchase_postgres.store import PostgresStore
@@ -24,8 +24,9 @@ IN_ORDER = {
     "claim", "claim_newest", "commands_open", "deliveries", "deliveries_done", "deliveries_in",
     "deliveries_oldest", "effects",
     "facts", "lanes_page", "runs", "runs_of",
-    "mailbox_claim", "mailboxes", "movements", "price_for", "prices_of", "references_of",
+    "mailbox_claim", "mailboxes", "intents_since", "movements", "price_for", "prices_of", "references_of",
     *(f"{one.TABLE}_page_of_lane" for one in TABLES),
+    *(f"{one.TABLE}_waiting" for one in WAITING_TYPES),
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from purchase_core.facts.rows import ROW_TYPES, SubscriptionRow
+from purchase_core.facts.rows import ROW_TYPES, IntentRow, SubscriptionRow
 from purchase_core.ports.store import TABLES, TableRow
 from purchase_core.records.delivery import DONE
 from purchase_core.records.ledger_rows import DrawnRow
@@ -276,6 +276,19 @@ def _lists() -> Iterable[Statement]:
             in_texts(commands.c.kind, "kinds"),
         )
         .order_by(commands.c.updated_at, commands.c.key)
+        .limit(whole("limit")),
+    )
+    intents = schema.rows[IntentRow]
+    yield Statement(
+        "intents_since",
+        ("since", "before", "before_key", "limit"),
+        _chosen(intents, ROW_COLUMNS[IntentRow])
+        .where(
+            intents.c.placed_at >= whole("since"),
+            intents.c.placed_at <= whole("before"),  # what an index can begin at
+            sa.or_(intents.c.placed_at < whole("before"), intents.c.key < text("before_key")),
+        )
+        .order_by(intents.c.placed_at.desc(), intents.c.key.desc())
         .limit(whole("limit")),
     )
     beyond = sa.and_(

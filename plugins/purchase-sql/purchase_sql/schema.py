@@ -16,7 +16,7 @@ from typing import Any, get_args, get_type_hints
 import sqlalchemy as sa
 
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
-from purchase_core.facts.rows import STUCK_REFUNDS, CaseRow, RefundRow, SubscriptionRow
+from purchase_core.facts.rows import STUCK_REFUNDS, CaseRow, IntentRow, RefundRow, SubscriptionRow
 from purchase_core.ports.store import TABLES, TableRow
 from purchase_core.records.command import OPEN_STATES
 from purchase_core.records.delivery import DONE, PENDING
@@ -291,5 +291,6 @@ def _row_column(name: str, hint: object) -> sa.Column[Any]:
 rows: dict[type[TableRow], sa.Table] = {one: _row_table(one) for one in TABLES}
 _held = rows[SubscriptionRow].c
 _index("subscriptions_held", _held.connection, _held.version, _held.currency, where=IS_LIVE)
-_index("cases_open", rows[CaseRow].c.kind, rows[CaseRow].c.key, where=IS_OPEN_CASE)
-_index("refunds_stuck", rows[RefundRow].c.key, where=IS_STUCK_REFUND)
+_index("intents_placed", rows[IntentRow].c.placed_at, rows[IntentRow].c.key)
+_index("cases_open", rows[CaseRow].c.amount, rows[CaseRow].c.key, where=IS_OPEN_CASE)
+_index("refunds_stuck", rows[RefundRow].c.amount, rows[RefundRow].c.key, where=IS_STUCK_REFUND)

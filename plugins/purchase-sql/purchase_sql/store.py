@@ -9,7 +9,7 @@ from typing import TypeVar
 from purchase_core.catalog.versions import OfferVersion, decode_offer
 from purchase_core.facts.cluster import StoredCluster
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import ROW_TYPES
+from purchase_core.facts.rows import ROW_TYPES, IntentRow
 from purchase_core.instants import Instant
 from purchase_core.ports.store import (
     PAGE_ROWS_MAX,
@@ -21,6 +21,7 @@ from purchase_core.ports.store import (
     TableRow,
     Tally,
     View,
+    W,
 )
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import DONE, Delivery
@@ -251,6 +252,13 @@ class SqlStore(Store):
             found = await self._page(self._texts.row_page[row_type], (after_key, limit))
         return [decode.row(row_type, record) for record in found]
 
+    async def intents_since(
+        self, since: Instant, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[IntentRow]:
+        """Intents that were placed since then, newest first."""
+        values = (since, *(before or (EVERYTHING, "")), limit)
+        return [decode.row(IntentRow, one) for one in await self._page(self._texts.intents_since, values)]
+
     async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:
         """The journal of one lane, in order."""
         found = await self._page(self._texts.movements, (lane, after, limit))
@@ -317,6 +325,11 @@ class SqlStore(Store):
             for of, records in zip(texts, answers, strict=True)
             for *by, count, oldest, amount in records
         ]
+
+    async def waiting(self, row_type: type[W], *, limit: int = PAGE_ROWS_MAX) -> Sequence[W]:
+        """Rows that wait for a person, those with the most money first."""
+        found = await self._page(self._texts.row_waiting[row_type], (limit,))
+        return [decode.row(row_type, record) for record in found]
 
     async def dangling(self, limit: int) -> Sequence[Dangling]:
         """What names something that is not there."""

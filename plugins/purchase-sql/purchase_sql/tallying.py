@@ -1,4 +1,4 @@
-"""Statements that count what waits, one for each sort. Needs the extra `schema`."""
+"""Statements that say what waits: counted by sort, and row by row. Needs the extra `schema`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import attrs
 import sqlalchemy as sa
 
 from purchase_core.facts.rows import CaseRow, RefundRow
-from purchase_core.ports.store import TALLIES
+from purchase_core.ports.store import TALLIES, WAITING_TYPES
 from purchase_core.records.delivery import QUARANTINED
 from purchase_sql import schema
 from purchase_sql.dialects import BeforeColon
+from purchase_sql.shapes import ROW_COLUMNS
 from purchase_sql.statement import Statement, number, whole, word
 
 
@@ -29,9 +30,15 @@ class _Waiting:
 
 def statements() -> Iterable[Statement]:
     """All of them."""
-    for of, waiting in _sorts().items():
+    sorts = _sorts()
+    for of, waiting in sorts.items():
         taken = (("now",) if of == "abandoned" else ()) + ("limit",)
         yield Statement(f"tally_{of}", taken, _counted(waiting, TALLIES[of]))
+    for row_type in WAITING_TYPES:
+        waiting, table = sorts[row_type.TABLE], schema.rows[row_type]
+        columns = (table.c[name] for name in ROW_COLUMNS[row_type])
+        clause = sa.select(*columns).where(*waiting.which).order_by(*waiting.order).limit(whole("limit"))
+        yield Statement(f"{row_type.TABLE}_waiting", ("limit",), clause)
 
 
 def _counted(waiting: _Waiting, names: tuple[str, ...]) -> sa.Select[Any]:
@@ -93,14 +100,14 @@ def _sorts() -> dict[str, _Waiting]:
         ),
         "cases": _Waiting(
             (sa.text(schema.IS_OPEN_CASE),),
-            (cases.c.kind, cases.c.key),
+            (cases.c.amount.desc(), cases.c.key.desc()),
             (cases.c.kind, cases.c.currency),
             cases.c.opened_at,
             cases.c.amount,
         ),
         "refunds": _Waiting(
             (sa.text(schema.IS_STUCK_REFUND),),
-            (refunds.c.key,),
+            (refunds.c.amount.desc(), refunds.c.key.desc()),
             (refunds.c.status, refunds.c.currency),
             refunds.c.seen_at,
             refunds.c.amount,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from purchase_core.facts.rows import ROW_TYPES
-from purchase_core.ports.store import RELATIONS, TABLES, TALLIES
+from purchase_core.ports.store import RELATIONS, TABLES, TALLIES, WAITING_TYPES
 from purchase_sql.prefix import checked_prefix, checked_schema, with_prefix
 
 
@@ -87,6 +87,7 @@ class Texts:
     references_held: str
     movements_held: str
     movements: str
+    intents_since: str
     found_lanes: str
     found_facts: str
     found_movements: str
@@ -98,6 +99,7 @@ class Texts:
     row_page: Mapping[type[object], str]
     row_page_of_lane: Mapping[type[object], str]
     row_held: Mapping[type[object], str]
+    row_waiting: Mapping[type[object], str]
     dangling: Mapping[str, str]
     tallies: Mapping[str, str]
 
@@ -111,6 +113,7 @@ class Texts:
             self.row_page,
             self.row_page_of_lane,
             self.row_held,
+            self.row_waiting,
             self.dangling,
             self.tallies,
         )
@@ -130,6 +133,7 @@ def texts(shipped: Mapping[str, str], prefix: str, schema: str = "") -> Texts:
             ("page", TABLES),
             ("page_of_lane", TABLES),
             ("held", ROW_TYPES),
+            ("waiting", WAITING_TYPES),
         )
     }
     groups["dangling"] = {one: ready.pop(f"dangling_{one.replace('.', '_')}") for one in RELATIONS}

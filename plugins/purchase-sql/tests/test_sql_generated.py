@@ -13,7 +13,7 @@ import pytest
 
 import purchase_sql
 from purchase_core.facts.rows import ROW_TYPES
-from purchase_core.ports.store import RELATIONS, TABLES, TALLIES, TableRow
+from purchase_core.ports.store import RELATIONS, TABLES, TALLIES, WAITING_TYPES, TableRow
 from purchase_sql import reading, schema, writing
 from purchase_sql.dialects import TARGETS, Target
 from purchase_sql.generate import module, statements
@@ -42,6 +42,7 @@ def test_shipped_statements_are_what_core_compiles_now(target: Target) -> None:
 def test_every_statement_has_a_place_in_texts() -> None:
     rows = {f"{one.TABLE}_{kind}" for one in TABLES for kind in ("put", "page", "page_of_lane")}
     rows |= {f"{one.TABLE}_{kind}" for one in ROW_TYPES for kind in ("drop", "held")}
+    rows |= {f"{one.TABLE}_waiting" for one in WAITING_TYPES}
     rows |= {f"dangling_{one.replace('.', '_')}" for one in RELATIONS}
     rows |= {f"tally_{one}" for one in TALLIES}
     single = {

@@ -23,6 +23,8 @@ from purchase_core.operations.attention import Item
 def attention(context: click.Context, *, exit_code: bool, as_json: bool) -> None:
     """Everything that waits for a person, with the money at stake and the command that goes on with it.
 
+    Of cases and refunds, the 1,000 of each with the most money at stake; `purchase metrics` counts further.
+
     \b
     Examples:
       purchase attention

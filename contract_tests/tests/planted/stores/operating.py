@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from purchase_core.errors import StoreError
-from purchase_core.facts.rows import CaseRow
+from purchase_core.facts.rows import STUCK_REFUNDS, CaseRow, IntentRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Dangling, Holdings, Tally
+from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Dangling, Holdings, Tally, W
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.lane import Lane
 from purchase_core.records.run import Run
@@ -193,3 +193,56 @@ class MixesErrors(MemoryStore):
         return [
             replace(one, by=(*one.by[:2], "malformed")) if one.of == "quarantined" else one for one in found
         ]
+
+
+class ShowsCasesThatWereResolved(MemoryStore):
+    """What somebody has decided is waiting still."""
+
+    async def waiting(self, row_type: type[W], *, limit: int = PAGE_ROWS_MAX) -> Sequence[W]:
+        kept = ("open", "resolved", *STUCK_REFUNDS)
+        found = [one for one in self._table(row_type) if one.status in kept]
+        return sorted(found, key=lambda one: (one.amount, one.key), reverse=True)[:limit]
+
+
+class ShowsTheFirstKeys(MemoryStore):
+    """The rows that wait are cut by their keys, and then sorted by their money."""
+
+    async def waiting(self, row_type: type[W], *, limit: int = PAGE_ROWS_MAX) -> Sequence[W]:
+        found = sorted(await super().waiting(row_type), key=lambda one: one.key)[:limit]
+        return sorted(found, key=lambda one: (one.amount, one.key), reverse=True)
+
+
+class ShowsAllThatWaits(MemoryStore):
+    """The limit is not looked at."""
+
+    async def waiting(self, row_type: type[W], *, limit: int = PAGE_ROWS_MAX) -> Sequence[W]:
+        return await super().waiting(row_type)
+
+
+class TakesKeysOfIntentsForTimes(MemoryStore):
+    """Intents come by their keys, as if each key were made when the intent was placed."""
+
+    async def intents_since(
+        self, since: Instant, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[IntentRow]:
+        placed = [one for one in self._table(IntentRow) if one.placed_at >= since]
+        found = [one for one in placed if before is None or one.key < before[1]]
+        return sorted(found, key=lambda one: one.key, reverse=True)[:limit]
+
+
+class GivesTheOldestIntents(MemoryStore):
+    """A page begins at the instant, and what is newest is cut off."""
+
+    async def intents_since(
+        self, since: Instant, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[IntentRow]:
+        return (await super().intents_since(since, before=before))[-limit:]
+
+
+class SkipsIntentsOfTheSameInstant(MemoryStore):
+    """The next page begins before the last instant of this one."""
+
+    async def intents_since(
+        self, since: Instant, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[IntentRow]:
+        return await super().intents_since(since, before=before and (before[0], ""), limit=limit)

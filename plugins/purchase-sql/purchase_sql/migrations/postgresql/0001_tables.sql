@@ -242,6 +242,8 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}intents" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}intents_lane" ON {schema}"{prefix}intents" (lane, key);
 
+CREATE INDEX IF NOT EXISTS "{prefix}intents_placed" ON {schema}"{prefix}intents" (placed_at, key);
+
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}subscriptions" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
@@ -322,7 +324,7 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}refunds" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}refunds_lane" ON {schema}"{prefix}refunds" (lane, key);
 
-CREATE INDEX IF NOT EXISTS "{prefix}refunds_stuck" ON {schema}"{prefix}refunds" (key) WHERE status IN ('failed', 'rejected');
+CREATE INDEX IF NOT EXISTS "{prefix}refunds_stuck" ON {schema}"{prefix}refunds" (amount, key) WHERE status IN ('failed', 'rejected');
 
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}disputes" (
     key TEXT COLLATE "C" NOT NULL,
@@ -395,7 +397,7 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}cases" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}cases_lane" ON {schema}"{prefix}cases" (lane, key);
 
-CREATE INDEX IF NOT EXISTS "{prefix}cases_open" ON {schema}"{prefix}cases" (kind, key) WHERE status = 'open';
+CREATE INDEX IF NOT EXISTS "{prefix}cases_open" ON {schema}"{prefix}cases" (amount, key) WHERE status = 'open';
 
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}spendings" (
     key TEXT COLLATE "C" NOT NULL,

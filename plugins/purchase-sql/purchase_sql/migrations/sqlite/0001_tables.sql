@@ -242,6 +242,8 @@ CREATE TABLE IF NOT EXISTS "{prefix}intents" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}intents_lane" ON "{prefix}intents" (lane, "key");
 
+CREATE INDEX IF NOT EXISTS "{prefix}intents_placed" ON "{prefix}intents" (placed_at, "key");
+
 CREATE TABLE IF NOT EXISTS "{prefix}subscriptions" (
     "key" TEXT NOT NULL,
     lane TEXT NOT NULL,
@@ -322,7 +324,7 @@ CREATE TABLE IF NOT EXISTS "{prefix}refunds" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}refunds_lane" ON "{prefix}refunds" (lane, "key");
 
-CREATE INDEX IF NOT EXISTS "{prefix}refunds_stuck" ON "{prefix}refunds" ("key") WHERE status IN ('failed', 'rejected');
+CREATE INDEX IF NOT EXISTS "{prefix}refunds_stuck" ON "{prefix}refunds" (amount, "key") WHERE status IN ('failed', 'rejected');
 
 CREATE TABLE IF NOT EXISTS "{prefix}disputes" (
     "key" TEXT NOT NULL,
@@ -395,7 +397,7 @@ CREATE TABLE IF NOT EXISTS "{prefix}cases" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}cases_lane" ON "{prefix}cases" (lane, "key");
 
-CREATE INDEX IF NOT EXISTS "{prefix}cases_open" ON "{prefix}cases" (kind, "key") WHERE status = 'open';
+CREATE INDEX IF NOT EXISTS "{prefix}cases_open" ON "{prefix}cases" (amount, "key") WHERE status = 'open';
 
 CREATE TABLE IF NOT EXISTS "{prefix}spendings" (
     "key" TEXT NOT NULL,
