@@ -37,7 +37,7 @@ def attention(context: click.Context, *, exit_code: bool, as_json: bool) -> None
       outcome      a command of which nobody knows whether it happened
       refund       money that should have gone back, and did not
       vanished     subscriptions that are live here, and unknown at the provider
-      link         customers that are linked to another than their reference at the provider names
+      link         customers that the provider knows as others than they are here
     """
     found = asyncio.run(_list(find_app(context)))
     if as_json:

@@ -63,7 +63,7 @@ def reconcile(
       missed     an event that never arrived
       missing    an object of ours that is not known here
       differs    an object that is in another state there
-      vanished   a subscription that is live here and unknown there; left as it is, see `purchase attention`
+      vanished   live here and unknown there; left as it is, see attention
       failed     something that cannot be understood, and the reason says why
     """
     if resume and (connection or repair):
