@@ -65,6 +65,11 @@ class Mailboxes(StorePromises):
         (one,) = await claim(store)
         assert [found.key for found in await store.effects(ANA, after=one.told)] == ["z", "a"]
         assert one.newest == steps[1].place
+        # Nor is one of several that are written together passed over, whatever their keys are.
+        ordered = [effect("y", lane=BEN, version=1), effect("b", lane=BEN, version=2)]
+        await store.commit_all([Batch(f"of_{one.key}", NOW, effects=(one,)) for one in ordered])
+        (other,) = await claim(store)
+        assert [found.key for found in await store.effects(BEN, after=other.told)] == ["y", "b"]
 
     @promise
     async def each_subscriber_has_a_mailbox_of_its_own(self, store: Store) -> None:

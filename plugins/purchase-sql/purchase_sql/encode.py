@@ -41,6 +41,7 @@ T = TypeVar("T")
 _by_lane = attrgetter("lane")
 _by_event = attrgetter("connection", "event_id")
 _by_id = attrgetter("id")
+_by_lane_place = attrgetter("lane", "lane_version", "position")
 _by_mailbox = attrgetter("subscriber", "lane")
 _by_price = attrgetter("connection", "price", "currency")
 _by_object = attrgetter("object")
@@ -106,8 +107,9 @@ def _add_unguarded(
     effects = _sorted([effect for one in batches for effect in one.effects], _by_key)
     for effect in effects:
         add((texts.effect_insert, values_of_effect(effect)))
-    for effect in effects:
-        # An effect that was there before stands at another place, and wakes nobody.
+    for effect in _sorted(effects, _by_lane_place):
+        # A mailbox is made by the first of its lane, and begins there. An effect that was there before stands
+        # at another place, and wakes nobody.
         add((texts.mailbox_wake, (effect.key, effect.lane_version, effect.position)))
     for run in _sorted([run for one in batches for run in one.runs], _by_id):
         add((texts.run_put, _run(run)))
