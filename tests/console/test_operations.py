@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 from msgspec.structs import replace
 
@@ -49,6 +52,27 @@ def test_what_nobody_knows_is_first() -> None:
             page = await desk.get("/receipts")
             assert f'/receipts/{command.id}"' in page
             assert "purchase work --once" in await desk.get(f"/receipts/{command.id}")
+
+    run(work)
+
+
+def test_decisions_are_listed_from_the_newest_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("purchase_console.pages.routing.ROWS", 2)
+
+    async def work() -> None:
+        async with Shop() as shop, desk_of(shop.billing) as desk:
+            receipts = []
+            for number in range(3):
+                receipts.append((await shop.sold(f"cart-{number}", customer=f"c{number}")).receipt)
+                shop.advance(seconds=60)
+            page = await desk.get("/routing")
+            assert page.index(receipts[2]) < page.index(receipts[1])
+            assert receipts[0] not in page
+            (older,) = re.findall(r'href="(/routing[?]at=[^"]+)"', page)
+            page = await desk.get(unescape(older))
+            assert [one in page for one in receipts] == [True, False, False]
+            await desk.get("/routing?at=yesterday&key=x", 400)
+            await desk.get(f"/routing?at={'9' * 40}&key=x", 400)
 
     run(work)
 

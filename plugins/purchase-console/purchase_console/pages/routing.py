@@ -7,23 +7,26 @@ from starlette.responses import Response
 
 from purchase_console.page import Page, View
 from purchase_console.visit import Visit
-from purchase_core.facts.rows import IntentRow
+from purchase_core.errors import InvalidArgument
+from purchase_core.instants import Instant
 from purchase_core.routing.decision_page import DECISION_STYLE, decision_section
 
 ROWS = 25
+EVER = Instant(0)
+INSTANT_DIGITS_MAX = 18
 
 
 async def show(visit: Visit) -> Response:
-    """Decisions in the order in which checkouts were begun, a page at a time."""
-    billing, after = visit.billing, visit.query("after")
-    rows = await billing.store.rows(IntentRow, after_key=after, limit=ROWS)
+    """Decisions, newest first, a page at a time."""
+    billing, before = visit.billing, _before(visit)
+    rows = await billing.store.intents_since(EVER, before=before, limit=ROWS)
     outcomes = [await billing.routing.outcome(row) for row in rows]
     return visit.page(
         "routing.html",
         decisions=[one for one in outcomes if one is not None],
         router=billing.routing.router,
-        after=after,
-        more=rows[-1].key if len(rows) == ROWS else "",
+        older=before is not None,
+        last=rows[-1] if len(rows) == ROWS else None,
     )
 
 
@@ -49,3 +52,13 @@ PAGE = Page(
     views=(View("", show), View("/decision.css", style), View("/{id}", one)),
     key="d",
 )
+
+
+def _before(visit: Visit) -> tuple[Instant, str] | None:
+    """The last row of the page before; None: from the newest on."""
+    at, key = visit.query("at"), visit.query("key")
+    if not at and not key:
+        return None
+    if not at.isascii() or not at.isdigit() or len(at) > INSTANT_DIGITS_MAX:
+        raise InvalidArgument("that is no place in this list")
+    return Instant(int(at)), key
