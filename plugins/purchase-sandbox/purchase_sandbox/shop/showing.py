@@ -62,7 +62,7 @@ class Line:
 
 @attrs.frozen
 class AccountView:
-    """The account page. `asked` is what waits for the customer."""
+    """The account page. `asked` is what waits for the customer; `unsure`, that a provider is asked again."""
 
     features: tuple[str, ...]
     allowances: tuple[str, ...]
@@ -73,6 +73,7 @@ class AccountView:
     units: tuple[str, ...]
     cases: tuple[str, ...]
     waiting: bool
+    unsure: bool
     version: int
 
 
@@ -134,8 +135,9 @@ def account_view(snapshot: Snapshot, catalog: Catalog, can: Can) -> AccountView:
             if can(one, Capability.PORTAL)
         ),
         units=tuple(sorted(rights.credits)),
-        cases=tuple(f"{case.kind}: {case.detail}" for case in snapshot.cases),
+        cases=tuple(f"{case.kind}: {case.detail}" for case in snapshot.cases if case.kind != "contested"),
         waiting=_waits(snapshot),
+        unsure=any(case.kind == "contested" and case.status == "open" for case in snapshot.cases),
         version=snapshot.version,
     )
 
