@@ -14,9 +14,8 @@ from purchase_sandbox.shop.showing import account_view
 
 NOW = Instant(1)
 NOBODY = Snapshot(
-    customer="ana", at=NOW, known_at=NOW, version=1, rights=Rights(NOW, None, frozenset(), {}, {}, {}), intents=(),
-    subscriptions=(), purchases=(),
-    lots=(), invoices=(), cases=(), wallets=(), drawn={}, hash="",
+    customer="ana", at=NOW, known_at=NOW, version=1, rights=Rights(NOW, None, frozenset(), {}, {}, {}),
+    intents=(), subscriptions=(), purchases=(), lots=(), invoices=(), cases=(), wallets=(), drawn={}, hash="",
 )  # fmt: skip
 
 
