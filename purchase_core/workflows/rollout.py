@@ -120,8 +120,10 @@ class Rollouts:
         log = self._log()
         head = await log.head()
         receipt = await log.receipt(plan.seal)
-        if receipt is not None and receipt.state == CONFIRMED:
-            return Applied(receipt.id, plan.catalog, ())
+        if receipt is not None:
+            _must_be_the_last(plan, head, receipt)
+            if receipt.state == CONFIRMED:
+                return Applied(receipt.id, plan.catalog, ())
         await log.must_be_free(head, plan.seal, take_over=take_over)
         looked = await self._look([one.name for one in plan.accounts], plan.to, dict(plan.answers))
         _must_still_hold(plan, looked.plan, resumed=receipt is not None)
@@ -347,6 +349,24 @@ def _products_there(shelves: Mapping[str, Shelf]) -> dict[tuple[str, str], str]:
             if one.mark and shelf.ours(one.mark) and one.mark.offer:
                 found[name, one.mark.offer] = one.id
     return found
+
+
+def _must_be_the_last(plan: Plan, head: Head, receipt: Command) -> None:
+    """Raise PlanInvalid if something else was rolled out since this plan was: what it did may be undone."""
+    if receipt.state == CONFIRMED:
+        did, moved = "carried out", bool(head.running) or head.applied != plan.catalog
+    else:
+        latest = head.history[-1] if head.history and not head.running else None
+        did = "begun"
+        moved = latest is not None and latest.catalog != plan.catalog and latest.at > receipt.created_at
+    if moved:
+        what = "another plan was begun" if head.running else f"catalog {head.applied[:8]} was rolled out"
+        raise PlanInvalid(
+            f"the plan is stale: it was {did} ({receipt.id}), and {what} since",
+            kind="stale",
+            hint=f"`purchase catalog plan -o FILE` makes one from here; with `--to {plan.catalog[:8]}`, "
+            "one that leads to the same catalog.",
+        )
 
 
 def _must_still_hold(plan: Plan, now: Plan, *, resumed: bool) -> None:

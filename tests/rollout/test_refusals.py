@@ -145,6 +145,62 @@ def test_a_plan_that_was_applied_is_done_once() -> None:
     run(work, ["sandbox"])
 
 
+def test_a_plan_that_was_undone_since_is_stale_and_says_what_undid_it() -> None:
+    async def work(street: Street) -> None:
+        first, dearer = Catalog(app(), PACK), Catalog(app("15.00"), PACK)
+        async with street.opening(first) as billing:
+            await billing.rollout.apply(await billing.rollout.plan())
+        async with street.opening(dearer) as billing:
+            planned = await billing.rollout.plan()
+            receipt = (await billing.rollout.apply(planned)).receipt
+            street.clock.advance(seconds=5)
+            back = await billing.rollout.plan(to=first.content_hash[:8])
+            await billing.rollout.apply(back)
+            with pytest.raises(PlanInvalid) as refused:
+                await billing.rollout.apply(planned)
+            assert refused.value.kind == "stale"
+            assert f"({receipt}), and catalog {first.content_hash[:8]} was rolled out" in str(refused.value)
+            assert f"--to {dearer.content_hash[:8]}" in refused.value.hint
+            assert (await billing.rollout.plan(to=first.content_hash)).steps == ()  # nothing was done
+            street.clock.advance(seconds=5)
+            await billing.rollout.apply(await billing.rollout.plan())
+            # What it led to is in force again, by another plan: there is nothing left to do.
+            assert (await billing.rollout.apply(planned)).done == ()
+            with pytest.raises(PlanInvalid, match="carried out"):
+                await billing.rollout.apply(back)
+
+    run(work, ["sandbox"])
+
+
+def test_a_plan_that_stopped_does_not_go_on_once_another_was_rolled_out() -> None:
+    async def work(street: Street) -> None:
+        first, dearer = Catalog(app(), PACK), Catalog(app("15.00"), PACK)
+        async with street.opening(first) as billing:
+            await billing.rollout.apply(await billing.rollout.plan())
+        async with street.opening(dearer) as billing:
+            planned = await billing.rollout.plan()
+
+            async def failing(*_: object, **__: object) -> str:
+                raise ProviderRefused("no", provider_code="no")
+
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(billing.connections["sandbox"], "create_price", failing)
+                with pytest.raises(ProviderRefused):
+                    await billing.rollout.apply(planned)
+        dearest = Catalog(app("19.00"), PACK)
+        street.clock.advance(seconds=5)
+        async with street.opening(dearest) as billing:
+            await billing.rollout.apply(await billing.rollout.plan())
+        async with street.opening(dearer) as billing:
+            with pytest.raises(PlanInvalid) as refused:
+                await billing.rollout.apply(planned)
+            assert refused.value.kind == "stale"
+            assert "begun (receipt_" in str(refused.value)
+            assert f"catalog {dearest.content_hash[:8]} was rolled out since" in str(refused.value)
+
+    run(work, ["sandbox"])
+
+
 def test_f99_of_two_rollouts_at_once_one_wins_and_the_other_is_told() -> None:
     async def work(street: Street) -> None:
         async with street.opening(CATALOG) as one, street.opening(CATALOG) as two:
