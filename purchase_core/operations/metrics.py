@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.operations.passes import EVENTS, MISSED, PASSES
-from purchase_core.ports.store import TALLIES, Store, Tally
+from purchase_core.ports.operator_reads import TALLIES, Tally
+from purchase_core.ports.store import Store
 from purchase_core.records.run import FINISHED
 from purchase_core.routing.breaker import HealthBook
 from purchase_core.values import Value

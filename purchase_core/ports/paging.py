@@ -8,7 +8,8 @@ from typing import TypeVar
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import IntentRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Store, TableRow
+from purchase_core.ports.limits import PAGE_ROWS_MAX
+from purchase_core.ports.store import Store, TableRow
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.effect import Effect

@@ -7,22 +7,22 @@ has moved, nothing is written and the loser reads and decides again.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import Self, TypeAlias, TypeVar
 
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import InvalidArgument
-from purchase_core.facts.cluster import Cluster, StoredCluster
+from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import ROW_TYPES, CaseRow, IntentRow, RefundRow, Row
+from purchase_core.facts.rows import ROW_TYPES, Row
 from purchase_core.instants import Instant
+from purchase_core.ports.limits import PAGE_ROWS_MAX
+from purchase_core.ports.operator_reads import OperatorReads
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery, Settlement
 from purchase_core.records.details import Details
 from purchase_core.records.effect import Effect
-from purchase_core.records.finding import Finding
-from purchase_core.records.inflow import Inflow
 from purchase_core.records.lane import Lane, LaneStep
 from purchase_core.records.ledger_rows import LEDGER_TYPES, LedgerRow
 from purchase_core.records.mailbox import Mailbox, Told
@@ -38,12 +38,6 @@ TABLES: tuple[type[TableRow], ...] = (*ROW_TYPES, *LEDGER_TYPES)
 
 R = TypeVar("R", bound=TableRow)
 
-WAITING_TYPES: tuple[type[CaseRow | RefundRow], ...] = (CaseRow, RefundRow)
-"""Tables of which some rows wait for a person: cases while they are open, refunds that are STUCK_REFUNDS."""
-
-W = TypeVar("W", CaseRow, RefundRow)
-
-PAGE_ROWS_MAX = 1_000
 FACTS_PER_BATCH_MAX = 1 << 20
 
 
@@ -166,62 +160,6 @@ class Holders(Value, frozen=True):
     count: int
 
 
-class Holdings(Value, frozen=True):
-    """Everything that some lanes hold, as of one moment.
-
-    `lanes` are those asked for that exist, and those linked to them. The others are of any of these lanes, in
-    any order; each fact comes with its position. `movements` are their journals.
-    """
-
-    lanes: Mapping[str, Lane]
-    facts: Sequence[tuple[int, RecordedFact]]
-    clusters: Sequence[StoredCluster]
-    references: Sequence[Reference]
-    rows: Sequence[Row]
-    movements: Sequence[Movement]
-
-
-class Tally(Value, frozen=True):
-    """How many rows of one sort wait for something, of those that are alike.
-
-    `of` is one of TALLIES, which says what `by` holds. `oldest` is since when the first of them waits,
-    `amount` the sum of the money that they are about, in minor units.
-    """
-
-    of: str
-    by: tuple[str, ...]
-    count: int
-    oldest: Instant
-    amount: int = 0
-
-
-TALLIES: Mapping[str, tuple[str, ...]] = {
-    "pending": ("connection",),  # deliveries, since they were received
-    "abandoned": ("connection",),  # those of them whose lease ran out, since then
-    "quarantined": ("connection", "event_type", "error"),  # since they were received
-    "commands": ("kind", "connection", "state"),  # not known to have ended, since they were made
-    "mailboxes": ("subscriber", "state"),  # waiting since they are due, stuck since they were given up
-    "cases": ("kind", "currency"),  # open, since then
-    "refunds": ("status", "currency"),  # rejected or failed, since that was seen
-}
-
-
-class Dangling(Value, frozen=True):
-    """Something stored that names what is not there. `relation` is one of RELATIONS."""
-
-    relation: str
-    key: str
-    names: str
-
-
-RELATIONS = (
-    *(f"{one.TABLE}.lane" for one in ROW_TYPES),
-    "facts.lane", "facts.cause", "clusters.lane", "references.lane", "effects.lane", "lanes.linked_to",
-    "prices.version",
-)  # fmt: skip
-"""What names what: a lane; a delivery or command as a fact's cause; the version of an offer."""
-
-
 class SchemaState(Value, frozen=True):
     """Version of the tables found (0 = none), and the version that this code writes."""
 
@@ -234,7 +172,7 @@ class SchemaState(Value, frozen=True):
         return self.found == self.wanted
 
 
-class Store(ABC):
+class Store(OperatorReads):
     """The application's database, as Purchase uses it.
 
     Every method may raise StoreUnavailable. Instances are safe for concurrent use in one event loop.
@@ -352,12 +290,6 @@ class Store(ABC):
     # --- reading for people and replay -------------------------------------------------------
 
     @abstractmethod
-    async def commands(
-        self, under: str, *, after_key: str = "", limit: int = PAGE_ROWS_MAX
-    ) -> Sequence[Command]:
-        """Commands whose key begins with `under` and a colon, by ascending key; ended ones too."""
-
-    @abstractmethod
     async def delivery(self, connection: str, event_id: str) -> Delivery | None:
         """The inbox row of an event."""
 
@@ -368,24 +300,6 @@ class Store(ABC):
     @abstractmethod
     async def delivery_by_id(self, delivery_id: str) -> Delivery | None:
         """The inbox row of this id."""
-
-    @abstractmethod
-    async def deliveries(
-        self, *, state: str = "", before_id: str = "", limit: int = 100
-    ) -> Sequence[Delivery]:
-        """Inbox rows, newest first (by id), without their bodies (empty); `state` "" means any."""
-
-    @abstractmethod
-    async def inflow(self, *, since: Instant, stretch: int, newest: int) -> Sequence[Inflow]:
-        """Of the newest deliveries (by id), those that arrived since then, counted.
-
-        By stretch of time, connection and state, ascending. A stretch is so many microseconds long and begins
-        at a multiple of that. No more than `newest` rows are looked at, however many there are.
-        """
-
-    @abstractmethod
-    async def oldest_deliveries(self, *, after_id: str = "", limit: int = 100) -> Sequence[Delivery]:
-        """Inbox rows, oldest first (by id) behind one, without their bodies (empty)."""
 
     @abstractmethod
     async def facts(
@@ -410,12 +324,6 @@ class Store(ABC):
         self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
     ) -> Sequence[R]:
         """Rows of one table, the ledger's too, by ascending key; of one lane, or of all ("")."""
-
-    @abstractmethod
-    async def intents_since(
-        self, since: Instant, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
-    ) -> Sequence[IntentRow]:
-        """Intents placed since then, and before `before`, newest first: by descending (`placed_at`, key)."""
 
     @abstractmethod
     async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:
@@ -446,44 +354,6 @@ class Store(ABC):
     @abstractmethod
     async def lanes(self, *, after: str = "", limit: int = PAGE_ROWS_MAX) -> Sequence[Lane]:
         """Lanes by ascending name, linked ones too."""
-
-    @abstractmethod
-    async def holdings(self, lanes: Sequence[str]) -> Holdings:
-        """Everything that these lanes hold, from one snapshot: as much as there is, so ask for few of them.
-
-        A lane that is linked to one of them is read with it.
-        """
-
-    @abstractmethod
-    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
-        """What waits, counted, as of one moment: by ascending (`of` in the order of TALLIES, `by`).
-
-        Of each sort no more than `limit` rows are counted. A quarantined delivery's `error` is its reason up
-        to the first colon.
-        """
-
-    @abstractmethod
-    async def waiting(self, row_type: type[W], *, limit: int = PAGE_ROWS_MAX) -> Sequence[W]:
-        """Rows that wait for a person, of one of WAITING_TYPES, by descending amount, then by descending key.
-
-        Only what waits is read, and of that no more than `limit`, however much there is.
-        """
-
-    @abstractmethod
-    async def dangling(self, limit: int) -> Sequence[Dangling]:
-        """What names something that is not there, up to `limit` of each relation, in any order."""
-
-    @abstractmethod
-    async def run(self, run_id: str) -> Run | None:
-        """The run of this id."""
-
-    @abstractmethod
-    async def runs(self, *, kind: str = "", before_id: str = "", limit: int = 100) -> Sequence[Run]:
-        """Runs, newest first (by id); `kind` "" means any."""
-
-    async def examine(self) -> Sequence[Finding]:
-        """What a doctor should know of this database: what of it endangers what is promised."""
-        return ()
 
     # --- life cycle --------------------------------------------------------------------------
 

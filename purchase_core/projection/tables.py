@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.paging import every_movement
-from purchase_core.ports.store import PAGE_ROWS_MAX, Store, TableRow
+from purchase_core.ports.store import Store, TableRow
 from purchase_core.records.lane import customer_of
 from purchase_core.records.movement import Movement
 

@@ -13,8 +13,9 @@ from purchase_core.facts.rows import LotRow
 from purchase_core.instants import Clock, Instant, instant
 from purchase_core.ledger.checking import Check
 from purchase_core.ledger.past import purse_as_of
+from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.paging import every_movement
-from purchase_core.ports.store import PAGE_ROWS_MAX, Store
+from purchase_core.ports.store import Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.owner import lane_of, owning_lane
 from purchase_core.projection.tables import rows_of_lane

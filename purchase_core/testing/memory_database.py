@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import attrs
 
 from purchase_core.catalog.versions import OfferVersion
@@ -9,6 +11,7 @@ from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
+from purchase_core.ports.store import TableRow
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.details import Details
@@ -19,6 +22,8 @@ from purchase_core.records.mailbox import Mailbox
 from purchase_core.records.movement import Movement
 from purchase_core.records.reference import PriceReference, Reference
 from purchase_core.records.run import Run
+
+R = TypeVar("R", bound=TableRow)
 
 NOT_LEASED = Instant(-(2**63))
 
@@ -50,3 +55,8 @@ class MemoryDatabase:
     mailbox_leases: dict[tuple[str, str], Instant] = attrs.field(factory=dict)
     runs: dict[str, Run] = attrs.field(factory=dict)
     details: dict[str, Details] = attrs.field(factory=dict)
+
+    def table(self, row_type: type[R]) -> list[R]:
+        """All rows of one documented table."""
+        held: list[TableRow] = [*self.rows.values(), *self.ledger.values()]
+        return [row for row in held if isinstance(row, row_type)]

@@ -20,9 +20,10 @@ from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import CaseRow, InvoiceRow, RefundRow, SubscriptionRow
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock, Instant
+from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.paging import every_row
 from purchase_core.ports.provider import RefundReason
-from purchase_core.ports.store import PAGE_ROWS_MAX, Question, Store
+from purchase_core.ports.store import Question, Store
 from purchase_core.projection.owner import lane_of
 from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX
 from purchase_core.projection.tables import rows_of_lane

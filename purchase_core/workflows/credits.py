@@ -13,7 +13,7 @@ from purchase_core.instants import Clock, Instant, instant
 from purchase_core.ledger.decision import Answer, Request
 from purchase_core.ledger.granting import Give
 from purchase_core.ledger.spending import End, Take
-from purchase_core.ports.store import PAGE_ROWS_MAX
+from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.projection.work import Work
 from purchase_core.reads.wallets import Verification, Wallet, Wallets
 from purchase_core.records.lane import customer_of

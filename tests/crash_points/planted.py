@@ -26,7 +26,7 @@ from purchase_d1.running import Runner as D1Runner
 from purchase_d1.transport import Unanswered
 from purchase_postgres.running import Runner
 from purchase_sandbox.adapter import SandboxProvider
-from purchase_sql.store import EVERYTHING
+from purchase_sql.asking import EVERYTHING
 from purchase_sqlite import connect
 from purchase_sqlite.store import SqliteStore
 from purchase_sqlite.works import Migrate

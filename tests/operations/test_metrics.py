@@ -19,7 +19,7 @@ from purchase_core.instants import SECOND, Instant
 from purchase_core.operations.alerts import ALERTS, Alert, firing, rules
 from purchase_core.operations.exposition import exposition
 from purchase_core.operations.metrics import METRICS, OTHER, SERIES_MAX, Metrics, Sample
-from purchase_core.ports.store import TALLIES, Tally
+from purchase_core.ports.operator_reads import TALLIES, Tally
 from purchase_core.records.delivery import QUARANTINED
 from purchase_core.routing.breaker import BreakerSettings, HealthBook
 from purchase_core.testing.clocks import ManualClock

@@ -30,7 +30,8 @@ from purchase_contract_tests.store.samples import (
 from purchase_core.facts.cluster import StoredCluster, encode_cluster
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.fold import canonical_hash
-from purchase_core.ports.store import RELATIONS, Batch, Holdings, Store
+from purchase_core.ports.operator_reads import RELATIONS, Holdings
+from purchase_core.ports.store import Batch, Store
 from purchase_core.records.lane import LaneStep
 
 ELSEWHERE = "object:invoice:acme:in_8"

@@ -10,8 +10,8 @@ import attrs
 from purchase_core.billing import Billing
 from purchase_core.facts.rows import IntentRow
 from purchase_core.instants import DAY, HOUR, MINUTE, Instant
+from purchase_core.ports.operator_reads import Tally
 from purchase_core.ports.router import Health
-from purchase_core.ports.store import Tally
 from purchase_core.records.inflow import Inflow
 
 DELIVERIES_MAX = 2_000

@@ -8,7 +8,8 @@ import re
 import psycopg
 import pytest
 
-from purchase_core.ports.store import TABLES, WAITING_TYPES
+from purchase_core.ports.operator_reads import WAITING_TYPES
+from purchase_core.ports.store import TABLES
 from purchase_core.secret import Secret
 from purchase_postgres.config import PostgresConfig
 from purchase_postgres.store import PostgresStore

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from purchase_sql import reading, schema, writing
+from purchase_sql import operating, reading, schema, writing
 from purchase_sql.dialects import TARGETS, Target
 from purchase_sql.statement import Listed, Single, Statement
 
@@ -38,7 +38,11 @@ KINDS: Final[Mapping[str, str]] = {
 
 def statements(target: Target) -> Sequence[Statement]:
     """Every statement, as this database is given its values."""
-    return [*writing.statements(Listed if target.lists_rows else Single), *reading.statements()]
+    return [
+        *writing.statements(Listed if target.lists_rows else Single),
+        *reading.statements(),
+        *operating.statements(),
+    ]
 
 
 def module(target: Target) -> str:

@@ -34,6 +34,23 @@ DELIVERY_COLUMNS = (*(name for name in columns(Delivery) if name != "body"), "bo
 
 MAILBOX_COLUMNS = columns(Mailbox)
 
+# In the order in which `decode` takes them.
+LANE_COLUMNS = ("lane", "version", "document", "linked_to", "reducer", "erased")
+REFERENCE_COLUMNS = ("object", "lane", "root")
+CLUSTER_COLUMNS = ("root", "lane", "registers")
+FACT_COLUMNS = (
+    "position",
+    "object",
+    "kind",
+    "seen_at",
+    "digest",
+    "final",
+    "body",
+    "lane",
+    "recorded_at",
+    "cause",
+)
+
 ROW_COLUMNS: dict[type[object], tuple[str, ...]] = {one: columns(one) for one in TABLES}
 ROW_FLAGS: dict[type[object], tuple[int, ...]] = {one: flags(one) for one in TABLES}
 

@@ -59,6 +59,16 @@ IMPOSSIBLE = number(-1)  # what a guard sets, so that a named CHECK ends the bat
 NOWHERE = word("")
 
 
+def chosen(table: sa.Table, names: Sequence[str]) -> sa.Select[Any]:
+    """These columns of the rows of a table."""
+    return sa.select(*(table.c[name] for name in names))
+
+
+def all_of(table: sa.Table) -> sa.Select[Any]:
+    """Whole rows of a table."""
+    return sa.select(*table.columns)
+
+
 def in_texts(column: sa.ColumnElement[Any], parameter: str) -> sa.ColumnElement[bool]:
     """Whether a column is one of the texts of a JSON list."""
     return OneOf(column, TextList(text(parameter)))

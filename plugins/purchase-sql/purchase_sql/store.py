@@ -2,73 +2,33 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from purchase_core.catalog.versions import OfferVersion, decode_offer
-from purchase_core.facts.cluster import StoredCluster
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import ROW_TYPES, IntentRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import (
-    PAGE_ROWS_MAX,
-    Dangling,
-    Holders,
-    Holdings,
-    Question,
-    Store,
-    TableRow,
-    Tally,
-    View,
-    W,
-)
+from purchase_core.ports.limits import PAGE_ROWS_MAX
+from purchase_core.ports.store import Holders, Question, Store, TableRow, View
 from purchase_core.records.command import Command
-from purchase_core.records.delivery import DONE, Delivery
+from purchase_core.records.delivery import Delivery
 from purchase_core.records.details import Details
 from purchase_core.records.effect import EFFECTS_PER_VERSION_MAX, Effect
-from purchase_core.records.inflow import Inflow
 from purchase_core.records.lane import Lane
 from purchase_core.records.mailbox import Mailbox
 from purchase_core.records.movement import Movement
 from purchase_core.records.reference import PriceReference, Reference
-from purchase_core.records.run import Run
 from purchase_sql import decode
-from purchase_sql.clusters import ClusterTexts
-from purchase_sql.decode import Record
+from purchase_sql.asking import EVERYTHING
 from purchase_sql.encode import Operation, pair_list, text_list
-from purchase_sql.shapes import Value
-from purchase_sql.texts import Texts
+from purchase_sql.operator_reads import SqlOperatorReads
 
 R = TypeVar("R", bound=TableRow)
 T = TypeVar("T")
 
-EVERYTHING = Instant(2**53 - 1)  # the last instant that every database can compare
-BEYOND_EVERY_ID = "\U0010ffff"
 
-
-class SqlStore(Store):
+class SqlStore(SqlOperatorReads, Store):
     """The reading half of a store over the shared statements."""
-
-    def __init__(self, texts: Texts) -> None:
-        self._texts = texts
-        self._clusters = ClusterTexts()
-
-    @abstractmethod
-    async def _rows(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
-        """Every row of one statement that reads. They are few."""
-
-    @abstractmethod
-    async def _snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Record]]:
-        """The rows of several statements that read, all as of one moment."""
-
-    @abstractmethod
-    async def _taken(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
-        """The rows that one statement writes and returns, in a transaction of its own."""
-
-    async def _page(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
-        """Every row of one statement that reads. They can be many."""
-        return await self._rows(text, values)
 
     # --- claims ------------------------------------------------------------------------------
 
@@ -89,10 +49,6 @@ class SqlStore(Store):
         values = (subscriber, now, lease_until, limit)
         claimed = [decode.mailbox(one) for one in await self._taken(self._texts.mailbox_claim, values)]
         return sorted(claimed, key=lambda one: (one.available_at, one.lane))
-
-    async def _long_snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Record]]:
-        """The rows of several statements that read, all as of one moment. They can be many."""
-        return await self._snapshot(asked)
 
     # --- for a decision ----------------------------------------------------------------------
 
@@ -182,14 +138,6 @@ class SqlStore(Store):
 
     # --- for people and replay ---------------------------------------------------------------
 
-    async def commands(
-        self, under: str, *, after_key: str = "", limit: int = PAGE_ROWS_MAX
-    ) -> Sequence[Command]:
-        """Commands whose key begins with `under` and a colon, by ascending key."""
-        after = max(after_key, f"{under}:")
-        found = await self._page(self._texts.commands_page, (after, f"{under};", limit))
-        return [decode.command(record) for record in found]
-
     async def delivery(self, connection: str, event_id: str) -> Delivery | None:
         """The inbox row of an event."""
         return await self._one(decode.delivery, self._texts.delivery, (connection, event_id))
@@ -202,29 +150,6 @@ class SqlStore(Store):
     async def delivery_by_id(self, delivery_id: str) -> Delivery | None:
         """The inbox row of this id."""
         return await self._one(decode.delivery, self._texts.delivery_by_id, (delivery_id,))
-
-    async def deliveries(
-        self, *, state: str = "", before_id: str = "", limit: int = 100
-    ) -> Sequence[Delivery]:
-        """Inbox rows, newest first, without their bodies."""
-        page = (before_id or BEYOND_EVERY_ID, limit)
-        if not state:
-            found = await self._page(self._texts.deliveries, page)
-        elif state == DONE:
-            found = await self._page(self._texts.deliveries_done, page)
-        else:
-            found = await self._page(self._texts.deliveries_in, (state, *page))
-        return [decode.delivery_without_body(record) for record in found]
-
-    async def inflow(self, *, since: Instant, stretch: int, newest: int) -> Sequence[Inflow]:
-        """Of the newest deliveries, those that arrived since then, counted."""
-        found = await self._page(self._texts.inflow, (newest, stretch, since))
-        return [Inflow(*record) for record in sorted(map(tuple, found))]
-
-    async def oldest_deliveries(self, *, after_id: str = "", limit: int = 100) -> Sequence[Delivery]:
-        """Inbox rows, oldest first, without their bodies."""
-        found = await self._page(self._texts.deliveries_oldest, (after_id, limit))
-        return [decode.delivery_without_body(record) for record in found]
 
     async def facts(
         self, lane: str, *, known_at: Instant | None = None, after: int = 0, limit: int = PAGE_ROWS_MAX
@@ -251,13 +176,6 @@ class SqlStore(Store):
         else:
             found = await self._page(self._texts.row_page[row_type], (after_key, limit))
         return [decode.row(row_type, record) for record in found]
-
-    async def intents_since(
-        self, since: Instant, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
-    ) -> Sequence[IntentRow]:
-        """Intents that were placed since then, newest first."""
-        values = (since, *(before or (EVERYTHING, "")), limit)
-        return [decode.row(IntentRow, one) for one in await self._page(self._texts.intents_since, values)]
 
     async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:
         """The journal of one lane, in order."""
@@ -291,67 +209,3 @@ class SqlStore(Store):
     async def lanes(self, *, after: str = "", limit: int = PAGE_ROWS_MAX) -> Sequence[Lane]:
         """Lanes by ascending name."""
         return [decode.lane(one) for one in await self._page(self._texts.lanes_page, (after, limit))]
-
-    async def holdings(self, lanes: Sequence[str]) -> Holdings:
-        """Everything that these lanes hold, and those linked to them, from one snapshot."""
-        names, asked = self._texts, text_list(lanes)
-        tables = [names.lanes_held, names.facts_held, names.clusters_held, names.references_held]
-        tables += [names.movements_held, *(names.row_held[one] for one in ROW_TYPES)]
-        held, facts, clusters, references, movements, *rows = await self._long_snapshot(
-            [(text, (asked,)) for text in tables]
-        )
-        return Holdings(
-            {record[0]: decode.lane(record) for record in held},
-            [decode.recorded_fact(record) for record in facts],
-            [StoredCluster(*record) for record in clusters],
-            [decode.reference(record) for record in references],
-            [
-                decode.row(row_type, record)
-                for row_type, records in zip(ROW_TYPES, rows, strict=True)
-                for record in records
-            ],
-            [decode.movement(record) for record in movements],
-        )
-
-    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
-        """What waits, counted, from one snapshot."""
-        texts = self._texts.tallies
-        asked: list[Operation] = [
-            (text, (now, limit) if of == "abandoned" else (limit,)) for of, text in texts.items()
-        ]
-        answers = await self._long_snapshot(asked)
-        return [
-            Tally(of, tuple(by), count, Instant(oldest), amount)
-            for of, records in zip(texts, answers, strict=True)
-            for *by, count, oldest, amount in records
-        ]
-
-    async def waiting(self, row_type: type[W], *, limit: int = PAGE_ROWS_MAX) -> Sequence[W]:
-        """Rows that wait for a person, those with the most money first."""
-        found = await self._page(self._texts.row_waiting[row_type], (limit,))
-        return [decode.row(row_type, record) for record in found]
-
-    async def dangling(self, limit: int) -> Sequence[Dangling]:
-        """What names something that is not there."""
-        return [
-            Dangling(relation, key, named)
-            for relation, text in self._texts.dangling.items()
-            for key, named in await self._page(text, (limit,))
-        ]
-
-    async def run(self, run_id: str) -> Run | None:
-        """The run of this id."""
-        return await self._one(decode.run, self._texts.run, (run_id,))
-
-    async def runs(self, *, kind: str = "", before_id: str = "", limit: int = 100) -> Sequence[Run]:
-        """Runs, newest first."""
-        page = (before_id or BEYOND_EVERY_ID, limit)
-        if kind:
-            found = await self._page(self._texts.runs_of, (kind, *page))
-        else:
-            found = await self._page(self._texts.runs, page)
-        return [decode.run(record) for record in found]
-
-    async def _one(self, decoded: Callable[[Record], T], text: str, values: tuple[Value, ...]) -> T | None:
-        found = await self._rows(text, values)
-        return decoded(found[0]) if found else None

@@ -9,7 +9,7 @@ import attrs
 import sqlalchemy as sa
 
 from purchase_core.facts.rows import CaseRow, RefundRow
-from purchase_core.ports.store import TALLIES, WAITING_TYPES
+from purchase_core.ports.operator_reads import TALLIES, WAITING_TYPES
 from purchase_core.records.delivery import QUARANTINED
 from purchase_sql import schema
 from purchase_sql.dialects import BeforeColon

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import attrs
 
 from purchase_core.facts.rows import ROW_TYPES
-from purchase_core.ports.store import RELATIONS, TABLES, TALLIES, WAITING_TYPES
+from purchase_core.ports.operator_reads import RELATIONS, TALLIES, WAITING_TYPES
+from purchase_core.ports.store import TABLES
 from purchase_sql.prefix import checked_prefix, checked_schema, with_prefix
 
 

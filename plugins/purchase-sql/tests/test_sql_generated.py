@@ -13,8 +13,9 @@ import pytest
 
 import purchase_sql
 from purchase_core.facts.rows import ROW_TYPES
-from purchase_core.ports.store import RELATIONS, TABLES, TALLIES, WAITING_TYPES, TableRow
-from purchase_sql import reading, schema, writing
+from purchase_core.ports.operator_reads import RELATIONS, TALLIES, WAITING_TYPES
+from purchase_core.ports.store import TABLES, TableRow
+from purchase_sql import operating, reading, schema, writing
 from purchase_sql.dialects import TARGETS, Target
 from purchase_sql.generate import module, statements
 from purchase_sql.generated.d1 import KINDS
@@ -25,7 +26,7 @@ from purchase_sql.statement import Statement, text
 from purchase_sql.texts import Texts, texts
 
 PACKAGE = Path(purchase_sql.__file__).parent
-ALL = [*writing.statements(), *reading.statements()]
+ALL = [*writing.statements(), *reading.statements(), *operating.statements()]
 
 # The narrowest database (D1): parameters and bytes of a statement, columns of a table.
 PARAMETERS_MAX = 100

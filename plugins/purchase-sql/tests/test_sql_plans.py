@@ -7,7 +7,8 @@ import sqlite3
 
 import pytest
 
-from purchase_core.ports.store import TABLES, WAITING_TYPES
+from purchase_core.ports.operator_reads import WAITING_TYPES
+from purchase_core.ports.store import TABLES
 from purchase_sql.generated import d1, sqlite
 from purchase_sql.migration import migrations
 

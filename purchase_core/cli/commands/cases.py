@@ -23,7 +23,7 @@ from purchase_core.errors import WrongState
 from purchase_core.facts.rows import CaseRow
 from purchase_core.money import Money
 from purchase_core.opening import Opening
-from purchase_core.ports.store import PAGE_ROWS_MAX
+from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.records.lane import customer_of
 from purchase_core.workflows.cases import CaseExplained, Settled, Taken
 from purchase_core.workflows.remedies import Step

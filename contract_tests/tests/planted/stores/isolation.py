@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Question, View
+from purchase_core.ports.limits import PAGE_ROWS_MAX
+from purchase_core.ports.store import Question, View
 from purchase_core.records.effect import Effect
 from purchase_core.records.reference import Reference
 from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore

@@ -9,7 +9,9 @@ from msgspec.structs import replace
 from purchase_core.errors import StoreError
 from purchase_core.facts.rows import STUCK_REFUNDS, CaseRow, IntentRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Dangling, Holdings, Tally, W
+from purchase_core.ports.limits import PAGE_ROWS_MAX
+from purchase_core.ports.operator_reads import Dangling, Holdings, Tally, W
+from purchase_core.ports.store import Batch
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.lane import Lane
 from purchase_core.records.run import Run
@@ -200,7 +202,7 @@ class ShowsCasesThatWereResolved(MemoryStore):
 
     async def waiting(self, row_type: type[W], *, limit: int = PAGE_ROWS_MAX) -> Sequence[W]:
         kept = ("open", "resolved", *STUCK_REFUNDS)
-        found = [one for one in self._table(row_type) if one.status in kept]
+        found = [one for one in self.database.table(row_type) if one.status in kept]
         return sorted(found, key=lambda one: (one.amount, one.key), reverse=True)[:limit]
 
 
@@ -225,7 +227,7 @@ class TakesKeysOfIntentsForTimes(MemoryStore):
     async def intents_since(
         self, since: Instant, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
     ) -> Sequence[IntentRow]:
-        placed = [one for one in self._table(IntentRow) if one.placed_at >= since]
+        placed = [one for one in self.database.table(IntentRow) if one.placed_at >= since]
         found = [one for one in placed if before is None or one.key < before[1]]
         return sorted(found, key=lambda one: one.key, reverse=True)[:limit]
 

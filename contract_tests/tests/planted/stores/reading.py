@@ -13,7 +13,8 @@ from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Holders, Question, TableRow, View
+from purchase_core.ports.limits import PAGE_ROWS_MAX
+from purchase_core.ports.store import Batch, Holders, Question, TableRow, View
 from purchase_core.records.command import UNKNOWN, Command
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
@@ -243,7 +244,9 @@ class CountsWhoHasEnded(MemoryStore):
     """Whoever once held a version holds it still."""
 
     async def holders(self, connection: str) -> Sequence[Holders]:
-        rows = [row for row in self._table(SubscriptionRow) if row.connection == connection and row.bound]
+        rows = [
+            row for row in self.database.table(SubscriptionRow) if row.connection == connection and row.bound
+        ]
         counts = Counter((row.version, row.currency) for row in rows)
         return [Holders(version, currency, count) for (version, currency), count in sorted(counts.items())]
 
@@ -254,7 +257,7 @@ class CountsWhoNeverPaid(MemoryStore):
     async def holders(self, connection: str) -> Sequence[Holders]:
         rows = [
             row
-            for row in self._table(SubscriptionRow)
+            for row in self.database.table(SubscriptionRow)
             if row.connection == connection and row.status not in ENDED_SUBSCRIPTIONS
         ]
         counts = Counter((row.version, row.currency) for row in rows)
@@ -322,7 +325,9 @@ class ListsRowsAsWritten(MemoryStore):
     async def rows(
         self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
     ) -> Sequence[R]:
-        found = [row for row in self._table(row_type) if lane in ("", row.lane) and row.key > after_key]
+        found = [
+            row for row in self.database.table(row_type) if lane in ("", row.lane) and row.key > after_key
+        ]
         return found[:limit]
 
 

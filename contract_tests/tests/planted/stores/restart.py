@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.instants import Instant
-from purchase_core.ports.store import PAGE_ROWS_MAX, SchemaState
+from purchase_core.ports.limits import PAGE_ROWS_MAX
+from purchase_core.ports.store import SchemaState
 from purchase_core.testing.memory_store import SCHEMA_VERSION, MemoryDatabase, MemoryStore
 
 

@@ -10,7 +10,8 @@ import msgspec
 from msgspec.structs import replace
 
 from purchase_core.facts.rows import Row
-from purchase_core.ports.store import PAGE_ROWS_MAX, Batch, Question, TableRow, View
+from purchase_core.ports.limits import PAGE_ROWS_MAX
+from purchase_core.ports.store import Batch, Question, TableRow, View
 from purchase_core.testing.memory_store import MemoryStore
 
 R = TypeVar("R", bound=TableRow)
@@ -136,7 +137,7 @@ class SortsByUtf16(MemoryStore):
     async def rows(
         self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
     ) -> Sequence[R]:
-        found = [row for row in self._table(row_type) if lane in ("", row.lane)]
+        found = [row for row in self.database.table(row_type) if lane in ("", row.lane)]
         found.sort(key=lambda row: _units(row.key))
         return [row for row in found if _units(row.key) > _units(after_key)][:limit]
 
@@ -147,7 +148,7 @@ class SortsLikeADictionary(MemoryStore):
     async def rows(
         self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
     ) -> Sequence[R]:
-        found = [row for row in self._table(row_type) if lane in ("", row.lane)]
+        found = [row for row in self.database.table(row_type) if lane in ("", row.lane)]
         found.sort(key=lambda row: row.key.casefold())
         return [row for row in found if row.key.casefold() > after_key.casefold()][:limit]
 

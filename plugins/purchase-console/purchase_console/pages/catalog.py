@@ -11,7 +11,7 @@ from purchase_console.page import Page, View
 from purchase_console.visit import Visit
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.catalog.words import granted, prices, rhythm
-from purchase_core.ports.store import PAGE_ROWS_MAX
+from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.rollout.words import SYMBOLS, by_offer, sentence, summary
 
 VERSIONS = 20

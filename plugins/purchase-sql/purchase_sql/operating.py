@@ -1,0 +1,171 @@
+"""Statements that read for operators, each for one method of the port. Needs the extra `schema`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from purchase_core.facts.rows import ROW_TYPES, IntentRow
+from purchase_core.records.delivery import DONE
+from purchase_sql import schema, tallying
+from purchase_sql.dialects import OneOf
+from purchase_sql.shapes import (
+    CLUSTER_COLUMNS,
+    DELIVERY_COLUMNS,
+    FACT_COLUMNS,
+    LANE_COLUMNS,
+    REFERENCE_COLUMNS,
+    ROW_COLUMNS,
+)
+from purchase_sql.statement import Statement, all_of, chosen, in_texts, number, text, whole, word
+
+LISTED_COLUMNS = DELIVERY_COLUMNS[:-1]
+
+
+def statements() -> Iterable[Statement]:
+    """All of them."""
+    yield from _deliveries()
+    yield _inflow()
+    yield _intents()
+    yield _commands()
+    yield from _runs()
+    yield from _holding()
+    yield from _dangling()
+    yield from tallying.statements()
+
+
+def _deliveries() -> Iterable[Statement]:
+    deliveries = schema.deliveries
+    listed = (
+        chosen(deliveries, LISTED_COLUMNS)
+        .where(deliveries.c.id < text("before_id"))
+        .order_by(deliveries.c.id.desc())
+        .limit(whole("limit"))
+    )
+    yield Statement("deliveries", ("before_id", "limit"), listed)
+    yield Statement(
+        "deliveries_oldest",
+        ("after_id", "limit"),
+        chosen(deliveries, LISTED_COLUMNS)
+        .where(deliveries.c.id > text("after_id"))
+        .order_by(deliveries.c.id)
+        .limit(whole("limit")),
+    )
+    # Nearly all rows are done, so that state needs no index, and a delivery that is done writes none.
+    yield Statement("deliveries_done", ("before_id", "limit"), listed.where(deliveries.c.state == word(DONE)))
+    yield Statement(
+        "deliveries_in",
+        ("state", "before_id", "limit"),
+        listed.where(deliveries.c.state == text("state"), sa.text(schema.IS_NOT_DONE)),
+    )
+
+
+def _inflow() -> Statement:
+    deliveries = schema.deliveries
+    received_at = deliveries.c.received_at
+    newest = (
+        sa.select(
+            received_at,
+            (received_at // whole("stretch") * whole("stretch")).label("begins"),
+            deliveries.c.connection,
+            deliveries.c.state,
+        )
+        .order_by(deliveries.c.id.desc())
+        .limit(whole("newest"))
+        .subquery("newest")
+    )
+    parts = (newest.c.begins, newest.c.connection, newest.c.state)
+    counted = (
+        sa.select(*parts, sa.func.count().label("count"))
+        .where(newest.c.received_at >= whole("since"))
+        .group_by(*parts)
+    )
+    return Statement("inflow", ("newest", "stretch", "since"), counted)
+
+
+def _intents() -> Statement:
+    intents = schema.rows[IntentRow]
+    return Statement(
+        "intents_since",
+        ("since", "before", "before_key", "limit"),
+        chosen(intents, ROW_COLUMNS[IntentRow])
+        .where(
+            intents.c.placed_at >= whole("since"),
+            intents.c.placed_at <= whole("before"),  # what an index can begin at
+            sa.or_(intents.c.placed_at < whole("before"), intents.c.key < text("before_key")),
+        )
+        .order_by(intents.c.placed_at.desc(), intents.c.key.desc())
+        .limit(whole("limit")),
+    )
+
+
+def _commands() -> Statement:
+    commands = schema.commands
+    return Statement(
+        "commands_page",
+        ("after_key", "beyond", "limit"),
+        all_of(commands)
+        .where(commands.c.key > text("after_key"), commands.c.key < text("beyond"))
+        .order_by(commands.c.key)
+        .limit(whole("limit")),
+    )
+
+
+def _runs() -> Iterable[Statement]:
+    runs = schema.runs
+    page = all_of(runs).where(runs.c.id < text("before_id")).order_by(runs.c.id.desc()).limit(whole("limit"))
+    yield Statement("run", ("id",), all_of(runs).where(runs.c.id == text("id")))
+    yield Statement("runs", ("before_id", "limit"), page)
+    yield Statement("runs_of", ("kind", "before_id", "limit"), page.where(runs.c.kind == text("kind")))
+
+
+def _holding() -> Iterable[Statement]:
+    """The parts of `holdings`: of each table what lies in some lanes, or in those linked to them."""
+    lanes = schema.lanes
+    # Two queries and not one OR: each finds its lanes by an index.
+    held = sa.union_all(
+        sa.select(lanes.c.lane).where(in_texts(lanes.c.lane, "lanes")),
+        sa.select(lanes.c.lane).where(in_texts(lanes.c.linked_to, "lanes"), sa.text(schema.IS_LINKED)),
+    )
+    parts: dict[str, tuple[sa.Table, Sequence[str]]] = {
+        "lanes": (lanes, LANE_COLUMNS),
+        "facts": (schema.facts, FACT_COLUMNS),
+        "clusters": (schema.clusters, CLUSTER_COLUMNS),
+        "references": (schema.object_references, REFERENCE_COLUMNS),
+        "movements": (schema.movements, schema.movements.c.keys()),
+        **{one.TABLE: (schema.rows[one], ROW_COLUMNS[one]) for one in ROW_TYPES},
+    }
+    for name, (table, columns) in parts.items():
+        clause = chosen(table, columns).where(OneOf(table.c.lane, held))
+        yield Statement(f"{name}_held", ("lanes",), clause)
+
+
+def _dangling() -> Iterable[Statement]:
+    """What names something that is not there; each walks its table once."""
+    lanes, facts, prices = schema.lanes, schema.facts, schema.price_references
+    there = lanes.alias("there")
+    named: dict[str, tuple[sa.Column[Any], sa.Column[Any]]] = {
+        "facts_lane": (facts.c.key, facts.c.lane),
+        "clusters_lane": (schema.clusters.c.root, schema.clusters.c.lane),
+        "references_lane": (schema.object_references.c.object, schema.object_references.c.lane),
+        "effects_lane": (schema.effects.c.key, schema.effects.c.lane),
+        "lanes_linked_to": (lanes.c.lane, lanes.c.linked_to),
+        **{f"{one.TABLE}_lane": (schema.rows[one].c.key, schema.rows[one].c.lane) for one in ROW_TYPES},
+    }
+    for name, (key, lane) in named.items():
+        absent = ~sa.exists(number(1)).where(there.c.lane == lane)
+        linked = (sa.text(schema.IS_LINKED),) if name == "lanes_linked_to" else ()
+        clause = sa.select(key, lane).where(absent, *linked).limit(whole("limit"))
+        yield Statement(f"dangling_{name}", ("limit",), clause)
+    deliveries, commands, offers = schema.deliveries, schema.commands, schema.offer_versions
+    uncaused = (
+        ~sa.exists(number(1)).where(deliveries.c.id == facts.c.cause),
+        ~sa.exists(number(1)).where(commands.c.id == facts.c.cause),
+    )
+    clause = sa.select(facts.c.key, facts.c.cause).where(*uncaused).limit(whole("limit"))
+    yield Statement("dangling_facts_cause", ("limit",), clause)
+    absent = ~sa.exists(number(1)).where(offers.c.hash == prices.c.version)
+    clause = sa.select(prices.c.price, prices.c.version).where(absent).limit(whole("limit"))
+    yield Statement("dangling_prices_version", ("limit",), clause)

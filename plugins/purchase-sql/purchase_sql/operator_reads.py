@@ -1,0 +1,122 @@
+"""What operators read of a SQL store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from purchase_core.facts.cluster import StoredCluster
+from purchase_core.facts.rows import ROW_TYPES, IntentRow
+from purchase_core.instants import Instant
+from purchase_core.ports.limits import PAGE_ROWS_MAX
+from purchase_core.ports.operator_reads import Dangling, Holdings, OperatorReads, Tally, W
+from purchase_core.records.command import Command
+from purchase_core.records.delivery import DONE, Delivery
+from purchase_core.records.inflow import Inflow
+from purchase_core.records.run import Run
+from purchase_sql import decode
+from purchase_sql.asking import EVERYTHING, Asking
+from purchase_sql.encode import Operation, text_list
+
+BEYOND_EVERY_ID = "\U0010ffff"
+
+
+class SqlOperatorReads(Asking, OperatorReads):
+    """The reads that operators need, over the shared statements."""
+
+    async def commands(
+        self, under: str, *, after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[Command]:
+        """Commands whose key begins with `under` and a colon, by ascending key."""
+        after = max(after_key, f"{under}:")
+        found = await self._page(self._texts.commands_page, (after, f"{under};", limit))
+        return [decode.command(record) for record in found]
+
+    async def deliveries(
+        self, *, state: str = "", before_id: str = "", limit: int = 100
+    ) -> Sequence[Delivery]:
+        """Inbox rows, newest first, without their bodies."""
+        page = (before_id or BEYOND_EVERY_ID, limit)
+        if not state:
+            found = await self._page(self._texts.deliveries, page)
+        elif state == DONE:
+            found = await self._page(self._texts.deliveries_done, page)
+        else:
+            found = await self._page(self._texts.deliveries_in, (state, *page))
+        return [decode.delivery_without_body(record) for record in found]
+
+    async def oldest_deliveries(self, *, after_id: str = "", limit: int = 100) -> Sequence[Delivery]:
+        """Inbox rows, oldest first, without their bodies."""
+        found = await self._page(self._texts.deliveries_oldest, (after_id, limit))
+        return [decode.delivery_without_body(record) for record in found]
+
+    async def inflow(self, *, since: Instant, stretch: int, newest: int) -> Sequence[Inflow]:
+        """Of the newest deliveries, those that arrived since then, counted."""
+        found = await self._page(self._texts.inflow, (newest, stretch, since))
+        return [Inflow(*record) for record in sorted(map(tuple, found))]
+
+    async def intents_since(
+        self, since: Instant, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[IntentRow]:
+        """Intents that were placed since then, newest first."""
+        values = (since, *(before or (EVERYTHING, "")), limit)
+        return [decode.row(IntentRow, one) for one in await self._page(self._texts.intents_since, values)]
+
+    async def holdings(self, lanes: Sequence[str]) -> Holdings:
+        """Everything that these lanes hold, and those linked to them, from one snapshot."""
+        names, asked = self._texts, text_list(lanes)
+        tables = [names.lanes_held, names.facts_held, names.clusters_held, names.references_held]
+        tables += [names.movements_held, *(names.row_held[one] for one in ROW_TYPES)]
+        held, facts, clusters, references, movements, *rows = await self._long_snapshot(
+            [(text, (asked,)) for text in tables]
+        )
+        return Holdings(
+            {record[0]: decode.lane(record) for record in held},
+            [decode.recorded_fact(record) for record in facts],
+            [StoredCluster(*record) for record in clusters],
+            [decode.reference(record) for record in references],
+            [
+                decode.row(row_type, record)
+                for row_type, records in zip(ROW_TYPES, rows, strict=True)
+                for record in records
+            ],
+            [decode.movement(record) for record in movements],
+        )
+
+    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
+        """What waits, counted, from one snapshot."""
+        texts = self._texts.tallies
+        asked: list[Operation] = [
+            (text, (now, limit) if of == "abandoned" else (limit,)) for of, text in texts.items()
+        ]
+        answers = await self._long_snapshot(asked)
+        return [
+            Tally(of, tuple(by), count, Instant(oldest), amount)
+            for of, records in zip(texts, answers, strict=True)
+            for *by, count, oldest, amount in records
+        ]
+
+    async def waiting(self, row_type: type[W], *, limit: int = PAGE_ROWS_MAX) -> Sequence[W]:
+        """Rows that wait for a person, those with the most money first."""
+        found = await self._page(self._texts.row_waiting[row_type], (limit,))
+        return [decode.row(row_type, record) for record in found]
+
+    async def dangling(self, limit: int) -> Sequence[Dangling]:
+        """What names something that is not there."""
+        return [
+            Dangling(relation, key, named)
+            for relation, text in self._texts.dangling.items()
+            for key, named in await self._page(text, (limit,))
+        ]
+
+    async def run(self, run_id: str) -> Run | None:
+        """The run of this id."""
+        return await self._one(decode.run, self._texts.run, (run_id,))
+
+    async def runs(self, *, kind: str = "", before_id: str = "", limit: int = 100) -> Sequence[Run]:
+        """Runs, newest first."""
+        page = (before_id or BEYOND_EVERY_ID, limit)
+        if kind:
+            found = await self._page(self._texts.runs_of, (kind, *page))
+        else:
+            found = await self._page(self._texts.runs, page)
+        return [decode.run(record) for record in found]
