@@ -77,7 +77,7 @@ def _unmatched(reading: Reading) -> Iterator[CaseRow]:
         if kept > 0:
             yield _case(reading, kind, one, f"paid by {whose}", invoice.customer, kept, invoice.currency)
     for one, subscription in reading.of(SubscriptionSeen):
-        if subscription.status not in ENDED_SUBSCRIPTIONS:
+        if subscription.status not in ENDED_SUBSCRIPTIONS and not _begun_by_payment(reading, one):
             yield _subscribed(reading, kind, one, f"subscribed by {whose}", subscription)
 
 
@@ -93,18 +93,33 @@ def _unordered(reading: Reading) -> Iterator[CaseRow]:
             yield _case(reading, "unordered", one, detail, invoice.customer, kept, invoice.currency)
     for one, subscription in reading.of(SubscriptionSeen):
         bound, _ = reading.subscription_verdicts[one.object]
-        if not bound and subscription.status not in ENDED_SUBSCRIPTIONS:
+        ended = subscription.status in ENDED_SUBSCRIPTIONS
+        if not (bound or ended or _begun_by_payment(reading, one)):
             detail = "subscribed for an order that is not known here"
             yield _subscribed(reading, "unordered", one, detail, subscription)
+
+
+def _begun_by_payment(reading: Reading, subscription: Register) -> bool:
+    """Whether money is still there of the bill that a subscription began with.
+
+    Then that bill's case is about both: settling it ends the subscription first.
+    """
+    return any(
+        invoice.reason == "first"
+        and invoice.subscription
+        and object_key("subscription", one.object.split(":", 2)[1], invoice.subscription)
+        == subscription.object
+        and reading.kept(one.object) > 0
+        for one, invoice in reading.of(InvoiceSeen)
+    )
 
 
 def _subscribed(
     reading: Reading, kind: str, about: Register, detail: str, subscription: SubscriptionSeen
 ) -> CaseRow:
-    """A case of a subscription, with what a period of it costs."""
-    amount = sum(item.unit_amount * item.quantity for item in subscription.items)
+    """A case of a subscription. The money in it is its bills', and each of them tells its own."""
     currency = subscription.items[0].currency if subscription.items else ""
-    return _case(reading, kind, about, detail, subscription.customer, amount, currency)
+    return _case(reading, kind, about, detail, subscription.customer, 0, currency)
 
 
 def _case(

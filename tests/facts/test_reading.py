@@ -359,7 +359,23 @@ def test_f32_money_of_nobody_is_a_case_until_it_goes_back() -> None:
     assert cases([lost.invoice(), lost.refund(500)], lane) == [("unmatched", "in_1_1", 1_500)]
     assert cases([lost.invoice(), lost.refund(2_000)], lane) == []
     assert cases([lost.invoice("open")], lane) == []
-    assert cases([attrs.evolve(PRO, tagged=False).subscription()], lane) == [("unmatched", "sub_1_1", 1_000)]
+
+
+def test_a_subscription_of_nobody_and_its_first_payment_are_one_case_with_its_money_once() -> None:
+    """Where both are told, the bill's case is about both; else the subscription's has no money in it."""
+    lane = "object:subscription:stripe-eu:sub_1_1"
+    lost = attrs.evolve(PRO, tagged=False)
+    bill, alone = ("unmatched", "in_1_1", 1_000), ("unmatched", "sub_1_1", 0)
+    both = [lost.subscription(), lost.invoice()]
+    assert cases(both, lane) == cases(both[::-1], lane) == [bill]
+    assert cases(both[:1], lane) == cases([both[0], lost.invoice("open")], lane) == [alone]
+    assert cases([*both, lost.refund(400)], lane) == [("unmatched", "in_1_1", 600)]
+    assert cases([*both, lost.refund(1_000)], lane) == [alone], "it goes on, and bills again"
+    assert cases([*both, lost.subscription("canceled", later(days=1))], lane) == [bill]
+    renewed = cases([*both, lost.renewal(1)], lane)
+    assert sum(amount for _, _, amount in renewed) == 2_000, "each payment once"
+    guest = [attrs.evolve(PRO, customer="").placed(), PRO.tried(), PRO.subscription(), PRO.invoice()]
+    assert cases(guest, "guest:1") == [("unclaimed", "in_1_1", 1_000)]
 
 
 def test_an_item_that_no_offer_is_known_for_is_a_case_of_its_owner() -> None:
@@ -375,7 +391,8 @@ def test_what_was_paid_for_an_order_that_is_not_known_is_a_case_of_the_customer(
     """A database that was restored has lost the order: nothing is granted, and the money is not forgotten."""
     lost = [PRO.subscription(), PRO.invoice(), PRO.renewal(1)]
     assert the(SubscriptionRow, lost).bound is False
-    assert cases(lost) == [("unordered", "in_1_1", 1_000), ("unordered", "sub_1_1", 1_000)]
+    assert cases(lost) == [("unordered", "in_1_1", 1_000)]
+    assert cases([*lost, PRO.refund(1_000)]) == [("unordered", "sub_1_1", 0)]
     assert cases([*lost, PRO.placed(), PRO.tried()]) == []
     ended = PRO.subscription("canceled", later(days=1))
     assert cases([*lost, ended, PRO.refund(1_000)]) == []

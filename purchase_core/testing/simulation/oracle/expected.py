@@ -110,8 +110,7 @@ def _cases(truth: Truth) -> Iterator[tuple[str, int]]:
 
 def _cases_of_invoice(truth: Truth, book: Book, invoice: Invoice) -> Iterator[tuple[str, int]]:
     verdict = truth.judged.invoices[book.name, invoice.id]
-    refunded = sum_of(book.refunds.values(), invoice.id, "succeeded")
-    kept = invoice.paid - refunded - sum_of(book.disputes.values(), invoice.id, "lost")
+    kept = _kept(book, invoice)
     about = f"invoice:{book.name}:{invoice.id}"
     if verdict == EXCESS and kept > 0:
         yield f"case:excess:{about}", kept
@@ -131,8 +130,17 @@ def _cases_of_subscription(truth: Truth, book: Book, one: Subscription) -> Itera
         yield f"case:excess:{about}", 0
     elif order and order.offer.trial_days and not truth.bound(book, one) and one.status in STARTED:
         yield f"case:mismatch:{about}", 0
-    if not truth.owner(book, one.metadata, one.payer):
-        yield f"case:{_ownerless(truth, one.metadata)}:{about}", one.unit_amount * one.quantity
+    begun_by_payment = any(
+        invoice.subscription == one.id and invoice.reason == "first" and _kept(book, invoice) > 0
+        for invoice in book.invoices.values()
+    )
+    if not truth.owner(book, one.metadata, one.payer) and not begun_by_payment:
+        yield f"case:{_ownerless(truth, one.metadata)}:{about}", 0
+
+
+def _kept(book: Book, invoice: Invoice) -> int:
+    refunded = sum_of(book.refunds.values(), invoice.id, "succeeded")
+    return invoice.paid - refunded - sum_of(book.disputes.values(), invoice.id, "lost")
 
 
 def _ownerless(truth: Truth, metadata: Mapping[str, str]) -> str:
