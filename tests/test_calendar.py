@@ -222,10 +222,10 @@ def test_f72_whenever_a_job_runs_in_whatever_zone_each_period_is_met_once(offset
     """Keyed by the period and not by a date: "billed today already" has no meaning across zones."""
     zone = f"Etc/GMT{offset:+}" if offset else "Etc/GMT"
     anchor = utc(2024, 1, 31, 23, 30)
-    met = [
-        period_containing(anchor, MONTHLY, Instant(anchor + run * hours * HOUR), zone).index
-        for run in range(400 * 24 // hours)
-    ]
+    runs = [Instant(anchor + run * hours * HOUR) for run in range(400 * 24 // hours)]
+    periods = [period_containing(anchor, MONTHLY, at, zone) for at in runs]
+    assert all(one.start <= at < one.end for one, at in zip(periods, runs, strict=True))
+    met = [one.index for one in periods]
     assert sorted(set(met)) == list(range(met[-1] + 1))
     assert all(later - earlier in (0, 1) for earlier, later in pairwise(met))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar, cast
 
@@ -297,17 +298,31 @@ def test_a_refund_that_comes_before_its_invoice_ends_in_the_same_state() -> None
 # --- credits ----------------------------------------------------------------------------------
 
 
-@given(st.lists(st.tuples(st.integers(1, 700), st.booleans()), max_size=4))
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 700), st.lists(st.sampled_from(("open", "won", "lost")), max_size=3).map(tuple)
+        ),
+        max_size=4,
+    ),
+    st.randoms(use_true_random=False),
+)
 @settings(max_examples=60, deadline=None)
-def test_a_lot_gives_back_in_proportion_and_never_more_than_it_granted(parts: list[tuple[int, bool]]) -> None:
-    """Refunds and lost disputes together, capped at what was due."""
-    back = [
-        TOKENS.dispute(amount, "lost", name=str(n)) if lost else TOKENS.refund(amount, name=str(n))
-        for n, (amount, lost) in enumerate(parts)
-    ]
-    lot = the(LotRow, [*paid(TOKENS), *back])
-    total = min(500, sum(amount for amount, _ in parts))
-    assert (lot.granted, lot.clawed) == (500, 500 * total // 500)
+def test_f59_a_lot_gives_back_what_is_gone_by_now_and_never_more_than_it_granted(
+    parts: list[tuple[int, tuple[str, ...]]], chance: random.Random
+) -> None:
+    """Refunds, and disputes as they ended, whatever they were before; capped at what was due."""
+    back, gone = [], 0
+    for n, (amount, statuses) in enumerate(parts):
+        if not statuses:
+            back.append(TOKENS.refund(amount, name=str(n)))
+        for seconds, status in enumerate(statuses):
+            back.append(TOKENS.dispute(amount, status, later(days=1, seconds=seconds), name=str(n)))
+        gone += amount if not statuses or statuses[-1] == "lost" else 0
+    facts = [*paid(TOKENS), *back]
+    chance.shuffle(facts)
+    lot = the(LotRow, facts)
+    assert (lot.granted, lot.clawed) == (500, min(500, gone))
 
 
 def test_of_two_payments_the_refund_of_one_claws_nothing_back() -> None:

@@ -116,7 +116,7 @@ OWED = [*GRANTS, Ask("consume", 600, 0), *LATE[:3], Ask("grant", 600, 1)]
 @example([*OWED, Ask("consume", 600, 2)])
 @example([*OWED, Ask("reserve", 600, 2)])
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_i05_whatever_happens_nothing_is_overdrawn_and_all_of_it_adds_up(
+def test_i04_i05_whatever_happens_nothing_is_overdrawn_and_all_of_it_adds_up(
     happening: Sequence[Ask | Pass | Fact],
 ) -> None:
     """After every step: the wallet is what the tables say, both sides agree, and no decision made a debt."""

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from itertools import repeat
 from typing import Any, TypeVar
 
@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 NOW = Instant(1_800_000_000 * SECOND)
 SECONDS = 0.02
+BOUND_SECONDS = 30  # nobody here waits for as long, unless a deadline is missing
 CANARY = "canary-4711"
 REQUEST = RouteRequest(
     customer="user_1", offer="app:pro", product="subscription", currency="EUR", unit_amount=900, quantity=1,
@@ -57,6 +58,16 @@ def effect(number: int) -> Effect:
 
 def batch(*numbers: int) -> Batch:
     return Batch("batch", NOW, effects=tuple(effect(number) for number in numbers))
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a scene; one that hangs fails."""
+
+    async def bounded() -> T:
+        async with asyncio.timeout(BOUND_SECONDS):
+            return await work
+
+    return asyncio.run(bounded())
 
 
 async def hang() -> Any:
@@ -135,14 +146,14 @@ async def content(answer: Any = None) -> Any:
 
 def test_a_checkout_goes_on_if_every_plugin_was_asked_and_none_objects() -> None:
     one, other = Asked(content), Asked(content)
-    asyncio.run(listeners(one, other).before_checkout(REQUEST, DECISION))
+    run(listeners(one, other).before_checkout(REQUEST, DECISION))
     assert one.heard == other.heard == ["before"]
 
 
 def test_a_plugin_stops_a_checkout_in_its_own_words() -> None:
     objects, after = Asked(raising(CheckoutVetoed("not this one"))), Asked(content)
     with pytest.raises(CheckoutVetoed, match=r"^not this one$"):
-        asyncio.run(listeners(objects, after).before_checkout(REQUEST, DECISION))
+        run(listeners(objects, after).before_checkout(REQUEST, DECISION))
     assert after.heard == []
 
 
@@ -151,7 +162,7 @@ def test_f102_f103_a_plugin_that_cannot_be_asked_stops_the_checkout(
     failure: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(CheckoutVetoed, match="plugin 'plugin-0' could not be asked") as told:
-        asyncio.run(listeners(Asked(FAILURES[failure])).before_checkout(REQUEST, DECISION))
+        run(listeners(Asked(FAILURES[failure])).before_checkout(REQUEST, DECISION))
     assert CANARY not in str(told.value)
     assert CANARY not in caplog.text
     assert "plugin-0 failed in purchase_before_checkout" in caplog.text
@@ -169,7 +180,7 @@ def test_a_hook_that_fails_before_it_awaits_is_contained_too() -> None:
     told = Listeners(registry)
     told._before = (attrs.evolve(found, function=lambda _request: 1 / 0),)
     with pytest.raises(CheckoutVetoed, match="ZeroDivisionError"):
-        asyncio.run(told.before_checkout(REQUEST, DECISION))
+        run(told.before_checkout(REQUEST, DECISION))
 
 
 @pytest.mark.parametrize("answer", [hang, cling])
@@ -185,12 +196,12 @@ def test_our_own_cancellation_is_not_swallowed(answer: Callable[[], Awaitable[An
         await asyncio.wait([task])
         return task.cancelled()
 
-    assert asyncio.run(scene())
+    assert run(scene())
 
 
 def test_a_person_who_interrupts_is_heard() -> None:
     with pytest.raises(KeyboardInterrupt):
-        asyncio.run(listeners(Asked(raising(KeyboardInterrupt()))).before_checkout(REQUEST, DECISION))
+        run(listeners(Asked(raising(KeyboardInterrupt()))).before_checkout(REQUEST, DECISION))
 
 
 # --- scores: what fails has said nothing -----------------------------------------------------------
@@ -198,7 +209,7 @@ def test_a_person_who_interrupts_is_heard() -> None:
 
 def advice(*answers: object) -> Advice:
     plugins = [Asked(lambda answer=answer: content(answer)) for answer in answers]  # type: ignore[misc]
-    return asyncio.run(listeners(*plugins).score(REQUEST, CANDIDATES))
+    return run(listeners(*plugins).score(REQUEST, CANDIDATES))
 
 
 def score(*answers: object) -> tuple[Candidate, ...]:
@@ -253,7 +264,7 @@ def test_what_cannot_be_recorded_was_not_said_at_all(
 @each_failure
 def test_f102_f103_a_plugin_that_fails_to_score_leaves_the_others_word(failure: str) -> None:
     bad, good = Asked(FAILURES[failure]), Asked(lambda: content([RouteScore("two", 3.0)]))
-    found = asyncio.run(listeners(bad, good).score(REQUEST, CANDIDATES))
+    found = run(listeners(bad, good).score(REQUEST, CANDIDATES))
     assert [one.said for one in found.candidates] == [(), (Said("plugin-1", 3.0),)]
     kind = "late" if failure in ("hangs", "clings") else "raised"
     assert [(one.plugin, one.kind) for one in found.troubles] == [("plugin-0", kind)]
@@ -275,7 +286,7 @@ def test_a_plugin_that_keeps_the_event_loop_to_itself_is_told_of_and_heard(
 
     asked = listeners(Asked(busy))
     asked._timer = lambda: passed
-    found = asyncio.run(asked.score(REQUEST, CANDIDATES))
+    found = run(asked.score(REQUEST, CANDIDATES))
     assert found.candidates[0].said == (Said("plugin-0", 1.0),)
     assert found.troubles == ((Trouble("plugin-0", "blocked"),) if told else ())
 
@@ -320,7 +331,7 @@ async def told_of(asked: Listeners, *numbers: int) -> None:
 
 def test_events_are_told_in_order_to_everybody() -> None:
     one, other = Asked(content), Asked(content)
-    asyncio.run(told_of(listeners(one, other, seconds_max=60), 1, 2, 3))
+    run(told_of(listeners(one, other, seconds_max=60), 1, 2, 3))
     assert one.heard == other.heard == ["key-1", "key-2", "key-3"]
 
 
@@ -331,14 +342,14 @@ def test_f102_f103_a_plugin_that_fails_takes_no_other_along(
     bad, good = Asked(FAILURES[failure]), Asked(content)
     asked = listeners(bad, good)
     asked._closing_seconds_max = 60
-    asyncio.run(told_of(asked, 1, 2))
+    run(told_of(asked, 1, 2))
     assert bad.heard == good.heard == ["key-1", "key-2"]
     assert CANARY not in caplog.text
 
 
 def test_f103_closing_waits_so_long_and_no_longer(caplog: pytest.LogCaptureFixture) -> None:
     plugin = Asked(hang)
-    asyncio.run(told_of(listeners(plugin, seconds_max=60), 1, 2, 3))
+    run(told_of(listeners(plugin, seconds_max=60), 1, 2, 3))
     assert plugin.heard == ["key-1"]
     assert "2 events were not told to plugins before closing" in caplog.text
 
@@ -350,7 +361,7 @@ def test_a_full_queue_drops_and_says_so(caplog: pytest.LogCaptureFixture) -> Non
         asked._worker.cancel()  # type: ignore[union-attr]
         return asked._waiting.qsize()
 
-    assert asyncio.run(scene()) == EVENTS_WAITING_MAX
+    assert run(scene()) == EVENTS_WAITING_MAX
     assert "an event was not told to plugins" in caplog.text
 
 
@@ -360,7 +371,7 @@ def test_nobody_listening_costs_no_task() -> None:
         await told_of(asked, 1)
         return asked
 
-    asked = asyncio.run(scene())
+    asked = run(scene())
     assert asked._worker is None
     assert asked._waiting.empty()
 
@@ -417,7 +428,7 @@ def with_billing(act: Callable[[Billing], Awaitable[T]], memory: MemoryPlugin, *
         async with opening as billing:
             return await act(billing)
 
-    return asyncio.run(scene())
+    return run(scene())
 
 
 async def start(billing: Billing, key: str = "1") -> Any:

@@ -147,7 +147,7 @@ def test_the_same_key_is_one_refund() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(1, PAID), min_size=2, max_size=5), st.booleans())
-def test_f53_refunds_that_race_never_exceed_what_was_paid(amounts: list[int], processes: bool) -> None:
+def test_f53_i06_refunds_that_race_never_exceed_what_was_paid(amounts: list[int], processes: bool) -> None:
     async def work() -> None:
         async with Shop() as shop:
             row = await bought(shop)
@@ -209,7 +209,7 @@ def test_f53_whoever_decides_upon_an_old_state_decides_again(processes: bool) ->
     run(work)
 
 
-def test_f58_what_a_bank_holds_back_cannot_go_back_as_well() -> None:
+def test_f58_i06_what_a_bank_holds_back_cannot_go_back_as_well() -> None:
     async def work() -> None:
         async with Shop() as shop:
             row = await bought(shop)

@@ -194,7 +194,8 @@ def test_f81_a_waiting_commit_can_be_cancelled(tmp_path: Path) -> None:
             for task in (first, waiting[1]):  # one that is being written, and one that waits
                 task.cancel()
             gate.opened.set()
-            done = await asyncio.gather(first, *waiting, return_exceptions=True)
+            async with asyncio.timeout(WAIT_SECONDS_MAX):  # whoever is not told waits for ever
+                done = await asyncio.gather(first, *waiting, return_exceptions=True)
             assert [type(one) for one in done] == [
                 asyncio.CancelledError, type(None), asyncio.CancelledError, type(None)
             ]  # fmt: skip
@@ -375,7 +376,7 @@ def test_f93_a_question_that_fails_after_a_refusal_is_an_error_of_ours(tmp_path:
     asyncio.run(run())
 
 
-def test_every_commit_is_synced(tmp_path: Path) -> None:
+def test_f79_every_commit_is_synced(tmp_path: Path) -> None:
     async def run() -> None:
         async with migrated(tmp_path) as store:
             assert store._writer is not None
