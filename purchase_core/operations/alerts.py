@@ -121,6 +121,15 @@ ALERTS = (
         "A provider has events that never arrived here.",
     ),
     Alert(
+        "PurchaseVanished",
+        "purchase_reconcile_left",
+        0,
+        MINUTE,
+        TICKET,
+        "What is live here is unknown to its provider.",
+        (("what", "vanished"),),
+    ),
+    Alert(
         "PurchaseCircuitOpen",
         "purchase_circuit_open",
         0,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
 
 from purchase_core.facts.rows import CaseRow, RefundRow
 from purchase_core.instants import HOUR, SECOND, Clock, Instant
-from purchase_core.operations.passes import CUSTOMERS, DIFFERS, HELD, VANISHED
+from purchase_core.operations.passes import LEFT, Left
 from purchase_core.operations.quarantine import Group, Quarantine
 from purchase_core.ports.store import Store
 from purchase_core.records.command import UNKNOWN, Command
@@ -23,12 +23,6 @@ UNKNOWN_AFTER = HOUR  # until then, a worker is still finding out
 ITEMS_MAX = 1_000  # of each kind
 QUARANTINED_MAX = 2_000  # the newest of them are told by cause
 RUNS_MAX = 100  # of a kind of pass, over all connections
-
-LEFT: Mapping[str, tuple[str, str, str]] = {
-    HELD: (VANISHED, "vanished", "live at {} by what is known here, and unknown there"),
-    CUSTOMERS: (DIFFERS, "link", "linked to another customer than {} says"),
-}
-"""What passes find and leave to a person: how they count it, the kind of its item, and what that says."""
 
 
 class Item(Value, frozen=True):
@@ -97,17 +91,23 @@ class Attention:
 
     async def _left(self) -> Sequence[Item]:
         """What the last pass over each connection has left, since the first of those that did."""
-        found: dict[tuple[str, str], Item] = {}
-        for kind in LEFT:
-            over: set[str] = set()
-            for run in await self._store.runs(kind=kind, limit=RUNS_MAX):
-                if run.state != FINISHED or run.scope in over or run.scope not in self._connections:
-                    continue
-                item, known = _left(run), found.get((kind, run.scope))
-                if item is None:
-                    over.add(run.scope)
-                else:
-                    found[kind, run.scope] = replace(known or item, since=item.since)
+        runs = {
+            kind: await self._store.runs(kind=kind, limit=RUNS_MAX)
+            for kind in dict.fromkeys(one.kind for one in LEFT)
+        }
+        return [item for left in LEFT for item in self._left_by(runs[left.kind], left)]
+
+    def _left_by(self, runs: Sequence[Run], left: Left) -> Sequence[Item]:
+        found: dict[str, Item] = {}
+        over: set[str] = set()
+        for run in runs:
+            if run.state != FINISHED or run.scope in over or run.scope not in self._connections:
+                continue
+            item, known = _left(run, left), found.get(run.scope)
+            if item is None:
+                over.add(run.scope)
+            else:
+                found[run.scope] = replace(known or item, since=item.since)
         return list(found.values())
 
 
@@ -170,13 +170,12 @@ def _refund(row: RefundRow) -> Item:
     )
 
 
-def _left(run: Run) -> Item | None:
-    counts, kind, what = LEFT[run.kind]
-    count = run.counts.get(counts, 0)
+def _left(run: Run, left: Left) -> Item | None:
+    count = run.counts.get(left.counted, 0)
     if not count:
         return None
-    told, command = what.format(run.scope), _command("reconcile", run.scope)
-    return Item(kind, run.scope, told, count, "", 0, "", run.updated_at, command)
+    told, command = left.says.format(run.scope), _command("reconcile", run.scope)
+    return Item(left.name, run.scope, told, count, "", 0, "", run.updated_at, command)
 
 
 def _command(*words: str) -> str:

@@ -2,14 +2,18 @@
 
 Reconciling starts from what the provider lists, so it never learns of what the provider has lost. Two of its
 passes start from here or from the customers: `customers` goes through the provider's customers, and finds
-those that carry our reference and are linked to nobody, or to somebody else; `held` asks for every
-subscription that is live here, and finds those that the provider does not know. A vanished subscription is
-told, and nothing is done about it: absence is no fact, and takes nobody's rights away. A person ends it, or
-mends the connection.
+those that carry our reference and are linked to nobody, or to somebody else; `held` goes through the
+provider's subscriptions, then through those that are live here, and asks for each that was not listed. One
+that the provider does not know has vanished: that is told, and nothing is done about it. Absence is no fact,
+and takes nobody's rights away. A person ends it, or mends the connection.
+
+What was listed is remembered in memory, for the run that listed it. Where another process goes on with a run,
+all of the rest is asked for one by one: slower, and it comes to its end.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -25,6 +29,7 @@ from purchase_core.operations.passes import (
     SAME,
     VANISHED,
     Found,
+    Place,
     counted,
     ended,
     moved,
@@ -38,7 +43,11 @@ from purchase_core.records.reference import Reference
 from purchase_core.records.run import Run
 
 ROWS_PER_PAGE = 500
-ASKED_PER_PAGE = 10  # of them; a subscription is asked for by itself
+ASKED_PER_PAGE = 10  # of them; what no list has shown is asked for by itself
+LISTED_MAX = 1_000_000  # objects that are remembered of a run; beyond, they are asked for
+RUNS_REMEMBERED_MAX = 20
+
+LISTING, ASKING = "", "asking"  # the stages of a pass over what is held here
 
 
 class Held:
@@ -47,6 +56,7 @@ class Held:
     def __init__(self, store: Store, recorder: Recorder) -> None:
         self._store = store
         self._recorder = recorder
+        self._listed: OrderedDict[str, set[str]] = OrderedDict()
 
     # --- customers ---------------------------------------------------------------------------
 
@@ -99,24 +109,50 @@ class Held:
     # --- subscriptions -----------------------------------------------------------------------
 
     async def subscriptions(self, provider: Provider, run: Run) -> tuple[Run, list[Found]]:
-        """A page of what is live here: so many rows, of which so many are asked for.
+        """A page of what the provider lists, or of what is live here: so many rows, and of those that were
+        not listed so many.
 
         Raises ProviderError and StoreError.
         """
         place = place_of(run)
+        if place.kind == LISTING:
+            return await self._list(provider, run, place)
+        return await self._ask(provider, run, place)
+
+    async def _list(self, provider: Provider, run: Run, place: Place) -> tuple[Run, list[Found]]:
+        listed = self._begun(run.id) if not place.cursor else self._listed.get(run.id)
+        if listed is None:  # another process has begun it
+            return moved(run, replace(place, kind=ASKING, cursor="")), []
+        page = await provider.objects("subscription", cursor=place.cursor)
+        for one in page.objects:
+            if len(listed) < LISTED_MAX:
+                listed.add(one.id)
+        kind = LISTING if page.cursor else ASKING
+        return moved(run, replace(place, kind=kind, cursor=page.cursor)), []
+
+    def _begun(self, run: str) -> set[str]:
+        self._listed[run] = set()
+        while len(self._listed) > RUNS_REMEMBERED_MAX:
+            self._listed.popitem(last=False)  # it was cut off, and may be gone on with in the slow way
+        return self._listed[run]
+
+    async def _ask(self, provider: Provider, run: Run, place: Place) -> tuple[Run, list[Found]]:
         rows = await self._store.rows(SubscriptionRow, after_key=place.cursor, limit=ROWS_PER_PAGE)
         live = [row for row in rows if row.connection == run.scope and row.status not in ENDED_SUBSCRIPTIONS]
-        counts, found = {SAME: 0, VANISHED: 0}, []
-        for row in live[:ASKED_PER_PAGE]:
-            reason = await _refusal(provider, row)
-            counts[VANISHED if reason else SAME] += 1
-            if reason:
-                found.append(Found(VANISHED, "subscription", row.key, reason))
-        run = counted(run, counts)
-        if len(live) > ASKED_PER_PAGE:
-            return moved(run, replace(place, cursor=live[ASKED_PER_PAGE - 1].key)), found
-        place = replace(place, cursor=rows[-1].key if rows else place.cursor)
-        return (moved if len(rows) == ROWS_PER_PAGE else ended)(run, place), found
+        listed = self._listed.get(run.id, frozenset[str]())
+        unlisted = [row for row in live if row.provider_id not in listed]
+        asked = unlisted[:ASKED_PER_PAGE]
+        whole = len(asked) == len(unlisted)
+        behind = (rows[-1].key if rows else place.cursor) if whole else asked[-1].key
+        told = [(row, await _refusal(provider, row)) for row in asked]
+        found = [Found(VANISHED, "subscription", row.key, reason) for row, reason in told if reason]
+        looked = sum(row.key <= behind for row in live)
+        run = counted(run, {SAME: looked - len(found), VANISHED: len(found)})
+        place = replace(place, cursor=behind)
+        if not whole or len(rows) == ROWS_PER_PAGE:
+            return moved(run, place), found
+        self._listed.pop(run.id, None)
+        return ended(run, place), found
 
 
 async def _refusal(provider: Provider, row: SubscriptionRow) -> str:

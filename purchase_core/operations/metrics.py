@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from purchase_core.instants import SECOND, Clock, Instant
-from purchase_core.operations.passes import EVENTS, MISSED, PASSES
+from purchase_core.operations.passes import EVENTS, LEFT, MISSED, PASSES
 from purchase_core.ports.operator_reads import TALLIES, Tally
 from purchase_core.ports.store import Store
 from purchase_core.records.run import FINISHED
@@ -38,6 +38,7 @@ METRICS: Mapping[str, str] = {
     "purchase_refunds_amount": "The money in them, in minor units.",
     "purchase_reconcile_age_seconds": "How long ago the last pass over a provider ended.",
     "purchase_reconcile_missed": "Events that never arrived, as the last pass over a provider found.",
+    "purchase_reconcile_left": "What the last pass over a provider found, and leaves to a person.",
     "purchase_circuit_open": "Whether this process sends no checkouts there because it seems to be down.",
 }
 """Every metric, a gauge each, and what it says."""
@@ -111,6 +112,15 @@ class Metrics:
                 if kind == EVENTS:
                     missed = run.counts.get(MISSED, 0)
                     found.append(Sample("purchase_reconcile_missed", labels[:1], missed))
+                found += [
+                    Sample(
+                        "purchase_reconcile_left",
+                        (labels[0], ("what", left.name)),
+                        run.counts.get(left.counted, 0),
+                    )
+                    for left in LEFT
+                    if left.kind == kind
+                ]
         return found
 
 

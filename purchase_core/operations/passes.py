@@ -21,6 +21,24 @@ IGNORED, VANISHED = "ignored", "vanished"
 DIFFERENCES = (MISSED, MISSING, DIFFERS, VANISHED)
 
 
+class Left(Value, frozen=True):
+    """Something that a kind of pass finds and leaves to a person: how it is counted, and what it is called.
+
+    `says` is told to the person, of a connection.
+    """
+
+    kind: str
+    counted: str
+    name: str
+    says: str
+
+
+LEFT = (
+    Left(HELD, VANISHED, "vanished", "live at {} by what is known here, and unknown there"),
+    Left(CUSTOMERS, DIFFERS, "link", "linked to another customer than {} says"),
+)
+
+
 class Found(Value, frozen=True):
     """Something that the provider knows otherwise than we do.
 

@@ -12,11 +12,13 @@ from typing import Any
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from purchase_core.cli.exit_codes import OK
+from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.instants import SECOND, Instant
 from purchase_core.operations.alerts import ALERTS, RUNBOOKS
-from purchase_core.operations.passes import EVENTS
+from purchase_core.operations.passes import EVENTS, HELD
 from purchase_core.plugins.descriptors import Subscriber
 from purchase_core.ports.store import Batch
 from purchase_core.records.command import UNKNOWN
@@ -99,8 +101,20 @@ async def _missed(shop: Shop) -> None:
     shop.advance(seconds=120)
 
 
-async def _reconciled(shop: Shop) -> None:
-    run = await shop.billing.reconcile.start("sandbox", EVENTS, repair=True)
+async def _vanished(shop: Shop) -> None:
+    """For as long as a pass takes, something is live here that the provider does not know."""
+    await shop.sold()
+    await shop.deliver()
+    await shop.billing.webhooks.drain()
+    (row,) = await shop.billing.subscriptions.list("ana")
+    lost = replace(row, key=f"{row.key}x", provider_id=f"{row.provider_id}x")
+    shop.memory.rows[SubscriptionRow, lost.key] = lost
+    await _reconciled(shop, HELD)
+    del shop.memory.rows[SubscriptionRow, lost.key]
+
+
+async def _reconciled(shop: Shop, kind: str = EVENTS) -> None:
+    run = await shop.billing.reconcile.start("sandbox", kind, repair=True)
     async for _ in shop.billing.reconcile.run(run):
         pass
 
@@ -115,6 +129,7 @@ SCENES: dict[str, Callable[[Shop], Awaitable[None]]] = {
     "PurchaseCaseOpen": _paid_twice,
     "PurchaseReconcileStale": _stale,
     "PurchaseWebhooksMissed": _missed,
+    "PurchaseVanished": _vanished,
 }
 
 

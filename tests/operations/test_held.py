@@ -11,8 +11,9 @@ from purchase_core.errors import AuthenticationFailed, NotFound, UnknownConnecti
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.operations import held
 from purchase_core.operations.attention import Item
+from purchase_core.operations.held import Held
 from purchase_core.operations.passes import CUSTOMERS, HELD, PASSES, Found
-from purchase_core.ports.provider import CustomerRequest
+from purchase_core.ports.provider import CustomerRequest, Fetched, ObjectPage
 from purchase_core.records.run import FINISHED, RUNNING
 from purchase_core.testing.bench import problems
 from tests.rollout.street import ENVIRON, PROVIDERS, Street, run
@@ -90,6 +91,7 @@ def test_a_key_that_is_refused_proves_no_absence_and_a_pass_goes_on_where_it_was
             for number in range(3):
                 await street.buy(billing, "app:pro", f"cart-{number}", f"user_{number}")
             connection = billing.connections["sandbox"]
+            connection.objects = nothing_listed  # type: ignore[method-assign,assignment]
             original, asked = connection.fetch, []
 
             async def refused(kind: str, object_id: str) -> object:
@@ -121,9 +123,47 @@ def test_a_key_that_is_refused_proves_no_absence_and_a_pass_goes_on_where_it_was
     run(work, ["sandbox"])
 
 
+async def nothing_listed(_kind: str, *, cursor: str) -> ObjectPage:
+    assert not cursor
+    return ObjectPage((), "")
+
+
+def test_what_a_list_shows_is_not_asked_for_again() -> None:
+    """Requests: a page of the list for so many, and one for each that it does not show."""
+
+    async def work(street: Street) -> None:
+        async with street.opening(sold()) as billing:
+            for number in range(7):
+                await street.buy(billing, "app:pro", f"cart-{number}", f"user_{number}")
+            lost = await vanished(street, billing)
+            connection = billing.connections["sandbox"]
+            lists, fetches, listing, fetching = [], [], connection.objects, connection.fetch
+
+            async def objects(kind: str, *, cursor: str) -> ObjectPage:
+                lists.append(cursor)
+                return await listing(kind, cursor=cursor, limit=3)
+
+            async def fetch(kind: str, object_id: str) -> Fetched:
+                fetches.append((kind, object_id))
+                return await fetching(kind, object_id)
+
+            connection.objects, connection.fetch = objects, fetch  # type: ignore[method-assign,assignment]
+            found, counts = await looked(billing, "sandbox", HELD)
+            assert [one.about for one in found] == [lost.key]
+            assert counts == {"same": 7, "vanished": 1}
+            assert (len(lists), fetches) == (3, [("subscription", lost.provider_id)])
+            assert not billing.reconcile._held._listed, "a pass that ended is forgotten"
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(held, "LISTED_MAX", 5)
+                assert (await looked(billing, "sandbox", HELD))[1] == counts
+            assert len(fetches) == 1 + 3, "what is not remembered is asked for"
+
+    run(work, ["sandbox"])
+
+
 async def vanished(street: Street, billing: Billing) -> SubscriptionRow:
     """A subscription that is live here, and that no provider has."""
-    (row,) = await street.subscriptions(billing)
+    row = (await street.subscriptions(billing))[0]
     lost = replace(row, key=f"{row.key}x", provider_id=f"{row.provider_id}x")
     street.memory.database.rows[SubscriptionRow, lost.key] = lost
     return lost
@@ -200,6 +240,9 @@ def test_a_worker_asks_for_a_few_subscriptions_a_turn_and_believes_no_refused_ke
                 await street.buy(billing, "app:pro", f"cart-{number}", f"user_{number}")
             connection = billing.connections["sandbox"]
             original, asked = connection.fetch, []
+            await billing._reconciling.turn()  # one page of each pass: of this one, the list
+            elsewhere = Held(billing.store, billing.reconcile._held._recorder)
+            billing.reconcile._held = elsewhere  # another process goes on, and has seen no list
 
             async def counted(kind: str, object_id: str) -> object:
                 asked.append(object_id)

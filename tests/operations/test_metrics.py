@@ -166,7 +166,7 @@ def test_every_sort_of_waiting_has_a_number_and_every_number_is_read_back() -> N
                 for labels, value in those
             ]
             assert told == [*samples]
-        never = {"purchase_reconcile_age_seconds", "purchase_reconcile_missed"}
+        never = {f"purchase_reconcile_{one}" for one in ("age_seconds", "missed", "left")}
         assert {one.name for one in samples} == set(METRICS) - never
 
     run(work)
@@ -209,6 +209,8 @@ def test_rules_are_a_file_that_says_what_the_alerts_say() -> None:
 
 
 def _labels_of(alert: Alert) -> tuple[str, ...]:
+    if alert.metric == "purchase_reconcile_left":
+        return ("connection", "what")
     if alert.metric.startswith("purchase_reconcile"):
         return ("connection", "pass")
     if alert.metric == "purchase_circuit_open":
