@@ -17,7 +17,7 @@ from purchase_core.instants import SystemClock
 from purchase_core.records.delivery import Delivery
 
 NOW = SystemClock().now()
-START_SECONDS_MAX = 30
+START_SECONDS_MAX = 60
 
 
 def keep(app: Any, identifier: str, state: str = "quarantined", reason: str = "malformed_body: odd") -> None:

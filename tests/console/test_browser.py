@@ -5,19 +5,17 @@ Needs playwright and Chromium. Screenshots are kept in `.screenshots/console`, w
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shutil
-import threading
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from purchase_core.console import Operator, Role
 from purchase_simulators.wire.embedded import EmbeddedServer
+from tests.browser import chromium, watched
 from tests.console.scene import in_trouble
 from tests.faults.shop import Shop
 
@@ -36,51 +34,27 @@ PAGES = {
 OPERATOR = Operator("olga", frozenset(Role))
 
 
-def missing(what: str) -> NoReturn:
-    """Skip, or fail where PURCHASE_BROWSER=required says that nothing may be skipped."""
-    reason = f"{what} is not installed: the browser tests need playwright and Chromium"
-    if os.environ.get("PURCHASE_BROWSER") == "required":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415
-    except ImportError:
-        missing("playwright")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        missing("Chromium")
-    with sync_playwright() as playwright:
-        # Its own sandbox needs rights that containers lack, and all that it opens is ours.
-        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[str]:
+    """A console over a shop in trouble."""
+    async with Shop() as shop:
+        await in_trouble(shop)
+        async with EmbeddedServer(shop.billing.console(auth=lambda _: OPERATOR)) as server:
+            yield server.url
 
 
 @pytest.fixture(scope="module")
 def url(browser: Browser) -> Iterator[str]:
-    """A console over a shop in trouble, in a thread of its own."""
+    """Where it is served, by a thread of its own."""
     assert browser
-    ready: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-
-    async def serve() -> None:
-        stop = asyncio.Event()
-        async with Shop() as shop:
-            await in_trouble(shop)
-            async with EmbeddedServer(shop.billing.console(auth=lambda _: OPERATOR)) as server:
-                ready.set_result((server.url, asyncio.get_running_loop(), stop))
-                await stop.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    found, loop, stop = ready.result(timeout=20)
-    yield found
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(timeout=20)
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(served()) as found:
+        yield found
 
 
 @pytest.fixture
@@ -88,9 +62,7 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     """A page that fails the test if anything is refused by the policy, or goes wrong in it."""
     context = browser.new_context(base_url=url, viewport=WIDE)  # type: ignore[arg-type]  # playwright's own type
     opened = context.new_page()
-    said: list[str] = []
-    opened.on("console", lambda one: said.append(one.text) if one.type in ("error", "warning") else None)
-    opened.on("pageerror", lambda one: said.append(str(one)))
+    said = watched(opened)
     yield opened
     context.close()
     assert said == []

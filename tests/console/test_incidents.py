@@ -6,9 +6,7 @@ there. What must be true afterwards is the story's own. Pictures are kept in `.s
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,13 +21,12 @@ from purchase_sandbox.incidents.known import INCIDENTS
 from purchase_sandbox.incidents.sides import SandboxSide
 from purchase_sandbox.incidents.stage import Ended, Stage
 from purchase_sandbox.incidents.telling import Scene
+from tests.browser import chromium_awaited, watched
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
 PICTURES = Path(__file__).parents[2] / ".screenshots" / "incidents"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-MILLISECONDS_MAX = 20_000
 ID = re.compile(r"_[0-9a-f]{32}")
 MENDING = ("--yes", "--repair")
 
@@ -182,20 +179,12 @@ class Nobody:
 
 
 @asynccontextmanager
-async def chromium(program: str) -> AsyncIterator[Page]:
+async def opened() -> AsyncIterator[Page]:
     """A page; whatever goes wrong in it fails the test."""
-    from playwright.async_api import async_playwright  # noqa: PLC0415
-
-    async with async_playwright() as playwright:
-        # Its own sandbox needs rights that containers lack, and all that it opens is ours.
-        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    async with chromium_awaited() as browser:
         page = await browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(MILLISECONDS_MAX)
-        said: list[str] = []
-        page.on("console", lambda one: said.append(one.text) if one.type in ("error", "warning") else None)
-        page.on("pageerror", lambda one: said.append(str(one)))
+        said = watched(page)
         yield page
-        await browser.close()
     assert said == []
 
 
@@ -207,13 +196,7 @@ def portal() -> Iterator[BlockingPortal]:
 
 @pytest.fixture(scope="module")
 def page(portal: BlockingPortal) -> Iterator[Page]:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        if os.environ.get("PURCHASE_BROWSER") == "required":
-            pytest.fail("the browser tests need playwright and Chromium")
-        pytest.skip("the browser tests need playwright and Chromium")
-    pytest.importorskip("playwright")
-    with portal.wrap_async_context_manager(chromium(program)) as page:
+    with portal.wrap_async_context_manager(opened()) as page:
         yield page
 
 

@@ -5,20 +5,15 @@ Pictures are left in `.screenshots/operations`. Needs playwright and Chromium.
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
-
-import pytest
-import uvicorn
+from typing import TYPE_CHECKING
 
 from purchase_core.console import Operator, Role
 from purchase_core.operations.passes import EVENTS
+from purchase_simulators.wire.embedded import EmbeddedServer
+from tests.browser import chromium_awaited, watched
 from tests.faults.shop import Shop, run
 
 if TYPE_CHECKING:
@@ -26,52 +21,19 @@ if TYPE_CHECKING:
 
 PICTURES = Path(__file__).parents[2] / ".screenshots" / "operations"
 PHONE, DESK = (360, 740), (1_200, 900)
-WAIT_MILLISECONDS_MAX = 20_000
 
 
-def missing(what: str) -> NoReturn:
-    """Skip, or fail where PURCHASE_BROWSER=required says that nothing may be skipped."""
-    if os.environ.get("PURCHASE_BROWSER") == "required":
-        pytest.fail(f"{what} is not installed")
-    pytest.skip(f"{what} is not installed")
-
-
-@asynccontextmanager
-async def served(shop: Shop) -> AsyncIterator[str]:
+def served(shop: Shop) -> EmbeddedServer:
     """The console of a shop on this machine, to an operator who may do everything."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        app = shop.billing.console(auth=lambda _: Operator("olga", frozenset(Role)))
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False))
-        task = asyncio.create_task(server.serve(sockets=[listening]))
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await task
+    return EmbeddedServer(shop.billing.console(auth=lambda _: Operator("olga", frozenset(Role))))
 
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[tuple[Page, list[str]]]:
     """A page of Chromium, and what it complains about."""
-    try:
-        from playwright.async_api import async_playwright  # noqa: PLC0415
-    except ImportError:
-        missing("playwright")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        missing("Chromium")
-    async with async_playwright() as playwright:
-        # Its own sandbox needs rights that containers lack, and all that it opens is ours.
-        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    async with chromium_awaited() as browser:
         page = await browser.new_page(base_url=url, viewport={"width": DESK[0], "height": DESK[1]})
-        page.set_default_timeout(WAIT_MILLISECONDS_MAX)
-        complaints: list[str] = []
-        page.on("console", lambda one: complaints.append(one.text) if one.type == "error" else None)
-        page.on("pageerror", lambda one: complaints.append(str(one)))
-        yield page, complaints
-        await browser.close()
+        yield page, watched(page)
 
 
 async def picture(page: Page, name: str) -> None:
@@ -104,7 +66,7 @@ def test_an_operator_finds_a_customer_and_all_that_belongs_to_them() -> None:
     async def work() -> None:
         async with Shop() as shop:
             receipt = await history(shop)
-            async with served(shop) as url, opened(url) as (page, complaints):
+            async with served(shop) as server, opened(server.url) as (page, complaints):
                 await page.goto("/runs")
                 (held,) = await shop.billing.subscriptions.list("ana")
                 await page.keyboard.press("/")

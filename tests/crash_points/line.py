@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 WANTING_ANSWER = b"SQp"  # Sync, Query, and a password: the client waits after each
-SETTLE_SECONDS_MAX = 20.0
+SETTLE_SECONDS_MAX = 60.0
 
 
 class Line:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 STRACE = shutil.which("strace")
 SUFFIXES = ("", "-wal", "-shm", "-journal", ".writer")
-ATTACH_SECONDS_MAX = 20.0
+ATTACH_SECONDS_MAX = 60.0
 _CALL = re.compile(r"^(?:\d+ +)?(\w+)\(")
 
 CALLS = {

@@ -31,6 +31,7 @@ from purchase_core.values import Value
 from tests.faults.shop import Session, Shop, run
 
 CANARY = "canary-4711"
+WAIT_SECONDS_MAX = 30  # for others that write the same file
 ROOT = Path(__file__).parents[2]
 LOCKED = re.compile(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?==\S+ .*--hash=sha256:[0-9a-f]{64}")
 
@@ -104,7 +105,7 @@ async def outcome(*plugins: object) -> tuple[object, ...]:
 def test_f102_f103_a_plugin_that_fails_at_every_hook_changes_nothing_of_a_sale(
     failure: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    impatient = partial(Listeners, seconds_max=0.005, closing_seconds_max=0.1)
+    impatient = partial(Listeners, seconds_max=0.005, closing_seconds_max=60)
     plugin = Failing(FAILURES[failure])
     expected = run(outcome)
     with patch.object(opening, "Listeners", impatient):
@@ -125,7 +126,9 @@ class Beside:
 
     def _write(self, hook: str, key: str = "") -> None:
         # Another request may be committing in its thread. What waits for this hook would hold on for ever.
-        with closing(sqlite3.connect(self.path, timeout=2, isolation_level=None)) as connection:
+        with closing(
+            sqlite3.connect(self.path, timeout=WAIT_SECONDS_MAX, isolation_level=None)
+        ) as connection:
             connection.execute("BEGIN IMMEDIATE")
             (told,) = connection.execute('SELECT count(*) FROM effects WHERE "key" = ?', (key,)).fetchone()
             connection.execute("ROLLBACK")

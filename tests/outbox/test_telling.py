@@ -423,7 +423,7 @@ def test_a_worker_in_process_tells_while_the_application_sells() -> None:
             names |= {"billing": shop.billing, "asyncio": asyncio, "stop": stop, "tell": lambda *_: None}
             await run_block(blocks("subscribers.md", "python")[1], names)
             await shop.sold()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await heard.wait()
             stop.set()
             await names["worker"]

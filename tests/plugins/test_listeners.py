@@ -33,7 +33,8 @@ from purchase_core.testing.plugins import MemoryPlugin
 T = TypeVar("T")
 
 NOW = Instant(1_800_000_000 * SECOND)
-SECONDS = 0.02
+SOON = 0.02  # seconds, for what is to come too late
+SECONDS_MAX = 60.0  # for what is to come, however busy the machine is
 BOUND_SECONDS = 30  # nobody here waits for as long, unless a deadline is missing
 CANARY = "canary-4711"
 REQUEST = RouteRequest(
@@ -45,11 +46,13 @@ DECISION = PolicyRouter().decide(REQUEST, CANDIDATES)
 CALL = ProviderCall("one", "acme", "refund", "ok", 5)
 
 
-def listeners(*plugins: object, seconds_max: float = SECONDS) -> Listeners:
+def listeners(
+    *plugins: object, seconds_max: float = SECONDS_MAX, closing_seconds_max: float = SECONDS_MAX
+) -> Listeners:
     registry = Registry()
     for place, plugin in enumerate(plugins):
         registry.register(plugin, name=f"plugin-{place}")
-    return Listeners(registry, seconds_max=seconds_max, closing_seconds_max=SECONDS)
+    return Listeners(registry, seconds_max=seconds_max, closing_seconds_max=closing_seconds_max)
 
 
 def effect(number: int) -> Effect:
@@ -162,7 +165,7 @@ def test_f102_f103_a_plugin_that_cannot_be_asked_stops_the_checkout(
     failure: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(CheckoutVetoed, match="plugin 'plugin-0' could not be asked") as told:
-        run(listeners(Asked(FAILURES[failure])).before_checkout(REQUEST, DECISION))
+        run(listeners(Asked(FAILURES[failure]), seconds_max=SOON).before_checkout(REQUEST, DECISION))
     assert CANARY not in str(told.value)
     assert CANARY not in caplog.text
     assert "plugin-0 failed in purchase_before_checkout" in caplog.text
@@ -188,7 +191,7 @@ def test_our_own_cancellation_is_not_swallowed(answer: Callable[[], Awaitable[An
     plugin = Asked(answer)
 
     async def scene() -> bool:
-        asked = listeners(plugin, seconds_max=60)
+        asked = listeners(plugin)
         task = asyncio.create_task(asked.before_checkout(REQUEST, DECISION))
         while not plugin.heard:
             await asyncio.sleep(0)
@@ -264,7 +267,7 @@ def test_what_cannot_be_recorded_was_not_said_at_all(
 @each_failure
 def test_f102_f103_a_plugin_that_fails_to_score_leaves_the_others_word(failure: str) -> None:
     bad, good = Asked(FAILURES[failure]), Asked(lambda: content([RouteScore("two", 3.0)]))
-    found = run(listeners(bad, good).score(REQUEST, CANDIDATES))
+    found = run(listeners(bad, good, seconds_max=SOON).score(REQUEST, CANDIDATES))
     assert [one.said for one in found.candidates] == [(), (Said("plugin-1", 3.0),)]
     kind = "late" if failure in ("hangs", "clings") else "raised"
     assert [(one.plugin, one.kind) for one in found.troubles] == [("plugin-0", kind)]
@@ -331,7 +334,7 @@ async def told_of(asked: Listeners, *numbers: int) -> None:
 
 def test_events_are_told_in_order_to_everybody() -> None:
     one, other = Asked(content), Asked(content)
-    run(told_of(listeners(one, other, seconds_max=60), 1, 2, 3))
+    run(told_of(listeners(one, other), 1, 2, 3))
     assert one.heard == other.heard == ["key-1", "key-2", "key-3"]
 
 
@@ -340,8 +343,7 @@ def test_f102_f103_a_plugin_that_fails_takes_no_other_along(
     failure: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad, good = Asked(FAILURES[failure]), Asked(content)
-    asked = listeners(bad, good)
-    asked._closing_seconds_max = 60
+    asked = listeners(bad, good, seconds_max=SOON)
     run(told_of(asked, 1, 2))
     assert bad.heard == good.heard == ["key-1", "key-2"]
     assert CANARY not in caplog.text
@@ -349,14 +351,14 @@ def test_f102_f103_a_plugin_that_fails_takes_no_other_along(
 
 def test_f103_closing_waits_so_long_and_no_longer(caplog: pytest.LogCaptureFixture) -> None:
     plugin = Asked(hang)
-    run(told_of(listeners(plugin, seconds_max=60), 1, 2, 3))
+    run(told_of(listeners(plugin, closing_seconds_max=SOON), 1, 2, 3))
     assert plugin.heard == ["key-1"]
     assert "2 events were not told to plugins before closing" in caplog.text
 
 
 def test_a_full_queue_drops_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> int:
-        asked = listeners(Asked(content), seconds_max=60)
+        asked = listeners(Asked(content))
         asked.on_commit(batch(*range(EVENTS_WAITING_MAX + 5)))
         asked._worker.cancel()  # type: ignore[union-attr]
         return asked._waiting.qsize()

@@ -129,9 +129,9 @@ def in_background(harness: Any) -> Iterator[None]:
     thread = Thread(target=loop.run_forever)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(harness.__aenter__(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(harness.__aenter__(), loop).result(60)
         yield
-        asyncio.run_coroutine_threadsafe(harness.__aexit__(None, None, None), loop).result(30)
+        asyncio.run_coroutine_threadsafe(harness.__aexit__(None, None, None), loop).result(60)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

@@ -33,7 +33,7 @@ from purchase_postgres.testing import Line
 from purchase_sql.encode import Operation
 
 CUTS = 24  # places at which a batch is cut, spread over all of its bytes
-WAIT_SECONDS_MAX = 10
+WAIT_SECONDS_MAX = 60
 BLOCKED = "SELECT pid FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
 
 

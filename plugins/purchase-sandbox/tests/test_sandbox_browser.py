@@ -5,25 +5,21 @@ Needs playwright and Chromium.
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-import shutil
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from purchase_core import Catalog, Money, credit_unit, feature, one_time, plan, subscription
 from purchase_sandbox.demo.running import Demo, running
 from purchase_sandbox.demo.visitor import TO_PAYMENT
 from purchase_sandbox.locals import PROVIDERS
+from tests.browser import chromium, watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -40,35 +36,15 @@ CATALOG = Catalog(
         plan("evil", name=HOSTILE, price=Money("1.00", "EUR"), includes=[export()]),
     ]),
 )  # fmt: skip
-WAIT_MILLISECONDS_MAX = 10_000
 PHONE = {"width": 360, "height": 740}
 CHALLENGE = {"sandbox": "3220", "stripe": "3155", "paddle": "0446"}
 customers = count(1)
 
 
-def missing(what: str) -> NoReturn:
-    """Skip, or fail where PURCHASE_BROWSER=required says that nothing may be skipped."""
-    reason = f"{what} is not installed: the browser tests need playwright and Chromium"
-    if os.environ.get("PURCHASE_BROWSER") == "required":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415
-    except ImportError:
-        missing("playwright")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        missing("Chromium")
-    with sync_playwright() as playwright:
-        # Its own sandbox needs rights that containers lack, and all that it opens is ours.
-        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module", params=PROVIDERS)
@@ -76,23 +52,10 @@ def demo(
     request: pytest.FixtureRequest, browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Demo]:
     """The demo of one provider, in a thread of its own."""
-    ready: Future[tuple[Demo, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    file = tmp_path_factory.mktemp("demo") / "purchase.db"
-    thread = threading.Thread(target=lambda: asyncio.run(serve(file, request.param, ready)))
-    thread.start()
-    found, loop, stop = ready.result(timeout=20)
-    yield found
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(timeout=20)
-
-
-async def serve(
-    file: Path, provider: str, ready: Future[tuple[Demo, asyncio.AbstractEventLoop, asyncio.Event]]
-) -> None:
-    stop = asyncio.Event()
-    async with running(file, [provider], catalog=CATALOG) as demo:
-        ready.set_result((demo, asyncio.get_running_loop(), stop))
-        await stop.wait()
+    assert browser
+    demo = running(tmp_path_factory.mktemp("demo") / "purchase.db", [request.param], catalog=CATALOG)
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(demo) as found:
+        yield found
 
 
 @attrs.define
@@ -123,13 +86,16 @@ class Visit:
         self.page.get_by_label(f"Visa ···· {digits}").check()
 
     def press(self, name: str) -> None:
-        self.page.get_by_role("button", name=name).click()
+        """And arrive: a click alone may be over before the page that it leads to is there."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=name).click()
 
     def leave(self) -> None:
         """Back to the shop without paying; at Paddle, by the shop's own page."""
         if self.provider == "paddle":
             self.page.go_back()
-            self.page.get_by_role("link", name="Back to the shop").click()
+            with self.page.expect_navigation():
+                self.page.get_by_role("link", name="Back to the shop").click()
         else:
             self.press("Back to the shop")
 
@@ -153,12 +119,10 @@ def visit(browser: Browser, demo: Demo) -> Callable[..., AbstractContextManager[
     @contextmanager
     def visiting(**options: Any) -> Iterator[Visit]:
         context = browser.new_context(**options)
-        context.set_default_timeout(WAIT_MILLISECONDS_MAX)
-        customer, complaints = f"visitor_{next(customers)}", list[str]()
+        customer = f"visitor_{next(customers)}"
         context.add_cookies([{"name": "shop_customer", "value": customer, "url": demo.shop_url}])
         page = context.new_page()
-        page.on("console", lambda one: complaints.append(f"{one.type}: {one.text} {one.location}"))
-        page.on("pageerror", lambda one: complaints.append(str(one)))
+        complaints = watched(page)
         yield Visit(page, demo, customer)
         context.close()
         assert complaints == []
@@ -375,9 +339,10 @@ def test_a_keyboard_is_enough_to_buy(visit: Any) -> None:
 def test_an_unknown_address_of_the_shop_is_a_page(browser: Browser, demo: Demo) -> None:
     context = browser.new_context()
     page = context.new_page()
+    watched(page)
     answer = page.goto(f"{demo.shop_url}/nothing")
     assert answer is not None
     assert answer.status == 404
     page.get_by_role("link", name="Back to the prices").click()
-    assert page.get_by_role("heading", level=1).inner_text() == "Pricing"
+    page.get_by_role("heading", level=1, name="Pricing").wait_for()
     context.close()

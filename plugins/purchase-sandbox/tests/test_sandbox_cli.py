@@ -47,10 +47,10 @@ def served() -> Iterator[tuple[Sandbox, str]]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    yield sandbox, ready.result(timeout=10)
+    yield sandbox, ready.result(timeout=60)
     loop, stop = done[0]
     loop.call_soon_threadsafe(stop.set)
-    thread.join(timeout=10)
+    thread.join(timeout=60)
 
 
 def run(url: str, *arguments: str, key: str = KEY) -> str:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +25,7 @@ from purchase_sandbox.demo.visitor import HttpVisitor, Visitor
 from purchase_sandbox.locals import PROVIDERS
 from purchase_sandbox.shop.account import AccountPages
 from purchase_sandbox.shop.rendering import go
+from tests.browser import chromium_awaited, watched
 
 if TYPE_CHECKING:
     from playwright.async_api import Page as BrowserPage
@@ -36,6 +35,7 @@ LIFE = [
     "paused, resumed, cancelled", "fell behind, and paid", "fell behind, and never paid",
     "tried it, and stayed",
 ]  # fmt: skip
+LOOKS_MAX = 5
 ROUTING = ["dealt out", "failed over", "counted", "explained", "tried another policy"]
 
 
@@ -87,8 +87,14 @@ def test_a_story_of_several_needs_several(capsys: pytest.CaptureFixture[str]) ->
 # --- a story that cannot fail would say nothing ------------------------------------------------------
 
 
+def give_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From where the harm is done: what came before it is waited for as ever."""
+    monkeypatch.setattr(playing, "WEBHOOK_SECONDS_MAX", 0.3)
+
+
 def refund_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async def refund(*_: object) -> str:
+        give_up_soon(monkeypatch)
         return ""
 
     monkeypatch.setattr(AccountPages, "_refund", refund)
@@ -96,6 +102,7 @@ def refund_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def lose_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     async def reconcile(*_: object) -> Response:
+        give_up_soon(monkeypatch)
         return go("/account")
 
     monkeypatch.setattr(AccountPages, "reconcile", reconcile)
@@ -103,6 +110,7 @@ def lose_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async def change(*_: object) -> str:
+        give_up_soon(monkeypatch)
         return ""
 
     monkeypatch.setattr(AccountPages, "_change", change)
@@ -120,7 +128,6 @@ def test_a_life_that_goes_wrong_is_a_failure(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, harm: Any, says: str
 ) -> None:
     harm(monkeypatch)
-    monkeypatch.setattr(playing, "WEBHOOK_SECONDS_MAX", 4.0)
     assert run(["demo", "--headless", "--story", "life"]) == 1
     assert f"The story failed: {says}" in capsys.readouterr().err
 
@@ -157,7 +164,7 @@ def test_what_happens_is_seen_while_it_happens(tmp_path: Path, provider: str) ->
         async with running(tmp_path / "a.db", [provider]) as demo, HttpVisitor() as visitor:
             watching = asyncio.create_task(watch(demo.shop_url))
             await Customer(visitor, demo.shop_url).buy("App Pro")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await sold.wait()
         await watching
         return lines
@@ -203,35 +210,24 @@ class ChromiumVisitor(Visitor):
         return self._page.url
 
     async def page(self) -> Page:
+        from playwright.async_api import Error  # noqa: PLC0415
+
+        for _ in range(LOOKS_MAX - 1):
+            try:
+                return read_page(await self._page.content())
+            except Error:  # the page was about to look again by itself: there is none in between
+                await self._page.wait_for_load_state()
         return read_page(await self._page.content())
 
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[ChromiumVisitor]:
     """A browser's page; whatever its console complains of fails the test, but for what was meant to fail."""
-    from playwright.async_api import async_playwright  # noqa: PLC0415
-
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-    async with async_playwright() as playwright:
-        # Its own sandbox needs rights that containers lack, and all that it opens is ours.
-        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    async with chromium_awaited() as browser:
         page = await browser.new_page()
-        complaints: list[str] = []
-        page.on("console", lambda one: complaints.append(one.text))
-        page.on("pageerror", lambda one: complaints.append(str(one)))
+        complaints = watched(page)
         yield ChromiumVisitor(page)
-        await browser.close()
     assert [one for one in complaints if "503 (Service Unavailable)" not in one] == []
-
-
-def in_chromium(work: Callable[[], Any]) -> None:
-    found = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
-    if not found:
-        if os.environ.get("PURCHASE_BROWSER") == "required":
-            pytest.fail("the browser tests need Chromium")
-        pytest.skip("the browser tests need Chromium")
-    pytest.importorskip("playwright")
-    asyncio.run(work())
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -242,7 +238,7 @@ def test_customers_live_their_lives_in_chromium(tmp_path: Path, provider: str) -
             await life.live(Customer(visitor, demo.shop_url), steps)
         assert [one.name for one in steps.done] == LIFE
 
-    in_chromium(work)
+    asyncio.run(work())
 
 
 def test_several_providers_in_chromium(tmp_path: Path) -> None:
@@ -252,4 +248,4 @@ def test_several_providers_in_chromium(tmp_path: Path) -> None:
             await several.sell(demo, visitor, steps)
         assert [one.name for one in steps.done] == ROUTING
 
-    in_chromium(work)
+    asyncio.run(work())

@@ -11,7 +11,7 @@ import httpx
 
 from .pages import Form, Page, read_page
 
-CALL_SECONDS_MAX = 10.0
+CALL_SECONDS_MAX = 30.0
 REDIRECTS_MAX = 10
 TO_PAYMENT = "Go to the payment"
 PAYING = ("Pay", "Start trial")

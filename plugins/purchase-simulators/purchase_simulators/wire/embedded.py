@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from purchase_core.errors import InvalidArgument
 
 LOOPBACK = "127.0.0.1"
-START_SECONDS_MAX = 10.0
+START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 5
 BACKLOG = 128
 

@@ -90,7 +90,7 @@ class Rig:
 
 def client(url: str, key: str = API_KEY.reveal(), **more: Any) -> stripe.StripeClient:
     """Stripe's own client of a simulator."""
-    http = stripe.HTTPXClient(timeout=10)
+    http = stripe.HTTPXClient(timeout=60)
     OPENED.append(http)
     return stripe.StripeClient(key, base_addresses={"api": url}, http_client=http, **more)
 
