@@ -160,6 +160,11 @@ class Commands:
         identifier = self._identifier(key, lane, fingerprint)
         for _ in range(CONFLICT_RETRIES_MAX):
             version = (await self._store.lane(lane)).version
+            # Behind the version: whoever places it from here on moves the lane, and ours is not written. Two
+            # that decide alike at one instant write the same row, and each would take it for its own.
+            placed = await self._store.command(key)
+            if placed is not None:
+                return placed, False
             now = self._clock.now()
             draft = await decide(identifier, now)
             command = Command(
@@ -259,7 +264,7 @@ class Commands:
         found = await kind.find(provider, command)
         if found is not None:
             return found
-        sent_at, now = command.created_at, self._clock.now()
+        sent_at, now = _sent_at(command), self._clock.now()
         if kind.repeatable or may_send_again(provider, sent_at, now):
             return await kind.send(provider, command)
         if may_have_arrived(provider, sent_at, now):
@@ -273,6 +278,8 @@ class Commands:
         def noted(known: Command) -> Command:
             if known.state == CONFIRMED or (known.state == REFUSED and state != CONFIRMED):
                 return known
+            if known.state == UNKNOWN and state == PLANNED:
+                return known  # another process has sent it as well, and its answer was lost
             said_before = known.state == state and known.stages[-1].name == state
             return known if said_before else self._moved(known, state, detail)
 
@@ -285,3 +292,9 @@ class Commands:
             stages = stages[:-2]  # one that waits for long is tried often; its last try will do
         stages = (*stages, Stage(state, now, detail))
         return attrs.evolve(known, state=state, updated_at=now, stages=stages)
+
+
+def _sent_at(command: Command) -> Instant:
+    """When it may first have been sent: one that waited was decided long before that, perhaps."""
+    sent = [stage.at for stage in command.stages if stage.name == SENDING]
+    return sent[-1] if sent else command.created_at

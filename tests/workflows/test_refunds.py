@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from unittest.mock import patch
 
-import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,25 +15,20 @@ from purchase_core.errors import (
     IdempotencyConflict,
     InvalidArgument,
     NotFound,
-    OutcomeUnknown,
     ProviderRefused,
     WrongState,
 )
 from purchase_core.facts.bodies import DisputeSeen
-from purchase_core.facts.fact import Fact, seen
+from purchase_core.facts.fact import seen
 from purchase_core.facts.rows import InvoiceRow, PurchaseRow
 from purchase_core.identifiers import SeededIds
-from purchase_core.instants import SECOND
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work
-from purchase_core.records.command import CONFIRMED, REFUSED, UNKNOWN
+from purchase_core.records.command import CONFIRMED, REFUSED
 from purchase_core.testing.memory_store import MemoryStore
-from purchase_core.workflows.resolving import ABSENT_SECONDS, KEY_MARGIN_SECONDS
 from purchase_sandbox.account import refunds
 from purchase_sandbox.account.objects import Invoice, Refund
-from purchase_sandbox.config import KEY_LIFETIME_SECONDS
-from purchase_simulators.wire.chaos import Fault
 from tests.faults.shop import Shop, run
 
 REFUNDS = "/v1/refunds"
@@ -228,123 +221,6 @@ def test_f58_i06_what_a_bank_holds_back_cannot_go_back_as_well() -> None:
     run(work)
 
 
-# --- F57: lost answers ---------------------------------------------------------------------------
-
-
-def test_f57_a_refund_whose_answer_was_lost_counts_as_on_its_way() -> None:
-    async def work() -> None:
-        async with Shop() as shop:
-            row = await bought(shop)
-            purchases = shop.billing.purchases
-            with shop.trouble(REFUNDS, Fault.LOST_ANSWER), pytest.raises(OutcomeUnknown):
-                await purchases.refund("ana", row.key, amount=1_500, idempotency_key="r")
-            bill = await invoice(shop)
-            assert (bill.refunding, bill.refunded) == (1_500, 0)
-            with pytest.raises(ExceedsBalance):
-                await purchases.refund("ana", row.key, amount=600, idempotency_key="other")
-            shop.advance(seconds=120)
-            assert await shop.billing.commands.resolve() == 1
-            bill = await invoice(shop)
-            assert (bill.refunding, bill.refunded) == (0, 1_500)
-            assert [one.amount for one in shop.made(Refund)] == [1_500]
-            await shop.checked_hash()
-
-    run(work)
-
-
-def test_f54_the_webhook_of_a_lost_answer_is_the_same_refund() -> None:
-    async def work() -> None:
-        async with Shop() as shop:
-            row = await bought(shop)
-            with shop.trouble(REFUNDS, Fault.LOST_ANSWER), pytest.raises(OutcomeUnknown):
-                await shop.billing.purchases.refund("ana", row.key, amount=500, idempotency_key="r")
-            await shop.deliver()
-            bill = await invoice(shop)
-            assert (bill.refunding, bill.refunded) == (0, 500)
-            done = await shop.billing.purchases.refund("ana", row.key, amount=500, idempotency_key="r")
-            assert (done.refund.status, done.refund.amount) == ("succeeded", 500)
-            assert len(shop.made(Refund)) == 1
-
-    run(work)
-
-
-def test_f36_a_refund_is_not_sent_again_once_its_key_is_forgotten() -> None:
-    async def work() -> None:
-        async with Shop() as shop:
-            row = await bought(shop)
-            purchases = shop.billing.purchases
-            with shop.trouble(REFUNDS, Fault.BROKEN), pytest.raises(OutcomeUnknown):
-                await purchases.refund("ana", row.key, amount=500, idempotency_key="r")
-            assert not shop.made(Refund)
-            shop.advance(seconds=KEY_LIFETIME_SECONDS - KEY_MARGIN_SECONDS + 60)
-            with pytest.raises(OutcomeUnknown):
-                await purchases.refund("ana", row.key, amount=500, idempotency_key="r")
-            assert (await invoice(shop)).refunding == 500
-            shop.advance(seconds=ABSENT_SECONDS)
-            with pytest.raises(ProviderRefused):
-                await purchases.refund("ana", row.key, amount=500, idempotency_key="r")
-            assert (await invoice(shop)).refunding == 0
-            assert not shop.made(Refund)
-
-    run(work)
-
-
-def test_f36_without_keys_a_refund_is_never_sent_again_not_even_at_once() -> None:
-    async def work() -> None:
-        async with Shop() as shop:
-            row = await bought(shop)
-            purchases, sent = shop.billing.purchases, []
-            keyless = attrs.evolve(shop.provider.capabilities, key_lifetime_seconds=0)
-
-            async def lost(*_: object, key: str, **__: object) -> tuple[Fact, ...]:
-                sent.append(key)
-                raise OutcomeUnknown("the answer was lost")
-
-            with (
-                patch.object(shop.provider, "capabilities", keyless),
-                patch.object(shop.provider, "refund", lost),
-            ):
-                for _ in range(2):
-                    with pytest.raises(OutcomeUnknown):
-                        await purchases.refund("ana", row.key, amount=500, idempotency_key="r")
-            assert len(sent) == 1
-            assert (await invoice(shop)).refunding == 500
-
-    run(work)
-
-
-@pytest.mark.parametrize("lag_seconds", [0, 60, ABSENT_SECONDS - 1])
-def test_f51_what_is_not_to_be_found_yet_is_not_absent(lag_seconds: int) -> None:
-    """The provider shows a refund only some time after it was made; nobody takes that for a refusal."""
-
-    async def work() -> None:
-        async with Shop() as shop:
-            row = await bought(shop)
-            keyless = attrs.evolve(shop.provider.capabilities, key_lifetime_seconds=0)
-            find, started = shop.provider.find_refund, shop.clock.now()
-
-            async def late(invoice: str, command: str) -> tuple[Fact, ...]:
-                seen_by_now = shop.clock.now() - started >= lag_seconds * SECOND
-                return await find(invoice, command) if seen_by_now else ()
-
-            with (
-                patch.object(shop.provider, "capabilities", keyless),
-                patch.object(shop.provider, "find_refund", late),
-                shop.trouble(REFUNDS),
-            ):
-                with pytest.raises(OutcomeUnknown):
-                    await shop.billing.purchases.refund("ana", row.key, amount=500, idempotency_key="r")
-                for _ in range(ABSENT_SECONDS // 120 + 2):
-                    assert (await invoice(shop)).refunding + (await invoice(shop)).refunded == 500
-                    shop.advance(seconds=120)
-                    await shop.billing.commands.resolve()
-            assert shop.memory.commands["refund:r"].state == CONFIRMED
-            assert [one.amount for one in shop.made(Refund)] == [500]
-            assert (await invoice(shop)).refunded == 500
-
-    run(work)
-
-
 def test_a_refusal_sets_the_money_free_again() -> None:
     async def work() -> None:
         async with Shop() as shop:
@@ -378,24 +254,5 @@ def test_what_was_refunded_elsewhere_is_known_before_and_after() -> None:
             assert (bill.refunded, bill.refunding) == (1_500, 0)
             done = await shop.billing.purchases.refund("ana", row.key, idempotency_key="rest")
             assert done.refund.amount == 500
-
-    run(work)
-
-
-@pytest.mark.parametrize("fault", [Fault.LOST_ANSWER, Fault.BROKEN, Fault.BROKEN_AFTER, Fault.GARBLED])
-def test_f35_however_often_it_is_asked_for_it_is_done_once(fault: Fault) -> None:
-    async def work() -> None:
-        async with Shop() as shop:
-            row = await bought(shop)
-            with shop.trouble(REFUNDS, fault):
-                with pytest.raises(OutcomeUnknown):
-                    await shop.billing.purchases.refund("ana", row.key, idempotency_key="r")
-                assert shop.memory.commands["refund:r"].state == UNKNOWN
-                with suppress(OutcomeUnknown):
-                    await shop.billing.purchases.refund("ana", row.key, idempotency_key="r")
-            for _ in range(2):
-                await shop.billing.purchases.refund("ana", row.key, idempotency_key="r")
-            assert [one.amount for one in shop.made(Refund)] == [PAID]
-            assert shop.memory.commands["refund:r"].state == CONFIRMED
 
     run(work)

@@ -236,6 +236,23 @@ def test_f35_a_request_that_was_lost_is_sent_again() -> None:
     run(work)
 
 
+def test_f35_where_there_are_no_keys_a_lost_request_is_sent_again_as_it_changes_nothing_twice() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            keyless = attrs.evolve(shop.provider.capabilities, key_lifetime_seconds=0)
+            with patch.object(shop.provider, "capabilities", keyless):
+                with shop.trouble(cancel_path(row), Fault.BROKEN), suppress(OutcomeUnknown):
+                    await shop.billing.subscriptions.cancel("ana", row.key, idempotency_key="c")
+                assert shop.made(Subscription)[0].cancel_at is None
+                shop.advance(seconds=120)
+                assert await shop.billing.commands.resolve() == 1
+            assert shop.made(Subscription)[0].cancel_at == row.period_end
+            assert shop.memory.commands["subscription.cancel:c"].state == CONFIRMED
+
+    run(work)
+
+
 def test_a_command_that_was_never_sent_waits_for_its_provider() -> None:
     async def work() -> None:
         async with Shop() as shop:

@@ -196,12 +196,12 @@ def test_a_read_that_helps_the_second_time_is_good() -> None:
 
 
 class Drip(httpx.AsyncByteStream):
-    """A byte, and another, for ever: no time-out between bytes ever strikes."""
+    """A byte, and another: no time-out between bytes ever strikes. Not for ever, should no other strike."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while True:
+        for _ in range(500):
             yield b" "
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
 
 
 class Flood(httpx.AsyncByteStream):

@@ -115,7 +115,7 @@ class StripeCalls:
         except (ValueError, TypeError, AttributeError):  # the SDK makes nothing of some JSON
             problem = errors.unclear(operation, "an answer that makes no sense", write=write)
         else:
-            response = made.last_response
+            response = getattr(made, "last_response", None)  # JSON that is no object is handed on as it is
             if response is None:
                 raise errors.unclear(operation, "no answer", write=write)
             return Answer(response.body.encode(), self._as_of(response.headers.get("date", ""), started))

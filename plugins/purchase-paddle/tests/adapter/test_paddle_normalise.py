@@ -137,6 +137,15 @@ def test_f46_money_that_is_on_its_way_is_not_there() -> None:
     assert [one.kind for one in read(payload)] == ["session"]
 
 
+@pytest.mark.parametrize("status", ["error", "pending", "authorized", "action_required", "canceled"])
+def test_f46_only_what_was_captured_is_paid(status: str) -> None:
+    """A try that failed, or is not decided yet, stands in the list beside the one that succeeded."""
+    payload = changed("transaction_completed_once")
+    (captured,) = payload["data"]["payments"]
+    payload["data"]["payments"].insert(0, captured | {"status": status, "captured_at": None})
+    assert invoice(read(payload)).paid == int(captured["amount"])
+
+
 @pytest.mark.parametrize(
     ("name", "status"),
     [("pending", "pending"), ("approved", "succeeded"), ("rejected", "rejected"), ("reversed", "failed")],
