@@ -38,7 +38,8 @@ from purchase_sandbox.client import SandboxClient
 from purchase_sandbox.config import SandboxConfig
 from purchase_sandbox.testing import API_KEY, CONNECTION, WEBHOOK_SECRET, no_pause
 from tests.scale_out import planted
-from tests.scale_out.journal import CLAIMED, OPENED, SETTLED, TOLD, Journal
+from tests.scale_out.held import Hold
+from tests.scale_out.journal import BACK, CLAIMED, CLOSED, OPENED, SETTLED, TOLD, Journal
 from tests.scale_out.messages import Answer, Ask, FastClock, Life
 
 POOL_CONNECTIONS = 6
@@ -73,7 +74,11 @@ class WatchedStore(PostgresStore):
 
     async def commit(self, batch: Batch) -> None:
         """Likewise."""
-        await super().commit(batch)
+        try:
+            await super().commit(batch)
+        finally:
+            for one in batch.told:
+                self.journal.note(CLOSED, one.lane, one.fence)
         self._settled(batch)
 
     async def commit_all(self, batches: Sequence[Batch]) -> None:
@@ -172,9 +177,16 @@ async def _live(life: Life) -> None:
     config = SandboxConfig(base_url=life.provider)
     client = SandboxClient(config, API_KEY, clock, transport=transport, pause=no_pause)
 
+    hold = Hold(life.journal)
+
     async def tell(effect: Effect) -> None:
         journal.note(TOLD, effect.lane, effect.place)
         await asyncio.sleep(TELL_SECONDS)
+        if hold.takes(effect.lane):
+            try:
+                await hold.wait()
+            finally:
+                journal.note(BACK, effect.lane, effect.place)
 
     billing = Billing(
         Parts(

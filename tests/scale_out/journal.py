@@ -14,6 +14,7 @@ from pathlib import Path
 import attrs
 
 CLAIMED, SETTLED, OPENED, TOLD = "claimed", "settled", "opened", "told"
+BACK, CLOSED = "back", "closed"  # who was held up goes on; has said how far a mailbox has come, or was refused
 
 
 class Journal:
@@ -42,6 +43,17 @@ def lines(path: Path) -> Iterator[Line]:
         for one in file:
             what, about, *numbers = one.split()
             yield Line(what, about, tuple(map(int, numbers)))
+
+
+def came_back(written: Iterable[Line]) -> bool:
+    """Whether the worker that was held up has gone on, and said how far it has come."""
+    lane = ""
+    for one in written:
+        if one.what == BACK:
+            lane = one.about
+        elif one.what == CLOSED and one.about == lane:
+            return True
+    return False
 
 
 @attrs.define

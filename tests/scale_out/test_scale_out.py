@@ -14,11 +14,24 @@ import pytest
 from purchase_postgres.testing import Unavailable
 from tests.scale_out.__main__ import SPEED, Report, campaign, duration, own_server
 from tests.scale_out.crowd import PROCESSES
-from tests.scale_out.journal import CLAIMED, OPENED, SETTLED, TOLD, Journal, Line, lines, read
+from tests.scale_out.held import Hold
+from tests.scale_out.journal import (
+    BACK,
+    CLAIMED,
+    CLOSED,
+    OPENED,
+    SETTLED,
+    TOLD,
+    Journal,
+    Line,
+    came_back,
+    lines,
+    read,
+)
 from tests.scale_out.wave import Plan
 
 SHORT = Plan(rate=30.0, wave_sales=30, harm_seconds=1.0, speed=SPEED, seed=1, patience_seconds=120.0)
-SELLING_SECONDS = 6.0
+SELLING_SECONDS = 4.0
 
 
 def test_f91_f92_processes_that_are_killed_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
@@ -72,6 +85,35 @@ def test_a_journal_is_read_as_it_was_written(tmp_path: Path) -> None:
     for journal in (Journal(str(path)), Journal(str(path))):  # as two processes do
         journal.note(OPENED, "customer:ana", 3, 17)
     assert list(lines(path)) == [Line(OPENED, "customer:ana", (3, 17))] * 2
+
+
+def test_of_those_who_are_asked_to_wait_one_does_and_only_over_a_hot_customer(tmp_path: Path) -> None:
+    world, one, two = (Hold(str(tmp_path / "journal")) for _ in range(3))
+    assert not one.takes("customer:w1_hot")
+    world.ask()
+    assert not one.takes("customer:w1_3")
+    assert world.asked
+    assert [one.takes("customer:w1_hot"), two.takes("customer:w1_hot")] == [True, False]
+    assert not world.asked
+    world.end()
+    asyncio.run(one.wait())
+    world.forget()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "back"),
+    [
+        ([Line(CLOSED, "a", (1,))], False),
+        ([Line(CLOSED, "a", (1,)), Line(BACK, "a", (7,))], False),
+        ([Line(BACK, "a", (7,)), Line(CLOSED, "b", (1,))], False),
+        ([Line(BACK, "a", (7,)), Line(CLOSED, "a", (1,))], True),
+    ],
+)
+def test_who_was_held_up_is_back_once_it_has_said_how_far_it_came(
+    written: Sequence[Line], back: bool
+) -> None:
+    assert came_back(written) is back
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), ("2h", 7_200), ("1.5m", 90)])

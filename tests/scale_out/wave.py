@@ -25,6 +25,8 @@ from purchase_sandbox.testing import CONNECTION, Fault, SandboxHarness
 from tests.scale_out import checks
 from tests.scale_out.application import SUBSCRIBER
 from tests.scale_out.crowd import Crowd
+from tests.scale_out.held import HOT, LOOK_SECONDS, Hold
+from tests.scale_out.journal import came_back, lines
 from tests.scale_out.messages import Answer, Ask, FastClock, Life, Tally
 
 TWICE = LATE = 0.2  # of all events, the parts that come twice, and behind others
@@ -35,6 +37,7 @@ HARMS_A_WAVE = 3  # so far on does the next wave begin, so that short ones see a
 EVENTS_OF_A_SALE = 3.5  # as measured; what a rate of events means in sales
 SILENT = ("customer.", "price.")
 OFFERS = ("app:pro", "book:full", "tokens:small")
+HOT_EVERY = 5
 REFUNDED, SPENT = 700, 20
 
 
@@ -93,10 +96,36 @@ class Wave:
             storm.cancel()
             with suppress(asyncio.CancelledError):
                 await storm
+        hold = Hold(self.crowd.life.journal)
+        self._start(self._held_up(hold))
+        await self._all_served()
         self.tally.seconds = time.monotonic() - started
-        if await self._settled():
+        self.harness.chaos.clear()
+        if await self._settled() and await self._back(hold) and await self._settled():
             await checks.checked(self)
+        hold.forget()
         self.tally.settling = time.monotonic() - started - self.tally.seconds
+
+    async def _held_up(self, hold: Hold) -> None:
+        """Hold a worker up over an effect of the hot customer, for whom more happens meanwhile."""
+        hold.ask()
+        first = HOT_EVERY * self.plan.wave_sales - 1  # beyond all others, and hot
+        await self._sell(first)
+        while hold.asked:
+            await asyncio.sleep(LOOK_SECONDS)
+        for later in (1, 2):
+            await self._sell(first + later * HOT_EVERY)
+
+    async def _back(self, hold: Hold) -> bool:
+        """Let the worker that was held up go on, now that others have done what it had begun."""
+        hold.end()
+        deadline = time.monotonic() + self.plan.patience_seconds
+        while not came_back(lines(Path(self.crowd.life.journal))):
+            if time.monotonic() > deadline:
+                self.find("a worker that was held up never comes back")
+                return False
+            await asyncio.sleep(LOOK_SECONDS)
+        return True
 
     async def _has_room(self) -> bool:
         """Wait for those who are too slow, but not for ever."""
@@ -135,8 +164,8 @@ class Wave:
     async def _sell(self, number: int) -> None:
         async with self._room:
             # Every fifth sale is of one customer, so that there is a lane that all processes want.
-            hot = number % 5 == 4
-            customer = f"w{self.number}_{'hot' if hot else number}"
+            hot = number % HOT_EVERY == HOT_EVERY - 1
+            customer = f"w{self.number}{HOT if hot else f'_{number}'}"
             offer = OFFERS[1 + number % 2] if hot else OFFERS[number % 3]
             self.customers.add(customer)
             self.tally.sales += 1
@@ -200,7 +229,6 @@ class Wave:
 
     async def _settled(self) -> bool:
         """Wait until nothing waits any more."""
-        self.harness.chaos.clear()
         deadline = time.monotonic() + self.plan.patience_seconds
         left = ["everything"]
         while left:
