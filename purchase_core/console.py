@@ -23,6 +23,7 @@ class Role(StrEnum):
     REPLAY = "replay"
     REFUND = "refund"
     REVEAL = "reveal"
+    ROLLOUT = "rollout"
 
 
 def _roles(given: Iterable[str]) -> frozenset[Role]:

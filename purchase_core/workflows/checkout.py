@@ -226,6 +226,10 @@ class Checkouts:
         """Go on with checkouts whose outcome was left open; how many have ended since. For workers."""
         return await self._resolver.resolve((KIND,), self._resume)
 
+    async def ask(self, command: Command) -> bool:
+        """Go on with one of them now; whether it has ended. For operators. Raises WrongState."""
+        return await self._resolver.ask(command.key, self._resume)
+
     async def _resume(self, command: Command) -> None:
         await self._sessions.carry_on(command, "", fresh=False)
 

@@ -151,6 +151,10 @@ class Commands:
         """Go on with commands whose outcome was left open; how many have ended since. For workers."""
         return await self._resolver.resolve(self._kinds, self._resume)
 
+    async def ask(self, command: Command) -> bool:
+        """Go on with one of them now; whether it has ended. For operators. Raises WrongState."""
+        return await self._resolver.ask(command.key, self._resume)
+
     # --- deciding ----------------------------------------------------------------------------
 
     async def _place(

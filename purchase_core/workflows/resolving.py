@@ -10,7 +10,13 @@ from collections.abc import Awaitable, Callable, Collection
 
 import attrs
 
-from purchase_core.errors import AuthenticationFailed, OutcomeUnknown, ProviderRefused, StoreError
+from purchase_core.errors import (
+    AuthenticationFailed,
+    OutcomeUnknown,
+    ProviderRefused,
+    StoreError,
+    WrongState,
+)
 from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.ports.provider import Provider
 from purchase_core.ports.store import Store
@@ -64,6 +70,21 @@ class Resolver:
             async with self._locks.hold([command.key]):
                 ended += await self._one(command.key, carry_on)
         return ended
+
+    async def ask(self, key: str, carry_on: CarryOn) -> bool:
+        """Go on with one open command now; whether it has ended.
+
+        Raises WrongState where somebody may be at it still, and where it has ended before.
+        """
+        command = await self._store.command(key)
+        if command is None or command.state not in OPEN_STATES:
+            raise WrongState("it has ended already", hint="Its receipt says how.")
+        if command.updated_at > self._clock.now() - RESOLVE_AFTER_SECONDS * SECOND:
+            raise WrongState(
+                "somebody may be at it still", hint=f"Ask again in {RESOLVE_AFTER_SECONDS} seconds."
+            )
+        async with self._locks.hold([key]):
+            return await self._one(key, carry_on)
 
     async def _one(self, key: str, carry_on: CarryOn) -> bool:
         """Go on with one; whether it has ended. One that cannot be resolved now must not keep the others."""

@@ -108,6 +108,12 @@ class Rollouts:
         """Catalogs that were rolled out, oldest first."""
         return (await self._log().head()).history
 
+    async def under_way(self) -> Command | None:
+        """The receipt of the plan that was begun and has not ended; None: there is none."""
+        log = self._log()
+        head = await log.head()
+        return await log.receipt(head.running) if head.running else None
+
     async def apply(
         self, plan: Plan, *, take_over: bool = False, progress: Progress | None = None
     ) -> Applied:

@@ -174,9 +174,7 @@ def test_a_replay_is_shown_and_changes_nothing() -> None:
             async with desk_of(shop.billing, {Role.VIEW}) as desk:
                 assert "/replay" not in await desk.get(HERE)
             async with desk_of(shop.billing, {Role.VIEW, Role.REPLAY}) as desk:
-                answer = await desk.post(
-                    "/customers/replay/ana", form_in(await desk.get(HERE), "/customers/replay/ana"), 200
-                )
+                answer = await desk.post("/replay", form_in(await desk.get(HERE), "/replay"), 200)
                 assert "0 of" in words(answer.text)
                 assert "purchase replay --customer ana" in answer.text
             assert (shop.memory.rows, shop.memory.runs) == before

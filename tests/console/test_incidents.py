@@ -16,10 +16,12 @@ import attrs
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from purchase_core.cli.exit_codes import DIFFERENCES, OK
+from purchase_core.console import Operator
 from purchase_core.identifiers import RandomIds
 from purchase_sandbox.incidents.known import INCIDENTS
 from purchase_sandbox.incidents.sides import SandboxSide
-from purchase_sandbox.incidents.stage import Ended, Stage
+from purchase_sandbox.incidents.stage import OPERATOR, Ended, Stage
 from purchase_sandbox.incidents.telling import Scene
 from tests.browser import chromium_awaited, watched
 
@@ -49,6 +51,11 @@ class Desk:
         """These words are on the page."""
         shown = " ".join((await self.page.locator("main").inner_text()).split())
         assert [word for word in words if word not in shown] == [], shown
+
+    async def follow(self, link: str) -> None:
+        """Go where the first such link leads."""
+        async with self.page.expect_navigation():
+            await self.page.locator(link).first.click()
 
     async def press(self, button: str, **fields: str) -> None:
         """Fill in the form of a button, tick what it asks to be sure of, press it, and arrive."""
@@ -84,6 +91,52 @@ async def gives_the_poison_up(desk: Desk, _: Sequence[str], says: Sequence[str])
     await desk.press("Give all 2 up", reason="means nothing here")
     await desk.reads("Discard cause: 2 settled", "Nothing is quarantined")
     await desk.picture("given-up")
+
+
+async def tries_all_again(desk: Desk, _: Sequence[str], says: Sequence[str]) -> None:
+    """A worker would do so by itself; who cannot wait for it does it here, cause by cause."""
+    await desk.open("/quarantine", "other code runs now")
+    buttons = desk.page.get_by_role("button", name=re.compile(r"^Try all [\d,]+ again$"))
+    tried = 0
+    while await buttons.count():
+        label = await buttons.first.inner_text()
+        count = re.sub(r"\D", "", label)
+        await desk.press(label)
+        await desk.reads(f"Retry cause: {int(count):,} settled")
+        tried += int(count)
+    await desk.reads("Nothing is quarantined")
+    assert says == [f"retried {tried}"]
+    await desk.picture("tried-again")
+
+
+async def gives_some_back(desk: Desk, words: Sequence[str], says: Sequence[str]) -> None:
+    """Under the name of whoever reads the complaint."""
+    amount, reason = words[words.index("--amount") + 1], words[words.index("--reason") + 1]
+    await desk.open("/customers/of/ana", "Give back")
+    await desk.page.locator("details.ask summary").first.click()
+    await desk.press("Give back", amount=amount, reason=reason)
+    before = says[0].startswith("Asked for already")
+    await desk.reads("asked for before, by mia" if before else "Give back: 1")
+    await desk.picture("asked-before" if before else "gave-back")
+
+
+async def asks_what_became_of_it(desk: Desk, _: Sequence[str], says: Sequence[str]) -> None:
+    await desk.open("/receipts")
+    await desk.follow('a[href*="/receipts/receipt_"]')
+    await desk.reads("Nobody knows whether it happened")
+    await desk.press("Ask the provider now")
+    await desk.reads("Ask: 1 known now")
+    await desk.picture("asked")
+
+
+async def rolls_back(desk: Desk, _: Sequence[str], says: Sequence[str]) -> None:
+    await desk.open("/catalog", "back to it")
+    await desk.follow('a[href*="/catalog/to/"]')
+    await desk.reads("reinstate", "12.00 USD every month")
+    await desk.picture("way-back")
+    await desk.press("Do this", reason="a slipped comma")
+    await desk.reads("Rollout: ", "1 reinstate", "confirmed", "Stage by stage")
+    await desk.picture("rolled-back")
 
 
 async def settles(desk: Desk, words: Sequence[str], says: Sequence[str]) -> None:
@@ -127,7 +180,7 @@ async def asks_the_provider(desk: Desk, _: Sequence[str], says: Sequence[str]) -
 
 HANDS: Mapping[int, Mapping[str, Hand]] = {
     1: {"reconcile --repair": records_what_the_provider_says},
-    2: {"webhooks quarantine": sees_the_quarantine, "attention": sees_what_waits},
+    2: {"webhooks quarantine": sees_the_quarantine, "attention": sees_what_waits, "work": tries_all_again},
     3: {"reconcile --repair": records_what_the_provider_says},
     4: {
         "customers explain": sees_the_customer,
@@ -135,12 +188,23 @@ HANDS: Mapping[int, Mapping[str, Hand]] = {
         "customers activity": sees_the_customer,
     },
     5: {"attention": sees_what_waits, "cases settle --yes": settles},
-    6: {"invoices list": sees_the_customer, "doctor": sees_what_went_back},
-    7: {"attention": sees_what_waits},
+    6: {
+        "invoices list": sees_the_customer,
+        "invoices refund --yes": gives_some_back,
+        "doctor": sees_what_went_back,
+    },
+    7: {"reconcile --repair": records_what_the_provider_says, "attention": sees_what_waits},
     8: {"webhooks quarantine": sees_the_quarantine, "webhooks discard --yes": gives_the_poison_up},
-    9: {"catalog versions": sees_what_was_rolled_out, "catalog check": asks_the_provider},
-    10: {"attention": sees_what_waits, "receipts show": sees_the_receipt},
+    9: {
+        "catalog versions": sees_what_was_rolled_out,
+        "catalog apply --yes": rolls_back,
+        "catalog check": asks_the_provider,
+    },
+    10: {"attention": sees_what_waits, "receipts show": sees_the_receipt, "work": asks_what_became_of_it},
 }
+LEFT_TO_A_WORKER = (tries_all_again,)
+GOOD = (OK, DIFFERENCES)
+"""How a command ends that does something, or tells: what is refused is asked of the command line alone."""
 
 
 class AtTheConsole(Stage):
@@ -156,15 +220,19 @@ class AtTheConsole(Stage):
     def runs(self, *arguments: str, code: int = 0, says: Sequence[str] = ()) -> Ended:
         words = [one for one in arguments[:2] if not one.startswith("-")]
         name = " ".join([*words, *(one for one in arguments if one in MENDING)])
-        if name in HANDS[self._incident]:
-            self._portal.call(self._goes, HANDS[self._incident][name], arguments, says)
+        hand = HANDS[self._incident].get(name)
+        if hand is not None and code in GOOD:
+            self._portal.call(self._goes, hand, arguments, says)
             self.went.append(name)
+            if hand in LEFT_TO_A_WORKER:
+                self.works()
             return Ended(code, "", "")
         return super().runs(*arguments, code=code, says=says)
 
     async def _goes(self, hand: Hand, arguments: Sequence[str], says: Sequence[str]) -> None:
         """The application is up while somebody is at its console."""
-        async with self.console() as url:
+        by = arguments[arguments.index("--by") + 1] if "--by" in arguments else OPERATOR.name
+        async with self.console(operator=Operator(by, OPERATOR.roles)) as url:
             await hand(Desk(self._page, url, self._incident), arguments, says)
 
 

@@ -192,9 +192,9 @@ def test_a_replay_of_a_type_is_shown_first() -> None:
     async def work() -> None:
         async with Shop() as shop, desk_of(shop.billing, {Role.VIEW, Role.REPLAY}) as desk:
             await shop.sold()
-            fields = form_in(await desk.get("/runs"), "/runs/replay")
+            fields = form_in(await desk.get("/runs"), "/replay")
             chosen = {**fields, "connection": "sandbox", "type": "invoice.paid"}
-            answer = words((await desk.post("/runs/replay", chosen, 200)).text)
+            answer = words((await desk.post("/replay", chosen, 200)).text)
             assert "0 of 1 deliveries would change something" in answer
             assert "purchase replay --connection sandbox --type invoice.paid" in answer
 

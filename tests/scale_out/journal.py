@@ -14,7 +14,10 @@ from pathlib import Path
 import attrs
 
 CLAIMED, SETTLED, OPENED, TOLD = "claimed", "settled", "opened", "told"
-BACK, CLOSED = "back", "closed"  # who was held up goes on; has said how far a mailbox has come, or was refused
+BACK, CLOSED = (
+    "back",
+    "closed",
+)  # who was held up goes on; has said how far a mailbox has come, or was refused
 
 
 class Journal:

@@ -44,11 +44,11 @@ class Visit:
         """A part of the path, storable. Raises InvalidText."""
         return storable(name, str(self.request.path_params[name]), characters_max=QUERY_CHARACTERS_MAX)
 
-    def field(self, name: str) -> str:
-        """A field of the form. Raises InvalidArgument where it is missing, InvalidText."""
-        if name not in self.form:
+    def field(self, name: str, *, needed: bool = True) -> str:
+        """A field of the form; "" where it is missing and not needed. Raises InvalidArgument, InvalidText."""
+        if needed and name not in self.form:
             raise InvalidArgument(f"the form has no {name}")
-        return storable(name, self.form[name].strip(), characters_max=QUERY_CHARACTERS_MAX * 4)
+        return storable(name, self.form.get(name, "").strip(), characters_max=QUERY_CHARACTERS_MAX * 4)
 
     def deed(self, kind: str, about: str, *, reasoned: bool = False) -> Deed:
         """What the form asks for, under the key that was made with it; `reasoned`: for a reason.

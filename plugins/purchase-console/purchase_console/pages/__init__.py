@@ -2,7 +2,20 @@
 
 from purchase_console.page import Page
 
-from . import cases, catalog, customers, doctor, inbox, overview, quarantine, receipts, routing, runs
+from . import (
+    cases,
+    catalog,
+    customers,
+    doctor,
+    inbox,
+    overview,
+    quarantine,
+    rebuild,
+    receipts,
+    replay,
+    routing,
+    runs,
+)
 
 PAGES: tuple[Page, ...] = (
     overview.PAGE,
@@ -14,5 +27,7 @@ PAGES: tuple[Page, ...] = (
     routing.PAGE,
     catalog.PAGE,
     runs.PAGE,
+    replay.PAGE,
+    rebuild.PAGE,
     doctor.PAGE,
 )

@@ -27,8 +27,7 @@ from purchase_core.facts.rows import (
     SubscriptionRow,
 )
 from purchase_core.instants import SECOND, Instant, to_datetime
-from purchase_core.operations.replay import Replayed
-from purchase_core.operations.replaying import KEPT, Plan
+from purchase_core.money import Money
 from purchase_core.projection.owner import lane_of, owning_lane
 from purchase_core.reads.activity import Happening
 from purchase_core.reads.customers import Snapshot
@@ -36,7 +35,6 @@ from purchase_core.reads.provenance import provenance
 
 HAPPENINGS = 50
 ROWS_READ, ROWS_SHOWN = 200, 20  # of one table
-REPLAYED_MAX = 200
 TRUE, KNEW = "true", "knew"
 TABLES: Mapping[str, type[Row]] = {
     "Cases": CaseRow,
@@ -130,8 +128,8 @@ async def why(visit: Visit) -> Response:
 
 
 async def give_back(visit: Visit) -> Response:
-    """Pay back what is left of a bill, as it was seen."""
-    customer, invoice = visit.part("id"), visit.field("invoice")
+    """Pay back so much of a bill, or what is left of it, as it was seen."""
+    customer, invoice, amount = visit.part("id"), visit.field("invoice"), visit.field("amount", needed=False)
     deed = visit.deed("give-back", invoice, reasoned=True)
 
     async def work() -> Mapping[str, int]:
@@ -140,42 +138,27 @@ async def give_back(visit: Visit) -> Response:
             raise WrongState(
                 f"of {invoice} something else is left than {deed.seen}", hint="Look at the customer again."
             )
-        done = await visit.billing.invoices.give_back(customer, invoice, because=deed.reason, by=deed.by)
-        return {done.refund.status: 1}
+        done = await visit.billing.invoices.give_back(
+            customer, invoice, amount=_amount(amount, row), because=deed.reason, by=deed.by
+        )
+        return {done.refund.status if done.is_new else f"asked for before, by {done.by}": 1}
 
     run = await visit.billing.deeds.once(deed, work)
     return visit.go(f"/customers/of/{quote(customer, safe='')}", run)
-
-
-async def replay(visit: Visit) -> Response:
-    """What reading a customer's deliveries again would change. Writes nothing."""
-    customer = visit.part("id")
-    run = visit.billing.replaying.start(Plan(KEPT, customer=customer))
-    done: list[Replayed] = []
-    async for _, some in visit.billing.replaying.run(run, dry_run=True):
-        done += some
-        if len(done) >= REPLAYED_MAX:
-            break
-    return visit.page(
-        "replayed.html",
-        title=f"What a replay of {customer}'s deliveries would change",
-        done=done,
-        full=len(done) >= REPLAYED_MAX,
-        command=["replay", "--customer", customer],
-        back=f"/customers/of/{quote(customer, safe='')}",
-    )
 
 
 PAGE = Page(
     "customers",
     "Customers",
     views=(View("", find), View("/of/{id:path}", show), View("/why/{id:path}", why)),
-    actions=(
-        Action("/give-back/{id:path}", give_back, Role.REFUND, money=True),
-        Action("/replay/{id:path}", replay, Role.REPLAY),
-    ),
+    actions=(Action("/give-back/{id:path}", give_back, Role.REFUND, money=True),),
     key="c",
 )
+
+
+def _amount(text: str, row: Row) -> int | None:
+    """What is to go back of a bill, in minor units; None: all that is left. Raises InvalidArgument."""
+    return Money(text, row.currency).minor if text and isinstance(row, InvoiceRow) else None
 
 
 def _as_of(visit: Visit, happened: Sequence[Happening]) -> AsOf:

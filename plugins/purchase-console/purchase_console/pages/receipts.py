@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 import attrs
 from starlette.responses import Response
 
 from purchase_console.lines import Line, line_of
-from purchase_console.page import Page, View
+from purchase_console.page import Action, Page, View
 from purchase_console.visit import Visit
-from purchase_core.errors import NotFound
+from purchase_core.console import Role
+from purchase_core.errors import NotFound, WrongState
 from purchase_core.facts.fact import intent_key
 from purchase_core.facts.rows import IntentRow
 from purchase_core.instants import Instant
 from purchase_core.ports.store import Question
-from purchase_core.records.command import CONFIRMED, REFUSED, Command
+from purchase_core.records.command import CONFIRMED, OPEN_STATES, REFUSED, SENDING, Command
 from purchase_core.records.lane import customer_of
 from purchase_core.workflows.checkout import KIND as CHECKOUT
+from purchase_core.workflows.rollout_log import APPLY
 
 ROWS = 50
 
@@ -48,9 +51,25 @@ async def show(visit: Visit) -> Response:
 
 async def one(visit: Visit) -> Response:
     """One receipt."""
-    receipt = await visit.billing.receipts.get(visit.part("id"))
-    tone = {CONFIRMED: "good", REFUSED: "bad"}.get(receipt.state, "")
-    return visit.page("receipt.html", receipt=receipt, tone=tone)
+    return await _shown(visit)
+
+
+async def ask(visit: Visit) -> Response:
+    """Ask the provider now what became of a command that nobody knows the outcome of."""
+    command = await visit.billing.store.command_by_id(visit.part("id"))
+    if command is None or command.kind not in _asked(visit):
+        raise NotFound(f"no open receipt {visit.part('id')!r}")
+    deed = visit.deed("ask", command.id)
+
+    async def work() -> Mapping[str, int]:
+        asked = visit.billing.checkout.ask if command.kind == CHECKOUT else visit.billing.commands.ask
+        return {"known now" if await asked(command) else "not known yet": 1}
+
+    try:
+        run = await visit.billing.deeds.once(deed, work)
+    except WrongState as error:
+        return await _shown(visit, refused=error)
+    return visit.go(f"/receipts/{quote(command.id, safe='')}", run)
 
 
 async def of_checkout(visit: Visit) -> Response:
@@ -68,13 +87,33 @@ PAGE = Page(
     "receipts",
     "Receipts",
     views=(View("", show), View("/of/{intent}", of_checkout), View("/{id}", one)),
+    actions=(Action("/{id}/ask", ask, Role.REPLAY),),
     key="r",
 )
+
+
+def _asked(visit: Visit) -> tuple[str, ...]:
+    """The kinds of commands that a provider can be asked about."""
+    return (CHECKOUT, *visit.billing.commands.kinds)
+
+
+async def _shown(visit: Visit, *, refused: WrongState | None = None) -> Response:
+    receipt = await visit.billing.receipts.get(visit.part("id"))
+    return visit.page(
+        "receipt.html",
+        409 if refused else 200,
+        receipt=receipt,
+        tone={CONFIRMED: "good", REFUSED: "bad"}.get(receipt.state, ""),
+        open=receipt.state in OPEN_STATES and receipt.kind in _asked(visit),
+        goes_on=receipt.kind == APPLY and receipt.state == SENDING,
+        refused=refused,
+        done=await visit.done(),
+    )
 
 
 async def _open(visit: Visit) -> list[tuple[Command, str]]:
     """Commands that are not known to have ended, oldest first, each with its customer."""
     billing = visit.billing
-    kinds, now = (CHECKOUT, *billing.commands.kinds), Instant(billing.clock.now() + 1)
-    found = await billing.store.open_commands(kinds, before=now, limit=ROWS)
+    now = Instant(billing.clock.now() + 1)
+    found = await billing.store.open_commands(_asked(visit), before=now, limit=ROWS)
     return [(each, customer_of(each.lane)) for each in found]

@@ -1,24 +1,20 @@
-"""Runs: what operations did and are doing; and what a replay or a reconciliation would come to."""
+"""Runs: what operations did and are doing; and what a reconciliation would come to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import quote
 
 from starlette.responses import Response
 
+from purchase_console.going_on import COMMANDS, PAGES_AT_ONCE, go_on, resumed
 from purchase_console.page import Action, Page, View
 from purchase_console.visit import Visit
 from purchase_core.console import Role
 from purchase_core.errors import InvalidArgument, NotFound
 from purchase_core.operations.passes import CUSTOMERS, EVENTS, HELD, OBJECTS, Found
-from purchase_core.operations.replay import Replayed
-from purchase_core.operations.replaying import KEPT, Plan
 from purchase_core.records.run import RUNNING, Run
 
 ROWS = 50
-PAGES_AT_ONCE = 3  # of a provider's list, each a call, before the browser is answered
-REPLAYED_MAX = 200
 PASSES: Mapping[str, str] = {
     EVENTS: "events",
     OBJECTS: "objects",
@@ -46,7 +42,7 @@ async def show(visit: Visit) -> Response:
 async def one(visit: Visit) -> Response:
     """One run, and how far it has come."""
     run = await _run(visit)
-    return visit.page("run.html", run=run, running=run.state == RUNNING, reads=run.kind in PASSES)
+    return visit.page("run.html", run=run, running=run.state == RUNNING, command=_command(run))
 
 
 async def reconcile(visit: Visit) -> Response:
@@ -80,34 +76,12 @@ async def repair(visit: Visit) -> Response:
         return {"begun": 1}
 
     run = await visit.billing.deeds.once(deed, work)
-    return await _read_on(visit, begun[0]) if begun else visit.go("/runs", run)
+    return await go_on(visit, begun[0]) if begun else visit.go("/runs", run)
 
 
-async def go_on(visit: Visit) -> Response:
-    """Read some more pages of a reconciliation that was begun."""
-    return await _read_on(visit, await visit.billing.reconcile.resumed(visit.part("id")))
-
-
-async def replay(visit: Visit) -> Response:
-    """What reading kept deliveries again would change. Writes nothing."""
-    kind, connection = visit.field("type"), visit.field("connection")
-    run = visit.billing.replaying.start(Plan(KEPT, connection=connection, event_type=kind))
-    done: list[Replayed] = []
-    async for _, some in visit.billing.replaying.run(run, dry_run=True):
-        done += some
-        if len(done) >= REPLAYED_MAX:
-            break
-    chosen = [
-        word for name, of in (("--connection", connection), ("--type", kind)) if of for word in (name, of)
-    ]
-    return visit.page(
-        "replayed.html",
-        title="What a replay would change",
-        done=done,
-        full=len(done) >= REPLAYED_MAX,
-        command=["replay", *(chosen or ["--all"])],
-        back="/runs",
-    )
+async def more(visit: Visit) -> Response:
+    """Do some more of a run that was begun."""
+    return await go_on(visit, await resumed(visit, await _run(visit)))
 
 
 PAGE = Page(
@@ -117,8 +91,7 @@ PAGE = Page(
     actions=(
         Action("/reconcile", reconcile, Role.REPLAY),
         Action("/repair", repair, Role.REPLAY),
-        Action("/replay", replay, Role.REPLAY),
-        Action("/{id}/go-on", go_on, Role.REPLAY),
+        Action("/{id}/go-on", more, Role.REPLAY),
     ),
     key="u",
 )
@@ -131,14 +104,13 @@ def _pass(visit: Visit) -> str:
     return kind
 
 
+def _command(run: Run) -> str:
+    """The command that goes on with a run of this kind; "" where none can."""
+    return COMMANDS.get(run.kind, "reconcile" if run.kind in PASSES else "")
+
+
 async def _run(visit: Visit) -> Run:
     found = await visit.billing.store.run(visit.part("id"))
     if found is None:
         raise NotFound(f"no run {visit.part('id')!r}")
     return found
-
-
-async def _read_on(visit: Visit, run: Run) -> Response:
-    async for noted, _ in visit.billing.reconcile.run(run, pages_max=PAGES_AT_ONCE):
-        run = noted
-    return visit.go(f"/runs/{quote(run.id, safe='')}")

@@ -228,13 +228,13 @@ class Stage:
         self._purchase(["work", "--once"])
 
     @asynccontextmanager
-    async def console(self, port: int = 0) -> AsyncIterator[str]:
-        """The application is up, and somebody at its console; the address. Raises PluginMissing.
+    async def console(self, port: int = 0, *, operator: Operator = OPERATOR) -> AsyncIterator[str]:
+        """The application is up, and an operator at its console; the address. Raises PluginMissing.
 
         Whoever reaches this machine's own address is let in: nothing here is anybody's.
         """
         async with self.opening() as billing:
-            app = billing.console(auth=lambda _: OPERATOR)
+            app = billing.console(auth=lambda _: operator)
             async with EmbeddedServer(app, port=port) as server:
                 yield server.url
 

@@ -1,0 +1,51 @@
+"""Going on with what was begun here: some of it before the browser is answered, and then its page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from purchase_core.operations.rebuild import REBUILD
+from purchase_core.operations.replaying import REPLAY
+from purchase_core.records.run import Run
+
+from .visit import Visit
+
+PAGES_AT_ONCE = 3  # of a provider's list, each a call, before the browser is answered
+PORTIONS_AT_ONCE = 5  # of deliveries or lanes, likewise
+COMMANDS: Mapping[str, str] = {REPLAY: "replay", REBUILD: "rebuild"}
+"""What else than a pass over a provider can be gone on with, and the command that does it."""
+
+
+async def resumed(visit: Visit, run: Run) -> Run:
+    """A run that is to go on. Raises NotFound, and WrongState where it cannot."""
+    if run.kind == REPLAY:
+        return await visit.billing.replaying.resumed(run.id)
+    if run.kind == REBUILD:
+        return await visit.billing.rebuild.resumed(run.id)
+    return await visit.billing.reconcile.resumed(run.id)
+
+
+async def go_on(visit: Visit, run: Run) -> Response:
+    """Do some of a run, and show how far it has come."""
+    if run.kind not in COMMANDS:
+        async for noted, _ in visit.billing.reconcile.run(run, pages_max=PAGES_AT_ONCE):
+            run = noted
+    else:
+        portions = 0
+        async for noted in _portions(visit, run):
+            run, portions = noted, portions + 1
+            if portions == PORTIONS_AT_ONCE:
+                break
+    return visit.go(f"/runs/{quote(run.id, safe='')}")
+
+
+async def _portions(visit: Visit, run: Run) -> AsyncIterator[Run]:
+    if run.kind == REPLAY:
+        async for noted, _ in visit.billing.replaying.run(run):
+            yield noted
+    else:
+        async for noted, _ in visit.billing.rebuild.run(run):
+            yield noted
