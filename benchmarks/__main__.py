@@ -23,6 +23,7 @@ from benchmarks import (
     rollout,
     routing,
     spending,
+    ticking,
     webhooks,
 )
 
@@ -37,6 +38,7 @@ ALL = {
     "spending": spending.run,
     "history": history.run,
     "long-customer": long_customer.run,
+    "ticking": ticking.run,
     "rebuilding": rebuilding.run,
     "console": console.run,
     "postgres": postgres.run,

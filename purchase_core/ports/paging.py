@@ -8,6 +8,7 @@ from typing import TypeVar
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import IntentRow
 from purchase_core.instants import Instant
+from purchase_core.ports.deadlines import D, Deadline
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.store import Store, TableRow
 from purchase_core.records.command import Command
@@ -65,6 +66,17 @@ def every_intent(store: Store, *, since: Instant) -> AsyncIterator[IntentRow]:
     newest: tuple[Instant, str] | None = None
     return every(
         lambda place: store.intents_since(since, before=place), lambda row: (row.placed_at, row.key), newest
+    )
+
+
+def due_pages(
+    store: Store, deadline: Deadline[D], *, since: Instant, until: Instant
+) -> AsyncIterator[Sequence[D]]:
+    """Rows of a deadline from `since` to `until`, soonest first."""
+    return pages(
+        lambda place: store.due(deadline, after=place, until=until),
+        lambda row: (getattr(row, deadline.column), row.key),
+        (since, ""),
     )
 
 

@@ -17,6 +17,7 @@ from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import ROW_TYPES, Row
 from purchase_core.instants import Instant
+from purchase_core.ports.deadlines import D, Deadline
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.operator_reads import OperatorReads
 from purchase_core.records.command import Command
@@ -287,6 +288,15 @@ class Store(OperatorReads):
     async def drawn(self, lots: Sequence[str]) -> Mapping[str, int]:
         """What was taken of these lots, by key; of those that are absent, nothing was."""
 
+    @abstractmethod
+    async def due(
+        self, deadline: Deadline[D], *, after: tuple[Instant, str], until: Instant, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[D]:
+        """Rows of a deadline behind `after` and no later than `until`, by ascending (instant, key).
+
+        Only those are read, and no more than `limit` of them, however many there are.
+        """
+
     # --- reading for people and replay -------------------------------------------------------
 
     @abstractmethod
@@ -332,6 +342,10 @@ class Store(OperatorReads):
     @abstractmethod
     async def effects(self, lane: str, *, after: int = -1, limit: int = PAGE_ROWS_MAX) -> Sequence[Effect]:
         """The outbox of one lane, in order; only what is behind the place `after`."""
+
+    @abstractmethod
+    async def known_effects(self, keys: Sequence[str]) -> frozenset[str]:
+        """Which effects of these keys were written, in one round trip."""
 
     @abstractmethod
     async def details(self, customer: str) -> Details | None:

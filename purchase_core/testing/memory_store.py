@@ -16,8 +16,9 @@ from purchase_core.errors import (
 from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
-from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.facts.rows import InvoiceRow, LotRow, SubscriptionRow
 from purchase_core.instants import Instant
+from purchase_core.ports.deadlines import D, Deadline
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.store import Holders, Question, SchemaState, Store, TableRow, View
 from purchase_core.records.command import OPEN_STATES, Command
@@ -140,6 +141,14 @@ class MemoryStore(MemoryWriting, MemoryOperatorReads, Store):
         known = ((key, self.database.ledger.get((DrawnRow, key))) for key in lots)
         return {key: row.drawn for key, row in known if isinstance(row, DrawnRow)}
 
+    async def due(
+        self, deadline: Deadline[D], *, after: tuple[Instant, str], until: Instant, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[D]:
+        """Rows of a deadline, soonest first."""
+        rows = [one for one in self.database.table(deadline.row_type) if _has(one, deadline.name)]
+        found = {(getattr(one, deadline.column), one.key): one for one in rows}
+        return [found[place] for place in sorted(found) if after < place and place[0] <= until][:limit]
+
     # --- reading for people and replay -------------------------------------------------------
 
     async def delivery(self, connection: str, event_id: str) -> Delivery | None:
@@ -202,6 +211,10 @@ class MemoryStore(MemoryWriting, MemoryOperatorReads, Store):
         """Lanes by ascending name."""
         return [one for name, one in sorted(self.database.lanes.items()) if name > after][:limit]
 
+    async def known_effects(self, keys: Sequence[str]) -> frozenset[str]:
+        """Which effects of these keys were written."""
+        return frozenset(keys) & self.database.effects.keys()
+
     async def details(self, customer: str) -> Details | None:
         """What is kept of a person."""
         return self.database.details.get(customer)
@@ -228,6 +241,20 @@ class MemoryStore(MemoryWriting, MemoryOperatorReads, Store):
         if not lanes:
             return {}
         return {root: one for root, one in self.database.clusters.items() if one.lane in lanes}
+
+
+def _has(row: SubscriptionRow | InvoiceRow | LotRow, deadline: str) -> bool:
+    match row:
+        case SubscriptionRow() if deadline == "period_ends":
+            return row.bound and row.status not in ENDED_SUBSCRIPTIONS
+        case SubscriptionRow() if deadline == "trial_ends":
+            return row.status == "trialing" and row.trial_end is not None
+        case SubscriptionRow():
+            return row.status == "past_due"
+        case InvoiceRow():
+            return row.status == "open" and row.due_at is not None
+        case LotRow():
+            return row.expires_at is not None
 
 
 def _named(table: Mapping[str, V], keys: Iterable[str]) -> dict[str, V]:

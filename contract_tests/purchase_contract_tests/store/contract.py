@@ -7,6 +7,7 @@ from purchase_contract_tests.store.batches import Batches
 from purchase_contract_tests.store.canonical import CanonicalHash
 from purchase_contract_tests.store.commands import Commands
 from purchase_contract_tests.store.concurrency import Concurrency
+from purchase_contract_tests.store.deadlines import Deadlines
 from purchase_contract_tests.store.erasing import Erasing
 from purchase_contract_tests.store.facts import Facts
 from purchase_contract_tests.store.histories import Histories
@@ -46,6 +47,7 @@ class StoreContract(
     Inbox,
     Commands,
     Outbox,
+    Deadlines,
     Mailboxes,
     Erasing,
     Rows,

@@ -50,3 +50,11 @@ class Outbox(StorePromises):
             )
         between = effect("none", version=1, position=7).place
         assert list(await store.effects(ANA, after=between)) == list(effects[2:])
+
+    @promise
+    async def which_effects_were_written_is_known_by_their_keys(self, store: Store) -> None:
+        written = (effect("one"), effect("two", position=1), effect("three", lane=BEN))
+        await store.commit(Batch("batch_1", NOW, effects=written))
+        asked = ["one", "three", "four", "tw", "ONE"]
+        assert await store.known_effects(asked) == {"one", "three"}
+        assert await store.known_effects([]) == frozenset()

@@ -8,6 +8,7 @@ import re
 import psycopg
 import pytest
 
+from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.operator_reads import WAITING_TYPES
 from purchase_core.ports.store import TABLES
 from purchase_core.secret import Secret
@@ -20,6 +21,7 @@ from purchase_sql.prefix import with_prefix
 WALKS = {f"{one.TABLE}_page" for one in TABLES} | {"schema_version", "subscribers", "mailbox_wake"}
 # Whether anything names what is not there is asked of all of it.
 ALL_OF_IT = {name for name in STATEMENTS if name.startswith("dangling_")}
+DUE = {f"due_{one.name}" for one in DEADLINES}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
     "claim", "claim_newest", "commands_open", "deliveries", "deliveries_done", "deliveries_in",
@@ -28,6 +30,7 @@ IN_ORDER = {
     "mailbox_claim", "mailboxes", "intents_since", "movements", "price_for", "prices_of", "references_of",
     *(f"{one.TABLE}_page_of_lane" for one in TABLES),
     *(f"{one.TABLE}_waiting" for one in WAITING_TYPES),
+    *DUE,
 }  # fmt: skip
 
 
@@ -62,3 +65,10 @@ def test_no_statement_reads_a_whole_table(plans: dict[str, list[str]]) -> None:
 def test_a_page_needs_no_sorting(plans: dict[str, list[str]]) -> None:
     sorting = {name for name, plan in plans.items() if any("Sort" in line for line in plan)}
     assert sorting & (IN_ORDER | WALKS) == set()
+
+
+def test_what_falls_due_is_found_from_its_instant_on(plans: dict[str, list[str]]) -> None:
+    for name in DUE:
+        assert [line for line in plans[name] if f"Index Scan using {name} " in line], plans[name]
+        (condition,) = [line for line in plans[name] if "Index Cond" in line]
+        assert condition.count(">=") == condition.count("<=") == 1, condition

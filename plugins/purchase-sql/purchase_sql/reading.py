@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.store import TABLES, TableRow
 from purchase_core.records.ledger_rows import DrawnRow
 from purchase_sql import schema
@@ -31,6 +32,7 @@ def statements() -> Iterable[Statement]:
     yield from _deliveries()
     yield from _facts()
     yield from _lists()
+    yield from _due()
     yield from _mailboxes()
     yield from _conflicting()
     for row_type in TABLES:
@@ -232,6 +234,11 @@ def _lists() -> Iterable[Statement]:
         .limit(whole("limit")),
     )
     yield Statement(
+        "effects_known",
+        ("keys",),
+        sa.select(effects.c.key).where(in_texts(effects.c.key, "keys")),
+    )
+    yield Statement(
         "effects",
         ("lane", "after_version", "after_position", "limit"),
         all_of(effects)
@@ -274,6 +281,24 @@ def _conflicting() -> Iterable[Statement]:
         ("mailboxes",),
         sa.select(*whose, mailboxes.c.fence).where(in_pairs(*whose, "mailboxes")),
     )
+
+
+def _due() -> Iterable[Statement]:
+    for deadline in DEADLINES:
+        table = schema.rows[deadline.row_type]
+        at = table.c[deadline.column]
+        clause = (
+            chosen(table, ROW_COLUMNS[deadline.row_type])
+            .where(
+                sa.text(schema.HAS_DEADLINE[deadline.name]),
+                at >= whole("after"),  # what an index can begin at
+                sa.or_(at > whole("after"), table.c.key > text("after_key")),
+                at <= whole("until"),
+            )
+            .order_by(at, table.c.key)
+            .limit(whole("limit"))
+        )
+        yield Statement(f"due_{deadline.name}", ("after", "after_key", "until", "limit"), clause)
 
 
 def _mailboxes() -> Iterable[Statement]:

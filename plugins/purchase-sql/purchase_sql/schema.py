@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import STUCK_REFUNDS, CaseRow, IntentRow, RefundRow, SubscriptionRow
+from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.store import TABLES, TableRow
 from purchase_core.records.command import OPEN_STATES
 from purchase_core.records.delivery import DONE, PENDING
@@ -72,7 +73,19 @@ IS_LINKED = "linked_to <> ''"
 IS_ON_SALE = "ended_at IS NULL"
 IS_OPEN_CASE = "status = 'open'"
 IS_STUCK_REFUND = _any_of("status", STUCK_REFUNDS)
+IS_TRIALING = "status = 'trialing'"
+IS_PAST_DUE = "status = 'past_due'"
+IS_OPEN_BILL = "status = 'open'"
+IS_EXPIRING = "expires_at IS NOT NULL"
 IS_LIVE = f"bound AND NOT {_any_of('status', tuple(sorted(ENDED_SUBSCRIPTIONS)))}"
+
+HAS_DEADLINE = {
+    "period_ends": IS_LIVE,
+    "trial_ends": IS_TRIALING,
+    "unpaid_from": IS_PAST_DUE,
+    "bill_asked": IS_OPEN_BILL,
+    "lot_expires": IS_EXPIRING,
+}
 
 # --- what is ours ------------------------------------------------------------------------------
 
@@ -291,6 +304,9 @@ def _row_column(name: str, hint: object) -> sa.Column[Any]:
 rows: dict[type[TableRow], sa.Table] = {one: _row_table(one) for one in TABLES}
 _held = rows[SubscriptionRow].c
 _index("subscriptions_held", _held.connection, _held.version, _held.currency, where=IS_LIVE)
+for deadline in DEADLINES:
+    _row = rows[deadline.row_type].c
+    _index(f"due_{deadline.name}", _row[deadline.column], _row.key, where=HAS_DEADLINE[deadline.name])
 _index("intents_placed", rows[IntentRow].c.placed_at, rows[IntentRow].c.key)
 _index("cases_open", rows[CaseRow].c.amount, rows[CaseRow].c.key, where=IS_OPEN_CASE)
 _index("refunds_stuck", rows[RefundRow].c.amount, rows[RefundRow].c.key, where=IS_STUCK_REFUND)

@@ -8,6 +8,7 @@ from typing import TypeVar
 from purchase_core.catalog.versions import OfferVersion, decode_offer
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.instants import Instant
+from purchase_core.ports.deadlines import D, Deadline
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.store import Holders, Question, Store, TableRow, View
 from purchase_core.records.command import Command
@@ -136,6 +137,13 @@ class SqlStore(SqlOperatorReads, Store):
         found = await self._rows(self._texts.drawn, (text_list(lots),))
         return {record[0]: record[1] for record in found}
 
+    async def due(
+        self, deadline: Deadline[D], *, after: tuple[Instant, str], until: Instant, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[D]:
+        """Rows of a deadline, soonest first."""
+        found = await self._page(self._texts.due[deadline.name], (*after, until, limit))
+        return [decode.row(deadline.row_type, record) for record in found]
+
     # --- for people and replay ---------------------------------------------------------------
 
     async def delivery(self, connection: str, event_id: str) -> Delivery | None:
@@ -186,6 +194,11 @@ class SqlStore(SqlOperatorReads, Store):
         """The outbox of one lane, in order."""
         values = (lane, *divmod(after, EFFECTS_PER_VERSION_MAX), limit)
         return [decode.effect(one) for one in await self._page(self._texts.effects, values)]
+
+    async def known_effects(self, keys: Sequence[str]) -> frozenset[str]:
+        """Which effects of these keys were written."""
+        found = await self._page(self._texts.effects_known, (text_list(keys),))
+        return frozenset(key for (key,) in found)
 
     async def details(self, customer: str) -> Details | None:
         """What is kept of a person."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from purchase_core.facts.rows import ROW_TYPES
+from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.operator_reads import RELATIONS, TALLIES, WAITING_TYPES
 from purchase_core.ports.store import TABLES
 from purchase_sql.prefix import checked_prefix, checked_schema, with_prefix
@@ -74,6 +75,7 @@ class Texts:
     commands_open: str
     commands_page: str
     effects: str
+    effects_known: str
     details: str
     subscribers: str
     mailbox: str
@@ -101,6 +103,7 @@ class Texts:
     row_page_of_lane: Mapping[type[object], str]
     row_held: Mapping[type[object], str]
     row_waiting: Mapping[type[object], str]
+    due: Mapping[str, str]
     dangling: Mapping[str, str]
     tallies: Mapping[str, str]
 
@@ -115,6 +118,7 @@ class Texts:
             self.row_page_of_lane,
             self.row_held,
             self.row_waiting,
+            self.due,
             self.dangling,
             self.tallies,
         )
@@ -137,6 +141,7 @@ def texts(shipped: Mapping[str, str], prefix: str, schema: str = "") -> Texts:
             ("waiting", WAITING_TYPES),
         )
     }
+    groups["due"] = {one.name: ready.pop(f"due_{one.name}") for one in DEADLINES}
     groups["dangling"] = {one: ready.pop(f"dangling_{one.replace('.', '_')}") for one in RELATIONS}
     groups["tallies"] = {one: ready.pop(f"tally_{one}") for one in TALLIES}
     return Texts(prefix=prefix, schema=schema, **ready, **groups)  # type: ignore[arg-type]  # a test compares the names

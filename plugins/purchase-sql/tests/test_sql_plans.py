@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 
+from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.operator_reads import WAITING_TYPES
 from purchase_core.ports.store import TABLES
 from purchase_sql.generated import d1, sqlite
@@ -14,6 +15,7 @@ from purchase_sql.migration import migrations
 
 # Pages over a whole table walk its key in order; versions and subscribers are a handful of rows.
 WALKS = {f"{one.TABLE}_page" for one in TABLES} | {"schema_version", "subscribers", "mailbox_wake"}
+DUE = {f"due_{one.name}" for one in DEADLINES}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
     "claim", "claim_newest", "commands_open", "commands_page", "deliveries", "deliveries_done",
@@ -22,6 +24,7 @@ IN_ORDER = {
     "intents_since", "movements", "references_of", "lanes_page", "runs", "runs_of",
     *(f"{one.TABLE}_page_of_lane" for one in TABLES),
     *(f"{one.TABLE}_waiting" for one in WAITING_TYPES),
+    *DUE,
 }  # fmt: skip
 
 # This reads as many rows as it is told, from the end of an index.
@@ -71,6 +74,14 @@ def test_what_waits_is_found_in_an_index_that_holds_nothing_else(
     (walk,) = [one for one in plans[name] if re.match("(SCAN|SEARCH) (?!counted)", one)]
     (index,) = re.findall(r"USING (?:COVERING )?INDEX (\w+)", walk)
     assert index in PARTIAL
+
+
+@pytest.mark.parametrize("name", sorted(DUE))
+def test_what_falls_due_is_found_from_its_instant_on_in_an_index_of_its_own(
+    plans: dict[str, list[str]], name: str
+) -> None:
+    (search,) = plans[name]
+    assert re.fullmatch(rf"SEARCH \w+ USING INDEX {name} \(\w+>\? AND \w+<\?\)", search), search
 
 
 @pytest.mark.parametrize("name", sorted(IN_ORDER | WALKS))

@@ -8,6 +8,7 @@ from purchase_core.testing.memory_store import MemoryStore
 
 from . import (
     concurrency,
+    deadlines,
     erasing,
     inbox,
     isolation,
@@ -35,6 +36,7 @@ MODULES: tuple[ModuleType, ...] = (
     concurrency,
     processes,
     operating,
+    deadlines,
     spending,
 )
 

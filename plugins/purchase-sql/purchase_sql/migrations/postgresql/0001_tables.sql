@@ -275,6 +275,12 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}subscriptions" (
     CONSTRAINT "{prefix}subscriptions_pk" PRIMARY KEY (key)
 );
 
+CREATE INDEX IF NOT EXISTS "{prefix}due_period_ends" ON {schema}"{prefix}subscriptions" (period_end, key) WHERE bound AND NOT status IN ('canceled', 'incomplete_expired');
+
+CREATE INDEX IF NOT EXISTS "{prefix}due_trial_ends" ON {schema}"{prefix}subscriptions" (trial_end, key) WHERE status = 'trialing';
+
+CREATE INDEX IF NOT EXISTS "{prefix}due_unpaid_from" ON {schema}"{prefix}subscriptions" (period_start, key) WHERE status = 'past_due';
+
 CREATE INDEX IF NOT EXISTS "{prefix}subscriptions_held" ON {schema}"{prefix}subscriptions" (connection, version, currency) WHERE bound AND NOT status IN ('canceled', 'incomplete_expired');
 
 CREATE INDEX IF NOT EXISTS "{prefix}subscriptions_lane" ON {schema}"{prefix}subscriptions" (lane, key);
@@ -304,6 +310,8 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}invoices" (
     seen_at BIGINT NOT NULL,
     CONSTRAINT "{prefix}invoices_pk" PRIMARY KEY (key)
 );
+
+CREATE INDEX IF NOT EXISTS "{prefix}due_bill_asked" ON {schema}"{prefix}invoices" (due_at, key) WHERE status = 'open';
 
 CREATE INDEX IF NOT EXISTS "{prefix}invoices_lane" ON {schema}"{prefix}invoices" (lane, key);
 
@@ -376,6 +384,8 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}lots" (
     expires_at BIGINT,
     CONSTRAINT "{prefix}lots_pk" PRIMARY KEY (key)
 );
+
+CREATE INDEX IF NOT EXISTS "{prefix}due_lot_expires" ON {schema}"{prefix}lots" (expires_at, key) WHERE expires_at IS NOT NULL;
 
 CREATE INDEX IF NOT EXISTS "{prefix}lots_lane" ON {schema}"{prefix}lots" (lane, key);
 

@@ -275,6 +275,12 @@ CREATE TABLE IF NOT EXISTS "{prefix}subscriptions" (
     CONSTRAINT "{prefix}subscriptions_pk" PRIMARY KEY ("key")
 ) WITHOUT ROWID, STRICT;
 
+CREATE INDEX IF NOT EXISTS "{prefix}due_period_ends" ON "{prefix}subscriptions" (period_end, "key") WHERE bound AND NOT status IN ('canceled', 'incomplete_expired');
+
+CREATE INDEX IF NOT EXISTS "{prefix}due_trial_ends" ON "{prefix}subscriptions" (trial_end, "key") WHERE status = 'trialing';
+
+CREATE INDEX IF NOT EXISTS "{prefix}due_unpaid_from" ON "{prefix}subscriptions" (period_start, "key") WHERE status = 'past_due';
+
 CREATE INDEX IF NOT EXISTS "{prefix}subscriptions_held" ON "{prefix}subscriptions" (connection, version, currency) WHERE bound AND NOT status IN ('canceled', 'incomplete_expired');
 
 CREATE INDEX IF NOT EXISTS "{prefix}subscriptions_lane" ON "{prefix}subscriptions" (lane, "key");
@@ -304,6 +310,8 @@ CREATE TABLE IF NOT EXISTS "{prefix}invoices" (
     seen_at INTEGER NOT NULL,
     CONSTRAINT "{prefix}invoices_pk" PRIMARY KEY ("key")
 ) WITHOUT ROWID, STRICT;
+
+CREATE INDEX IF NOT EXISTS "{prefix}due_bill_asked" ON "{prefix}invoices" (due_at, "key") WHERE status = 'open';
 
 CREATE INDEX IF NOT EXISTS "{prefix}invoices_lane" ON "{prefix}invoices" (lane, "key");
 
@@ -376,6 +384,8 @@ CREATE TABLE IF NOT EXISTS "{prefix}lots" (
     expires_at INTEGER,
     CONSTRAINT "{prefix}lots_pk" PRIMARY KEY ("key")
 ) WITHOUT ROWID, STRICT;
+
+CREATE INDEX IF NOT EXISTS "{prefix}due_lot_expires" ON "{prefix}lots" (expires_at, "key") WHERE expires_at IS NOT NULL;
 
 CREATE INDEX IF NOT EXISTS "{prefix}lots_lane" ON "{prefix}lots" (lane, "key");
 
