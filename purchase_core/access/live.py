@@ -105,6 +105,7 @@ EMPTY = Live()
 COUNTERS_KEPT = 30 * DAY  # a clock that is set back must find what it has counted
 _DECODER = msgspec.json.Decoder(Live)
 _encode = msgspec.json.Encoder(order="deterministic").encode
+EMPTY_DOCUMENT = _encode(EMPTY)
 
 
 def decode_live(document: bytes) -> Live:
@@ -154,6 +155,14 @@ def exchanged(
     return after, legs
 
 
+def of_rows(rows: Iterable[Row], now: Instant) -> Live:
+    """The document that rows make by themselves; its purse is empty: that depends on what was spent."""
+    live = Live()
+    for row in rows:
+        _put_in(live, row, now)
+    return live
+
+
 def changing(live: Live, now: Instant) -> Live:
     """A document of its own, to be changed."""
     return Live(
@@ -163,9 +172,14 @@ def changing(live: Live, now: Instant) -> Live:
         dict(live.bills),
         {key: one for key, one in live.returned.items() if not _long_ago(one.paid_at, now)},
         live.purse.copy(now),
-        {key: one for key, one in live.counters.items() if one.end is None or one.end + COUNTERS_KEPT > now},
+        counters_kept(live.counters, now),
         live.journal,
     )
+
+
+def counters_kept(counters: Mapping[str, Counter], now: Instant) -> dict[str, Counter]:
+    """Those that still count something, or have not long ceased to."""
+    return {key: one for key, one in counters.items() if one.end is None or one.end + COUNTERS_KEPT > now}
 
 
 def left_behind(document: bytes) -> bytes:

@@ -61,8 +61,7 @@ def _subscriptions(reading: Reading) -> Iterator[CaseRow]:
 
 
 def _contested(reading: Reading) -> Iterator[CaseRow]:
-    for key in sorted(reading.cluster.registers):
-        one = reading.cluster.registers[key]
+    for one in reading.registers:
         if one.contested:
             detail = f"{len(one.rivals) + 1} states claim the same instant"
             yield _case(reading, "contested", one, detail, "", 0, "")

@@ -8,9 +8,11 @@ several into one; so applying it costs the same after ten facts as after ten mil
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from purchase_core.facts.bodies import Body
 from purchase_core.facts.fact import Fact, decode_body
 from purchase_core.facts.register import Register, Sighting, join, register
 from purchase_core.instants import Instant
@@ -34,6 +36,13 @@ class Cluster(Value, frozen=True):
         return frozenset(named.union(self.registers))
 
 
+class _Group(NamedTuple):
+    """What belongs together, as it is found out: every member, and those that have a register."""
+
+    members: list[str]
+    registers: list[str]
+
+
 class StoredCluster(Value, frozen=True):
     """A cluster as a store keeps it: `registers` is what `encode_cluster` writes."""
 
@@ -44,25 +53,25 @@ class StoredCluster(Value, frozen=True):
 
 def clustered(lane: str, registers: Mapping[str, Register]) -> list[Cluster]:
     """The clusters of all these registers: which of them name each other, however indirectly."""
-    parents: dict[str, str] = {}
-
-    def leader(member: str) -> str:
-        above = parents.setdefault(member, member)
-        while above != member:
-            parents[member] = above = parents[above]  # so that the next one has half of the way
-            member, above = above, parents[above]
-        return member
-
+    group_of: dict[str, _Group] = {}
     for key, one in registers.items():
-        led_by = leader(key)
+        mine = group_of.get(key) or _Group([key], [])
+        mine.registers.append(key)
+        group_of[key] = mine
         for name in one.names:
-            other = leader(name)
-            if other != led_by:
-                parents[other] = led_by
-    groups: dict[str, dict[str, Register]] = {}
-    for key, one in registers.items():
-        groups.setdefault(leader(key), {})[key] = one
-    return [Cluster(_root(members), lane, members) for members in groups.values()]
+            other = group_of.get(name)
+            if other is None:
+                mine.members.append(name)
+                group_of[name] = mine
+            elif other is not mine:
+                # The shorter is moved to the longer, so that no member is moved often.
+                mine, other = (mine, other) if len(mine.members) >= len(other.members) else (other, mine)
+                mine.registers.extend(other.registers)
+                mine.members.extend(other.members)
+                group_of.update(dict.fromkeys(other.members, mine))
+    groups: dict[int, _Group] = {id(one): one for one in group_of.values()}
+    clusters = ({key: registers[key] for key in one.registers} for one in groups.values())
+    return [Cluster(_root(members), lane, members) for members in clusters]
 
 
 def absorb(clusters: Iterable[Cluster], fact: Fact, lane: str) -> Cluster:
@@ -83,7 +92,7 @@ def _root(registers: Mapping[str, Register]) -> str:
 
 def encode_cluster(cluster: Cluster) -> bytes:
     """JSON of the registers, as a store keeps it."""
-    return msgspec.json.encode([_pack(cluster.registers[key]) for key in sorted(cluster.registers)])
+    return _encode([_packed(cluster.registers[key]) for key in sorted(cluster.registers)])
 
 
 def decode_cluster(root: str, lane: str, data: bytes | str) -> Cluster:
@@ -108,15 +117,20 @@ class _PackedRegister(msgspec.Struct, array_like=True, frozen=True):
 
 
 _PACKED = msgspec.json.Decoder(list[_PackedRegister])
+_encode = msgspec.json.Encoder().encode
+
+_WrittenSighting: TypeAlias = tuple[int, str, bool, Body]
+_Written: TypeAlias = tuple[str, tuple[str, ...], tuple[str, ...], _WrittenSighting, _WrittenSighting | None]
+"""As `_PackedSighting` and `_PackedRegister`, with the body itself."""
 
 
-def _pack(one: Register) -> _PackedRegister:
-    first = None if one.first == one.newest else _pack_sighting(one.first)
-    return _PackedRegister(one.object, one.names, one.rivals, _pack_sighting(one.newest), first)
+def _packed(one: Register) -> _Written:
+    first = None if one.first is one.newest or one.first == one.newest else _packed_sighting(one.first)
+    return one.object, one.names, one.rivals, _packed_sighting(one.newest), first
 
 
-def _pack_sighting(one: Sighting) -> _PackedSighting:
-    return _PackedSighting(one.order, one.digest, one.final, msgspec.Raw(msgspec.json.encode(one.body)))
+def _packed_sighting(one: Sighting) -> _WrittenSighting:
+    return one.order, one.digest, one.final, one.body
 
 
 def _unpack(packed: _PackedRegister) -> Register:

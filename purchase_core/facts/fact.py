@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, cast
 
@@ -100,48 +101,52 @@ def names(fact: Fact) -> tuple[str, ...]:
     Renewal invoices do not name their subscription here, but the periods that they are for: bills of one
     period stand together, and a cluster stays small however long a subscription lives.
     """
-    body, connection = fact.body, fact.connection
-    match body:
-        case IntentPlaced() | AttemptMade() | RefundAsked() | CaseDecided():
-            return _named_by_us(body)
-        case CreditsGranted():
-            return ()
-        case SessionSeen():
-            return _present(
-                (body.intent and intent_key(body.intent)),
-                (body.subscription and object_key("subscription", connection, body.subscription)),
-                (body.invoice and object_key("invoice", connection, body.invoice)),
-            )
-        case SubscriptionSeen():
-            return _present(body.intent and intent_key(body.intent))
-        case InvoiceSeen():
-            if body.reason != "first":
-                return _periods(connection, body)
-            return _present(
-                (body.intent and intent_key(body.intent)),
-                (body.subscription and object_key("subscription", connection, body.subscription)),
-                *_periods(connection, body),
-            )
-        case RefundSeen():
-            return _present(
-                object_key("invoice", connection, body.invoice),
-                (body.command and object_key("refund_request", OWN, body.command)),
-            )
-        case DisputeSeen():
-            return (object_key("invoice", connection, body.invoice),)
+    named = _NAMED_BY.get(type(fact.body))
+    return named(fact.connection, fact.body) if named else ()
 
 
-def _named_by_us(body: IntentPlaced | AttemptMade | RefundAsked | CaseDecided) -> tuple[str, ...]:
-    match body:
-        case IntentPlaced():
-            return ()
-        case AttemptMade():
-            session = body.session and object_key("session", body.connection, body.session)
-            return _present(intent_key(body.intent), session)
-        case RefundAsked():
-            return (object_key("invoice", body.connection, body.invoice),)
-        case CaseDecided():
-            return (body.about,)
+def _named_by_attempt(_: str, made: AttemptMade) -> tuple[str, ...]:
+    intent = intent_key(made.intent)
+    return (intent, object_key("session", made.connection, made.session)) if made.session else (intent,)
+
+
+def _named_by_request(_: str, asked: RefundAsked) -> tuple[str, ...]:
+    return (object_key("invoice", asked.connection, asked.invoice),)
+
+
+def _named_by_decision(_: str, case: CaseDecided) -> tuple[str, ...]:
+    return (case.about,)
+
+
+def _named_by_session(connection: str, session: SessionSeen) -> tuple[str, ...]:
+    found = [intent_key(session.intent)] if session.intent else []
+    if session.subscription:
+        found.append(object_key("subscription", connection, session.subscription))
+    if session.invoice:
+        found.append(object_key("invoice", connection, session.invoice))
+    return tuple(found)
+
+
+def _named_by_subscription(_: str, subscription: SubscriptionSeen) -> tuple[str, ...]:
+    return (intent_key(subscription.intent),) if subscription.intent else ()
+
+
+def _named_by_invoice(connection: str, invoice: InvoiceSeen) -> tuple[str, ...]:
+    if invoice.reason != "first":
+        return _periods(connection, invoice)
+    found = [intent_key(invoice.intent)] if invoice.intent else []
+    if invoice.subscription:
+        found.append(object_key("subscription", connection, invoice.subscription))
+    return (*found, *_periods(connection, invoice))
+
+
+def _named_by_refund(connection: str, refund: RefundSeen) -> tuple[str, ...]:
+    invoice = object_key("invoice", connection, refund.invoice)
+    return (invoice, object_key("refund_request", OWN, refund.command)) if refund.command else (invoice,)
+
+
+def _named_by_dispute(connection: str, dispute: DisputeSeen) -> tuple[str, ...]:
+    return (object_key("invoice", connection, dispute.invoice),)
 
 
 def _periods(connection: str, invoice: InvoiceSeen) -> tuple[str, ...]:
@@ -159,8 +164,19 @@ def intent_key(intent: str) -> str:
     return object_key("intent", OWN, intent)
 
 
-def _present(*keys: str) -> tuple[str, ...]:
-    return tuple(key for key in keys if key)
+_NAMED_BY = cast(
+    "Mapping[type[Body], Callable[[str, Body], tuple[str, ...]]]",
+    {
+        AttemptMade: _named_by_attempt,
+        RefundAsked: _named_by_request,
+        CaseDecided: _named_by_decision,
+        SessionSeen: _named_by_session,
+        SubscriptionSeen: _named_by_subscription,
+        InvoiceSeen: _named_by_invoice,
+        RefundSeen: _named_by_refund,
+        DisputeSeen: _named_by_dispute,
+    },
+)
 
 
 def encode_body(body: Body) -> bytes:

@@ -41,9 +41,13 @@ def fold(lane: str, facts: Iterable[Fact]) -> Folded:
         seen.setdefault(fact.object, []).append(fact)
     registers = {key: registered(told) for key, told in seen.items()}
     clusters = {one.root: one for one in clustered(lane, registers)}
-    return Folded(
-        lane, clusters, {member: root for root, one in clusters.items() for member in one.members()}
-    )
+    roots: dict[str, str] = {}
+    for root, cluster in clusters.items():
+        for key, one in cluster.registers.items():
+            roots[key] = root
+            for name in one.names:
+                roots[name] = root
+    return Folded(lane, clusters, roots)
 
 
 def apply(state: Folded, fact: Fact) -> Folded:

@@ -46,7 +46,7 @@ class Register(Value, frozen=True):
 def register(fact: Fact) -> Register:
     """The register of an object that was seen once."""
     sighting = _sighting(fact)
-    return Register(fact.object, sighting, sighting, (), tuple(sorted(names(fact))))
+    return Register(fact.object, sighting, sighting, (), _ordered(names(fact)))
 
 
 def observe(known: Register | None, fact: Fact) -> Register:
@@ -63,7 +63,7 @@ def join(a: Register, b: Register) -> Register:
         newest,
         min(a.first, b.first, key=_seniority),
         _rivals(newest, a, b),
-        tuple(sorted({*a.names, *b.names})),
+        a.names if a.names == b.names else tuple(sorted({*a.names, *b.names})),
     )
 
 
@@ -80,6 +80,10 @@ def registered(facts: Sequence[Fact]) -> Register:
     rivals = {one.digest for one in tops} - {newest.digest}
     named = {name for one in facts for name in names(one)}
     return Register(facts[0].object, newest, first, tuple(sorted(rivals)), tuple(sorted(named)))
+
+
+def _ordered(named: tuple[str, ...]) -> tuple[str, ...]:
+    return named if len(named) < 2 else tuple(sorted(named))  # noqa: PLR2004  # of one there is one order
 
 
 def _sighting(fact: Fact) -> Sighting:

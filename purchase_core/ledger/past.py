@@ -15,9 +15,11 @@ from purchase_core.records.movement import HELD, MOVED_IN, SPENT, USED, Movement
 def purse_as_of(rows: Iterable[LotRow], movements: Sequence[Movement], at: Instant) -> Purse:
     """The purse of these lots after these movements."""
     purse = Purse()
+    known = {row.key: row for row in rows}
+    if not known and not movements:
+        return purse
     moved = balances(movements)
     units = {leg.lot: one.unit for one in movements for leg in one.legs}
-    known = {row.key: row for row in rows}
     for key in sorted({*known, *(lot for lot, account in moved if account in (SPENT, HELD))}):
         held = moved.get((key, HELD), 0)
         drawn = held + moved.get((key, SPENT), 0)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from purchase_core.access.live import Live, changing
+from purchase_core.access.live import Live, counters_kept
 from purchase_core.access.purse import unit_of
 from purchase_core.facts.rows import LotRow
 from purchase_core.instants import Instant
@@ -33,14 +33,11 @@ def restored(
     anew: Live, lane: str, lots: Iterable[LotRow], movements: Sequence[Movement], now: Instant
 ) -> Live:
     """The document that facts make, with all that the lane's journal says. `anew` has nothing of it yet."""
-    return changing(
-        replace(
-            anew,
-            purse=purse_as_of(lots, movements, now),
-            counters=counters_as_of(lane, movements),
-            journal=head_of(movements),
-        ),
-        now,
+    return replace(
+        anew,
+        purse=purse_as_of(lots, movements, now),
+        counters=counters_kept(counters_as_of(lane, movements), now),
+        journal=head_of(movements),
     )
 
 

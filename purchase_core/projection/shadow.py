@@ -11,12 +11,21 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from purchase_core.access.live import EMPTY, Live, decode_live, encode_live, exchange, left_behind
+from purchase_core.access.live import (
+    EMPTY,
+    EMPTY_DOCUMENT,
+    Live,
+    decode_live,
+    encode_live,
+    exchange,
+    left_behind,
+    of_rows,
+)
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.cluster import Cluster, StoredCluster, encode_cluster
-from purchase_core.facts.derive import versions_named
+from purchase_core.facts.derive import derive, versions_named
 from purchase_core.facts.fact import Fact, RecordedFact
-from purchase_core.facts.fold import REDUCER_VERSION, Folded, canonical_hash, fold, rows_of
+from purchase_core.facts.fold import REDUCER_VERSION, Folded, canonical_hash, fold
 from purchase_core.facts.rows import LotRow, Row
 from purchase_core.instants import Instant
 from purchase_core.ledger.restoring import comparable, corrected, restored
@@ -113,6 +122,7 @@ class Shadow:
         self.share = share
         self.folded: Folded = fold(share.lane.lane, share.facts)
         self.rows: Mapping[RowKey, Row] = {}
+        self._same_rows = False
         self.elsewhere: Mapping[str, Reference] = {}
 
     @property
@@ -131,7 +141,10 @@ class Shadow:
 
     def derive(self, offers: Mapping[str, OfferVersion]) -> None:
         """Work out the rows."""
-        self.rows = {(type(row), row.key): row for row in rows_of(self.folded, offers)}
+        rows: dict[RowKey, Row] = {}
+        for cluster in self.folded.clusters.values():
+            rows.update(derive(cluster, offers))
+        self.rows, self._same_rows = rows, rows == self.share.rows
 
     def strangers(self) -> list[str]:
         """Objects that are named here, and of which this lane has no reference."""
@@ -140,7 +153,7 @@ class Shadow:
     def hashes(self) -> tuple[str, str]:
         """The canonical hash of what is stored, and of what was rebuilt; "" where there is nothing."""
         stored, rebuilt = self.share.rows.values(), self.rows.values()
-        if self.share.rows == self.rows:
+        if self._same_rows:
             known = canonical_hash(rebuilt) if rebuilt else ""
             return known, known
         return canonical_hash(stored) if stored else "", canonical_hash(rebuilt) if rebuilt else ""
@@ -150,8 +163,7 @@ class Shadow:
     def differences(self, now: Instant) -> list[Difference]:
         """Everything that is stored otherwise than it should be."""
         found = [*self._row_differences(), *self._cluster_differences(), *self._reference_differences()]
-        stored, anew = _at(decode_live(self.share.lane.document), now), self._live(now)
-        if comparable(stored, now) != comparable(anew, now):
+        if self._document_differs(now):
             found.append(Difference(DIFFERS, "documents", self.share.lane.lane))
         found += [
             Difference(EXTRA, "documents", one.lane)
@@ -160,10 +172,17 @@ class Shadow:
         ]
         return found
 
+    def _document_differs(self, now: Instant) -> bool:
+        document, anew = self.share.lane.document, self._live(now)
+        if encode_live(anew) == (document or EMPTY_DOCUMENT):
+            return False
+        # It may name other lots, or what has expired since it was written, and still say the same.
+        return comparable(_at(decode_live(document), now), now) != comparable(anew, now)
+
     def _row_differences(self) -> list[Difference]:
-        stored, rebuilt = self.share.rows, self.rows
-        if stored == rebuilt:
+        if self._same_rows:
             return []
+        stored, rebuilt = self.share.rows, self.rows
         found = [Difference(MISSING, kind.TABLE, key) for kind, key in rebuilt if (kind, key) not in stored]
         found += [Difference(EXTRA, kind.TABLE, key) for kind, key in stored if (kind, key) not in rebuilt]
         for identity, row in rebuilt.items():
@@ -178,7 +197,7 @@ class Shadow:
         found = [
             Difference(DIFFERS if root in stored else MISSING, "clusters", root)
             for root, one in self.folded.clusters.items()
-            if stored.get(root) != _stored(one)
+            if not _is(stored.get(root), one)
         ]
         gone = [root for root in stored if root not in self.folded.clusters]
         return [*found, *(Difference(EXTRA, "clusters", root) for root in gone)]
@@ -211,11 +230,10 @@ class Shadow:
         ]
 
     def _live(self, now: Instant) -> Live:
-        anew = exchange(EMPTY, (), self.rows.values(), now=now)
-        lane = self.share.lane.lane
-        return (
-            restored(anew, lane, _lots(self.rows), self.share.movements, now) if customer_of(lane) else anew
-        )
+        lane, rows = self.share.lane.lane, self.rows.values()
+        if not customer_of(lane):
+            return exchange(EMPTY, (), rows, now=now)
+        return restored(of_rows(rows, now), lane, _lots(self.rows), self.share.movements, now)
 
     # --- exchanged ---------------------------------------------------------------------------
 
@@ -244,7 +262,7 @@ class Shadow:
             now,
             lanes=tuple(steps),
             clusters=tuple(
-                one for root, one in self.folded.clusters.items() if stored.clusters.get(root) != _stored(one)
+                one for root, one in self.folded.clusters.items() if not _is(stored.clusters.get(root), one)
             ),
             dropped_clusters=tuple(root for root in stored.clusters if root not in self.folded.clusters),
             rows=tuple(row for key, row in self.rows.items() if stored.rows.get(key) != row),
@@ -258,8 +276,11 @@ def _lots(rows: Mapping[RowKey, Row]) -> list[LotRow]:
     return [row for row in rows.values() if isinstance(row, LotRow)]
 
 
-def _stored(cluster: Cluster) -> StoredCluster:
-    return StoredCluster(cluster.root, cluster.lane, encode_cluster(cluster).decode())
+def _is(stored: StoredCluster | None, cluster: Cluster) -> bool:
+    """Whether it is stored as it is."""
+    if stored is None or stored.lane != cluster.lane:
+        return False
+    return stored.registers.encode() == encode_cluster(cluster)
 
 
 def _at(live: Live, now: Instant) -> Live:

@@ -18,7 +18,6 @@ A use of a quota moves from `allowance` to `used`, of a window.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
@@ -118,8 +117,9 @@ def append(head: Head, movement: Movement) -> tuple[Head, Movement]:
 
 def balances(movements: Iterable[Movement]) -> dict[tuple[str, str], int]:
     """The balance of each (lot, account) after these movements; those that are zero are left out."""
-    found: Counter[tuple[str, str]] = Counter()
+    found: dict[tuple[str, str], int] = {}
     for movement in movements:
         for leg in movement.legs:
-            found[leg.lot, leg.account] += leg.amount
+            place = (leg.lot, leg.account)
+            found[place] = found.get(place, 0) + leg.amount
     return {place: amount for place, amount in found.items() if amount}

@@ -196,7 +196,7 @@ def another_fold(version: int = REDUCER_VERSION + 1) -> Iterator[None]:
         }
 
     with (
-        patch("purchase_core.facts.fold.derive", other),
+        patch.object(shadow, "derive", other),
         patch.object(derived, "derive", other),
         patch.object(shadow, "REDUCER_VERSION", version),
         patch("purchase_core.projection.change.REDUCER_VERSION", version),

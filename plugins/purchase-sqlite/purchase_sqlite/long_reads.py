@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from purchase_core.errors import StoreUnavailable
-from purchase_sql.encode import Operation
 from purchase_sql.shapes import Value
 from purchase_sqlite.binding import bound
 from purchase_sqlite.config import SqliteConfig
@@ -32,28 +31,11 @@ class LongReads:
         self._recorder = recorder
         self._connection: aiosqlite.Connection | None = None
         self._opening = asyncio.Lock()
-        self._turn = asyncio.Lock()
         self._closed = False
 
     async def rows(self, text: str, values: tuple[Value, ...]) -> Sequence[Any]:
         """Every row of a statement. Raises StoreUnavailable or SchemaError."""
-        return await self._told(self._alone(text, values))
-
-    async def snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Any]]:
-        """The rows of each statement, within one read transaction. Raises as `rows`."""
-        return await self._told(self._in_one(asked))
-
-    async def _alone(self, text: str, values: tuple[Value, ...]) -> Sequence[Any]:
-        async with self._turn:
-            return await self._fetched(text, values)
-
-    async def _in_one(self, asked: Sequence[Operation]) -> Sequence[Sequence[Any]]:
-        async with self._turn:  # whoever read within the transaction would miss what was written since
-            await self._fetched("BEGIN", ())
-            try:
-                return [await self._fetched(text, values) for text, values in asked]
-            finally:
-                await self._fetched("COMMIT", ())
+        return await self._told(self._fetched(text, values))
 
     async def _fetched(self, text: str, values: tuple[Value, ...]) -> Sequence[Any]:
         connection = self._connection or await self._open()

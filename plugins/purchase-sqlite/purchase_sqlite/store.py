@@ -28,6 +28,7 @@ from purchase_sqlite.connect import open_reader, open_writer
 from purchase_sqlite.examining import examined
 from purchase_sqlite.lock import WriterLock
 from purchase_sqlite.long_reads import LongReads
+from purchase_sqlite.long_snapshots import LongSnapshots
 from purchase_sqlite.snapshot import snapshot
 from purchase_sqlite.troubles import FAILURES, trouble
 from purchase_sqlite.works import Commit, CommitAll, Migrate, Take, version_found
@@ -57,6 +58,7 @@ class SqliteStore(SqlStore):
         self._reader = reader
         self._read = executing(reader, recorder)
         self._long = LongReads(path, config, recorder)
+        self._snapshots = LongSnapshots(path, config, recorder)
         self._steps = migrations("sqlite", config.prefix)
 
     @classmethod
@@ -144,7 +146,7 @@ class SqliteStore(SqlStore):
             raise trouble(error) from error
 
     async def _long_snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Record]]:
-        return await self._long.snapshot(asked)
+        return await self._snapshots.read(asked)
 
     async def examine(self) -> Sequence[Finding]:
         """Whether this SQLite, its file and its settings keep what is promised."""
@@ -170,6 +172,7 @@ class SqliteStore(SqlStore):
     async def aclose(self) -> None:
         """Finish what waits, close every connection, and let others write."""
         await self._long.aclose()
+        await self._snapshots.aclose()
         # The writer closes last: whoever closes last folds the log into the file, and readers cannot.
         self._reader.close()
         if self._writer is not None:
