@@ -18,6 +18,7 @@ from purchase_sandbox.testing import SandboxHarness
 
 SEED_SALES = 250
 MEASURED_SALES = 60
+GROWING_KIBIBYTES = 1_000_000
 
 
 async def run(*, short: bool) -> None:
@@ -95,7 +96,10 @@ class Seed:
     def grow(self, events: int) -> None:
         """Add copies until the file holds so many."""
         connection = sqlite3.connect(self._path, isolation_level=None)
-        connection.execute("PRAGMA synchronous = OFF")  # the file is thrown away
+        # The file is thrown away: nothing need survive, and its indexes are written at random places.
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute(f"PRAGMA cache_size = -{GROWING_KIBIBYTES}")
         missing = events - self.events()
         for _ in range(max(0, missing) // len(self._tables["deliveries"])):
             self._copies += 1
@@ -106,7 +110,7 @@ class Seed:
                 text = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608
                 connection.executemany(text, copies(rows, self._copies))
             connection.execute("COMMIT")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("PRAGMA journal_mode = WAL")
         connection.close()
 
     def _columns(self, connection: sqlite3.Connection, table: str) -> list[str]:
