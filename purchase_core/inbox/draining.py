@@ -88,10 +88,13 @@ class Draining:
             while more or working:
                 room = min(self._settings.works_max - len(working), rows_max - claimed)
                 if more and room > 0:
-                    rows = await self._claim(min(room, self._settings.claim_rows_max))
+                    asked = min(room, self._settings.claim_rows_max)
+                    rows = await self._claim(asked)
                     claimed += len(rows)
                     working |= {asyncio.create_task(self._work(row)) for row in rows}
                     more = bool(rows)
+                    if len(rows) == asked:
+                        continue  # there is more, and perhaps room for it: none waits for those just begun
                 elif claimed >= rows_max:
                     more = False
                 if working:

@@ -115,6 +115,35 @@ def test_f89_an_event_that_hangs_is_cut_off_while_the_others_go_on() -> None:
     run(work)
 
 
+def test_f89_what_takes_long_keeps_nobody_behind_it_waiting() -> None:
+    """It waits for all the others here, which are more than are worked on at once."""
+
+    async def work() -> None:
+        async with Shop(inbox={**QUEUE, "works_max": 2, "claim_rows_max": 1}) as shop:
+            await shop.buy()
+            await shop.deliver()
+            slow, others = min(shop.memory.deliveries), len(shop.memory.deliveries) - 1
+            assert others > 2
+            processor = shop.billing.webhooks._draining._processor
+            process, done = processor.process, asyncio.Semaphore(0)
+
+            async def waiting(provider: Any, event: Any, cause: str, *rest: Any, **more: Any) -> Any:
+                if cause == slow:
+                    for _ in range(others):
+                        await done.acquire()
+                result = await process(provider, event, cause, *rest, **more)
+                done.release()
+                return result
+
+            with patch.object(processor, "process", waiting):
+                async with asyncio.timeout(BOUND_SECONDS):
+                    report = await shop.billing.webhooks.drain()
+            assert report.retried == 0
+            assert {row.state for row in shop.memory.deliveries.values()} == {DONE}
+
+    run(work)
+
+
 def test_a_provider_that_is_down_is_left_alone_and_what_needs_nothing_of_it_goes_on() -> None:
     async def work() -> None:
         async with Shop(inbox={**QUEUE, "works_max": 1}) as shop:

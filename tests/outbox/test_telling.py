@@ -228,16 +228,20 @@ def test_f92_what_a_dead_worker_was_telling_is_told_by_another() -> None:
 
 
 def test_f91_a_worker_that_took_too_long_does_not_undo_what_another_did() -> None:
+    """It has failed, and the other has told it: it is not to be told again."""
+
     async def work() -> None:
-        gate, ear = asyncio.Event(), Ear()
+        started, gate, ear = asyncio.Event(), asyncio.Event(), Ear()
 
         async def slowly(_: Effect) -> None:
+            started.set()
             await gate.wait()
+            raise ConnectionError
 
         async with Shop(subscribers=[Subscriber("mail", slowly)]) as shop:
             await shop.sold()
             slow = asyncio.create_task(shop.billing.subscribers.work("mail"))
-            await asyncio.sleep(0)
+            await started.wait()
             shop.advance(seconds=SETTINGS.lease_seconds + 31)
             shop.subscribers = (ear.subscriber(),)
             other = await shop.another()

@@ -10,14 +10,13 @@ from purchase_core import Catalog, Money, one_time, plan
 from purchase_core.errors import ProviderRefused
 from purchase_core.ports.provider import PriceRequest, ProductRequest, Provider
 from purchase_simulators.stripe.objects.catalog import Price, Product
-from purchase_stripe.config import OTHER_DECIMALS
 from tests.rollout.street import Street, run
 from tests.rollout.test_rollout import CATALOG
 
 REQUEST = PriceRequest("app:pro", "v1", "App Pro", 1_200, "USD", "month")
 
 
-@pytest.mark.parametrize("currency", sorted(OTHER_DECIMALS))
+@pytest.mark.parametrize("currency", ["ISK", "MGA", "UGX"])
 def test_f65_what_stripe_counts_in_other_units_is_not_sold_there(currency: str) -> None:
     """A hundred krónur would be charged as one, or as ten thousand."""
 

@@ -147,6 +147,30 @@ def test_f101_a_purchase_is_not_given_to_whoever_the_providers_customer_is_linke
     run(work)
 
 
+def test_f101_whoever_is_merged_while_they_claim_has_it_where_they_are_by_then() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold("hers", offer="book:full")
+            await shop.sold("his", customer="ben", offer="book:full")
+            claims = shop.billing.checkout._claims
+            with guests(shop):
+                checkout = await bought(shop)
+                record = claims._recorder.record
+
+                async def overtaken(*work: Any, **named: Any) -> Any:
+                    with patch.object(claims._recorder, "record", record):
+                        await shop.billing.customers.merge("ana", into="ben", reason="one", by="mia")
+                    return await record(*work, **named)
+
+                with patch.object(claims._recorder, "record", overtaken):
+                    await shop.billing.checkout.claim(checkout.claim, customer="ana")
+            for customer in ("ana", "ben"):
+                assert (await shop.rights(customer)).has("export")
+            assert list(problems(shop.memory, now=shop.clock.now())) == []
+
+    run(work)
+
+
 def test_a_claim_before_the_money_is_a_claim_all_the_same() -> None:
     async def work() -> None:
         async with Shop() as shop:

@@ -15,9 +15,9 @@ from purchase_core.facts.rows import LotRow, SubscriptionRow
 from purchase_core.instants import to_datetime
 from purchase_core.operations.replay import BODY_GONE
 from purchase_core.projection.tables import rows_of_lane
-from purchase_core.records.delivery import DONE, PENDING, QUARANTINED
+from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED
 from purchase_core.testing.bench import problems
-from tests.faults.shop import Shop, run
+from tests.faults.shop import Customer, Shop, run
 from tests.operations.test_replay import broken
 from tests.pages import blocks, run_block
 from tests.workflows.test_claims import guests
@@ -351,10 +351,12 @@ def test_f106_what_comes_after_an_erasure_is_counted_and_not_kept(store: str, tm
             await shop.deliver(shop.harness.webhooks())
             await shop.billing.customers.erase("ana")
             shop.advance(days=MONTH_DAYS)
+            # Of a customer's own events nothing follows, but they say who it is.
+            shop.account.book.tell("customer.updated", next(iter(shop.account.book.all(Customer))))
             late = shop.harness.webhooks()
-            assert any(EMAIL.encode() in one.body or b"ana" in one.body for one in late)
+            assert any(EMAIL.encode() in one.body for one in late)
             receipts = await shop.deliver(late)
-            assert DONE in {one.status for one in receipts}
+            assert {one.status for one in receipts} == {DONE, IGNORED}
             assert EMAIL.encode() not in await everything(shop)
             for one in receipts:
                 row = await shop.billing.webhooks.show(one.id)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from typing import Any
 from unittest.mock import patch
 
 import attrs
@@ -24,6 +25,7 @@ from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Proration
 from purchase_core.records.command import CONFIRMED, PLANNED, REFUSED, UNKNOWN
+from purchase_sandbox.account import subscriptions as account
 from purchase_simulators.wire.chaos import Fault
 from tests.faults.shop import Shop, Subscription, run
 
@@ -125,6 +127,73 @@ def test_what_has_ended_cannot_be_changed() -> None:
                 await subscriptions.change("ana", row.key, offer="app:team", idempotency_key="x")
             with pytest.raises(WrongState):
                 await subscriptions.cancel("ana", row.key, idempotency_key="again")
+
+    run(work)
+
+
+# --- both sides at once --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", ["theirs", "ours"])
+def test_f99_what_is_changed_at_the_provider_meanwhile_is_what_counts(first: str) -> None:
+    """It ends there at once while we ask for its end with the period, and we are told before our answer."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            shop.webhooks()
+            ask = shop.provider.cancel_subscription
+
+            async def ended() -> None:
+                shop.advance(seconds=1)
+                account.cancel(shop.account.book, row.provider_id, at_period_end=False)
+                await shop.deliver()
+
+            async def crossing(*request: Any, **named: Any) -> Any:
+                if first == "theirs":
+                    await ended()
+                    return await ask(*request, **named)
+                answer = await ask(*request, **named)
+                await ended()
+                return answer
+
+            asked = shop.billing.subscriptions.cancel("ana", row.key, idempotency_key="c")
+            refused = pytest.raises(ProviderRefused) if first == "theirs" else nullcontext()
+            with patch.object(shop.provider, "cancel_subscription", crossing), refused:
+                await asked
+            (after,) = await shop.billing.subscriptions.list("ana")
+            assert (after.status, after.ended_at is None) == ("canceled", False)
+            assert not (await shop.rights()).has("export")
+            await shop.checked_hash()
+
+    run(work)
+
+
+def test_f99_a_command_that_was_decided_on_what_has_changed_is_decided_again() -> None:
+    """It ends at the provider, and we are told, between our look at it and our decision."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            row = await subscribed(shop)
+            account.cancel(shop.account.book, row.provider_id, at_period_end=False)
+            store, told = shop.billing.store, shop.webhooks()
+            look = store.rows
+
+            async def overtaken(kind: Any, **named: Any) -> Any:
+                found = await look(kind, **named)
+                if kind is SubscriptionRow and told:
+                    await shop.deliver([told.pop() for _ in range(len(told))])
+                return found
+
+            with (
+                patch.object(store, "rows", overtaken),
+                patch.object(shop.provider, "cancel_subscription", side_effect=AssertionError),
+                pytest.raises(WrongState),
+            ):
+                await shop.billing.subscriptions.cancel("ana", row.key, idempotency_key="c")
+            assert not told, "nobody was told meanwhile"
+            assert [one.kind for one in shop.memory.commands.values()] == ["checkout.start"]
+            await shop.checked_hash()
 
     run(work)
 
