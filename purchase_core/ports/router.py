@@ -17,10 +17,11 @@ AGREEMENTS = "agreements"
 PRICES = "prices"
 EVIDENCE = "evidence"
 
-# Why a decision has no order.
+# Why there is nowhere to go: a decision has no order, or (the last one) is not followed any further.
 NO_CANDIDATE = "no_candidate"
 NONE_FITS = "none_fits"
 ALL_UNHEALTHY = "all_unhealthy"
+POLICY_CHANGED = "policy_changed"
 
 
 class Said(Value, frozen=True):

@@ -17,7 +17,7 @@ from purchase_core.errors import (
     ProviderError,
     ProviderRefused,
 )
-from purchase_core.ports.router import RoutingDecision
+from purchase_core.ports.router import NONE_FITS, POLICY_CHANGED, RoutingDecision
 
 
 @attrs.frozen
@@ -40,10 +40,15 @@ class FailoverPolicy:
 
 @attrs.frozen
 class Next:
-    """The connection to try, or (where it is "") why none is."""
+    """The connection to try, or (where it is "") why none is: in words, and as the `kind` of a NoRoute.
+
+    `left`: there are others in the decision that were not tried.
+    """
 
     connection: str = ""
     why_none: str = ""
+    kind: str = NONE_FITS
+    left: bool = False
 
 
 def proves_nothing_happened(error: ProviderError, *, fresh: bool, sent: bool) -> bool:
@@ -70,17 +75,16 @@ def next_connection(
     failover: FailoverPolicy,
 ) -> Next:
     """The next connection in the decision's order that was not tried."""
-    if len(tried) >= failover.attempts_max:
-        return Next(why_none=f"{len(tried)} connections were tried")
-    if decision.policy != policy_now and failover.on_policy_change == "stop":
-        return Next(why_none="the policy has changed since it was routed")
     left = [one for one in decision.order if one not in tried]
+    if len(tried) >= failover.attempts_max:
+        many = "1 connection was" if len(tried) == 1 else f"{len(tried)} connections were"
+        return Next(why_none=f"{many} tried, and the policy allows no more", left=bool(left))
+    if not left:
+        return Next(why_none="no other connection can take it")
+    if decision.policy != policy_now and failover.on_policy_change == "stop":
+        return Next(why_none="the policy has changed since it was routed", kind=POLICY_CHANGED, left=True)
     there = next((one for one in left if one in configured), "")
-    if there:
-        return Next(there)
-    return Next(
-        why_none="the others are not configured any more" if left else "no other connection can take it"
-    )
+    return Next(there) if there else Next(why_none="the others are not configured any more", left=True)
 
 
 def allowed(error: ProviderError, failover: FailoverPolicy) -> bool:

@@ -197,8 +197,8 @@ class Checkouts:
             if command.state in OPEN_STATES:
                 await self._sessions.carry_on(command, email, fresh=False)
                 command = await self._store.command(key) or command
-            moved = await self._switching.move(command, to, email)
-            return await self._sessions.carry_on(moved, email, fresh=True)
+            moved, fresh = await self._switching.move(command, to, email)
+            return await self._sessions.carry_on(moved, email, fresh=fresh)
 
     async def close(self, *, idempotency_key: str) -> str:
         """Make a checkout unpayable that nobody has paid: "expired", once the provider has confirmed it.

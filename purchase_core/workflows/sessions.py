@@ -251,7 +251,7 @@ class Sessions:
         self, command: Command, order: Order, error: ProviderError, this: _Try, email: str
     ) -> Command:
         """The command on its next connection, or as another process has left it; else raises the error."""
-        proof = proves_nothing_happened(error, fresh=this.fresh, sent=this.sent)
+        proof, why_none = proves_nothing_happened(error, fresh=this.fresh, sent=this.sent), ""
         if proof and allowed(error, self._failover):
             tried = (*order.tried, order.connection)
             following = next_connection(
@@ -267,9 +267,11 @@ class Sessions:
                 moved = await self._move_on(command, order, following.connection, error)
                 if moved is not None:
                     return moved
+            elif following.left:
+                why_none = following.why_none
         if isinstance(error, AuthenticationFailed | ProviderUnavailable):
             raise error  # says nothing of this checkout: it goes on once the provider does
-        known = await self._note(command, order, error)
+        known = await self._note(command, order, error, why_none)
         if this.sent and decode_order(known.request).attempt != order.attempt:
             await self._withdraw_unheard(known, order)
         if known.state == CONFIRMED:  # another process has got through with it meanwhile
@@ -303,10 +305,12 @@ class Sessions:
         known = await self._log.change(command, moved, (refused,))
         return known if decode_order(known.request).attempt == following.attempt else None
 
-    async def _note(self, command: Command, order: Order, error: ProviderError) -> Command:
+    async def _note(self, command: Command, order: Order, error: ProviderError, why_none: str) -> Command:
+        """How it stands now. `why_none`: why no other connection is tried, where there are others."""
         now = self._clock.now()
         state = UNKNOWN if isinstance(error, OutcomeUnknown) else REFUSED
-        stage = Stage(state, now, error.provider_code or error.code)
+        code = error.provider_code or error.code
+        stage = Stage(state, now, f"{code}; not tried elsewhere: {why_none}" if why_none else code)
 
         def noted(known: Command) -> Command:
             if known.state not in OPEN_STATES or decode_order(known.request).attempt != order.attempt:

@@ -49,9 +49,12 @@ class Switching:
         self._clock = clock
         self._ids = ids
 
-    async def move(self, command: Command, to: str, email: str) -> Command:
-        """The command, ready to be sent to another connection. Its old session can be paid no more, or is
-        withdrawn. Raises NotSwitchable, NoRoute, or a ProviderError: then nothing has changed."""
+    async def move(self, command: Command, to: str, email: str) -> tuple[Command, bool]:
+        """The command, ready to be sent to another connection, and whether that is ours to do: another
+        process may have been quicker. Its old session can be paid no more, or is withdrawn.
+
+        Raises NotSwitchable, NoRoute, or a ProviderError: then nothing has changed.
+        """
         order = decode_order(command.request)
         if command.state != CONFIRMED:
             raise NotSwitchable(f"checkout {order.intent} is {command.state}: no session is open")
@@ -71,7 +74,7 @@ class Switching:
 
         Raises NotSwitchable, or a ProviderError: then nothing has changed.
         """
-        closed = next((one.name for one in command.stages if one.name in (EXPIRED, WITHDRAWN)), "")
+        closed = next((one.name for one in command.stages[::-1] if one.name in (EXPIRED, WITHDRAWN)), "")
         if command.state == REFUSED:
             return closed or EXPIRED  # nothing was ever opened
         order = decode_order(command.request)
@@ -89,8 +92,10 @@ class Switching:
             stages = (*known.stages, Stage(how, now, checkout_of(command).session))
             return attrs.evolve(known, state=REFUSED, updated_at=now, stages=stages)
 
-        await self._log.change(command, closing, (over, *facts))
-        return how
+        known = await self._log.change(command, closing, (over, *facts))
+        if decode_order(known.request).attempt == order.attempt:
+            return how
+        return await self.close(known)  # it was switched meanwhile: what is open now is another session
 
     async def is_current(self, intent: str, session: str) -> bool:
         """Whether a session is that of the intent's current attempt, and the intent is not settled yet."""
@@ -109,8 +114,7 @@ class Switching:
             failover=self._failover,
         )
         if not found.connection:
-            changed = "policy_changed" if "policy" in found.why_none else "none_fits"
-            raise NoRoute([found.why_none], kind=changed)
+            raise NoRoute([found.why_none], kind=found.kind)
         return found.connection
 
     async def _cluster(self, intent: str) -> Cluster | None:
@@ -164,7 +168,7 @@ class Switching:
 
     async def _moved(
         self, command: Command, order: Order, connection: str, how: str, facts: Sequence[Fact]
-    ) -> Command:
+    ) -> tuple[Command, bool]:
         now = self._clock.now()
         following = moved_on(order, connection, self._ids.new("attempt"), now)
         over = await self._over(command, order)
@@ -186,7 +190,8 @@ class Switching:
                 stages=(*known.stages, *stages),
             )
 
-        return await self._log.change(command, moved, (over, *facts))
+        known = await self._log.change(command, moved, (over, *facts))
+        return known, decode_order(known.request).attempt == following.attempt
 
     async def _over(self, command: Command, order: Order) -> Fact:
         """That the current attempt is so no more."""
