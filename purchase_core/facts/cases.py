@@ -17,6 +17,7 @@ def case_rows(reading: Reading) -> Iterator[CaseRow]:
     """Every case of one cluster."""
     yield from _payments(reading)
     yield from _money_back(reading)
+    yield from _overreturned(reading)
     yield from _subscriptions(reading)
     yield from _contested(reading)
     yield from _unordered(reading) if customer_of(reading.cluster.lane) else _unmatched(reading)
@@ -43,6 +44,19 @@ def _money_back(reading: Reading) -> Iterator[CaseRow]:
         if isinstance(billed, InvoiceSeen) and back.currency != billed.currency:
             detail = f"currency {back.currency} is not the invoice's {billed.currency}"
             yield _case(reading, "mismatch", one, detail, "", back.amount, back.currency)
+
+
+def _overreturned(reading: Reading) -> Iterator[CaseRow]:
+    """Bills of which more is gone, or held by a bank, than was paid: the same money, twice."""
+    for one, invoice in reading.of(InvoiceSeen):
+        back = reading.money_back(one.object)
+        over = back.refunded + back.disputed + back.lost - invoice.paid
+        if over > 0 and invoice.paid > 0:
+            detail = (
+                f"of {invoice.paid} that were paid, {back.refunded} went back, {back.lost} were lost in "
+                f"disputes, and {back.disputed} are disputed"
+            )
+            yield _case(reading, "overreturned", one, detail, invoice.customer, over, invoice.currency)
 
 
 def _subscriptions(reading: Reading) -> Iterator[CaseRow]:

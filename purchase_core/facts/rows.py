@@ -190,7 +190,8 @@ class LotRow(Value, frozen=True):
 class CaseRow(Value, frozen=True):
     """Something a person should look at.
 
-    `kind`: mismatch | excess | unmapped | unmatched | unordered | unclaimed | contested. `about` is an
+    `kind`: mismatch | excess | unmapped | unmatched | unordered | unclaimed | overreturned | contested.
+    `about` is an
     object key; `detail` says what is wrong, in ids and amounts; `amount` is the money at stake. `status`:
     open, or resolved by somebody who said why (`decision` is that receipt). What is set right has no row any
     more.

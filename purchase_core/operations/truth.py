@@ -128,8 +128,9 @@ def _money(shadow: Shadow) -> Iterator[Finding]:
     """Money that does not add up although everything was folded right: what was seen says so."""
     for row in shadow.rows.values():
         wrong = ""
-        if isinstance(row, InvoiceRow) and row.refunded + row.refunding > row.paid:
-            wrong = f"{row.refunded + row.refunding} of {row.paid} that were paid went back"
+        if isinstance(row, InvoiceRow) and row.refunded + row.refunding + row.disputed > row.paid:
+            back = row.refunded + row.refunding
+            wrong = f"{back} of {row.paid} that were paid went back, and {row.disputed} are disputed"
         elif isinstance(row, PurchaseRow) and row.refunded > row.paid:
             wrong = f"{row.refunded} of {row.paid} that were paid went back"
         elif isinstance(row, LotRow) and not 0 <= row.clawed <= row.granted:

@@ -20,6 +20,7 @@ ADVICE = {
     "unordered": "For an order that is not known here: it was lost, or is another database's. Give it back.",
     "unclaimed": "Bought by a guest, who may still claim it. Wait, or give it back.",
     "unmapped": "No offer is known for a price. Adopt the price, or change to an offer that is sold.",
+    "overreturned": "More is gone than was paid. Contest the dispute: the refund is evidence.",
     "contested": "Two states claim one instant. The provider is asked again; wait for its answer.",
 }
 

@@ -158,7 +158,7 @@ class Subscriptions:
                 preview,
             )
 
-        arguments = (offer, quantity, proration.value, at_period_end)
+        arguments = (offer, quantity, proration.value, at_period_end, preview)
         done = await self._run(
             self._change, customer, subscription, idempotency_key, arguments, wish, offers=(version,)
         )

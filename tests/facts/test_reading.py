@@ -268,6 +268,31 @@ def test_f58_refund_and_dispute_of_one_charge_are_told_apart(outcome: str, dispu
         assert the(DisputeRow, order).status == outcome
 
 
+@pytest.mark.parametrize(
+    ("refunded", "status", "over"),
+    [(400, "open", 400), (400, "lost", 400), (400, "won", 0), (400, "inquiry", 0), (2_000, "lost", 2_000)],
+)
+def test_f52_f58_what_is_refunded_and_taken_by_a_bank_as_well_is_a_case(
+    refunded: int, status: str, over: int
+) -> None:
+    """Nothing that was seen is refused: it is counted for what it is, and shown with the money at stake."""
+    facts = [*paid(BOOK), BOOK.refund(refunded), BOOK.dispute(2_000, status, later(days=1))]
+    for order in (facts, facts[::-1]):
+        assert cases(order) == ([("overreturned", "in_1_1", over)] if over else [])
+    won = [*facts, BOOK.dispute(2_000, "won", later(days=2))]
+    assert cases(won) == []
+
+
+def test_f52_refunds_of_more_than_was_paid_are_a_case() -> None:
+    """Made at the provider's dashboard, or told wrongly."""
+    refunds = [BOOK.refund(1_300, name="1"), BOOK.refund(1_300, "pending", name="2")]
+    assert cases([*paid(BOOK), *refunds]) == [], "one of them may still be rejected"
+    done = [*paid(BOOK), refunds[0], BOOK.refund(1_300, name="2")]
+    assert cases(done) == [("overreturned", "in_1_1", 600)]
+    assert (the(PurchaseRow, done).paid, the(PurchaseRow, done).refunded) == (2_000, 2_600)
+    assert cases(done[-2:]) == [], "nothing is known of what was paid yet"
+
+
 def test_a_lost_dispute_may_be_won_on_appeal() -> None:
     """By the provider's time, whatever the rank of the states."""
     facts = [

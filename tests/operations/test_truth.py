@@ -6,11 +6,19 @@ import copy
 import random
 
 import attrs
+import pytest
 from msgspec.structs import replace
 
+from purchase_core.errors import ExceedsBalance
+from purchase_core.facts.bodies import DisputeSeen, RefundSeen
+from purchase_core.facts.fact import seen
 from purchase_core.facts.rows import ROW_TYPES
+from purchase_core.identifiers import SeededIds
 from purchase_core.instants import Instant
-from purchase_core.records.finding import ERROR, Finding
+from purchase_core.projection.offers import OfferShelf
+from purchase_core.projection.recorder import Recorder
+from purchase_core.projection.work import Work
+from purchase_core.records.finding import ERROR, WARNING, Finding
 from purchase_core.testing.memory_store import MemoryDatabase
 from purchase_sandbox.account import refunds
 from purchase_sandbox.account.objects import Invoice
@@ -114,5 +122,39 @@ def test_every_table_is_looked_at() -> None:
             await full_life(shop)
             tables = {type(row) for row in shop.memory.rows.values()}
             assert len(set(ROW_TYPES) - tables) <= 2
+
+    run(work)
+
+
+def test_f52_f58_money_that_does_not_add_up_is_told_although_all_was_folded_right() -> None:
+    """Refunded in part, and taken whole by a bank: nobody refuses what was seen, and everybody is told."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold(offer="book:full")
+            (bill,) = await shop.billing.invoices.list("ana")
+            store, now = shop.billing.store, shop.clock.now()
+            recorder = Recorder(store, OfferShelf(store, ()), shop.clock, SeededIds(99), lambda batch: None)
+            for body in (
+                RefundSeen("re_1", bill.provider_id, 400, "EUR", "succeeded"),
+                DisputeSeen("dp_1", bill.provider_id, 2_000, "EUR", "open"),
+            ):
+                await recorder.record(
+                    Work((seen("sandbox", now, body),)), cause="test", addition=lambda batch: batch
+                )
+            (finding,) = [one for one in await found(shop) if one.id == "truth.money"]
+            assert (finding.level, finding.about) == (WARNING, bill.key)
+            assert finding.message == "400 of 2000 that were paid went back, and 2000 are disputed"
+            (case,) = await shop.billing.cases.list()
+            assert (case.kind, case.about, case.amount, case.currency) == (
+                "overreturned",
+                bill.key,
+                400,
+                "EUR",
+            )
+            told = await shop.billing.cases.explain(case.key)
+            assert (told.steps, "Contest the dispute" in told.advice) == ((), True)
+            with pytest.raises(ExceedsBalance):
+                await shop.billing.invoices.refund("ana", bill.key, amount=1, idempotency_key="more")
 
     run(work)

@@ -28,7 +28,16 @@ from purchase_core.records.lane import customer_of
 from purchase_core.workflows.cases import CaseExplained, Settled, Taken
 from purchase_core.workflows.remedies import Step
 
-KINDS = ("mismatch", "excess", "unmapped", "unmatched", "unordered", "unclaimed", "contested")
+KINDS = (
+    "mismatch",
+    "excess",
+    "unmapped",
+    "unmatched",
+    "unordered",
+    "unclaimed",
+    "overreturned",
+    "contested",
+)
 
 
 @click.group()
@@ -45,7 +54,7 @@ def cases() -> None:
 
 
 @cases.command("list")
-@click.option("--kind", type=click.Choice(KINDS), help="Only these.")
+@click.option("--kind", type=click.Choice(KINDS), metavar="KIND", help="Only these (see above).")
 @click.option("--customer", default="", metavar="CUSTOMER", help="Only this customer's.")
 @click.option("--all", "resolved", is_flag=True, help="Those too that somebody has resolved.")
 @json_option
@@ -63,6 +72,7 @@ def list_(context: click.Context, *, kind: str | None, customer: str, resolved: 
       mismatch     not what was ordered: another amount, price or currency
       excess       paid twice, or a second subscription of the same
       unmapped     a price that no offer is known for
+      overreturned more was refunded and disputed of a bill than was paid
       unmatched    ours, and no customer is known for it
       unordered    for an order of the customer's that is not known here
       unclaimed    bought by a guest who has not claimed it
