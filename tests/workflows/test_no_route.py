@@ -114,6 +114,28 @@ def test_whom_every_plugin_excludes_is_sent_nowhere() -> None:
     run(work)
 
 
+class Never:
+    """A scorer that does not come to an end."""
+
+    @hookimpl
+    async def purchase_score_routes(self, candidates: tuple[Candidate, ...]) -> Sequence[RouteScore]:
+        """Nothing."""
+        await asyncio.Event().wait()
+        return [RouteScore(candidates[-1].connection, 9.0)]
+
+
+def test_a_scorer_that_is_late_is_waited_for_no_longer_and_the_decision_says_so() -> None:
+    async def work(market: Market) -> None:
+        async with another(market, Never()) as process:
+            process.checkout._planner._advisers._seconds_max = 0.02  # type: ignore[attr-defined]
+            checkout = await market.start(billing=process)
+            decision = decode_decision(market.command().decision)
+            assert (checkout.connection, [one.kind for one in decision.troubles]) == ("stripe", ["late"])
+            assert (await process.routing.verify(checkout.receipt)).same
+
+    run(work)
+
+
 # --- a policy that has changed since ---------------------------------------------------------------
 
 CHANGED: dict[str, object] = {"name": "another"}
