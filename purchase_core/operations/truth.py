@@ -8,20 +8,23 @@ one statement a relation, over everything at once, with no row carried here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from purchase_core.canonical import content_hash
 from purchase_core.catalog.versions import OfferVersion
-from purchase_core.facts.bodies import Body, InvoiceSeen, SubscriptionSeen
-from purchase_core.facts.fact import RecordedFact
+from purchase_core.facts.bodies import Body, InvoiceLine, InvoiceSeen, Item, SubscriptionSeen
+from purchase_core.facts.fact import RecordedFact, mapped
 from purchase_core.facts.rows import InvoiceRow, LotRow, PurchaseRow
 from purchase_core.instants import HOUR, Clock
 from purchase_core.operations.rebuild import Rebuild
 from purchase_core.ports.store import FACTS_PER_BATCH_MAX, Store
 from purchase_core.projection.shadow import Difference, Shadow
 from purchase_core.records.finding import ERROR, INFO, WARNING, Finding
+
+P = TypeVar("P", Item, InvoiceLine)
 
 DANGLING_MAX = 1_000
 FACTS_NAMED_MAX = 5
@@ -51,8 +54,9 @@ class Truth:
 
     def _of_lane(self, shadow: Shadow) -> Iterator[Finding]:
         lane, now = shadow.share.lane, self._clock.now()
+        come_to = {one.lane: one.version for one in (lane, *shadow.share.linked)}
         for position, recorded in shadow.share.recorded:
-            yield from _of_fact(shadow, position, recorded)
+            yield from _of_fact(come_to.get(recorded.lane, 0), position, recorded)
             if recorded.recorded_at > now + AHEAD:
                 yield Finding("truth.time", ERROR, "a fact was recorded in the future", recorded.fact.key)
         if shadow.newer:
@@ -84,24 +88,30 @@ class Truth:
         ]
 
 
-def _of_fact(shadow: Shadow, position: int, recorded: RecordedFact) -> Iterator[Finding]:
+def _of_fact(come_to: int, position: int, recorded: RecordedFact) -> Iterator[Finding]:
+    """What is wrong with a fact of a lane that has come to this version."""
     fact = recorded.fact
     if content_hash(_bare(fact.body)) != fact.digest:
         message = "a fact says something else than it was recorded for"
         yield Finding("truth.digest", ERROR, message, fact.object, (fact.key,), "Restore it from a backup.")
-    held = [one for one in (shadow.share.lane, *shadow.share.linked) if one.lane == recorded.lane]
-    if not held or not 0 < position // FACTS_PER_BATCH_MAX <= held[0].version:
+    if not 0 < position // FACTS_PER_BATCH_MAX <= come_to:
         message = f"a fact lies behind what lane {recorded.lane} has come to"
         yield Finding("truth.position", ERROR, message, fact.object, (fact.key,), "Restore it from a backup.")
 
 
 def _bare(body: Body) -> Body:
     """The body as it was seen: offer versions are ours, and no part of the digest."""
+    if not mapped(body):
+        return body
     if isinstance(body, SubscriptionSeen):
-        return replace(body, items=tuple(replace(item, version="") for item in body.items))
+        return replace(body, items=_unmapped(body.items), next_items=_unmapped(body.next_items))
     if isinstance(body, InvoiceSeen):
-        return replace(body, lines=tuple(replace(line, version="") for line in body.lines))
+        return replace(body, lines=_unmapped(body.lines))
     return body
+
+
+def _unmapped(parts: Iterable[P]) -> tuple[P, ...]:
+    return tuple(replace(one, version="") for one in parts)
 
 
 def _differing(shadow: Shadow, difference: Difference) -> Finding:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from purchase_core.errors import ExceedsBalance
 from purchase_core.facts.bodies import DisputeSeen, RefundSeen
 from purchase_core.facts.fact import seen
-from purchase_core.facts.rows import ROW_TYPES
+from purchase_core.facts.rows import ROW_TYPES, SubscriptionRow
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import Instant
 from purchase_core.projection.offers import OfferShelf
@@ -31,6 +31,11 @@ PLANTED = 100
 
 async def found(shop: Shop) -> list[Finding]:
     return [one async for _, findings in shop.billing.truth.examine() for one in findings]
+
+
+def subscription_of(shop: Shop) -> SubscriptionRow:
+    (row,) = (one for one in shop.memory.rows.values() if isinstance(one, SubscriptionRow))
+    return row
 
 
 async def full_life(shop: Shop) -> None:
@@ -55,6 +60,22 @@ def test_of_clean_histories_nothing_is_said() -> None:
             await shop.deliver()
             assert await found(shop) == []
             await rebuilt(shop)
+            assert await found(shop) == []
+
+    run(work)
+
+
+def test_a_change_that_is_planned_is_no_false_alarm() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold()
+            row = subscription_of(shop)
+            await shop.billing.subscriptions.change(
+                "ana", row.key, offer="app:team", idempotency_key="up", at_period_end=True
+            )
+            await shop.deliver()
+            team = next(one for one in shop.memory.offers.values() if one.offer == "app:team")
+            assert team.hash in subscription_of(shop).next_items, "what it is to be is mapped"
             assert await found(shop) == []
 
     run(work)
