@@ -212,6 +212,9 @@ class CaseRow(Value, frozen=True):
     decision: str
 
 
+CASE_STATUSES = ("open", "resolved")
+
+
 Row: TypeAlias = (
     IntentRow | SubscriptionRow | InvoiceRow | RefundRow | DisputeRow | PurchaseRow | LotRow | CaseRow
 )

@@ -142,6 +142,15 @@ class OperatorReads(ABC):
         """
 
     @abstractmethod
+    async def cases(
+        self, status: str, *, kind: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[CaseRow]:
+        """Cases of one of CASE_STATUSES by ascending key; `kind` "" means any.
+
+        Only those are read, however many others there are.
+        """
+
+    @abstractmethod
     async def dangling(self, limit: int) -> Sequence[Dangling]:
         """What names something that is not there, up to `limit` of each relation, in any order."""
 

@@ -136,6 +136,14 @@ class MemoryOperatorReads(OperatorReads):
         found = [one for one in self.database.rows.values() if isinstance(one, row_type) and _waits(one)]
         return sorted(found, key=lambda one: (one.amount, one.key), reverse=True)[:limit]
 
+    async def cases(
+        self, status: str, *, kind: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[CaseRow]:
+        """Cases of one status, by ascending key."""
+        mine = [one for one in self.database.table(CaseRow) if one.status == status]
+        found = [one for one in mine if kind in ("", one.kind) and one.key > after_key]
+        return sorted(found, key=lambda one: one.key)[:limit]
+
     def _waiting(self, of: str, now: Instant) -> Iterable[Waiting]:
         if of in ("pending", "abandoned", "quarantined"):
             return self._deliveries(of, now)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from purchase_core.errors import InvalidArgument, NotFound, WrongState
-from purchase_core.facts.rows import CaseRow, SubscriptionRow
+from purchase_core.facts.rows import CaseRow, Row, SubscriptionRow
 from purchase_core.ports.provider import CheckoutRequest, OurReference
 from purchase_core.records.command import CONFIRMED, UNKNOWN
 from purchase_core.testing.bench import problems
+from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
 from purchase_core.workflows.remedies import CANCEL, REFUND
 from purchase_sandbox.account import refunds
 from purchase_sandbox.account.objects import Invoice, Refund, Session, Subscription
@@ -247,6 +251,57 @@ def test_a_case_that_is_right_as_it_is_is_resolved_for_a_reason() -> None:
             await shop.billing.cases.resolve(case.key, reason="again", by="leo")
             assert await shop.checked_hash() == before, "the first decision counts"
             assert list(problems(shop.memory, now=shop.clock.now())) == []
+
+    run(work)
+
+
+class CountingCases(MemoryStore):
+    """Counts the cases that are read."""
+
+    read = 0
+
+    async def cases(self, status: str, **asked: Any) -> Sequence[CaseRow]:
+        found = await super().cases(status, **asked)
+        self.read += len(found)
+        return found
+
+    async def rows(self, row_type: type[Any], **asked: Any) -> Sequence[Any]:
+        found = await super().rows(row_type, **asked)
+        self.read += len(found) if row_type is CaseRow else 0
+        return found
+
+
+def test_a_list_reads_what_it_shows_however_many_cases_were_resolved() -> None:
+    async def work() -> None:
+        database = MemoryDatabase()
+        async with Shop(database, meddle=lambda _store: CountingCases(database)) as shop:
+            store = shop.billing.store
+            assert isinstance(store, CountingCases)
+            await paid_twice(shop, "book:full")
+            case = await the_case(shop)
+            crowd = [
+                replace(case, key=f"{case.key}:{number:04}", status="resolved", lane=f"customer:{number}")
+                for number in range(1_500)
+            ]
+            excess = [replace(one, kind="mismatch", status="open") for one in crowd[:20]]
+            rows: list[Row] = [*crowd[20:], *excess]
+            database.rows.update({(CaseRow, one.key): one for one in rows})
+            asked: list[tuple[dict[str, Any], list[Row]]] = [
+                ({}, [case, *excess]),
+                ({"kind": case.kind}, [case]),
+                ({"kind": "mismatch", "limit": 5, "after": excess[3].key}, [*excess[4:9]]),
+                ({"status": "resolved", "limit": 10}, [*crowd[20:30]]),
+            ]
+            for named, wanted in asked:
+                store.read = 0
+                assert await shop.billing.cases.list(**named) == wanted
+                assert store.read == len(wanted), named
+            store.read = 0
+            assert await shop.billing.cases.list(status="", limit=4) == [case, *excess[:3]]
+            assert store.read == 8, "four of each status"
+            store.read = 0
+            assert await shop.billing.cases.list(customer="ana", status="") == [case]
+            assert store.read == 1
 
     run(work)
 

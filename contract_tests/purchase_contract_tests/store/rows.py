@@ -79,6 +79,30 @@ class Rows(StorePromises):
             assert found == newest_first[:5]
 
     @promise
+    async def cases_are_listed_by_status_and_kind(self, store: Store) -> None:
+        rows = [
+            replace(
+                case(f"case_{number:02}", ANA if number % 3 else BEN),
+                status="open" if number % 4 == 0 else "resolved",
+                kind="excess" if number % 5 == 0 else "mismatch",
+            )
+            for number in range(24)
+        ]
+        await store.commit(Batch("batch_1", NOW, rows=tuple(rows[::-1])))
+        for status in ("open", "resolved"):
+            for kind in ("", "excess", "mismatch"):
+                wanted = [one for one in rows if one.status == status and kind in ("", one.kind)]
+                assert list(await store.cases(status, kind=kind)) == wanted
+                for count, one in enumerate(wanted, start=1):
+                    page = await store.cases(status, kind=kind, after_key=one.key, limit=2)
+                    assert list(page) == wanted[count : count + 2]
+        assert list(await store.cases("open", kind="unmapped")) == []
+        decided = replace(rows[0], status="resolved", decision="receipt_1")
+        await store.commit(Batch("batch_2", NOW, rows=(decided,)))
+        assert rows[0].key not in [one.key for one in await store.cases("open")]
+        assert decided in await store.cases("resolved", kind="excess")
+
+    @promise
     async def rows_come_by_ascending_key_in_pages(self, store: Store) -> None:
         rows = [case(f"case_{number:02}", ANA if number % 3 else BEN) for number in range(20)]
         await store.commit(Batch("batch_1", NOW, rows=tuple(rows[::2])))

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from purchase_core.facts.rows import ROW_TYPES, IntentRow
+from purchase_core.facts.rows import CASE_STATUSES, ROW_TYPES, CaseRow, IntentRow
 from purchase_core.records.delivery import DONE
 from purchase_sql import schema, tallying
 from purchase_sql.dialects import OneOf
@@ -29,6 +29,7 @@ def statements() -> Iterable[Statement]:
     yield from _deliveries()
     yield _inflow()
     yield _intents()
+    yield from _cases()
     yield _commands()
     yield from _runs()
     yield from _holding()
@@ -99,6 +100,20 @@ def _intents() -> Statement:
         .order_by(intents.c.placed_at.desc(), intents.c.key.desc())
         .limit(whole("limit")),
     )
+
+
+def _cases() -> Iterable[Statement]:
+    cases = schema.rows[CaseRow]
+    page = (
+        chosen(cases, ROW_COLUMNS[CaseRow])
+        .where(cases.c.key > text("after_key"))
+        .order_by(cases.c.key)
+        .limit(whole("limit"))
+    )
+    for status in CASE_STATUSES:  # as words, so that each finds the index that holds no others
+        yield Statement(f"cases_{status}", ("after_key", "limit"), page.where(cases.c.status == word(status)))
+    of_kind = page.where(cases.c.status == text("status"), cases.c.kind == text("kind"))
+    yield Statement("cases_of_kind", ("status", "kind", "after_key", "limit"), of_kind)
 
 
 def _commands() -> Statement:

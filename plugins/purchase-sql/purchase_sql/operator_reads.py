@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from purchase_core.facts.cluster import StoredCluster
-from purchase_core.facts.rows import ROW_TYPES, IntentRow
+from purchase_core.facts.rows import ROW_TYPES, CaseRow, IntentRow
 from purchase_core.instants import Instant
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.operator_reads import Dangling, Holdings, OperatorReads, Tally, W
@@ -99,6 +99,16 @@ class SqlOperatorReads(Asking, OperatorReads):
         """Rows that wait for a person, those with the most money first."""
         found = await self._page(self._texts.row_waiting[row_type], (limit,))
         return [decode.row(row_type, record) for record in found]
+
+    async def cases(
+        self, status: str, *, kind: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[CaseRow]:
+        """Cases of one status, by ascending key."""
+        if kind:
+            found = await self._page(self._texts.cases_of_kind, (status, kind, after_key, limit))
+        else:
+            found = await self._page(self._texts.cases[status], (after_key, limit))
+        return [decode.row(CaseRow, record) for record in found]
 
     async def dangling(self, limit: int) -> Sequence[Dangling]:
         """What names something that is not there."""

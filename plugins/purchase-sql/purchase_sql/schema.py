@@ -16,7 +16,14 @@ from typing import Any, get_args, get_type_hints
 import sqlalchemy as sa
 
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
-from purchase_core.facts.rows import STUCK_REFUNDS, CaseRow, IntentRow, RefundRow, SubscriptionRow
+from purchase_core.facts.rows import (
+    CASE_STATUSES,
+    STUCK_REFUNDS,
+    CaseRow,
+    IntentRow,
+    RefundRow,
+    SubscriptionRow,
+)
 from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.store import TABLES, TableRow
 from purchase_core.records.command import OPEN_STATES
@@ -308,5 +315,8 @@ for deadline in DEADLINES:
     _row = rows[deadline.row_type].c
     _index(f"due_{deadline.name}", _row[deadline.column], _row.key, where=HAS_DEADLINE[deadline.name])
 _index("intents_placed", rows[IntentRow].c.placed_at, rows[IntentRow].c.key)
+for status in CASE_STATUSES:
+    _index(f"cases_{status}_key", rows[CaseRow].c.key, where=f"status = '{status}'")
+_index("cases_kind", rows[CaseRow].c.kind, rows[CaseRow].c.status, rows[CaseRow].c.key)
 _index("cases_open", rows[CaseRow].c.amount, rows[CaseRow].c.key, where=IS_OPEN_CASE)
 _index("refunds_stuck", rows[RefundRow].c.amount, rows[RefundRow].c.key, where=IS_STUCK_REFUND)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from purchase_core.facts.rows import ROW_TYPES
+from purchase_core.facts.rows import CASE_STATUSES, ROW_TYPES
 from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.operator_reads import RELATIONS, TALLIES, WAITING_TYPES
 from purchase_core.ports.store import TABLES
@@ -91,6 +91,7 @@ class Texts:
     movements_held: str
     movements: str
     intents_since: str
+    cases_of_kind: str
     found_lanes: str
     found_facts: str
     found_movements: str
@@ -103,6 +104,7 @@ class Texts:
     row_page_of_lane: Mapping[type[object], str]
     row_held: Mapping[type[object], str]
     row_waiting: Mapping[type[object], str]
+    cases: Mapping[str, str]
     due: Mapping[str, str]
     dangling: Mapping[str, str]
     tallies: Mapping[str, str]
@@ -118,6 +120,7 @@ class Texts:
             self.row_page_of_lane,
             self.row_held,
             self.row_waiting,
+            self.cases,
             self.due,
             self.dangling,
             self.tallies,
@@ -141,6 +144,7 @@ def texts(shipped: Mapping[str, str], prefix: str, schema: str = "") -> Texts:
             ("waiting", WAITING_TYPES),
         )
     }
+    groups["cases"] = {one: ready.pop(f"cases_{one}") for one in CASE_STATUSES}
     groups["due"] = {one.name: ready.pop(f"due_{one.name}") for one in DEADLINES}
     groups["dangling"] = {one: ready.pop(f"dangling_{one.replace('.', '_')}") for one in RELATIONS}
     groups["tallies"] = {one: ready.pop(f"tally_{one}") for one in TALLIES}

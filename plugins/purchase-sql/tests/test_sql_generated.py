@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 import purchase_sql
-from purchase_core.facts.rows import ROW_TYPES
+from purchase_core.facts.rows import CASE_STATUSES, ROW_TYPES
 from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.operator_reads import RELATIONS, TALLIES, WAITING_TYPES
 from purchase_core.ports.store import TABLES, TableRow
@@ -45,14 +45,13 @@ def test_every_statement_has_a_place_in_texts() -> None:
     rows = {f"{one.TABLE}_{kind}" for one in TABLES for kind in ("put", "page", "page_of_lane")}
     rows |= {f"{one.TABLE}_{kind}" for one in ROW_TYPES for kind in ("drop", "held")}
     rows |= {f"{one.TABLE}_waiting" for one in WAITING_TYPES}
+    rows |= {f"cases_{one}" for one in CASE_STATUSES}
     rows |= {f"due_{one.name}" for one in DEADLINES}
     rows |= {f"dangling_{one.replace('.', '_')}" for one in RELATIONS}
     rows |= {f"tally_{one}" for one in TALLIES}
-    single = {
-        one.name
-        for one in attrs.fields(Texts)
-        if one.name not in ("prefix", "schema", "due", "dangling", "tallies") and one.name[:4] != "row_"
-    }
+    grouped = {"prefix", "schema", "cases", "due", "dangling", "tallies"}
+    names = {one.name for one in attrs.fields(Texts)} - grouped
+    single = {one for one in names if not one.startswith("row_")}
     assert {one.name for one in ALL} == single | rows
     assert len(ALL) == len(STATEMENTS) == len(texts(STATEMENTS, "").all)
 

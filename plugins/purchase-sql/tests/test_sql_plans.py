@@ -21,7 +21,8 @@ IN_ORDER = {
     "claim", "claim_newest", "commands_open", "commands_page", "deliveries", "deliveries_done",
     "deliveries_in", "deliveries_oldest",
     "effects", "facts", "holders", "linked_lanes", "mailbox_claim", "mailboxes", "price_for", "prices_of",
-    "intents_since", "movements", "references_of", "lanes_page", "runs", "runs_of",
+    "intents_since", "cases_open", "cases_resolved", "cases_of_kind",
+    "movements", "references_of", "lanes_page", "runs", "runs_of",
     *(f"{one.TABLE}_page_of_lane" for one in TABLES),
     *(f"{one.TABLE}_waiting" for one in WAITING_TYPES),
     *DUE,
@@ -74,6 +75,18 @@ def test_what_waits_is_found_in_an_index_that_holds_nothing_else(
     (walk,) = [one for one in plans[name] if re.match("(SCAN|SEARCH) (?!counted)", one)]
     (index,) = re.findall(r"USING (?:COVERING )?INDEX (\w+)", walk)
     assert index in PARTIAL
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("cases_open", "cases_open_key (key>?)"),
+        ("cases_resolved", "cases_resolved_key (key>?)"),
+        ("cases_of_kind", "cases_kind (kind=? AND status=? AND key>?)"),
+    ],
+)
+def test_cases_are_found_by_their_status_and_kind(plans: dict[str, list[str]], name: str, found: str) -> None:
+    assert plans[name] == [f"SEARCH cases USING INDEX {found}"]
 
 
 @pytest.mark.parametrize("name", sorted(DUE))

@@ -248,3 +248,23 @@ class SkipsIntentsOfTheSameInstant(MemoryStore):
         self, since: Instant, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
     ) -> Sequence[IntentRow]:
         return await super().intents_since(since, before=before and (before[0], ""), limit=limit)
+
+
+class ListsCasesOfAnyStatus(MemoryStore):
+    """The list of open cases shows what somebody has decided as well."""
+
+    async def cases(
+        self, status: str, *, kind: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[CaseRow]:
+        mine = [one for one in self.database.table(CaseRow) if kind in ("", one.kind)]
+        return sorted((one for one in mine if one.key > after_key), key=lambda one: one.key)[:limit]
+
+
+class FiltersCasesOfAPage(MemoryStore):
+    """A page is read first, and what is of another kind left out of it."""
+
+    async def cases(
+        self, status: str, *, kind: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[CaseRow]:
+        page = await super().cases(status, after_key=after_key, limit=limit)
+        return [one for one in page if kind in ("", one.kind)]

@@ -11,10 +11,10 @@ from purchase_console.page import Action, Page, View
 from purchase_console.visit import Visit
 from purchase_core.console import Role
 from purchase_core.errors import InvalidArgument, NotFound, PurchaseError, WrongState
+from purchase_core.facts.rows import CASE_STATUSES
 from purchase_core.workflows.remedies import ADVICE
 
 SHOWN_ROWS = 50
-STATUSES = ("open", "resolved")
 
 
 async def show(visit: Visit) -> Response:
@@ -23,7 +23,7 @@ async def show(visit: Visit) -> Response:
     found = await visit.billing.cases.list(
         kind=kind if kind in ADVICE else "",
         customer=visit.query("customer"),
-        status=status if status in STATUSES else "open",
+        status=status if status in CASE_STATUSES else "open",
         after=visit.query("after"),
         limit=SHOWN_ROWS,
     )

@@ -405,9 +405,15 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}cases" (
     CONSTRAINT "{prefix}cases_pk" PRIMARY KEY (key)
 );
 
+CREATE INDEX IF NOT EXISTS "{prefix}cases_kind" ON {schema}"{prefix}cases" (kind, status, key);
+
 CREATE INDEX IF NOT EXISTS "{prefix}cases_lane" ON {schema}"{prefix}cases" (lane, key);
 
 CREATE INDEX IF NOT EXISTS "{prefix}cases_open" ON {schema}"{prefix}cases" (amount, key) WHERE status = 'open';
+
+CREATE INDEX IF NOT EXISTS "{prefix}cases_open_key" ON {schema}"{prefix}cases" (key) WHERE status = 'open';
+
+CREATE INDEX IF NOT EXISTS "{prefix}cases_resolved_key" ON {schema}"{prefix}cases" (key) WHERE status = 'resolved';
 
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}spendings" (
     key TEXT COLLATE "C" NOT NULL,

@@ -405,9 +405,15 @@ CREATE TABLE IF NOT EXISTS "{prefix}cases" (
     CONSTRAINT "{prefix}cases_pk" PRIMARY KEY ("key")
 ) WITHOUT ROWID, STRICT;
 
+CREATE INDEX IF NOT EXISTS "{prefix}cases_kind" ON "{prefix}cases" (kind, status, "key");
+
 CREATE INDEX IF NOT EXISTS "{prefix}cases_lane" ON "{prefix}cases" (lane, "key");
 
 CREATE INDEX IF NOT EXISTS "{prefix}cases_open" ON "{prefix}cases" (amount, "key") WHERE status = 'open';
+
+CREATE INDEX IF NOT EXISTS "{prefix}cases_open_key" ON "{prefix}cases" ("key") WHERE status = 'open';
+
+CREATE INDEX IF NOT EXISTS "{prefix}cases_resolved_key" ON "{prefix}cases" ("key") WHERE status = 'resolved';
 
 CREATE TABLE IF NOT EXISTS "{prefix}spendings" (
     "key" TEXT NOT NULL,
