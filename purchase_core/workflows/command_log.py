@@ -32,7 +32,10 @@ class CommandLog:
         *,
         version: int | None = None,
     ) -> None:
-        """Write a new command. Raises KeyConflict if its key is taken; then nothing was written.
+        """Write a new command. Raises KeyConflict if another one has its key; then nothing was written.
+
+        One of the same id is the same command, and is written over: whoever gives ids by content reads
+        whether it is there, behind the version.
 
         `version` is that of its lane when the decision was made: LaneConflict if the lane has moved since.
         """
