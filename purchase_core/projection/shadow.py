@@ -231,6 +231,8 @@ class Shadow:
 
     def _live(self, now: Instant) -> Live:
         lane, rows = self.share.lane.lane, self.rows.values()
+        if not rows and not self.share.movements:
+            return EMPTY
         if not customer_of(lane):
             return exchange(EMPTY, (), rows, now=now)
         return restored(of_rows(rows, now), lane, _lots(self.rows), self.share.movements, now)
