@@ -262,7 +262,7 @@ class Billing:
             parts.clock,
             parts.ids,
         )
-        self.portal = Portal(parts.store, self.commands)
+        self.portal = Portal(parts.store, self.commands, provisions.links)
         self.cases = Cases(
             parts.store, self.commands, refunds, CommandLog(parts.store, recorder), parts.clock, parts.ids
         )

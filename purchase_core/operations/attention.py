@@ -26,7 +26,7 @@ RUNS_MAX = 100  # of a kind of pass, over all connections
 
 
 class Item(Value, frozen=True):
-    """Something that waits. `kind`: quarantine | case | outcome | refund | vanished | link.
+    """Something that waits. `kind`: quarantine | case | outcome | refund | vanished | link | gone.
 
     `count` are alike. `amount` is the money at stake, in minor units; `next` is the command that shows it, or
     goes on with it.

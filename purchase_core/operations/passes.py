@@ -17,7 +17,7 @@ EVENTS, OBJECTS = "reconcile-events", "reconcile-objects"
 CUSTOMERS, HELD = "reconcile-customers", "reconcile-held"
 PASSES = (EVENTS, OBJECTS, CUSTOMERS, HELD)
 SAME, MISSED, MISSING, DIFFERS, FOREIGN, FAILED = "same", "missed", "missing", "differs", "foreign", "failed"
-IGNORED, VANISHED = "ignored", "vanished"
+IGNORED, VANISHED, GONE = "ignored", "vanished", "gone"
 DIFFERENCES = (MISSED, MISSING, DIFFERS, VANISHED)
 
 
@@ -36,6 +36,9 @@ class Left(Value, frozen=True):
 LEFT = (
     Left(HELD, VANISHED, "vanished", "live at {} by what is known here, and unknown there"),
     Left(CUSTOMERS, DIFFERS, "link", "linked to another customer than {} says"),
+    Left(
+        CUSTOMERS, GONE, "gone", "deleted or archived at {}; their next checkout needs another customer there"
+    ),
 )
 
 
@@ -44,7 +47,8 @@ class Found(Value, frozen=True):
 
     `what`: missed (an event that never arrived) | missing (an object that is ours and not known) | differs
     (its state is another one, or it is linked to somebody else) | vanished (live here, and unknown there) |
-    failed (it could not be understood). `about` is the event's id or the object's key; `kind` is the event's
+    gone (a customer who is linked here, and deleted or archived there) | failed (it could not be understood).
+    `about` is the event's id or the object's key; `kind` is the event's
     type or the object's kind; `rows` are what a repair changes.
     """
 

@@ -59,6 +59,7 @@ from purchase_core.ports.store import Batch, Question, Store
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work
 from purchase_core.records.run import FINISHED, RUNNING, Run
+from purchase_core.workflows.links import Links
 
 PAGES_MAX = 1_000  # of one pass at once; the next goes on
 
@@ -86,7 +87,7 @@ class Reconcile:
         self._clock = clock
         self._ids = ids
         self._code = code
-        self._held = Held(store, recorder)
+        self._held = Held(store, recorder, Links(store, clock, ids), clock)
 
     def passes(self, connection: str) -> tuple[str, ...]:
         """The passes that this provider allows. Raises UnknownConnection."""

@@ -13,6 +13,7 @@ from purchase_core.ports.store import Store
 from purchase_core.projection.owner import lane_of
 from purchase_core.projection.tables import rows_of_lane
 from purchase_core.workflows.commands import Commands
+from purchase_core.workflows.links import Links
 from purchase_core.workflows.urls import return_url as checked_url
 
 
@@ -27,9 +28,10 @@ class PortalSession:
 class Portal:
     """Opens the provider's pages."""
 
-    def __init__(self, store: Store, commands: Commands) -> None:
+    def __init__(self, store: Store, commands: Commands, links: Links) -> None:
         self._store = store
         self._commands = commands
+        self._links = links
 
     async def create_session(
         self,
@@ -44,7 +46,7 @@ class Portal:
 
         All flows but the overview name a subscription, by its row's key. `connection` is needed where the
         customer is known on several and no subscription says which. A provider's customer that several of
-        ours share has no page: it would show one what belongs to the other.
+        ours share has no page: it would show one what belongs to the other. Nor has one that is gone there.
         Raises InvalidArgument, NotFound, CapabilityMissing, or a ProviderError.
         """
         lane = await lane_of(self._store, customer)
@@ -72,7 +74,7 @@ class Portal:
                 reference.object.split(":", 2)
                 for reference in await self._store.references_of(lane, "customer")
             )
-            if connection in ("", name)
+            if connection in ("", name) and await self._links.noted(name, identifier) is None
         ]
         if not found:
             where = f" on connection {connection!r}" if connection else ""

@@ -6,6 +6,7 @@ any number of processes, end with one of each.
 
 from __future__ import annotations
 
+from purchase_core.canonical import content_hash
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import AuthenticationFailed, InvalidArgument, ProviderRefused
 from purchase_core.facts.fact import object_key
@@ -18,6 +19,7 @@ from purchase_core.projection.recorder import Recorder
 from purchase_core.records.reference import PriceReference, Reference
 from purchase_core.rollout.terms import price_request
 from purchase_core.text import identifier
+from purchase_core.workflows.links import Links
 
 EMAIL_CHARACTERS_MAX = 254
 
@@ -30,23 +32,32 @@ class Provisions:
         self._recorder = recorder
         self._clock = clock
         self._ids = ids
+        self.links = Links(store, clock, ids)
 
     async def customer(self, provider: Provider, customer: str, email: str) -> str:
-        """The provider's customer of ours; "" for a guest. One link row decides; it is written once."""
+        """The provider's customer of ours; "" for a guest. One link row decides; it is written once.
+
+        Another one takes the place of those that are gone, unless somebody has put that right.
+        """
         if not customer:
             return ""
-        known = await self.known_customer(provider, customer)
-        if known:
-            return known
+        linked = await self.links.of_customer(provider, customer)
+        if linked.good:
+            return linked.good[0]
+        for one in linked.gone:
+            if not await self.links.is_gone(provider, await lane_of(self._store, customer), one):
+                return one
         connection = provider.connection
-        key = f"customer:{connection.project}:{connection.environment}:{customer}"
+        words = ("customer", connection.project, connection.environment, customer)
+        key = ":".join((*words, *(("instead", content_hash(linked.gone)) if linked.gone else ())))
+        request = CustomerRequest(customer, email, linked.gone)
         try:
-            made = await provider.ensure_customer(CustomerRequest(customer, email), key=key)
+            made = await provider.ensure_customer(request, key=key)
         except AuthenticationFailed:
             raise
         except ProviderRefused:
             # Another checkout may have used the key, with another e-mail: then the customer is there by now.
-            made = await provider.ensure_customer(CustomerRequest(customer, email), key=key)
+            made = await provider.ensure_customer(request, key=key)
         lane = await lane_of(self._store, customer)
         reference = Reference(object_key("customer", connection.name, made), lane)
         await self._recorder.link(reference, cause="checkout")
@@ -66,14 +77,10 @@ class Provisions:
             raise InvalidArgument(message, hint="Pass `email`.")
 
     async def known_customer(self, provider: Provider, customer: str) -> str | None:
-        """The provider's customer that is linked to ours already."""
+        """The provider's customer that is linked to ours already, and not known to be gone."""
         if not customer:
             return None
-        for reference in await self._store.references_of(await lane_of(self._store, customer), "customer"):
-            _, connection, identifier = reference.object.split(":", 2)
-            if connection == provider.connection.name:
-                return identifier
-        return None
+        return next(iter((await self.links.of_customer(provider, customer)).good), None)
 
     async def price(
         self,

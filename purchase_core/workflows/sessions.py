@@ -22,7 +22,7 @@ from purchase_core.errors import (
 from purchase_core.facts.fact import Fact, decided
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import MILLISECOND, Clock, Instant
-from purchase_core.ports.provider import Capability, Provider, ProviderCheckout
+from purchase_core.ports.provider import Capability, CheckoutRequest, Provider, ProviderCheckout
 from purchase_core.ports.router import Router, decode_decision
 from purchase_core.ports.store import Store
 from purchase_core.records.command import (
@@ -155,9 +155,35 @@ class Sessions:
             provider, order.version, order.currency, trial=bool(order.trial_days)
         )
         this.sent = True
-        request = checkout_request(order, customer, price, made_of)
-        checkout = await provider.create_checkout(request, key=order.attempt)
+        try:
+            request = checkout_request(order, customer, price, made_of)
+            checkout = await self._send(order, provider, request, this)
+        except ProviderRefused as refused:
+            # Nothing was opened. If it is for want of the customer, another one takes their place.
+            links, whose = self._provisions.links, order.wish.customer
+            if isinstance(refused, AuthenticationFailed):
+                raise
+            if not await links.proves_gone(provider, whose, customer):
+                raise
+            customer = await self._customer(order, provider, email)
+            request = checkout_request(order, customer, price, made_of)
+            checkout = await self._send(order, provider, request, this)
         return Opened(checkout, price, customer)
+
+    async def _send(
+        self, order: Order, provider: Provider, request: CheckoutRequest, this: _Try
+    ) -> ProviderCheckout:
+        """Under the attempt's key; another customer is another request, and has a key of its own.
+
+        Whoever sends it again, after an answer that was lost, cannot tell for whom it was sent: it is looked
+        for first.
+        """
+        links = self._provisions.links
+        whose = order.wish.customer
+        if not whose or not (await links.of_customer(provider, whose)).gone:
+            return await provider.create_checkout(request, key=order.attempt)
+        opened = None if this.fresh else await provider.find_checkout(order.attempt)
+        return opened or await provider.create_checkout(request, key=f"{order.attempt}:{request.customer}")
 
     async def _customer(self, order: Order, provider: Provider, email: str) -> str:
         """The provider's customer. Whoever is moved here, and whose address nobody says, types it there."""

@@ -7,15 +7,23 @@ import pytest
 from msgspec.structs import replace
 
 from purchase_core.billing import Billing
-from purchase_core.errors import AuthenticationFailed, NotFound, UnknownConnection, WrongState
+from purchase_core.errors import (
+    AuthenticationFailed,
+    NotFound,
+    ProviderRefused,
+    UnknownConnection,
+    WrongState,
+)
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.operations import held
 from purchase_core.operations.attention import Item
-from purchase_core.operations.held import Held
 from purchase_core.operations.passes import CUSTOMERS, HELD, PASSES, Found
 from purchase_core.ports.provider import CustomerRequest, Fetched, ObjectPage
 from purchase_core.records.run import FINISHED, RUNNING
 from purchase_core.testing.bench import problems
+from purchase_sandbox.account import subscriptions as sandbox_subscriptions
+from purchase_simulators.paddle import customers as paddle_customers
+from purchase_simulators.paddle import requests as paddle_requests
 from tests.rollout.street import ENVIRON, PROVIDERS, Street, run
 from tests.rollout.test_adoption import sold
 
@@ -241,8 +249,7 @@ def test_a_worker_asks_for_a_few_subscriptions_a_turn_and_believes_no_refused_ke
             connection = billing.connections["sandbox"]
             original, asked = connection.fetch, []
             await billing._reconciling.turn()  # one page of each pass: of this one, the list
-            elsewhere = Held(billing.store, billing.reconcile._held._recorder)
-            billing.reconcile._held = elsewhere  # another process goes on, and has seen no list
+            billing.reconcile._held._listed.clear()  # another process goes on, and has seen no list
 
             async def counted(kind: str, object_id: str) -> object:
                 asked.append(object_id)
@@ -287,8 +294,92 @@ def test_f100_a_customer_that_was_deleted_has_its_subscriptions_ended_though_not
             (row,) = await street.subscriptions(billing)
             assert row.status == "canceled"
             assert await billing.store.references_of("customer:ana", "customer") == [link]
-            assert await left(billing) == []
-            assert await looked(billing, "stripe", CUSTOMERS) == ([], {})
+            assert [(one.kind, one.count) for one in await left(billing)] == [("gone", 1)]
+            found, counts = await looked(billing, "stripe", CUSTOMERS)
+            assert ([one.about for one in found], counts) == ([link.object], {"gone": 1})
             assert await looked(billing, "stripe", HELD) == ([], {})
 
     run(work, ["stripe"])
+
+
+async def gone(street: Street, provider: str, customer: str) -> None:
+    """Somebody deletes a customer at the provider, or archives it."""
+    if provider == "sandbox":
+        sandbox_subscriptions.delete_customer(street.sandbox.account.book, customer)
+    elif provider == "paddle":
+        archived = paddle_requests.Customer(status="archived")
+        paddle_customers.change_customer(street.paddle.book, customer, archived)
+    else:
+        async with httpx.AsyncClient(base_url=street.stripe.url) as client:
+            path = f"/v1/customers/{customer}"
+            (await client.delete(path, auth=(ENVIRON["STRIPE_KEY"], ""))).raise_for_status()
+
+
+async def links(billing: Billing) -> list[str]:
+    found = await billing.store.references_of("customer:ana", "customer")
+    return [one.object.rpartition(":")[2] for one in found]
+
+
+@pytest.mark.parametrize("noted", [True, False])
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_f100_nothing_is_sold_to_a_customer_that_is_gone(provider: str, noted: bool) -> None:
+    """Whether a pass has noted it, or the checkout is refused: another takes its place, or it says why."""
+
+    async def work(street: Street) -> None:
+        async with street.opening(sold()) as billing:
+            await street.buy(billing, "app:pro")
+            (first,) = await links(billing)
+            await gone(street, provider, first)
+            await street.deliver(billing)
+            if noted:
+                (found,), _ = await looked(billing, provider, CUSTOMERS, repair=True)
+                assert (found.what, found.about) == ("gone", f"customer:{provider}:{first}")
+                assert [(one.kind, one.count) for one in await left(billing)] == [("gone", 1)]
+            street.clock.advance(seconds=120)
+            if provider == "paddle":  # an address has one customer, archived or not
+                with pytest.raises(ProviderRefused) as refused:
+                    await street.start(billing, "app:pro", "cart-2")
+                assert "Restore" in refused.value.hint
+                active = paddle_requests.Customer(status="active")
+                paddle_customers.change_customer(street.paddle.book, first, active)
+                again = await street.start(billing, "app:pro", "cart-3")
+                assert again.session
+                assert await links(billing) == [first]
+                return
+            await street.buy(billing, "app:pro", "cart-2")
+            both = await links(billing)
+            assert len(both) == 2
+            assert {row.provider_customer for row in await street.subscriptions(billing)} == set(both)
+            live = [row for row in await street.subscriptions(billing) if row.status == "active"]
+            assert [(row.bound, row.lane) for row in live] == [(True, "customer:ana")]
+            assert await street.cases(billing) == []
+            await street.start(billing, "app:pro", "cart-3")
+            assert await links(billing) == both, "one is enough"
+            assert (await looked(billing, provider, CUSTOMERS, repair=True))[0] == []
+            assert await left(billing) == []
+            if provider == "sandbox":  # the simulated Stripe wants settings of its portal first
+                assert (await billing.portal.create_session("ana")).connection == provider
+            assert list(problems(street.memory.database, now=street.clock.now())) == []
+
+    run(work, [provider])
+
+
+def test_who_is_gone_is_told_for_a_week_and_not_asked_for_any_longer() -> None:
+    async def work(street: Street) -> None:
+        async with street.opening(sold()) as billing:
+            await street.buy(billing, "app:pro")
+            (first,) = await links(billing)
+            await gone(street, "sandbox", first)
+            assert (await looked(billing, "sandbox", CUSTOMERS))[1] == {"gone": 1}
+            assert street.memory.database.commands.keys() == {"checkout.start:cart-1"}, (
+                "who only looks notes nothing"
+            )
+            for days, told in ((0, 1), (7, 1), (1, 0)):
+                street.clock.advance(days=days)
+                _, counts = await looked(billing, "sandbox", CUSTOMERS, repair=True)
+                assert counts.get("gone", 0) == told
+            connection = billing.connections["sandbox"]
+            connection.find_customer = None  # type: ignore[method-assign,assignment]
+            assert await looked(billing, "sandbox", CUSTOMERS) == ([], {})
+
+    run(work, ["sandbox"])

@@ -24,7 +24,7 @@ def test_f07_a_worker_finds_by_itself_what_never_arrived_and_then_waits() -> Non
             await shop.buy()
             assert not (await shop.rights()).has("export")
             pages = await worked(shop)
-            assert pages == 4 + len(shop.provider.listed_kinds)
+            assert pages == 5 + len(shop.provider.listed_kinds)
             assert (await shop.rights()).has("export")
             assert {(one.kind, one.state) for one in shop.memory.runs.values()} == {
                 (EVENTS, FINISHED),
@@ -52,7 +52,7 @@ def test_two_workers_do_not_read_the_same_pages() -> None:
             assert first == 4
             assert await other._reconciling.turn() == 0, "every pass was noted a moment ago"
             shop.advance(seconds=61)
-            assert await other._reconciling.turn() == 2, "whoever began both that are left is gone"
+            assert await other._reconciling.turn() == 3, "whoever began those that are left is gone"
 
     run(work)
 

@@ -220,13 +220,13 @@ def test_what_was_refused_stays_refused() -> None:
     async def work() -> None:
         async with Shop() as shop:
             await shop.start("other")
-            (customer,) = shop.made(Customer)
-            del shop.account.book._things[Customer][customer.id]
+            (price,) = shop.made(Price)
+            del shop.account.book._things[Price][price.id]
             with pytest.raises(ProviderRefused):
                 await shop.start()
             command = shop.memory.commands[f"{KIND}:cart-1"]
             assert (command.state, command.stages[-1].name) == (REFUSED, "refused")
-            shop.account.book._things[Customer][customer.id] = customer
+            shop.account.book._things[Price][price.id] = price
             with pytest.raises(ProviderRefused):
                 await shop.start()
             assert len(shop.made(Session)) == 1

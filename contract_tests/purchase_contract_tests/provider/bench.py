@@ -152,6 +152,13 @@ class ProviderBench(ABC):
         """
         raise _unplayed("dispute")
 
+    async def delete_customer(self, customer: str) -> None:
+        """Somebody deletes a customer in the dashboard, or archives it where none can be deleted.
+
+        For `list_objects`.
+        """
+        raise _unplayed("delete_customer")
+
 
 def _unplayed(what: str) -> NotImplementedError:
     return NotImplementedError(f"the bench cannot play {what}, which a declared capability needs")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import attrs
 import pytest
 
 from purchase_contract_tests.contract import promise, requires
 from purchase_contract_tests.provider.base import OWN_CUSTOMERS, UNIQUE_EMAILS, ProviderPromises
 from purchase_contract_tests.provider.bench import ProviderBench
+from purchase_contract_tests.provider.pages import pages
 from purchase_contract_tests.provider.sale import (
     Sale,
     a_wish,
@@ -22,7 +25,13 @@ from purchase_contract_tests.provider.sales import assert_paid
 from purchase_core.errors import ProviderRefused
 from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.fact import Fact
-from purchase_core.ports.provider import Capability, CustomerRequest
+from purchase_core.ports.provider import (
+    Capability,
+    CustomerPage,
+    CustomerRequest,
+    OurReference,
+    Provider,
+)
 
 EMAIL = "somebody@example.com"
 HOSTILE_NAMES = (
@@ -52,6 +61,11 @@ async def two_sales(bench: ProviderBench) -> tuple[tuple[Sale, list[bytes]], tup
         found.append((sale, [webhook.body for webhook in await bench.sent()]))
         await bench.advance(60)
     return found[0], found[1]
+
+
+def every_customer(provider: Provider) -> AsyncIterator[CustomerPage]:
+    """The list, page by page."""
+    return pages(lambda cursor: provider.customers(cursor=cursor))
 
 
 class Customers(ProviderPromises):
@@ -131,6 +145,60 @@ class Customers(ProviderPromises):
             CustomerRequest("ana", "other@example.com"), key="theirs"
         )
         assert ours != theirs
+
+    @requires(Capability.LIST_OBJECTS)
+    @promise
+    async def f100_a_customer_that_is_gone_is_told_apart(self, bench: ProviderBench) -> None:
+        """By itself and in the list; nothing is sold to it, and who was never there is told alike."""
+        provider = bench.provider
+        first, second = [
+            await provider.ensure_customer(CustomerRequest(name, f"{name}@example.com"), key=name)
+            for name in ("ana", "ben")
+        ]
+        there = await provider.find_customer(first)
+        assert there is not None
+        assert (there.id, there.email, there.gone) == (first, "ana@example.com", False)
+        assert OurReference.read(there.metadata, provider.connection).customer == "ana"
+        sale = await open_sale(bench, attrs.evolve(a_wish(bench, 1), customer="cho", email="cho@example.com"))
+        await bench.delete_customer(first)
+        assert await provider.find_customer(first) is None
+        assert await provider.find_customer(f"{first[:-4]}zzzz") is None
+        kept = await provider.find_customer(second)
+        assert kept is not None
+        listed = {one.id: one.gone async for page in every_customer(provider) for one in page.customers}
+        assert (listed.get(first, True), listed[second]) == (True, False)
+        request = attrs.evolve(sale.request, customer=first, reference=a_wish(bench, 2).reference)
+        with pytest.raises(ProviderRefused):
+            await provider.create_checkout(request, key="checkout:gone")
+
+    @requires(Capability.LIST_OBJECTS, OWN_CUSTOMERS)
+    @promise
+    async def f100_another_takes_the_place_of_a_customer_that_is_gone(self, bench: ProviderBench) -> None:
+        """Once, however often it is asked for; and again, when that one is gone too."""
+        provider, gone = bench.provider, tuple[str, ...]()
+        for place in range(3):
+            request = CustomerRequest("ana", EMAIL, instead_of=gone)
+            made = [await provider.ensure_customer(request, key=f"ana:{place}:{len(gone)}") for _ in range(2)]
+            assert made[0] == made[1] not in gone
+            found = await provider.find_customer(made[0])
+            assert found is not None
+            assert OurReference.read(found.metadata, provider.connection).customer == "ana"
+            await bench.delete_customer(made[0])
+            gone = (*gone, made[0])
+
+    @requires(Capability.LIST_OBJECTS, UNIQUE_EMAILS)
+    @promise
+    async def f100_who_has_an_e_mail_and_is_gone_is_not_sold_to(self, bench: ProviderBench) -> None:
+        """The address is taken: that is told, and another one will do."""
+        provider = bench.provider
+        gone = await provider.ensure_customer(CustomerRequest("ana", EMAIL), key="a")
+        await bench.delete_customer(gone)
+        for instead_of in ((), (gone,)):
+            with pytest.raises(ProviderRefused) as refused:
+                await provider.ensure_customer(CustomerRequest("ana", EMAIL, instead_of=instead_of), key="b")
+            assert EMAIL not in str(refused.value)
+        other = CustomerRequest("ana", "other@example.com", instead_of=(gone,))
+        assert await provider.ensure_customer(other, key="c") != gone
 
     @promise
     async def customers_with_hostile_names_are_different_customers(self, bench: ProviderBench) -> None:

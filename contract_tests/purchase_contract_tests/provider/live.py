@@ -126,5 +126,5 @@ class LiveBench(ProviderBench):
         raise Unplayable("nobody plays the buyer, the bank or the dashboard there")
 
     fail_payments = recover_payments = pay_slowly = accept = pay_with_code = _unplayed
-    decide_refund = return_refund = dispute = _unplayed
+    decide_refund = return_refund = dispute = delete_customer = _unplayed
     discount = _unplayed  # type: ignore[assignment]  # what it would return does not come

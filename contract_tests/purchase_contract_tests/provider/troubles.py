@@ -119,6 +119,7 @@ def _reads(
         "events": (Capability.LIST_EVENTS, lambda: provider.events(cursor="")),
         "objects": (Capability.LIST_OBJECTS, lambda: provider.objects("invoice", cursor="")),
         "customers": (Capability.LIST_OBJECTS, lambda: provider.customers(cursor="")),
+        "find_customer": (Capability.LIST_OBJECTS, lambda: provider.find_customer(invoice.customer)),
         "endpoints": (Capability.WEBHOOK_ENDPOINTS, provider.endpoints),
     }
     declared = provider.capabilities

@@ -29,6 +29,7 @@ from purchase_core.ports.provider import (
     Fetched,
     Headers,
     InvoiceLinks,
+    ListedCustomer,
     Normalised,
     ObjectPage,
     PauseRequest,
@@ -253,6 +254,9 @@ class PaddleProvider(PaddleCatalog):
 
     async def customers(self, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> CustomerPage:
         return await customers.listed(self._client, cursor, limit)
+
+    async def find_customer(self, customer: str) -> ListedCustomer | None:
+        return await customers.found(self._client, customer)
 
     async def endpoints(self) -> tuple[WebhookEndpoint, ...]:
         return await endpoints.listed(self._client)

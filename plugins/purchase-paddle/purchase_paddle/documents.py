@@ -100,9 +100,10 @@ class Product(Document, frozen=True, kw_only=True):
 
 
 class Customer(Document, frozen=True, kw_only=True):
-    """A customer."""
+    """A customer. `status`: active | archived."""
 
     id: Id
+    status: str = "active"
     email: str = ""
     custom_data: CustomData | None = None
 

@@ -297,6 +297,17 @@ class SandboxProvider(SandboxCatalog):
         found = tuple(ListedCustomer(one.id, one.email, one.metadata) for one in rows)
         return CustomerPage(found, page.next_cursor or "")
 
+    async def find_customer(self, customer: str) -> ListedCustomer | None:
+        self.need(Capability.LIST_OBJECTS)
+        path = f"/v1/customers/{safe(customer)}"
+        try:
+            found = await self._client.show(path, documents.Customer)
+        except ProviderRefused as refused:
+            if refused.provider_code != "not_found":
+                raise
+            return None
+        return ListedCustomer(found.id, found.email, found.metadata)
+
     # --- answers ---------------------------------------------------------------------------------
 
     def _checkout(self, session: documents.Session) -> ProviderCheckout:

@@ -98,6 +98,9 @@ class SandboxBench(ProviderBench):
     async def dispute(self, invoice: str, status: str) -> None:
         refunds.dispute(self.harness.account.book, invoice, status)
 
+    async def delete_customer(self, customer: str) -> None:
+        subscriptions.delete_customer(self.harness.account.book, customer)
+
     # --- troubles --------------------------------------------------------------------------------
 
     def trouble(self, kind: Trouble) -> AbstractAsyncContextManager[None]:

@@ -157,16 +157,21 @@ class StripeProvider(StripeCatalog):
         return await self._looking.fetch(kind, object_id)
 
     async def ensure_customer(self, request: CustomerRequest, *, key: str) -> str:
-        """Found by search, which lags; or made under a key of the customer's own, which then finds it."""
+        """Found by search, which lags; or made under a key of the customer's own, which then finds it.
+
+        For a day the key would give back one that was deleted since: whoever takes its place has another.
+        """
         lookup = asking.reference(self.connection, "customer", request.customer)
         found = await self._looking.customer(lookup)
-        if found:
+        if found and found not in request.instead_of:
             return found
+        gone = sorted(request.instead_of)
+        own_key = asking.reference(self.connection, "customer", request.customer, *gone) if gone else lookup
         metadata = OurReference(customer=request.customer).metadata(self.connection) | {asking.LOOKUP: lookup}
         made, _ = await self._calls.write(
             "create a customer",
             lambda stripe: stripe.v1.customers.create_async(
-                {"metadata": metadata}, {"idempotency_key": lookup}
+                {"metadata": metadata}, {"idempotency_key": own_key}
             ),
             documents.Head,
         )
@@ -298,8 +303,15 @@ class StripeProvider(StripeCatalog):
             limit,
             documents.Customer,
         )
-        found = (ListedCustomer(one.id, one.email or "", one.metadata or {}) for one in rows)
-        return CustomerPage(tuple(found), following)
+        return CustomerPage(tuple(map(_listed, rows)), following)
+
+    async def find_customer(self, customer: str) -> ListedCustomer | None:
+        found = await self._calls.found(
+            "retrieve a customer",
+            lambda stripe: stripe.v1.customers.retrieve_async(checked(customer)),
+            documents.Customer,
+        )
+        return None if found is None or found.deleted else _listed(found)
 
     async def endpoints(self) -> tuple[WebhookEndpoint, ...]:
         return tuple(_endpoint(one) for one in await self._looking.endpoints())
@@ -363,6 +375,10 @@ def _paid_with(payments: documents.InvoicePayments) -> str:
 def _of_invoice(refund: documents.Refund, payments: documents.InvoicePayments) -> documents.OfInvoice:
     subject = msgspec.to_builtins(refund)
     return documents.OfInvoice(id=refund.id, object="refund", subject=subject, payments=payments)
+
+
+def _listed(customer: documents.Customer) -> ListedCustomer:
+    return ListedCustomer(customer.id, customer.email or "", customer.metadata or {})
 
 
 def _endpoint(document: documents.Endpoint) -> WebhookEndpoint:

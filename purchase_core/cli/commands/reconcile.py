@@ -64,6 +64,7 @@ def reconcile(
       missing    an object of ours that is not known here
       differs    an object that is in another state there
       vanished   live here and unknown there; left as it is, see attention
+      gone       a customer who was deleted or archived there; sold to no more
       failed     something that cannot be understood, and the reason says why
     """
     if resume and (connection or repair):

@@ -9,11 +9,15 @@ import attrs
 
 @attrs.frozen
 class ListedCustomer:
-    """A customer at a provider. `metadata` holds its texts; our reference in it is read like any other."""
+    """A customer at a provider. `metadata` holds its texts; our reference in it is read like any other.
+
+    `gone`: it was put aside, so that nothing can be sold to it.
+    """
 
     id: str
     email: str = attrs.field(default="", repr=False)
     metadata: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    gone: bool = False
 
 
 @attrs.frozen

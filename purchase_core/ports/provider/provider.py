@@ -23,7 +23,7 @@ from purchase_core.ports.provider.catalog import (
     ProductRequest,
 )
 from purchase_core.ports.provider.connection import Connection
-from purchase_core.ports.provider.customers import CustomerPage
+from purchase_core.ports.provider.customers import CustomerPage, ListedCustomer
 from purchase_core.ports.provider.events import (
     EVENT_PAGE_MAX,
     Event,
@@ -75,6 +75,7 @@ OPERATIONS = (
     "events",
     "objects",
     "customers",
+    "find_customer",
     "products",
     "prices",
     "create_product",
@@ -147,7 +148,9 @@ class Provider(ABC):
 
         Never found by an e-mail address, unless the provider has one customer an address
         (`Capabilities.unique_emails`): then two of ours may get the same one, one of ours may get another
-        with another address, and a request without an address may be refused (ProviderRefused).
+        with another address, and a request without an address may be refused (ProviderRefused). One that is
+        gone (`CustomerRequest.instead_of`) is never returned: another one is made in its place, under the
+        same id by any number of tries; or it is refused, where the address stays with the one that is gone.
         """
 
     @abstractmethod
@@ -240,7 +243,14 @@ class Provider(ABC):
     async def customers(self, *, cursor: str, limit: int = EVENT_PAGE_MAX) -> CustomerPage:
         """Every customer of the account behind `cursor` ("" = from the start). Needs `list_objects`.
 
-        Those that were deleted are left out where the provider does so.
+        Those that are gone are left out, or marked as such.
+        """
+        raise self.missing(Capability.LIST_OBJECTS)
+
+    async def find_customer(self, customer: str) -> ListedCustomer | None:
+        """The customer of an id; None if it is gone: deleted, or put aside and sold to no more.
+
+        Only an answer says so: whatever keeps the provider from one is raised. Needs `list_objects`.
         """
         raise self.missing(Capability.LIST_OBJECTS)
 

@@ -15,10 +15,14 @@ from purchase_core.secret import Secret
 
 @attrs.frozen
 class CustomerRequest:
-    """One of our customers, to be found or created. `email` goes to the provider and is not stored."""
+    """One of our customers, to be found or created. `email` goes to the provider and is not stored.
+
+    `instead_of`: ids of theirs at the provider that are gone; none of them is found or made again.
+    """
 
     customer: str
     email: str = attrs.field(default="", repr=False)
+    instead_of: tuple[str, ...] = ()
 
 
 # --- prices ------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from planted.tiny.adapter import TinyProvider
 
-from . import asking, calling, changing, reading, selling, settling, stocking, verifying
+from . import asking, calling, changing, leaving, reading, selling, settling, stocking, verifying
 
 MODULES: tuple[ModuleType, ...] = (
     verifying,
@@ -17,6 +17,7 @@ MODULES: tuple[ModuleType, ...] = (
     changing,
     settling,
     asking,
+    leaving,
 )
 
 

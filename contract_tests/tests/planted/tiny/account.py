@@ -65,7 +65,16 @@ class TinyAccount(Billing):
                 raise Refusal(400, "email_missing")
             for one in self.all("customer", email=request["email"]):
                 raise Refusal(409, "email_taken", id=one["id"])
-        return self.make("customer", "cus", metadata=request["metadata"], email=request["email"])
+        fields = {"metadata": request["metadata"], "email": request["email"], "archived": False}
+        return self.make("customer", "cus", **fields)
+
+    def delete_customer(self, identifier: str) -> None:
+        """Somebody deletes a customer, or puts it aside where an address stays with who has it."""
+        customer = self.get("customer", identifier)
+        if self.traits.unique_emails:
+            customer["archived"] = True
+        else:
+            customer["object"] = "deleted customer"
 
     def _make_product(self, request: Document) -> Document:
         return self.make("product", "prod", active=True, **request)
@@ -83,8 +92,8 @@ class TinyAccount(Billing):
         price = self.get("price", request["price"])
         if not price["active"]:
             raise Refusal(400, "archived")
-        if request["customer"]:
-            self.get("customer", request["customer"])
+        if request["customer"] and self.get("customer", request["customer"])["archived"]:
+            raise Refusal(400, "archived")
         if request["quantity"] > price["quantity_max"]:
             raise Refusal(400, "too_many")
         if request["locale"] and request["locale"] not in LOCALES:

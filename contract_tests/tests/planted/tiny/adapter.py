@@ -184,7 +184,7 @@ class TinyProvider(TinyCatalog):
     async def ensure_customer(self, request: CustomerRequest, *, key: str) -> str:
         metadata = OurReference(customer=request.customer).metadata(self.connection)
         found = self.find("customer", metadata)
-        if found:
+        if found and not found["archived"]:
             return str(found["id"])
         try:
             made = self.call("make_customer", {"metadata": metadata, "email": request.email}, key)
@@ -192,6 +192,8 @@ class TinyProvider(TinyCatalog):
             if refused.provider_code != "email_taken":
                 raise
             made = self.customer_of(request.email)  # somebody else's address too: shared, and not renamed
+        if made["archived"]:
+            raise ProviderRefused("who has the address is archived", provider_code="archived")
         return str(made["id"])
 
     def customer_of(self, email: str) -> dict[str, Any]:
@@ -328,8 +330,17 @@ class TinyProvider(TinyCatalog):
     async def customers(self, *, cursor: str, limit: int = 100) -> CustomerPage:
         self.need(Capability.LIST_OBJECTS)
         page = self.call("list", {"object": "customer", "cursor": cursor, "limit": limit})
-        rows = (ListedCustomer(one["id"], one["email"], one["metadata"]) for one in page["data"])
-        return CustomerPage(tuple(rows), page["cursor"])
+        return CustomerPage(tuple(map(listed_customer, page["data"])), page["cursor"])
+
+    async def find_customer(self, customer: str) -> ListedCustomer | None:
+        self.need(Capability.LIST_OBJECTS)
+        try:
+            found = listed_customer(self.call("get", {"object": "customer", "id": customer}))
+        except ProviderRefused as refused:
+            if refused.provider_code != "unknown_id":
+                raise
+            return None
+        return None if found.gone else found
 
     # --- calls -----------------------------------------------------------------------------------
 
@@ -379,6 +390,11 @@ def _change(request: ChangeRequest) -> dict[str, Any]:
         "at_period_end": request.at_period_end,
         "at": int(request.preview or 0),
     }
+
+
+def listed_customer(one: Mapping[str, Any]) -> ListedCustomer:
+    """A customer as it is listed."""
+    return ListedCustomer(one["id"], one["email"], one["metadata"], gone=one["archived"])
 
 
 def _endpoint(one: Mapping[str, Any]) -> WebhookEndpoint:

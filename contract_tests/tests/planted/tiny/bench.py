@@ -105,6 +105,9 @@ class TinyBench(ProviderBench):
     async def dispute(self, invoice: str, status: str) -> None:
         self.account.dispute(invoice, status)
 
+    async def delete_customer(self, customer: str) -> None:
+        self.account.delete_customer(customer)
+
     # --- troubles --------------------------------------------------------------------------------
 
     def trouble(self, kind: Trouble) -> AbstractAsyncContextManager[None]:

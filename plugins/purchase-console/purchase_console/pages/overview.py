@@ -28,6 +28,7 @@ PLACES = {
     "case": "/cases/case?case={}",
     "vanished": f"/runs?kind={HELD}",
     "link": f"/runs?kind={CUSTOMERS}",
+    "gone": f"/runs?kind={CUSTOMERS}",
 }
 
 

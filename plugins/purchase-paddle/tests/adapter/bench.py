@@ -20,7 +20,7 @@ from purchase_core.ports.provider import Connection, Headers, ProviderCheckout
 from purchase_core.secret import Secret
 from purchase_paddle.page import CheckoutPage
 from purchase_paddle.testing import API_KEY, MANY, PaddleHarness
-from purchase_simulators.paddle import adjustments, catalog, paying, renewing, requests
+from purchase_simulators.paddle import adjustments, catalog, customers, paying, renewing, requests
 from purchase_simulators.paddle.conformance import PaddleDocument
 from purchase_simulators.paddle.settings import Settings
 from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
@@ -114,6 +114,9 @@ class PaddleBench(ProviderBench):
             data = {"code": code, "country": "US"}
             paid = await http.post(link.replace("&amp;", "&"), data=data)
         assert paid.status_code == 303, paid.text
+
+    async def delete_customer(self, customer: str) -> None:
+        customers.change_customer(self.book, customer, requests.Customer(status="archived"))
 
     async def decide_refund(self, refund: str, *, approved: bool) -> None:
         adjustments.decide(self.book, refund, approved=approved)

@@ -257,15 +257,26 @@ def test_what_was_fetched_held_since_its_stamp_and_until_the_call() -> None:
 def test_f49_a_known_email_is_normal_whoever_was_quicker() -> None:
     """409 customer_already_exists, with the id in its detail."""
     known = "ctm_" + "7" * 26
+    status = "active"
     answers = {
-        "GET": httpx.Response(200, json=PAGE | {"data": []}),
         "POST": httpx.Response(
             409,
             json=error("customer_already_exists", f"customer email conflicts with customer of id {known}"),
         ),
     }
-    scripted = Scripted(lambda request: answers[request.method])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            return answers["POST"]
+        one = {"id": known, "email": "a@b.example", "status": status}
+        return httpx.Response(200, json=PAGE | {"data": one if known in request.url.path else []})
+
+    scripted = Scripted(answer)
     assert run(scripted.provider.ensure_customer(CustomerRequest("ana", "a@b.example"), key="k")) == known
+    status = "archived"
+    with pytest.raises(ProviderRefused, match="archived") as refused:
+        run(scripted.provider.ensure_customer(CustomerRequest("ana", "a@b.example"), key="k"))
+    assert (refused.value.provider_code, "Restore" in refused.value.hint) == ("customer_archived", True)
     answers["POST"] = httpx.Response(409, json=error("customer_already_exists", "conflicts"))
     with pytest.raises(ProviderRefused):
         run(scripted.provider.ensure_customer(CustomerRequest("ana", "a@b.example"), key="k"))

@@ -77,6 +77,11 @@ class Book:
             heapq.heappush(self._agenda, (due, stamp, kept))
         return kept
 
+    def remove(self, type_: str, thing: Thing) -> None:
+        """Keep an object no more, and note the event. Only of what never falls due."""
+        del self._things[type(thing)][thing.id]
+        self._note(type_, thing.id, self.clock.stamp(None), thing)
+
     def get(self, kind: type[T], identifier: str) -> T:
         """The newest state of an object. Raises Refusal (404)."""
         found = self._things.get(kind, {}).get(identifier)

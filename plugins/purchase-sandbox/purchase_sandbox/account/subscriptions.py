@@ -12,7 +12,7 @@ from purchase_core.instants import DAY, Instant
 from .billing import bill_period, collect, item_of, write_off
 from .book import Book
 from .cards import CARDS
-from .objects import Invoice, Price, Session, Subscription
+from .objects import Customer, Invoice, Price, Session, Subscription
 from .refusal import invalid, wrong_state
 
 TRIAL = -1  # the index of a trial's period
@@ -89,6 +89,16 @@ def end(book: Book, subscription: Subscription, ended_at: Instant, at: Instant |
         ended_at=ended_at,
     )
     return book.tell("subscription.canceled", over, at)
+
+
+def delete_customer(book: Book, identifier: str) -> Customer:
+    """What the customer has ends with them; what was paid stays what it is. Returns what was deleted."""
+    customer = book.get(Customer, identifier)
+    for one in list(book.all(Subscription)):
+        if one.customer == identifier and one.status != "canceled":
+            cancel(book, one.id, at_period_end=False)
+    book.remove("customer.deleted", customer)
+    return customer
 
 
 def cancel(book: Book, identifier: str, *, at_period_end: bool) -> Subscription:

@@ -86,6 +86,7 @@ def _commands(sandbox: Sandbox) -> list[tuple[str, Command]]:
 
     return [
         ("/v1/customers", _make_customer),
+        ("/v1/customers/{id}/delete", _delete_customer),
         ("/v1/products", _make_product),
         ("/v1/products/{id}", _change_product),
         ("/v1/prices", _make_price),
@@ -109,6 +110,11 @@ def _commands(sandbox: Sandbox) -> list[tuple[str, Command]]:
 
 def _make_customer(account: Account, identifier: str, body: bytes) -> Thing:
     return making.make_customer(account.book, requests.read(body, requests.MakeCustomer))
+
+
+def _delete_customer(account: Account, identifier: str, body: bytes) -> object:
+    requests.read(body, requests.Nothing)
+    return subscriptions.delete_customer(account.book, identifier)
 
 
 def _make_product(account: Account, identifier: str, body: bytes) -> Thing:

@@ -270,8 +270,8 @@ def _checkout(book: Book, document: Document, asked: CheckoutPage | UnsetType | 
 
 def _check_parties(book: Book, document: Document) -> None:
     customer, address = document["customer_id"], document["address_id"]
-    if customer:
-        book.find("ctm", customer)
+    if customer and book.find("ctm", customer)["status"] != "active":
+        raise bad("entity_archived", f"cannot use archived entity {customer}")
     if address and not customer:
         raise bad("transaction_customer_is_required_with_address", "an address requires a customer")
     if address:

@@ -278,6 +278,20 @@ def test_currencies_are_paddles(desk: Desk) -> None:
     assert desk.refused("POST", "/prices", body).errors[0][0] == "unit_price.currency_code"
 
 
+def test_an_archived_customer_keeps_the_address_and_buys_nothing(desk: Desk) -> None:
+    """api-reference/about/delete-entities, /default-scopes: not listed by default, not used, and restored."""
+    ana = desk.customer("ana@example.com")["id"]
+    body = {"items": [{"price_id": desk.price()["id"], "quantity": 1}], "customer_id": ana}
+    desk.patch(f"/customers/{ana}", {"status": "archived"})
+    assert desk.get("/customers?email=ana@example.com") == []
+    assert [one["id"] for one in desk.get("/customers?status=active,archived")] == [ana]
+    assert desk.get(f"/customers/{ana}")["status"] == "archived"
+    assert desk.refused("POST", "/transactions", body).code == "entity_archived"
+    assert desk.refused("POST", "/customers", {"email": "ana@example.com"}).code == "customer_already_exists"
+    desk.patch(f"/customers/{ana}", {"status": "active"})
+    assert desk.post("/transactions", body)["customer_id"] == ana
+
+
 def test_archived_prices_are_not_sold_and_products_are_never_deleted(desk: Desk) -> None:
     price = desk.price()
     assert desk.patch(f"/prices/{price['id']}", {"status": "archived"})["status"] == "archived"

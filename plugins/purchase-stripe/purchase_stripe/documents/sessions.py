@@ -8,8 +8,9 @@ from .parts import Head, Metadata, Ref, Seconds, Url, Word
 
 
 class Customer(Head, frozen=True, kw_only=True):
-    """A customer."""
+    """A customer, or what is left of one that was deleted."""
 
+    deleted: bool = False
     email: str | None = None
     metadata: Metadata | None = None
 

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+import httpx
+
 from purchase_contract_tests.provider import Discount, Key, ProviderBench, Trouble, Webhook
 from purchase_core.instants import Instant
 from purchase_core.ports.provider import Connection, Headers, ProviderCheckout
@@ -112,6 +114,10 @@ class StripeBench(ProviderBench):
     async def pay_with_code(self, checkout: ProviderCheckout, code: str) -> None:
         paying.apply_code(self.harness.account.book, checkout.id, code)
         self.harness.pay(checkout.id)
+
+    async def delete_customer(self, customer: str) -> None:
+        async with httpx.AsyncClient(base_url=self.harness.url, auth=(API_KEY.reveal(), "")) as client:
+            (await client.delete(f"/v1/customers/{customer}")).raise_for_status()
 
     async def return_refund(self, refund: str) -> None:
         playing.return_refund(self.harness.account.book, refund)

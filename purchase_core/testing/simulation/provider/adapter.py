@@ -19,6 +19,7 @@ from purchase_core.ports.provider import (
     EventPage,
     Fetched,
     Headers,
+    ListedCustomer,
     Normalised,
     ObjectPage,
     OurReference,
@@ -185,6 +186,10 @@ class SimulatedProvider(Provider):
             )
 
         return await self._ask("ensure_customer", effect)
+
+    async def find_customer(self, customer: str) -> ListedCustomer | None:
+        """Nobody is ever deleted here."""
+        return ListedCustomer(customer)
 
     async def ensure_price(self, request: PriceRequest, *, key: str) -> str:
         """The price of an offer version."""

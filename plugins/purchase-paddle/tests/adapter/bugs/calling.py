@@ -11,7 +11,7 @@ from adapter import test_paddle_client as client_tests
 from adapter import test_paddle_page as page_tests
 from purchase_core.errors import OutcomeUnknown, ProviderRefused
 from purchase_core.instants import Instant
-from purchase_core.ports.provider import CustomerRequest, OurReference
+from purchase_core.ports.provider import CustomerRequest, ListedCustomer, OurReference
 from purchase_paddle import (
     adapter,
     catalog,
@@ -44,6 +44,25 @@ def asks_otherwise(
         return fields
 
     patch.setattr(module, name, asked)
+
+
+# --- customers -----------------------------------------------------------------------------------
+
+
+@BUGS.caught_by("f100_a_customer_that_is_gone_is_told_apart")
+def sells_to_the_archived(patch: pytest.MonkeyPatch) -> None:
+    """Archived is a word like any other."""
+    patch.setattr(customers, "ARCHIVED", "deleted")
+
+
+@BUGS.caught_by("f100_who_has_an_e_mail_and_is_gone_is_not_sold_to")
+def takes_whoever_has_the_address(patch: pytest.MonkeyPatch) -> None:
+    """Somebody was quicker: it cannot be anything else."""
+
+    async def found(_client: Any, customer: str) -> ListedCustomer:
+        return ListedCustomer(customer)
+
+    patch.setattr(customers, "found", found)
 
 
 # --- requests ------------------------------------------------------------------------------------

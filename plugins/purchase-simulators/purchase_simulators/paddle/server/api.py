@@ -29,7 +29,7 @@ from .listing import Listing, page
 
 CREATED, ACCEPTED, EMPTY = 201, 202, 204
 
-CUSTOMERS = Listing(("email", "id", "status"), searched=("id", "name", "email"))
+CUSTOMERS = Listing(("email", "id", "status"), searched=("id", "name", "email"), active=True)
 ADDRESSES = Listing(("id", "status"), searched=("id", "first_line", "city"))
 METHODS = Listing(("address_id", "supports_checkout"))
 PRODUCTS = Listing(("id", "status", "tax_category", "type"), active=True)

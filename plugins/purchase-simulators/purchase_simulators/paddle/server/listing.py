@@ -34,7 +34,7 @@ class Listing:
     descending: bool = True
     searched: tuple[str, ...] = ()
     spans: bool = False  # from and to
-    active: bool = False  # "by default, Paddle returns products that are active", and likewise prices
+    active: bool = False  # "by default, Paddle returns products that are active", and so on
 
 
 def page(call: Call, rows: Sequence[Document], listing: Listing) -> Found:

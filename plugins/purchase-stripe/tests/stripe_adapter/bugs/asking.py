@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from purchase_core.ports.provider import CustomerRequest, PriceRequest
-from purchase_stripe import adapter, asking, changing, looking, pending
+from purchase_core.ports.provider import Connection, CustomerRequest, PriceRequest
+from purchase_stripe import adapter, asking, changing, documents, looking, pending
 from purchase_stripe.adapter import StripeProvider
 from stripe_adapter import test_stripe_changes as change_tests
 from stripe_adapter import test_stripe_commands as command_tests
@@ -26,6 +26,24 @@ def asks_otherwise(patch: pytest.MonkeyPatch, name: str, change: Callable[[dict[
         return params
 
     patch.setattr(asking, name, asked)
+
+
+@BUGS.caught_by("f100_another_takes_the_place_of_a_customer_that_is_gone")
+def asks_for_who_was_deleted_under_the_same_key(patch: pytest.MonkeyPatch) -> None:
+    """A customer of ours has one key, for ever: for a day it gives back the one that is gone."""
+    genuine = asking.reference
+
+    def reference(connection: Connection, kind: str, *parts: str | int) -> str:
+        return genuine(connection, kind, *(parts[:1] if kind == "customer" else parts))
+
+    patch.setattr(asking, "reference", reference)
+
+
+@BUGS.caught_by("f100_a_customer_that_is_gone_is_told_apart")
+def believes_in_what_is_left_of_a_customer(patch: pytest.MonkeyPatch) -> None:
+    """Whoever is shown is there, though it says `deleted`."""
+    there = property(lambda _: False)
+    patch.setattr(documents.Customer, "deleted", there)
 
 
 @BUGS.caught_by("a_paid_subscription_is_told_whole")
