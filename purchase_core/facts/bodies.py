@@ -169,7 +169,8 @@ class SubscriptionSeen(Seen, frozen=True):
 class InvoiceSeen(Seen, frozen=True):
     """A bill and what was paid of it. `status`: draft | open | paid | void | uncollectible.
 
-    `reason`: first (the checkout's own) | renewal | change | manual. Only a first invoice answers an intent.
+    `reason`: first (the checkout's own) | renewal | change | manual. Only a first invoice answers an intent,
+    or a manual one that was paid on its checkout page.
     `due_at`: when its money was first asked for. `action`: what the customer must do for it to be paid:
     pay | authenticate | update_card; "" for nothing.
     """

@@ -15,6 +15,7 @@ from purchase_core.facts.bodies import (
     InvoiceSeen,
     RefundAsked,
     RefundSeen,
+    SessionSeen,
     SubscriptionSeen,
 )
 from purchase_core.facts.cluster import Cluster
@@ -104,12 +105,25 @@ class Reading:
         return verdicts
 
     def _invoice_verdict(self, one: Register, invoice: InvoiceSeen) -> tuple[str, str]:
-        if invoice.reason != "first" or (self.intent is None and not self._names_intent(one)):
+        if invoice.reason != "first" and not (invoice.reason == "manual" and self._paid_on_a_page(one)):
+            return UNNEEDED, ""
+        if self.intent is None and not self._names_intent(one):
             return UNNEEDED, ""
         if self.intent is None or invoice.status != "paid":
             return WAITING, ""
         wrong = invoice_mismatch(self.intent, self.attempts, one.object.split(":", 2)[1], invoice)
         return (MISMATCHED, wrong) if wrong else (MATCHED, "")
+
+    def _paid_on_a_page(self, one: Register) -> bool:
+        """Whether a checkout session says that this is its bill, whatever the bill says of itself.
+
+        What was sold before us on such a page is a bill of its own to the provider, and an import orders it.
+        """
+        _, connection, identifier = one.object.split(":", 2)
+        return self.intent is not None and any(
+            page.invoice == identifier and session.object.split(":", 2)[1] == connection
+            for session, page in self.of(SessionSeen)
+        )
 
     def _names_intent(self, one: Register) -> bool:
         return any(name.startswith("intent:") for name in one.names)

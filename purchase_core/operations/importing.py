@@ -2,8 +2,9 @@
 
 First a plan: every customer and subscription is looked at, page by page, and nothing is written. Applied, it
 records what prices stand for, links the customers that are certain, a slice at a time, and then reads all
-objects as reconciliation does, so that what was sold is folded like all else. What is somebody's who is
-doubtful waits in a lane of its own, as a case: it grants nothing until a person decides, and then at once.
+objects as reconciliation does, so that what was sold is folded like all else. Last, a slice at a time, it
+writes down the orders of what was bought once. What is somebody's who is doubtful waits in a lane of its own,
+as a case: it grants nothing until a person decides, and then at once.
 
 Done again, it finds all of it done. Cut off anywhere, it goes on with the slice or page that it had not done.
 """
@@ -19,7 +20,10 @@ from msgspec.structs import replace
 from purchase_core.catalog.catalog import Catalog
 from purchase_core.errors import PlanInvalid, WrongState
 from purchase_core.facts.fact import object_key
+from purchase_core.facts.reading import UNNEEDED
+from purchase_core.facts.rows import InvoiceRow
 from purchase_core.identifiers import IdSource, customer_id
+from purchase_core.importing.orders import order_before, versions_sold
 from purchase_core.importing.plan import Account, ImportPlan, Link
 from purchase_core.importing.pricing import Priced, Standing, priced
 from purchase_core.instants import Clock
@@ -31,6 +35,8 @@ from purchase_core.ports.provider import Capability, Provider
 from purchase_core.ports.store import Batch, Question, Store
 from purchase_core.projection.owner import owning_lane
 from purchase_core.projection.recorder import Recorder
+from purchase_core.projection.tables import rows_of_lane
+from purchase_core.projection.work import Work
 from purchase_core.records.command import CONFIRMED, Command, Stage
 from purchase_core.records.lane import Lane, customer_of
 from purchase_core.records.reference import PriceReference, Reference
@@ -42,7 +48,7 @@ from purchase_core.workflows.shelves import look_at
 IMPORT = "import"
 LINKS_PER_SLICE = 100
 REASON_CHARACTERS_MAX = 500
-PRICES, CUSTOMERS, READING = "prices", "customers", "objects"
+PRICES, CUSTOMERS, READING, ORDERS = "prices", "customers", "objects", "orders"
 LINKED, BEFORE, OVERTAKEN = "linked", "linked before", "overtaken"
 
 _NOTHING: Sequence[Found] = ()
@@ -178,8 +184,10 @@ class Import:
                 run = await self._record_prices(run, plan)
             elif place.stage == CUSTOMERS:
                 run = await self._link_slice(run, plan)
-            else:
+            elif place.stage == READING:
                 run, found = await self._read_page(run)
+            else:
+                run = await self._order_slice(run, plan)
             run = replace(run, updated_at=self._clock.now())
             await self._store.commit(Batch(self._ids.new("batch"), run.updated_at, runs=(run,)))
             yield run, found
@@ -258,9 +266,36 @@ class Import:
         async for noted, some in self._reconcile.run(inner, pages_max=1):
             inner, found = noted, some
         grown = {name: count - before.get(name, 0) for name, count in inner.counts.items()}
-        state = FINISHED if inner.state == FINISHED else RUNNING
-        cursor = _encoded(replace(place, reading=inner.id))
-        return replace(_counted(run, grown), cursor=cursor, state=state), found
+        place = replace(place, reading=inner.id)
+        if inner.state == FINISHED:
+            place = replace(place, stage=ORDERS, at=0)
+        return replace(_counted(run, grown), cursor=_encoded(place)), found
+
+    async def _order_slice(self, run: Run, plan: ImportPlan) -> Run:
+        """Write down what some customers bought once: a purchase answers an order."""
+        place = _place(run)
+        links = plan.links[place.at : place.at + LINKS_PER_SLICE]
+        bought = sum([await self._order(run, one.ours) for one in links])
+        at = place.at + len(links)
+        state = RUNNING if at < len(plan.links) else FINISHED
+        counted = _counted(run, {"purchases": bought})
+        return replace(counted, cursor=_encoded(replace(place, at=at)), state=state)
+
+    async def _order(self, run: Run, customer: str) -> int:
+        lane = await owning_lane(self._store, customer)
+        if lane.erased:
+            return 0
+        written = 0
+        for row in await rows_of_lane(self._store, InvoiceRow, lane.lane):
+            if row.connection != run.scope or row.match != UNNEEDED or row.subscription or not row.paid:
+                continue
+            facts = [one.fact for one in await self._store.facts_about(row.root)]
+            offers = await self._store.offers(versions_sold(facts))
+            order = order_before(run.scope, customer_of(lane.lane), facts, offers)
+            if order:
+                await self._recorder.record(Work(order), cause=run.id, addition=lambda batch: batch)
+                written += 1
+        return written
 
     # --- deciding ----------------------------------------------------------------------------
 

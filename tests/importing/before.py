@@ -47,8 +47,17 @@ class Before:
         for name in names:
             await self.subscribe(name, self.old if name in older else self.today)
 
-    async def subscribe(self, name: str, price: str) -> None:
-        """A customer made by hand, who subscribes to a price. Nothing of it carries a reference of ours."""
+    async def once(self, amount: int, name: str) -> str:
+        """A price that is paid once, made by hand; its id."""
+        return (await by_hand(self.street, self.provider, amount, name, ""))[1]
+
+    async def subscribe(
+        self, name: str, price: str, *, mode: str = "subscription", quantity: int = 1
+    ) -> None:
+        """A customer made by hand, who subscribes to a price, or pays it once (mode `payment`).
+
+        Nothing of it carries a reference of ours.
+        """
         street, plugin = self.street, MemoryPlugin()
         async with street.opening(catalog(), [self.provider], plugins=[plugin], project="past") as billing:
             connection = billing.connections[self.provider]
@@ -56,9 +65,9 @@ class Before:
             self.theirs[name] = await connection.ensure_customer(request, key=f"customer:{name}")
             made = await connection.create_checkout(
                 CheckoutRequest(
-                    "subscription", price, 1, self.theirs[name], SUCCESS, CANCEL, OurReference(intent=name)
+                    mode, price, quantity, self.theirs[name], SUCCESS, CANCEL, OurReference(intent=name)
                 ),
-                key=f"checkout:{name}",
+                key=f"checkout:{name}:{price}",
             )
         pay = getattr(street, self.provider).pay
         paid = pay(made.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
@@ -9,6 +10,8 @@ from unittest.mock import patch
 import pytest
 from msgspec.structs import replace
 
+from purchase_core import Catalog, Money, credit_pack, credit_unit, feature, one_time
+from purchase_core import plan as offered
 from purchase_core.billing import Billing
 from purchase_core.errors import (
     CapabilityMissing,
@@ -18,6 +21,7 @@ from purchase_core.errors import (
     UnknownConnection,
     WrongState,
 )
+from purchase_core.facts.rows import PurchaseRow
 from purchase_core.importing.mapping import read_customers
 from purchase_core.importing.plan import decode_import, summary
 from purchase_core.operations import importing
@@ -27,6 +31,16 @@ from purchase_core.records.run import FINISHED, RUNNING
 from purchase_core.testing.bench import problems
 from tests.importing.before import Before, applied, catalog
 from tests.rollout.street import PROVIDERS, Street, run
+
+
+def sold_once(book: Mapping[str, str], pack: Mapping[str, str]) -> Catalog:
+    """What is paid once: a book, and credits."""
+    ai = credit_unit("ai", unit="tokens")
+    full = offered(
+        "full", price=Money("20.00", "USD"), includes=[feature("export")()], provider_ids=dict(book)
+    )
+    small = offered("small", price=Money("5.00", "USD"), includes=[ai(amount=500)], provider_ids=dict(pack))
+    return Catalog(one_time("book", name="Book", plans=[full]), credit_pack("ai", name="AI", plans=[small]))
 
 
 async def rights(billing: Billing, customer: str) -> bool:
@@ -85,6 +99,56 @@ def test_the_certain_have_what_they_pay_for_and_the_doubtful_nothing(provider: s
             assert {(one.act, one.object) for one in steps if one.object == past.old} <= {
                 ("retire", past.old)
             }
+
+    run(work, [provider])
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_was_bought_once_is_a_purchase_as_if_it_had_been_ordered_here(provider: str) -> None:
+    async def work(street: Street) -> None:
+        past = Before(street, provider)
+        book, pack, odd = [
+            await past.once(*one) for one in ((2_000, "Book"), (500, "Pack"), (700, "Something else"))
+        ]
+        two = 1 if provider == "paddle" else 2  # where a price made by hand is sold one at a time
+        for name, price, quantity in (
+            ("ana", book, two),
+            ("ben", pack, 1),
+            ("cid", odd, 1),
+            ("dan", book, 1),
+        ):
+            await past.subscribe(name, price, mode="payment", quantity=quantity)
+        async with street.opening(sold_once({provider: book}, {provider: pack})) as billing:
+            plan = await billing.importing.plan(provider, past.map("ana", "ben", "cid"))
+            done = await applied(billing, plan)
+            assert (done.state, done.counts["purchases"]) == (FINISHED, 2)
+            rows = {row.lane: row for row in await billing.store.rows(PurchaseRow)}
+            assert sorted(rows) == ["customer:ana", "customer:ben"]
+            ana = rows["customer:ana"]
+            assert (ana.product, ana.quantity, ana.due, ana.paid) == (
+                "one_time",
+                two,
+                two * 2_000,
+                two * 2_000,
+            )
+            assert [await rights(billing, name) for name in ("ana", "ben", "cid", "dan")] == [
+                True, False, False, False,
+            ]  # fmt: skip
+            assert (await billing.customers.entitlements("ben")).credits == {"ai": 500}
+            # A price that no offer is known for grants nothing, and is no order of ours.
+            (bill,) = await billing.invoices.list("cid")
+            assert (bill.match, bill.paid) == ("unneeded", 700)
+            assert list(problems(street.memory.database, now=street.clock.now())) == []
+            facts = len(street.memory.database.facts)
+            again = await applied(billing, await billing.importing.plan(provider, past.map("ana", "ben")))
+            assert again.counts.get("purchases", 0) == 0
+            assert len(street.memory.database.facts) == facts
+            if provider == "paddle":  # who allows a refund only later, as for what was ordered here
+                return
+            # Its money goes back like that of any purchase, and what it granted with it.
+            await billing.purchases.refund("ana", ana.key, idempotency_key="back")
+            await street.deliver(billing)
+            assert not await rights(billing, "ana")
 
     run(work, [provider])
 

@@ -22,13 +22,13 @@ def sold(offer: str = "pro", amount: str = "12.00", **more: Any) -> Catalog:
 
 
 async def by_hand(
-    street: Street, provider: str, amount: int = 1_200, name: str = "App Pro"
+    street: Street, provider: str, amount: int = 1_200, name: str = "App Pro", interval: str = "month"
 ) -> tuple[str, str]:
     """A product and its price, made in the dashboard; their ids."""
     async with street.opening(sold(), [provider]) as billing:
         connection = billing.connections[provider]
         product = await connection.create_product(ProductRequest("hand", name), key=f"hand:{name}:{amount}")
-        request = PriceRequest("hand", "hand", name, amount, "USD", "month", product=product)
+        request = PriceRequest("hand", "hand", name, amount, "USD", interval, product=product)
         price = await connection.create_price(request, key=f"hand:price:{name}:{amount}")
     forget(street, provider)
     return product, price
