@@ -7,6 +7,7 @@ from . import (
     catalog,
     customers,
     doctor,
+    importing,
     inbox,
     overview,
     quarantine,
@@ -29,5 +30,6 @@ PAGES: tuple[Page, ...] = (
     runs.PAGE,
     replay.PAGE,
     rebuild.PAGE,
+    importing.PAGE,
     doctor.PAGE,
 )
