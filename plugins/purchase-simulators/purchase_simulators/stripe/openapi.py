@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
@@ -66,11 +65,10 @@ def exceptions(file: Path = EXCEPTIONS) -> tuple[Exempt, ...]:
 
 
 class StripeDocument:
-    """The document. Schemas are compiled when they are first needed."""
+    """The document. Its schemas are compiled when the first is needed."""
 
     def __init__(self, file: Path) -> None:
         self._document: Schema = json.loads(file.read_text())
-        self._validators: dict[str, Any] = {}
         self._paths = [
             (re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), path, operations)
             for path, operations in sorted(self._document["paths"].items(), key=lambda one: one[0].count("{"))
@@ -93,15 +91,10 @@ class StripeDocument:
         found = self._operation(method, path)
         if found is None:
             return [Problem(f"{method} {path}", "no such operation")]
-        template, operation = found
+        template, _ = found
         where = f"{method} {template}"
-        schema = operation.get("requestBody", {}).get("content", {}).get(FORM, {}).get("schema", {})
-        text = body
-        if method == "GET":
-            schema, text = _query_schema(operation), query
-        closed = _closed(deepcopy(schema))
-        document = _coerced(decode(text), closed)
-        return self._problems(where, f"request {where}", closed, document)
+        document = _coerced(decode(query if method == "GET" else body), self._requests[where])
+        return self._problems(where, f"request {where}", document)
 
     def of_answer(self, method: str, path: str, status: int, body: bytes) -> list[Problem]:
         """What is wrong with an answer."""
@@ -110,16 +103,15 @@ class StripeDocument:
             return []
         template, operation = found
         responses = operation["responses"]
-        response = responses.get(str(status), responses.get("default"))
-        schema = response["content"]["application/json"]["schema"]
-        where = f"{method} {template} {status}"
-        return self._problems(where, f"answer {where}", self._linked(schema), json.loads(body))
+        code = str(status) if str(status) in responses else "default"
+        where = f"{method} {template}"
+        return self._problems(f"{where} {status}", f"answer {where} {code}", json.loads(body))
 
     def of_event(self, body: bytes) -> list[Problem]:
         """What is wrong with an event, and with the object that it carries."""
         event = json.loads(body)
         where = f"event {event['type']}"
-        problems = self._problems(where, "event", self._linked({"$ref": "#/components/schemas/event"}), event)
+        problems = self._problems(where, "object event", event)
         if event["type"] not in self.event_types:
             problems.append(Problem(where, f"{event['type']} is no type of event"))
         return problems + self.of_object(event["data"]["object"], where)
@@ -130,8 +122,7 @@ class StripeDocument:
         name = f"deleted_{name}" if document.get("deleted") else name
         if name not in self._document["components"]["schemas"]:
             return [Problem(where, f"{name} is no kind of object")]
-        schema = self._linked({"$ref": f"#/components/schemas/{name}"})
-        return self._problems(f"{where} {name}", f"object {name}", schema, document)
+        return self._problems(f"{where} {name}", f"object {name}", document)
 
     def _operation(self, method: str, path: str) -> tuple[str, Schema] | None:
         for pattern, template, operations in self._paths:
@@ -140,20 +131,34 @@ class StripeDocument:
         return None
 
     @cached_property
-    def _components(self) -> Schema:
-        return {"schemas": {name: _closed(_nullable(one)) for name, one in
-                            deepcopy(self._document["components"]["schemas"]).items()}}  # fmt: skip
+    def _requests(self) -> Mapping[str, Schema]:
+        """What each operation takes, by "METHOD template"."""
+        return {where: _closed(_request_schema(where, operation)) for where, operation in self._operations()}
 
-    def _linked(self, schema: Schema) -> Schema:
-        return {**_closed(_nullable(deepcopy(schema))), "components": self._components}
-
-    def _problems(self, where: str, key: str, schema: Schema, document: object) -> list[Problem]:
+    @cached_property
+    def _validator(self) -> Any:
+        """One for all, with each schema under a name: what is reached from one is most of the document."""
         import jsonschema_rs  # noqa: PLC0415  # only for those who compare
 
-        if key not in self._validators:
-            self._validators[key] = jsonschema_rs.validator_for(schema, validate_formats=False)
+        schemas = self._document["components"]["schemas"]
+        named = {f"request {where}": schema for where, schema in self._requests.items()}
+        named |= {f"object {name}": {"$ref": f"#/components/schemas/{name}"} for name in schemas}
+        for where, operation in self._operations():
+            for code, response in operation["responses"].items():
+                answer = response["content"].get("application/json", {}).get("schema", {})
+                named[f"answer {where} {code}"] = _closed(_nullable(answer))
+        known = {"schemas": {name: _closed(_nullable(one)) for name, one in schemas.items()}}
+        schema: Any = {"properties": named, "additionalProperties": False, "components": known}
+        return jsonschema_rs.validator_for(schema, validate_formats=False)
+
+    def _operations(self) -> Iterator[tuple[str, Schema]]:
+        for _, template, operations in self._paths:
+            for method, operation in operations.items():
+                yield f"{method.upper()} {template}", operation
+
+    def _problems(self, where: str, name: str, document: object) -> list[Problem]:
         found = []
-        for error in self._validators[key].iter_errors(document):
+        for error in self._validator.iter_errors({name: document}):
             found += [Problem(where, what) for what in _told(error)]
         return found
 
@@ -273,7 +278,8 @@ def report(folder: Path) -> str:
 
 def _told(error: Any) -> list[str]:
     """What an error says. Of alternatives, that which comes closest; texts are left away."""
-    place = "/".join(str(one) for one in error.instance_path if not isinstance(one, int))
+    path = list(error.instance_path)[1:]  # the first is the name of the schema
+    place = "/".join(str(one) for one in path if not isinstance(one, int))
     kind = error.kind.name if hasattr(error.kind, "name") else type(error.kind).__name__
     context = getattr(error.kind, "context", None)
     if kind == "anyOf" and context:
@@ -282,7 +288,11 @@ def _told(error: Any) -> list[str]:
     return [f"{place}: {error.message}" if place else str(error.message)]
 
 
-def _query_schema(operation: Schema) -> Schema:
+def _request_schema(where: str, operation: Schema) -> Schema:
+    if not where.startswith("GET "):
+        content = operation.get("requestBody", {}).get("content", {})
+        schema: Schema = content.get(FORM, {}).get("schema", {})
+        return schema
     properties = {
         one["name"]: one["schema"] for one in operation.get("parameters", []) if one["in"] == "query"
     }

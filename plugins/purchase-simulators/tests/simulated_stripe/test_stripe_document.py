@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from purchase_simulators.stripe import disputing
 from purchase_simulators.stripe.objects.payments import Dispute
-from purchase_simulators.stripe.openapi import document_in, exceptions, report
+from purchase_simulators.stripe.openapi import DOCUMENTS, StripeDocument, document_in, exceptions, report
 from purchase_simulators.stripe.versions import API_VERSION
 
 from .rig import SPECS, Rig, on_stripe
@@ -55,3 +57,24 @@ def test_the_document_is_held_against_what_passes() -> None:
     event = {"id": "evt_1", "object": "event", "type": "invoice.sung", "created": 1, "livemode": False,
              "pending_webhooks": 0, "data": {"object": {"id": "x", "object": "song"}}}  # fmt: skip
     assert len(document.of_event(json.dumps(event).encode())) == 2
+
+
+def test_the_document_is_compiled_once_for_all_that_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is reached from a schema is most of the document: one for each filled gigabytes."""
+    files = sorted(SPECS.glob(DOCUMENTS))
+    if not files:
+        pytest.skip("no OpenAPI document of Stripe's here")
+    compiled: list[object] = []
+    compiling = jsonschema_rs.validator_for
+
+    def validator_for(schema: Any, **options: Any) -> object:
+        compiled.append(schema)
+        return compiling(schema, **options)
+
+    monkeypatch.setattr(jsonschema_rs, "validator_for", validator_for)
+    document = StripeDocument(files[-1])
+    for kind in ("customer", "invoice", "refund"):
+        assert document.of_object({"object": kind}, "here")
+        assert document.of_answer("GET", f"/v1/{kind}s/x_1", 200, b"{}")
+        assert document.of_request("POST", f"/v1/{kind}s", "", "colour=red")
+    assert len(compiled) == 1
