@@ -39,7 +39,12 @@ BLOCKED = "SELECT pid FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid
 
 @asynccontextmanager
 async def migrated(address: str, *, connections: int = 1) -> AsyncIterator[PostgresStore]:
-    config = PostgresConfig(Secret(address), prepared_statements=False, pool_connections_max=connections)
+    config = PostgresConfig(
+        Secret(address),
+        prepared_statements=False,
+        pool_connections_max=connections,
+        pool_wait_seconds=WAIT_SECONDS_MAX,
+    )
     async with await PostgresStore.open(config) as store:
         await store.migrate()
         yield store
