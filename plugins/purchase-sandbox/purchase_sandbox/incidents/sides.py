@@ -86,7 +86,28 @@ class Side(ABC):
         self.catch_up()
 
 
-class SandboxSide(Side):
+class _Harnessed(Side):
+    """What has a harness for tests, that listens on this machine."""
+
+    _harness: SandboxHarness | stripe.StripeHarness
+
+    async def start(self) -> None:
+        await self._harness.__aenter__()
+
+    async def stop(self) -> None:
+        await self._harness.__aexit__(None, None, None)
+
+    def settings(self) -> dict[str, object]:
+        return {"base_url": self._harness.url, "account": self._harness.account.id}
+
+    def sent(self) -> Sequence[bytes]:
+        return [one.body for one in self._harness.webhooks()]
+
+    def sign(self, body: bytes, secret: Secret) -> Headers:
+        return self._harness.sign(body, secrets=[secret])
+
+
+class SandboxSide(_Harnessed):
     """The sandbox."""
 
     plugin = "sandbox"
@@ -95,30 +116,15 @@ class SandboxSide(Side):
 
     def __init__(self) -> None:
         super().__init__()
-        self._harness = SandboxHarness(self.clock, loopback=True)
-        self._book = self._harness.account.book
-        self.chaos = self._harness.chaos
-
-    async def start(self) -> None:
-        await self._harness.__aenter__()
-
-    async def stop(self) -> None:
-        await self._harness.__aexit__(None, None, None)
-
-    def settings(self) -> dict[str, object]:
-        return {"base_url": self._harness.url, "account": self._harness.account.id}
+        self._harness = self._sandbox = SandboxHarness(self.clock, loopback=True)
+        self._book = self._sandbox.account.book
+        self.chaos = self._sandbox.chaos
 
     def pay(self, session: str) -> None:
-        self._harness.account.pay(session, "pays", authenticated=True)
-
-    def sent(self) -> Sequence[bytes]:
-        return [one.body for one in self._harness.webhooks()]
-
-    def sign(self, body: bytes, secret: Secret) -> Headers:
-        return self._harness.sign(body, secrets=[secret])
+        self._sandbox.account.pay(session, "pays", authenticated=True)
 
     def catch_up(self) -> None:
-        self._harness.sandbox.catch_up()
+        self._sandbox.sandbox.catch_up()
 
     def pages(self) -> int:
         return sum(1 for _ in self._book.all(Session))
@@ -127,7 +133,7 @@ class SandboxSide(Side):
         return [one.amount for one in self._book.all(Refund) if one.status != "failed"]
 
 
-class StripeSide(Side):
+class StripeSide(_Harnessed):
     """A simulated Stripe."""
 
     plugin = "stripe"
@@ -136,30 +142,15 @@ class StripeSide(Side):
 
     def __init__(self) -> None:
         super().__init__()
-        self._harness = stripe.StripeHarness(self.clock)
-        self._book = self._harness.account.book
-        self.chaos = self._harness.chaos
-
-    async def start(self) -> None:
-        await self._harness.__aenter__()
-
-    async def stop(self) -> None:
-        await self._harness.__aexit__(None, None, None)
-
-    def settings(self) -> dict[str, object]:
-        return {"base_url": self._harness.url, "account": self._harness.account.id}
+        self._harness = self._stripe = stripe.StripeHarness(self.clock)
+        self._book = self._stripe.account.book
+        self.chaos = self._stripe.chaos
 
     def pay(self, session: str) -> None:
-        self._harness.pay(session)
-
-    def sent(self) -> Sequence[bytes]:
-        return [one.body for one in self._harness.webhooks()]
-
-    def sign(self, body: bytes, secret: Secret) -> Headers:
-        return self._harness.sign(body, secrets=[secret])
+        self._stripe.pay(session)
 
     def catch_up(self) -> None:
-        self._harness.simulator.catch_up()
+        self._stripe.simulator.catch_up()
 
     def pages(self) -> int:
         return sum(1 for _ in self._book.all(StripeSession))
