@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hmac
 import logging
 import pickle
 import traceback
@@ -74,6 +75,18 @@ def test_a_secret_is_not_carried_away(carry: Callable[[Secret], object]) -> None
 def test_a_secret_has_no_dictionary_to_dump() -> None:
     with pytest.raises(TypeError):
         vars(Secret(VALUE))
+
+
+def test_t02_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+
+    def comparing(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return False
+
+    monkeypatch.setattr(hmac, "compare_digest", comparing)
+    assert Secret(VALUE) != Secret(VALUE)
+    assert compared == [(VALUE.encode(), VALUE.encode())]
 
 
 @pytest.mark.parametrize("value", ["", "a", "é😀", "\udcff"])

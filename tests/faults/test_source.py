@@ -52,7 +52,7 @@ def test_the_product_is_found() -> None:
 
 # --- T02: nothing secret is compared by what stops at the first difference ------------------------
 
-SECRETS = ("signature", "secret", "hmac", "api_key", "password", "token")
+SECRETS = ("signature", "secret", "hmac", "api_key", "password", "token", "reveal")
 PUBLIC = {"signature_headers"}  # their names
 
 
