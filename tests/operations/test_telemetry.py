@@ -32,7 +32,7 @@ from purchase_simulators.stripe.testing import WEBHOOK_SECRET as STRIPE_SECRET
 from tests.migrating.two_sides import TwoSides
 from tests.workflows.market import Market, another
 
-MAIL = "sentinel.person@example.com"
+MAIL, CUSTOMER = "sentinel.person@example.com", "sentinel_customer"
 
 
 class Collected:
@@ -185,7 +185,7 @@ def test_i16_t06_no_secret_and_no_person_is_in_any_signal(
         async with TwoSides() as sides:
             for number, connection in enumerate(("stripe", "paddle")):
                 checkout = await sides.billing.checkout.start(
-                    customer=f"user_{number}", offer="app:pro", success_url="https://shop.example/yes",
+                    customer=f"{CUSTOMER}_{number}", offer="app:pro", success_url="https://shop.example/yes",
                     cancel_url="https://shop.example/no", idempotency_key=f"cart-{number}", email=MAIL,
                 )  # fmt: skip
                 if connection == "paddle":
@@ -199,13 +199,14 @@ def test_i16_t06_no_secret_and_no_person_is_in_any_signal(
 
     with caplog.at_level(logging.DEBUG):
         asyncio.run(scene())
-    told = [JsonLines().format(one) for one in caplog.records if one.name.startswith("purchase")]
+    ours = [JsonLines().format(one) for one in caplog.records if one.name.startswith("purchase")]
+    ours += [one.to_json() for one in collected.finished()]
+    ours += collected.metrics().values()
+    assert [line for line in ours if CUSTOMER in line] == [], "an id of the application's may be an address"
+    told = [*ours, *capsys.readouterr()]
     told += [
         one.getMessage() for one in caplog.records if one.name != "uvicorn.access"
     ]  # the simulators' own
-    told += [one.to_json() for one in collected.finished()]
-    told += collected.metrics().values()
-    told += [*capsys.readouterr()]
     assert len(told) > 50
     secrets = [one.reveal() for one in (STRIPE_KEY, STRIPE_SECRET, PADDLE_KEY, PADDLE_SECRET)]
     for planted in (MAIL, quote(MAIL), quote(MAIL, safe=""), *secrets):

@@ -30,7 +30,7 @@ from tests.faults.shop import Shop, run
 from tests.workflows.test_refunds import PAID, REFUNDS, bought, invoice, slowly
 
 
-def test_f57_a_refund_whose_answer_was_lost_counts_as_on_its_way() -> None:
+def test_f57_i06_a_refund_whose_answer_was_lost_counts_as_on_its_way() -> None:
     async def work() -> None:
         async with Shop() as shop:
             row = await bought(shop)

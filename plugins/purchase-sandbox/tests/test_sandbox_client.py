@@ -136,7 +136,7 @@ TABLE: list[
 @pytest.mark.parametrize(
     ("answer", "of_read", "of_write"), [row[1:] for row in TABLE], ids=[r[0] for r in TABLE]
 )
-def test_f41_what_comes_back_decides_the_error(
+def test_f41_t06_what_comes_back_decides_the_error_and_is_not_quoted(
     answer: Callable[[httpx.Request], httpx.Response],
     of_read: type[ProviderError],
     of_write: type[ProviderError],

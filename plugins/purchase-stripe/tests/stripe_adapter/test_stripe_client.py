@@ -119,7 +119,7 @@ def error(code: str, kind: str = "invalid_request_error") -> dict[str, object]:
         (200, b"7", ProviderUnavailable, OutcomeUnknown),
     ],
 )
-def test_f38_f41_what_comes_back_decides_the_error(
+def test_f38_f41_t06_what_comes_back_decides_the_error_and_is_not_quoted(
     status: int, body: object, read: type[ProviderError], write: type[ProviderError]
 ) -> None:
     """By the table, and not by what the SDK names it: 409 is a request of ours that is under way."""
