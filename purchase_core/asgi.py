@@ -68,6 +68,7 @@ class WebhookApp:
             async with asyncio.timeout(self._body_seconds_max):
                 body = await _read(scope, receive, self._inbox.body_bytes_max)
         except BodyTooLarge as refused:
+            self._inbox.refusals.note(connection, refused.code)
             log.warning("delivery to %r refused: %s", connection[:64], refused.code)
             return refused.http_status, _error(refused.code, refused.message), CLOSE
         except TimeoutError:

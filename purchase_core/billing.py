@@ -243,7 +243,9 @@ class Billing:
             parts.clock,
             lambda: (CHECKOUT, *self.commands.kinds),
         )
-        self.metrics = Metrics(parts.store, parts.connections, health, parts.clock, code=parts.code)
+        self.metrics = Metrics(
+            parts.store, parts.connections, health, self.webhooks.refusals, parts.clock, code=parts.code
+        )
         self._metrics_token = parts.metrics_token
         self.retention = Retention(parts.store, parts.clock, parts.ids, parts.retention, code=parts.code)
         self.truth = Truth(parts.store, self.rebuild, parts.clock)

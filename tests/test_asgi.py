@@ -24,6 +24,7 @@ from purchase_core.errors import (
     WrongAccount,
 )
 from purchase_core.inbox.inbox import Inbox
+from purchase_core.inbox.refusals import Refusals
 from purchase_core.instants import SECOND, Instant
 from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.memory_store import MemoryDatabase
@@ -144,6 +145,7 @@ class Failing(Inbox):
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
+        self.refusals = Refusals((), ManualClock(Instant(0)))
 
     body_bytes_max = LIMIT
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from purchase_core.errors import (
+    DeliveryRefused,
     KeyConflict,
     LaneConflict,
     MalformedBody,
@@ -26,6 +27,7 @@ from purchase_core.inbox.receive import (
     read_headers,
     verified_event,
 )
+from purchase_core.inbox.refusals import Refusals
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import Clock, Instant
 from purchase_core.ports.provider import Event, Provider
@@ -80,6 +82,7 @@ class Inbox:
         self._ids = ids
         self._settings = settings
         self._code = code
+        self.refusals = Refusals(connections, clock)
         self._draining = Draining(store, processor, connections, clock, ids, settings, code=code)
 
     @property
@@ -94,9 +97,13 @@ class Inbox:
         Whatever else goes wrong, the event is kept, and the receipt says so.
         """
         provider = self._provider(connection)
-        read = read_headers(headers)
         now = self._clock.now()
-        event = verified_event(provider, body, read, now=now, bytes_max=self._settings.body_bytes_max)
+        try:
+            read = read_headers(headers)
+            event = verified_event(provider, body, read, now=now, bytes_max=self._settings.body_bytes_max)
+        except DeliveryRefused as refused:
+            self.refusals.note(connection, refused.code)
+            raise
         delivery = self._row(event, connection, body, now, kept_headers(provider, read), WEBHOOK)
         return await self._take(provider, event, delivery, inline=self._settings.mode == "inline")
 

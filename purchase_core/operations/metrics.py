@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from purchase_core.inbox.refusals import Refusals
 from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.operations.passes import EVENTS, LEFT, MISSED, PASSES
 from purchase_core.ports.operator_reads import TALLIES, Tally
@@ -39,6 +40,8 @@ METRICS: Mapping[str, str] = {
     "purchase_reconcile_age_seconds": "How long ago the last pass over a provider ended.",
     "purchase_reconcile_missed": "Events that never arrived, as the last pass over a provider found.",
     "purchase_reconcile_left": "What the last pass over a provider found, and leaves to a person.",
+    "purchase_webhooks_refused": "Deliveries that this process has refused since it began.",
+    "purchase_webhooks_refused_seconds": "How long ago the last of them was.",
     "purchase_circuit_open": "Whether this process sends no checkouts there because it seems to be down.",
 }
 """Every metric, a gauge each, and what it says."""
@@ -64,14 +67,22 @@ class Sample(Value, frozen=True):
 
 
 class Metrics:
-    """Reads them. `connections` are those that are open; `health` is this process's own view of them."""
+    """Reads them. `connections` are those that are open; `health` and `refusals` are of this process."""
 
     def __init__(
-        self, store: Store, connections: Iterable[str], health: HealthBook, clock: Clock, *, code: str
+        self,
+        store: Store,
+        connections: Iterable[str],
+        health: HealthBook,
+        refusals: Refusals,
+        clock: Clock,
+        *,
+        code: str,
     ) -> None:
         self._store = store
         self._connections = sorted(connections)
         self._health = health
+        self._refusals = refusals
         self._clock = clock
         self._code = code
 
@@ -89,6 +100,10 @@ class Metrics:
             )
             for one in self._connections
         ]
+        for one in self._refusals.read()[: SERIES_MAX - 1]:
+            by = (("connection", _label(one.connection)), ("reason", one.reason))
+            found.append(Sample("purchase_webhooks_refused", by, one.count))
+            found.append(Sample("purchase_webhooks_refused_seconds", by, _seconds(one.last_at, now)))
         # Where something waits, it says more than that nothing does.
         known = {(one.name, one.labels): one for one in found}
         places = list(METRICS)

@@ -19,6 +19,7 @@ from purchase_core.errors import (
     SignatureInvalid,
     StoreUnavailable,
     UnknownConnection,
+    WrongAccount,
 )
 from purchase_core.facts.rows import InvoiceRow
 from purchase_core.inbox.processing import FOREIGN
@@ -396,5 +397,33 @@ def test_f03_f78_a_duplicate_of_what_is_not_kept_is_none() -> None:
             with patch.object(MemoryStore, "commit", refused), pytest.raises(StoreUnavailable):
                 await shop.take(webhook.body, webhook.headers)
             assert (await shop.take(webhook.body, webhook.headers)).status == PENDING
+
+    run(work)
+
+
+def test_what_is_refused_is_counted_and_nothing_of_it_is_kept() -> None:
+    """By connection and code; however many come, and whatever they name, there is a row for each at most."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.buy()
+            webhook = shop.webhooks()[0]
+            refusals = shop.billing.webhooks.refusals
+            for number in range(50):
+                with pytest.raises(SignatureInvalid):
+                    await shop.take(webhook.body, [("x-secret", str(number))])
+                with pytest.raises(UnknownConnection):
+                    await shop.billing.webhooks.receive(f"made-up-{number}", webhook.body, ())
+                refusals.note(f"made-up-{number}", "body_too_large")  # as an endpoint does, before it is read
+            shop.advance(seconds=60)
+            with pytest.raises(WrongAccount):
+                await shop.take(edited(webhook, mode="live"))
+            told = [(one.connection, one.reason, one.count) for one in refusals.read()]
+            assert told == [("sandbox", "signature_invalid", 50), ("sandbox", "wrong_account", 1)]
+            assert refusals.read()[1].last_at == shop.clock.now()
+            assert rows(shop) == []
+            samples = {one.labels: one.value for one in await shop.billing.metrics.read()
+                       if one.name == "purchase_webhooks_refused_seconds"}  # fmt: skip
+            assert list(samples.values()) == [60, 0]
 
     run(work)

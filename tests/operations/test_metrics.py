@@ -15,6 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_prometheus
 
 from purchase_core.errors import SecretMissing, StoreUnavailable
+from purchase_core.inbox.refusals import Refusals
 from purchase_core.instants import SECOND, Instant
 from purchase_core.operations.alerts import ALERTS, Alert, firing, rules
 from purchase_core.operations.exposition import exposition
@@ -43,7 +44,10 @@ class Waiting(MemoryStore):
 
 
 async def read(*tallies: Tally, health: HealthBook | None = None) -> dict[str, Any]:
-    metrics = Metrics(Waiting(*tallies), ["acme"], health or HealthBook(), ManualClock(NOW), code='c"1\\\n')
+    clock = ManualClock(NOW)
+    refusals = Refusals({"acme"}, clock)
+    refusals.note("acme", "signature_invalid")
+    metrics = Metrics(Waiting(*tallies), ["acme"], health or HealthBook(), refusals, clock, code='c"1\\\n')
     return {"samples": await metrics.read()}
 
 
