@@ -44,7 +44,7 @@ from tests.scale_out.messages import Answer, Ask, FastClock, Life
 
 POOL_CONNECTIONS = 6
 SUBSCRIBER = "ledger"
-LANES_AT_ONCE = 10
+LANES_AT_ONCE = 20  # four processes tell 266 effects a second, and there is one for every third event
 TELL_SECONDS = 0.3  # as somebody on the other side of a network takes
 ASKED = "/asked"
 

@@ -32,7 +32,7 @@ from tests.scale_out.messages import Answer, Ask, FastClock, Life, Tally
 TWICE = LATE = 0.2  # of all events, the parts that come twice, and behind others
 LATE_SECONDS_MAX = 3.0
 LOST_ANSWERS_PPM = 20_000
-IN_FLIGHT_MAX = 48
+IN_FLIGHT_MIN = 48  # sales at once, or as many as a second of the rate has
 HARMS_A_WAVE = 3  # so far on does the next wave begin, so that short ones see all kinds between them
 EVENTS_OF_A_SALE = 3.5  # as measured; what a rate of events means in sales
 SILENT = ("customer.", "price.")
@@ -74,7 +74,10 @@ class Wave:
     refunds: int = 0
     spent: dict[str, list[str]] = attrs.field(factory=dict)
     _tasks: set[asyncio.Task[None]] = attrs.field(factory=set)
-    _room: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(IN_FLIGHT_MAX))
+    _room: asyncio.Semaphore = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._room = asyncio.Semaphore(max(IN_FLIGHT_MIN, round(self.plan.rate / EVENTS_OF_A_SALE)))
 
     async def run(self, deadline: float) -> None:
         """Sell until the wave is full or the deadline (by `time.monotonic`) is over; settle; check."""
