@@ -35,9 +35,9 @@ async def run(*, short: bool) -> None:
     rounds = 15 if short else 51
     print(
         "| facts | explain a feature | explain credits | a page of activity | one in the middle "
-        "| entitlements | document |"
+        "| entitlements | document | a snapshot |"
     )
-    print("|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|")
     with TemporaryDirectory() as folder:
         config = SqliteConfig(str(Path(folder) / "purchase.db"))
         async with await SqliteStore.open(config) as store:
@@ -68,7 +68,8 @@ async def _row(billing: Billing, store: SqliteStore, facts: int, rounds: int) ->
     ]
     document = len((await store.lane(f"customer:{CUSTOMER}")).document)
     times = " | ".join(f"{one:.2f} ms" for one in cells)
-    print(f"| {facts:,} | {times} | {document:,} bytes |", flush=True)
+    snapshot = await _milliseconds(lambda: customers.snapshot(CUSTOMER), rounds)
+    print(f"| {facts:,} | {times} | {document:,} bytes | {snapshot:,.1f} ms |", flush=True)
 
 
 async def _milliseconds(act: Callable[[], Awaitable[object]], rounds: int) -> float:

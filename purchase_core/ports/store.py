@@ -15,7 +15,7 @@ from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import InvalidArgument
 from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import ROW_TYPES, Row
+from purchase_core.facts.rows import ROW_TYPES, IntentRow, InvoiceRow, LotRow, PurchaseRow, Row
 from purchase_core.instants import Instant
 from purchase_core.ports.deadlines import D, Deadline
 from purchase_core.ports.limits import PAGE_ROWS_MAX
@@ -38,6 +38,16 @@ TableRow: TypeAlias = Row | LedgerRow
 TABLES: tuple[type[TableRow], ...] = (*ROW_TYPES, *LEDGER_TYPES)
 
 R = TypeVar("R", bound=TableRow)
+
+N = TypeVar("N", bound=IntentRow | InvoiceRow | PurchaseRow | LotRow)
+
+NEWEST_BY: Mapping[type[IntentRow | InvoiceRow | PurchaseRow | LotRow], str] = {
+    IntentRow: "placed_at",
+    InvoiceRow: "seen_at",
+    PurchaseRow: "purchased_at",
+    LotRow: "granted_at",
+}
+"""Tables that grow as long as a customer stays, and the instant by which their newest rows are found."""
 
 FACTS_PER_BATCH_MAX = 1 << 20
 
@@ -334,6 +344,13 @@ class Store(OperatorReads):
         self, row_type: type[R], *, lane: str = "", after_key: str = "", limit: int = PAGE_ROWS_MAX
     ) -> Sequence[R]:
         """Rows of one table, the ledger's too, by ascending key; of one lane, or of all ("")."""
+
+    @abstractmethod
+    async def newest(self, row_type: type[N], lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[N]:
+        """Rows of one lane, of a table of NEWEST_BY, the newest first: by descending (instant, key).
+
+        No more than `limit` are read, however many there are.
+        """
 
     @abstractmethod
     async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:

@@ -25,6 +25,14 @@ async def rows_of_lane(store: Store, table: type[R], lane: str) -> list[R]:
         after = page[-1].key
 
 
+async def row_of_lane(store: Store, table: type[R], lane: str, key: str) -> R | None:
+    """The row of one key in a lane; None if there is none."""
+    # Behind all that sorts before it, it is the first.
+    before = f"{key[:-1]}{chr(ord(key[-1]) - 1)}\U0010ffff"
+    found = await store.rows(table, lane=lane, after_key=before, limit=1)
+    return next((row for row in found if row.key == key), None)
+
+
 async def journal_of(store: Store, lane: str) -> list[Movement]:
     """Every movement of a lane, in order. What nobody owns has none."""
     return [one async for one in every_movement(store, lane)] if customer_of(lane) else []

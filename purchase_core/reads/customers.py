@@ -20,7 +20,6 @@ from purchase_core.facts.fact import object_key
 from purchase_core.facts.fold import canonical_hash
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import (
-    ROW_TYPES,
     CaseRow,
     IntentRow,
     InvoiceRow,
@@ -36,10 +35,10 @@ from purchase_core.ports.store import Batch, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.owner import lane_of, owning_lane
 from purchase_core.projection.recorder import Recorder
-from purchase_core.projection.tables import rows_of_lane
 from purchase_core.reads.explaining import known_rows, sums
 from purchase_core.reads.facts import recorded_movements, rows_as_of
 from purchase_core.reads.rights_cache import NEVER, Entry, RightsCache
+from purchase_core.reads.told_rows import ALL_ROWS, SNAPSHOT_ROWS_MAX, ToldRows, present_rows, told_of
 from purchase_core.reads.wallets import Wallet, wallet_of
 from purchase_core.reads.what_if import Tell, WhatIf, what_if
 from purchase_core.records.lane import Lane, customer_lane, customer_of
@@ -74,6 +73,10 @@ class Snapshot:
     `version` counts the changes of the customer's lane (0: nothing is known of them); rows are those of the
     documented tables; `hash` identifies the rows under one version of the fold. `wallets` has one for each
     unit of credits that there are, `drawn` what was taken of each lot.
+
+    Of checkouts, purchases, lots and bills it tells the newest 200 each, and every bill that is open. `more`
+    names the tables of which there are others: rights and wallets count them, `billing.invoices.list` and
+    `billing.purchases.list` return them.
     """
 
     customer: str
@@ -90,6 +93,7 @@ class Snapshot:
     wallets: tuple[Wallet, ...]
     drawn: Mapping[str, int]
     hash: str
+    more: tuple[str, ...] = ()
 
     @property
     def action_required(self) -> tuple[ActionRequired, ...]:
@@ -194,18 +198,25 @@ class Customers:
         them, as things will be if nothing more happens. Raises LaneConflict in the unlikely case that the
         customer kept changing while the snapshot was read.
         """
+        return await self._snapshot(customer, at, known_at, SNAPSHOT_ROWS_MAX)
+
+    async def _snapshot(
+        self, customer: str, at: datetime | None, known_at: datetime | None, rows_max: int
+    ) -> Snapshot:
         name = await lane_of(self._store, customer)
         now = self._clock.now()
         at_instant = now if at is None else instant(at)
         known = now if known_at is None else instant(known_at)
         if at_instant >= now and known >= now:
-            lane, rows = await self._present(name)
-            live = decode_live(lane.document)
+            lane, told = await self._present(name, rows_max)
+            rows, live = told.rows, decode_live(lane.document)
             drawn = await self._store.drawn([row.key for row in _of(rows, LotRow)])
         else:
             lane = await self._store.lane(name)
-            rows = await rows_as_of(self._store, self._offers, lane.lane, at=at_instant, known_at=known)
-            live, drawn = await self._past(lane.lane, rows, at_instant, known)
+            then = await rows_as_of(self._store, self._offers, lane.lane, at=at_instant, known_at=known)
+            live, drawn = await self._past(lane.lane, then, at_instant, known)
+            told = told_of(then, live, rows_max)
+            rows = told.rows
         return Snapshot(
             customer=customer,
             at=at_instant,
@@ -223,6 +234,7 @@ class Customers:
             ),
             drawn=drawn,
             hash=canonical_hash(rows),
+            more=told.more,
         )
 
     async def explain(self, customer: str, feature: str, *, at: datetime | None = None) -> Explanation:
@@ -244,7 +256,7 @@ class Customers:
         return self._explained(feature, known.rows, now, drawn, rights.credits, live=live, more=more)
 
     async def _explain_at(self, customer: str, feature: str, at: datetime) -> Explanation:
-        snapshot = await self.snapshot(customer, at=at)
+        snapshot = await self._snapshot(customer, at, None, ALL_ROWS)
         rows: list[Row] = [*snapshot.intents, *snapshot.subscriptions, *snapshot.purchases]
         rows += [*snapshot.lots, *snapshot.invoices]
         await self._offers.learn(_versions_in(rows))
@@ -315,22 +327,16 @@ class Customers:
         offers = await self._offers.learn(versions_of(live))
         return evaluate(live, self._policy, offers, self._defaults, at)
 
-    async def _present(self, name: str) -> tuple[Lane, list[Row]]:
+    async def _present(self, name: str, rows_max: int) -> tuple[Lane, ToldRows]:
         """A lane and its rows, of one version: they are read one after another, so a change would show."""
         lane = await self._store.lane(name)
         for _ in range(SNAPSHOT_TRIES_MAX):
-            rows = await self._rows(lane)
+            told = await present_rows(self._store, lane, rows_max)
             again = await self._store.lane(name)
             if again.version == lane.version:
-                return lane, rows
+                return lane, told
             lane = again
         raise LaneConflict(f"lane {name!r} kept moving while it was read, {SNAPSHOT_TRIES_MAX} times")
-
-    async def _rows(self, lane: Lane) -> list[Row]:
-        found: list[Row] = []
-        for table in ROW_TYPES:
-            found += await rows_of_lane(self._store, table, lane.lane)
-        return found
 
     async def _past(
         self, lane: str, rows: list[Row], at: Instant, known_at: Instant

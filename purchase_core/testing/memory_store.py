@@ -20,7 +20,7 @@ from purchase_core.facts.rows import InvoiceRow, LotRow, SubscriptionRow
 from purchase_core.instants import Instant
 from purchase_core.ports.deadlines import D, Deadline
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.ports.store import Holders, Question, SchemaState, Store, TableRow, View
+from purchase_core.ports.store import NEWEST_BY, Holders, N, Question, SchemaState, Store, TableRow, View
 from purchase_core.records.command import OPEN_STATES, Command
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.details import Details
@@ -195,6 +195,12 @@ class MemoryStore(MemoryWriting, MemoryOperatorReads, Store):
             row for row in self.database.table(row_type) if lane in ("", row.lane) and row.key > after_key
         ]
         return sorted(found, key=lambda row: row.key)[:limit]
+
+    async def newest(self, row_type: type[N], lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[N]:
+        """Rows of one lane, the newest first."""
+        found = [row for row in self.database.table(row_type) if row.lane == lane]
+        by = next(when for table, when in NEWEST_BY.items() if table is row_type)
+        return sorted(found, key=lambda row: (getattr(row, by), row.key), reverse=True)[:limit]
 
     async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:
         """The journal of one lane, in order."""

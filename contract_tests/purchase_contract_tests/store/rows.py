@@ -20,7 +20,7 @@ from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.fact import seen
 from purchase_core.facts.fold import canonical_hash
 from purchase_core.facts.rows import ROW_TYPES, CaseRow, IntentRow, InvoiceRow, Row
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.ports.store import NEWEST_BY, Batch, Question, Store
 
 
 async def all_rows(store: Store) -> list[Row]:
@@ -77,6 +77,20 @@ class Rows(StorePromises):
                 assert len(page) <= limit
                 found += page
             assert found == newest_first[:5]
+
+    @promise
+    async def the_newest_rows_of_a_lane_come_first(self, store: Store) -> None:
+        for table, when in NEWEST_BY.items():
+            (row,) = (one for one in row_of_each_table() if isinstance(one, table))
+            places = [(9, "a"), (5, "d"), (5, "c"), (5, "b"), (2, "z"), (1, "y")]
+            wanted = [replace(row, **{"key": key, when: later(at)}) for at, key in places]
+            others = [replace(row, key=f"{one.key}_of_ben", lane=BEN) for one in wanted]
+            written = (*others, *wanted[3:], *wanted[:3])
+            await store.commit(Batch(f"batch_{table.TABLE}", NOW, rows=written))
+            assert list(await store.newest(table, ANA)) == wanted
+            for limit in (1, 2, 4):
+                assert list(await store.newest(table, ANA, limit=limit)) == wanted[:limit]
+            assert list(await store.newest(table, "customer:nobody")) == []
 
     @promise
     async def cases_are_listed_by_status_and_kind(self, store: Store) -> None:

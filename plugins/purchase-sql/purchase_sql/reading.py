@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.ports.deadlines import DEADLINES
-from purchase_core.ports.store import TABLES, TableRow
+from purchase_core.ports.store import NEWEST_BY, TABLES, TableRow
 from purchase_core.records.ledger_rows import DrawnRow
 from purchase_sql import schema
 from purchase_sql.dialects import OneOf
@@ -33,6 +33,7 @@ def statements() -> Iterable[Statement]:
     yield from _facts()
     yield from _lists()
     yield from _due()
+    yield from _newest()
     yield from _mailboxes()
     yield from _conflicting()
     for row_type in TABLES:
@@ -299,6 +300,18 @@ def _due() -> Iterable[Statement]:
             .limit(whole("limit"))
         )
         yield Statement(f"due_{deadline.name}", ("after", "after_key", "until", "limit"), clause)
+
+
+def _newest() -> Iterable[Statement]:
+    for row_type, when in NEWEST_BY.items():
+        table = schema.rows[row_type]
+        clause = (
+            chosen(table, ROW_COLUMNS[row_type])
+            .where(table.c.lane == text("lane"))
+            .order_by(table.c[when].desc(), table.c.key.desc())
+            .limit(whole("limit"))
+        )
+        yield Statement(f"{row_type.TABLE}_newest", ("lane", "limit"), clause)
 
 
 def _mailboxes() -> Iterable[Statement]:

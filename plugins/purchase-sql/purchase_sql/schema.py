@@ -25,7 +25,7 @@ from purchase_core.facts.rows import (
     SubscriptionRow,
 )
 from purchase_core.ports.deadlines import DEADLINES
-from purchase_core.ports.store import TABLES, TableRow
+from purchase_core.ports.store import NEWEST_BY, TABLES, TableRow
 from purchase_core.records.command import OPEN_STATES
 from purchase_core.records.delivery import DONE, PENDING
 from purchase_core.records.mailbox import IDLE, WAITING
@@ -311,6 +311,9 @@ def _row_column(name: str, hint: object) -> sa.Column[Any]:
 rows: dict[type[TableRow], sa.Table] = {one: _row_table(one) for one in TABLES}
 _held = rows[SubscriptionRow].c
 _index("subscriptions_held", _held.connection, _held.version, _held.currency, where=IS_LIVE)
+for row_type, when in NEWEST_BY.items():
+    _newest = rows[row_type].c
+    _index(f"{row_type.TABLE}_newest", _newest.lane, _newest[when], _newest.key)
 for deadline in DEADLINES:
     _row = rows[deadline.row_type].c
     _index(f"due_{deadline.name}", _row[deadline.column], _row.key, where=HAS_DEADLINE[deadline.name])

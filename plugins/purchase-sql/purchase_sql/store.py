@@ -10,7 +10,7 @@ from purchase_core.facts.fact import RecordedFact
 from purchase_core.instants import Instant
 from purchase_core.ports.deadlines import D, Deadline
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.ports.store import Holders, Question, Store, TableRow, View
+from purchase_core.ports.store import Holders, N, Question, Store, TableRow, View
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.details import Details
@@ -183,6 +183,11 @@ class SqlStore(SqlOperatorReads, Store):
             found = await self._page(self._texts.row_page_of_lane[row_type], (lane, after_key, limit))
         else:
             found = await self._page(self._texts.row_page[row_type], (after_key, limit))
+        return [decode.row(row_type, record) for record in found]
+
+    async def newest(self, row_type: type[N], lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[N]:
+        """Rows of one lane, the newest first."""
+        found = await self._page(self._texts.row_newest[row_type], (lane, limit))
         return [decode.row(row_type, record) for record in found]
 
     async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:

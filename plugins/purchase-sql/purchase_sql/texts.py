@@ -9,7 +9,7 @@ import attrs
 from purchase_core.facts.rows import CASE_STATUSES, ROW_TYPES
 from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.operator_reads import RELATIONS, TALLIES, WAITING_TYPES
-from purchase_core.ports.store import TABLES
+from purchase_core.ports.store import NEWEST_BY, TABLES
 from purchase_sql.prefix import checked_prefix, checked_schema, with_prefix
 
 
@@ -104,6 +104,7 @@ class Texts:
     row_page_of_lane: Mapping[type[object], str]
     row_held: Mapping[type[object], str]
     row_waiting: Mapping[type[object], str]
+    row_newest: Mapping[type[object], str]
     cases: Mapping[str, str]
     due: Mapping[str, str]
     dangling: Mapping[str, str]
@@ -120,6 +121,7 @@ class Texts:
             self.row_page_of_lane,
             self.row_held,
             self.row_waiting,
+            self.row_newest,
             self.cases,
             self.due,
             self.dangling,
@@ -142,6 +144,7 @@ def texts(shipped: Mapping[str, str], prefix: str, schema: str = "") -> Texts:
             ("page_of_lane", TABLES),
             ("held", ROW_TYPES),
             ("waiting", WAITING_TYPES),
+            ("newest", tuple(NEWEST_BY)),
         )
     }
     groups["cases"] = {one: ready.pop(f"cases_{one}") for one in CASE_STATUSES}

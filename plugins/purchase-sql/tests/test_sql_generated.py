@@ -15,7 +15,7 @@ import purchase_sql
 from purchase_core.facts.rows import CASE_STATUSES, ROW_TYPES
 from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.operator_reads import RELATIONS, TALLIES, WAITING_TYPES
-from purchase_core.ports.store import TABLES, TableRow
+from purchase_core.ports.store import NEWEST_BY, TABLES, TableRow
 from purchase_sql import operating, reading, schema, writing
 from purchase_sql.dialects import TARGETS, Target
 from purchase_sql.generate import module, statements
@@ -45,6 +45,7 @@ def test_every_statement_has_a_place_in_texts() -> None:
     rows = {f"{one.TABLE}_{kind}" for one in TABLES for kind in ("put", "page", "page_of_lane")}
     rows |= {f"{one.TABLE}_{kind}" for one in ROW_TYPES for kind in ("drop", "held")}
     rows |= {f"{one.TABLE}_waiting" for one in WAITING_TYPES}
+    rows |= {f"{one.TABLE}_newest" for one in NEWEST_BY}
     rows |= {f"cases_{one}" for one in CASE_STATUSES}
     rows |= {f"due_{one.name}" for one in DEADLINES}
     rows |= {f"dangling_{one.replace('.', '_')}" for one in RELATIONS}

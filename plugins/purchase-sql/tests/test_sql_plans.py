@@ -9,7 +9,7 @@ import pytest
 
 from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.operator_reads import WAITING_TYPES
-from purchase_core.ports.store import TABLES
+from purchase_core.ports.store import NEWEST_BY, TABLES
 from purchase_sql.generated import d1, sqlite
 from purchase_sql.migration import migrations
 
@@ -26,6 +26,7 @@ IN_ORDER = {
     *(f"{one.TABLE}_page_of_lane" for one in TABLES),
     *(f"{one.TABLE}_waiting" for one in WAITING_TYPES),
     *DUE,
+    *(f"{one.TABLE}_newest" for one in NEWEST_BY),
 }  # fmt: skip
 
 # This reads as many rows as it is told, from the end of an index.

@@ -31,6 +31,7 @@ from purchase_core.opening import Opening
 from purchase_core.reads.activity import Happening
 from purchase_core.reads.customers import Snapshot
 from purchase_core.reads.search import Hit, Search
+from purchase_core.reads.told_rows import SNAPSHOT_ROWS_MAX
 from purchase_core.workflows.customers import Erased
 
 
@@ -78,6 +79,8 @@ def show(
             click.echo()
             click.secho(title, bold=True)
             print_table(*_table(rows), empty="")
+            if rows[0].TABLE in snapshot.more:
+                say(f"The newest {SNAPSHOT_ROWS_MAX:,} are shown, and what is open.")
 
 
 @customers.command(short_help="Whose something is.")

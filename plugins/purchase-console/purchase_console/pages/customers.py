@@ -202,7 +202,10 @@ async def _past(visit: Visit, customer: str, asof: AsOf) -> Held:
     moment = None if asof.instant is None else to_datetime(asof.instant)
     knew = moment if asof.mode == KNEW else None
     snapshot = await visit.billing.customers.snapshot(customer, at=moment, known_at=knew)
-    tables = [_section(title, _rows_in(snapshot, table)) for title, table in TABLES.items()]
+    tables = [
+        _section(title, _rows_in(snapshot, table), more=table.TABLE in snapshot.more)
+        for title, table in TABLES.items()
+    ]
     return Held(snapshot.rights, snapshot.version, tuple(one for one in tables if one.lines))
 
 

@@ -242,6 +242,8 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}intents" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}intents_lane" ON {schema}"{prefix}intents" (lane, key);
 
+CREATE INDEX IF NOT EXISTS "{prefix}intents_newest" ON {schema}"{prefix}intents" (lane, placed_at, key);
+
 CREATE INDEX IF NOT EXISTS "{prefix}intents_placed" ON {schema}"{prefix}intents" (placed_at, key);
 
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}subscriptions" (
@@ -315,6 +317,8 @@ CREATE INDEX IF NOT EXISTS "{prefix}due_bill_asked" ON {schema}"{prefix}invoices
 
 CREATE INDEX IF NOT EXISTS "{prefix}invoices_lane" ON {schema}"{prefix}invoices" (lane, key);
 
+CREATE INDEX IF NOT EXISTS "{prefix}invoices_newest" ON {schema}"{prefix}invoices" (lane, seen_at, key);
+
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}refunds" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
@@ -371,6 +375,8 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}purchases" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}purchases_lane" ON {schema}"{prefix}purchases" (lane, key);
 
+CREATE INDEX IF NOT EXISTS "{prefix}purchases_newest" ON {schema}"{prefix}purchases" (lane, purchased_at, key);
+
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}lots" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,
@@ -388,6 +394,8 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}lots" (
 CREATE INDEX IF NOT EXISTS "{prefix}due_lot_expires" ON {schema}"{prefix}lots" (expires_at, key) WHERE expires_at IS NOT NULL;
 
 CREATE INDEX IF NOT EXISTS "{prefix}lots_lane" ON {schema}"{prefix}lots" (lane, key);
+
+CREATE INDEX IF NOT EXISTS "{prefix}lots_newest" ON {schema}"{prefix}lots" (lane, granted_at, key);
 
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}cases" (
     key TEXT COLLATE "C" NOT NULL,

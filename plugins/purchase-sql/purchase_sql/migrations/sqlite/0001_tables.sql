@@ -242,6 +242,8 @@ CREATE TABLE IF NOT EXISTS "{prefix}intents" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}intents_lane" ON "{prefix}intents" (lane, "key");
 
+CREATE INDEX IF NOT EXISTS "{prefix}intents_newest" ON "{prefix}intents" (lane, placed_at, "key");
+
 CREATE INDEX IF NOT EXISTS "{prefix}intents_placed" ON "{prefix}intents" (placed_at, "key");
 
 CREATE TABLE IF NOT EXISTS "{prefix}subscriptions" (
@@ -315,6 +317,8 @@ CREATE INDEX IF NOT EXISTS "{prefix}due_bill_asked" ON "{prefix}invoices" (due_a
 
 CREATE INDEX IF NOT EXISTS "{prefix}invoices_lane" ON "{prefix}invoices" (lane, "key");
 
+CREATE INDEX IF NOT EXISTS "{prefix}invoices_newest" ON "{prefix}invoices" (lane, seen_at, "key");
+
 CREATE TABLE IF NOT EXISTS "{prefix}refunds" (
     "key" TEXT NOT NULL,
     lane TEXT NOT NULL,
@@ -371,6 +375,8 @@ CREATE TABLE IF NOT EXISTS "{prefix}purchases" (
 
 CREATE INDEX IF NOT EXISTS "{prefix}purchases_lane" ON "{prefix}purchases" (lane, "key");
 
+CREATE INDEX IF NOT EXISTS "{prefix}purchases_newest" ON "{prefix}purchases" (lane, purchased_at, "key");
+
 CREATE TABLE IF NOT EXISTS "{prefix}lots" (
     "key" TEXT NOT NULL,
     lane TEXT NOT NULL,
@@ -388,6 +394,8 @@ CREATE TABLE IF NOT EXISTS "{prefix}lots" (
 CREATE INDEX IF NOT EXISTS "{prefix}due_lot_expires" ON "{prefix}lots" (expires_at, "key") WHERE expires_at IS NOT NULL;
 
 CREATE INDEX IF NOT EXISTS "{prefix}lots_lane" ON "{prefix}lots" (lane, "key");
+
+CREATE INDEX IF NOT EXISTS "{prefix}lots_newest" ON "{prefix}lots" (lane, granted_at, "key");
 
 CREATE TABLE IF NOT EXISTS "{prefix}cases" (
     "key" TEXT NOT NULL,
