@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
@@ -284,6 +285,27 @@ def test_f88_several_processes_migrate_at_once(tmp_path: Path) -> None:
         assert database.execute("SELECT version FROM schema_version").fetchall() == [(1,)]
         assert database.execute("SELECT count(*) FROM lanes").fetchone() == (PROCESSES,)
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_f88_whoever_was_overtaken_on_the_way_to_the_lock_takes_no_step_again(tmp_path: Path) -> None:
+    """Both have seen that there are no tables; the second gets to write when the first is done."""
+    taken: list[str] = []
+
+    async def run() -> None:
+        shared = config(tmp_path / "purchase.db", several_writers=True)
+        async with (
+            await SqliteStore.open(shared) as one,
+            await SqliteStore.open(shared, recorder=lambda text, _values: taken.append(text)) as other,
+        ):
+            seen = await other.schema()
+            await one.migrate()
+            with patch.object(other, "schema", AsyncMock(return_value=seen)):
+                await other.migrate()
+            assert (await other.schema()).current
+
+    asyncio.run(run())
+    assert "BEGIN IMMEDIATE" in taken
+    assert [text for text in taken if text.startswith(("CREATE", "INSERT"))] == []
 
 
 @needs_fork
