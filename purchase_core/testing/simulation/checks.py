@@ -5,29 +5,40 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from purchase_core.instants import DAY, HOUR, Instant, to_datetime
+import attrs
+
+from purchase_core.instants import DAY, HOUR, SECOND, Instant, to_datetime
 from purchase_core.records.command import CONFIRMED
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED
 from purchase_core.testing.bench import problems
 from purchase_core.testing.memory_store import MemoryStore
+from purchase_core.testing.simulation import moving
 from purchase_core.testing.simulation.asking import REFUSED
 from purchase_core.testing.simulation.hearing import misheard
 from purchase_core.testing.simulation.ledger import ledger_of
 from purchase_core.testing.simulation.ledger_checks import journals_read, ledger_checked, spend_the_rest
 from purchase_core.testing.simulation.oracle.expected import Picture, expected, told
 from purchase_core.testing.simulation.oracle.judging import judge
+from purchase_core.testing.simulation.oracle.moves import misled
 from purchase_core.testing.simulation.oracle.orders import Order
 from purchase_core.testing.simulation.oracle.rights import allowed, ends_of
+from purchase_core.testing.simulation.oracle.ticks import told_by_time
 from purchase_core.testing.simulation.oracle.truth import Truth
 from purchase_core.testing.simulation.oracle.wallets import Wallets
 from purchase_core.testing.simulation.persons import remembered
 from purchase_core.testing.simulation.picture import allowed_by, shown
-from purchase_core.testing.simulation.process import CLAIMS, SECRET
+from purchase_core.testing.simulation.process import CLAIMS, SECRET, SKEW_SECONDS_MAX
 from purchase_core.testing.simulation.world import World
 
 LATER = (2 * HOUR, 2 * DAY, 8 * DAY, 33 * DAY)
 DIFFERENCES_MAX = 4
-ONCE = ("subscription.started", "subscription.ended", "purchase.granted")
+ONCE = (
+    "subscription.started",
+    "subscription.ended",
+    "purchase.granted",
+    "subscription.trial_ending",
+    "credits.expired",
+)
 
 
 # --- after each step -------------------------------------------------------------------------
@@ -89,10 +100,11 @@ def _asked(world: World) -> None:
     wishes = {ask.wish for ask in world.wishes}
     for account in world.accounts.values():
         for operation, name, how in account.asked:
-            ours = operation == "expire_checkout" or not wishes.isdisjoint(
-                {(operation, name, how), (operation, name, None)}
+            wished = not wishes.isdisjoint({(operation, name, how), (operation, name, None)})
+            by_itself = operation == "expire_checkout" or moving.ours(
+                world, account.connection, operation, how
             )
-            if not ours:
+            if not (wished or by_itself):
                 world.found("asked", f"{operation} of {name} was asked for, {how}, and nobody wished that")
         account.asked.clear()
 
@@ -119,6 +131,7 @@ def truth_of(world: World) -> Truth:
             offer = world.scenario.catalog.offers[cart.offer]
             currency = offer.prices[0].currency
             orders[command.reference] = Order(command.reference, owner, offer, cart.quantity, currency)
+    orders.update((order.intent, order) for order in moving.orders(world))
     books = [account.book for account in world.accounts.values()]
     owners = {
         (book.name, payer.id): world.person(payer.customer)
@@ -127,7 +140,9 @@ def truth_of(world: World) -> Truth:
         if payer.customer
     }
     ledger = ledger_of(world.spends, world.journals, world.person)
-    return Truth(books, orders, world.terms, judge(books, orders), owners, ledger)
+    versions = {order.offer.hash: order.offer for order in orders.values()}
+    terms = attrs.evolve(world.terms, versions={**world.terms.versions, **versions})
+    return Truth(books, orders, terms, judge(books, orders), owners, ledger)
 
 
 def when_settled(world: World, *, thoroughly: bool) -> None:
@@ -145,7 +160,9 @@ def when_settled(world: World, *, thoroughly: bool) -> None:
     ledger_checked(world, truth, wallets)
     for problem in remembered(world, truth):
         world.found("forgotten", problem)
-    _told(world, truth)
+    for problem in (problem for move in moving.moved(world) for problem in misled(truth, move)):
+        world.found("moved", problem)
+    _told(world, truth, wallets)
     _heard(world)
     _silent(world)
     if thoroughly and isinstance(world.store, MemoryStore):
@@ -239,7 +256,7 @@ def _commands(world: World) -> None:
                 world.found("answers", f"{command.key} is {command.state}, and {refund.id} was made")
 
 
-def _told(world: World, truth: Truth) -> None:
+def _told(world: World, truth: Truth, wallets: Wallets) -> None:
     """Others are told once of what has become true."""
     effects = [
         effect
@@ -251,7 +268,8 @@ def _told(world: World, truth: Truth) -> None:
     twice = [name for name, count in once.items() if count > 1]
     if twice:
         world.found("told", f"others were told twice: {twice[0]}")
-    missing = sorted(told(truth) - keys)
+    by_time = told_by_time(truth, wallets, world.clock.now(), 2 * SKEW_SECONDS_MAX * SECOND)
+    missing = sorted((told(truth) | set(by_time if world.ticks else ())) - keys)
     if missing:
         world.found("told", f"nobody was told of {missing[0]}")
 

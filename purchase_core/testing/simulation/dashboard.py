@@ -17,6 +17,7 @@ def portal(world: World) -> Activity | None:
     if found is None:
         return None
     account, one = found
+    world.meddled.add(one.id)
     what = world.chance.one_of(("end", "cancel", "uncancel", "pause", "resume", "change"))
     try:
         if what in ("end", "cancel"):

@@ -15,6 +15,7 @@ from purchase_core.identifiers import SeededIds
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.operations.telemetry import Telemetry
+from purchase_core.outbox.settings import TickSettings
 from purchase_core.plugins.descriptors import Subscriber
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
@@ -37,6 +38,7 @@ SECRET = Secret("whsec_" + "simulated" * 4)
 CLAIMS = Secret("claims" * 6)
 LEASE_SECONDS = 60
 SKEW_SECONDS_MAX = 120
+NEVER, ALWAYS = TickSettings(0), TickSettings(1)
 BY_NOBODY = ReconcileSettings(0, 0)  # the history says when somebody looks
 REFUSABLE = frozenset(
     {"create_checkout", "refund", "change_subscription", "pause_subscription", "resume_subscription",
@@ -68,7 +70,7 @@ class Trouble:
     async def hearing(self) -> None:
         """Somebody outside is told of something, and may not listen."""
         await self.call()
-        if self._chance.happens(self.faults.deaf):
+        if self._chance.happens(self.faults.deaf * 3):
             raise ConnectionError("nobody listens")
 
     def _die(self) -> None:
@@ -208,6 +210,7 @@ def open_billing(
     ids: SeededIds,
     mode: str,
     subscriber: Subscriber,
+    tick: TickSettings = NEVER,
 ) -> Billing:
     """A billing of these parts, as `Billing.open` would put together."""
     return Billing(
@@ -224,6 +227,7 @@ def open_billing(
             claim_secret=CLAIMS,
             subscribers={subscriber.name: subscriber},
             telling=TELLING,
+            tick=tick,
             reconcile=BY_NOBODY,
             telemetry=NOBODY_WATCHES,
         )
@@ -245,6 +249,7 @@ def open_process(
     *,
     seed: int,
     mode: str,
+    tick: TickSettings,
 ) -> Process:
     """A process of an application that sells through these accounts."""
     trouble = Trouble(chance, turns, faults)
@@ -256,7 +261,15 @@ def open_process(
     }
     unreliable: Any = UnreliableStore(store, trouble, chance)
     process.billing = open_billing(
-        unreliable, providers, catalog, policy, clock, SeededIds(seed), mode, hearing(heard, trouble.hearing)
+        unreliable,
+        providers,
+        catalog,
+        policy,
+        clock,
+        SeededIds(seed),
+        mode,
+        hearing(heard, trouble.hearing),
+        tick,
     )
     return process
 

@@ -6,6 +6,7 @@ from purchase_core.inbox.sealing import ERASED
 from purchase_core.instants import HOUR, MINUTE, SECOND, Instant
 from purchase_core.records.delivery import IGNORED, PENDING, QUARANTINED
 from purchase_core.records.mailbox import STUCK, WAITING
+from purchase_core.testing.simulation import moving
 from purchase_core.testing.simulation.asking import OPEN
 from purchase_core.testing.simulation.hearing import HEARS
 from purchase_core.testing.simulation.world import World
@@ -31,6 +32,19 @@ def settle(world: World) -> None:
         world.run(world.retry(row.id))
     for mailbox in world.read(world.store.mailboxes(HEARS, state=STUCK)):
         world.read(world.reader.subscribers.retry(HEARS, mailbox.lane))
+    _drained(world)
+    for _ in moving.attend(world):
+        _round(world, RECONCILED_ROUNDS)
+        world.run(world.work(world.processes[0]))
+    if world.migrations:
+        _drained(world)
+    if world.ticks:  # the last look at what time has brought
+        world.pass_time(SECOND)
+        _drained(world)
+        world.run(world.work(world.processes[0]))
+
+
+def _drained(world: World) -> None:
     for number in range(ROUNDS_MAX):
         _round(world, number)
         left = _left(world)

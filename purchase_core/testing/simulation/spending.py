@@ -10,12 +10,13 @@ import attrs
 from purchase_core.billing import Billing
 from purchase_core.catalog.versions import CreditGrant, QuotaGrant
 from purchase_core.errors import ExceedsBalance
-from purchase_core.instants import DAY, HOUR, Instant, to_datetime
+from purchase_core.instants import DAY, HOUR, SECOND, Instant, to_datetime
 from purchase_core.testing.simulation.asking import DONE, OPEN, REFUSED, Ask, Spend
 from purchase_core.testing.simulation.turns import Activity
 from purchase_core.testing.simulation.world import World
 
 SPENDS_MAX = 14
+EDGE_SECONDS, EDGE_USES = 90, 3
 TIMEOUTS_SECONDS = (60, 15 * 60, 2 * 86_400)
 
 
@@ -106,6 +107,21 @@ def use(world: World) -> Activity | None:
     return _made(world, Spend("use", customer, quota, amount), _use)
 
 
+def use_at_the_edge(world: World) -> list[Activity]:
+    """A quota is used where its window ends, by processes whose clocks differ: for some it has ended."""
+    names = sorted({grant.feature for grant in _grants(world) if isinstance(grant, QuotaGrant)})
+    if not (names and world.present.skew):
+        return []
+    quota, customer = world.chance.one_of(names), world.chance.one_of(world.customers)
+    ends = world.read(world.reader.usage.current(quota, customer=customer)).window_end
+    now = world.clock.now()
+    if ends is None or ends <= now:
+        return []
+    world.pass_time(max(0, ends - now - world.chance.below(EDGE_SECONDS) * SECOND))
+    asked = (_made(world, Spend("use", customer, quota, 1), _use) for _ in range(EDGE_USES))
+    return [one for one in asked if one is not None]
+
+
 async def _use(billing: Billing, one: Spend) -> Any:
     state = await billing.usage.try_use(one.unit, one.amount, customer=one.customer, idempotency_key=one.key)
     if not state.allowed:
@@ -163,5 +179,6 @@ KINDS = (
     ("end", end, 9),
     ("adjust", adjust, 2),
     ("use", use, 5),
+    ("use-at-the-edge", use_at_the_edge, 5),
     ("at-once", at_once, 3),
 )

@@ -8,9 +8,10 @@ import attrs
 
 from purchase_core.instants import DAY, HOUR, SECOND
 from purchase_core.records.delivery import QUARANTINED
-from purchase_core.testing.simulation import dashboard, persons, requests, spending
+from purchase_core.testing.simulation import dashboard, moving, persons, requests, spending
 from purchase_core.testing.simulation.asking import DONE, OPEN, Cart
 from purchase_core.testing.simulation.chance import Mixture
+from purchase_core.testing.simulation.hearing import TELLING
 from purchase_core.testing.simulation.provider import selling
 from purchase_core.testing.simulation.provider.account import Account, Refusal
 from purchase_core.testing.simulation.provider.billing import next_due
@@ -179,6 +180,16 @@ def work(world: World) -> Activity | None:
     return world.work()
 
 
+def work_on(world: World) -> Activity | None:
+    """A worker goes on for some minutes, where nobody listens to what it tells."""
+    if not world.present.deaf:
+        return None
+    for _ in range(TELLING.attempts_max):
+        world.run(world.work())
+        world.pass_time(70 * SECOND)
+    return world.work()
+
+
 def reconcile(world: World) -> Activity | None:
     """Somebody has a provider asked what happened, and what there is."""
     names = [name for name, post in world.posts.items() if post.gone]
@@ -269,6 +280,7 @@ KINDS = (
     Kind("forge", forge, 6),
     Kind("operator", operator, 2),
     Kind("work", work, 6),
+    Kind("work-on", work_on, 8),
     Kind("reconcile", reconcile, 2),
     Kind("moments", moments, 4),
     Kind("hours", hours, 2),
@@ -279,6 +291,9 @@ KINDS = (
     Kind("restart", restart, 1),
     Kind("poison", poison, 6),
     Kind("claim", claim, 2),
+    Kind("migrate", moving.migrate, 20),
+    Kind("accept", moving.accept, 8),
+    Kind("accept-late", moving.accept_late, 3),
     *(Kind(name, act, weight) for name, act, weight in requests.KINDS),
     *(Kind(name, act, weight) for name, act, weight in dashboard.KINDS),
     *(Kind(name, act, weight) for name, act, weight in spending.KINDS),

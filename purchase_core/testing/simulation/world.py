@@ -23,6 +23,8 @@ from purchase_core.testing.simulation.hearing import hearing
 from purchase_core.testing.simulation.ledger import Journal
 from purchase_core.testing.simulation.post import Post
 from purchase_core.testing.simulation.process import (
+    ALWAYS,
+    NEVER,
     SECRET,
     SKEW_SECONDS_MAX,
     Process,
@@ -79,6 +81,7 @@ CHECKS: Mapping[str, str] = {
     "spent": "I5: what there is can be spent, what expires first before the rest, and not one more",
     "counted": "I5: what was used of a quota counts in the window that is open, against what allows it",
     "forgotten": "I11, I16: of who was erased no detail and no body is kept, whatever comes later",
+    "moved": "I7, I10: whoever is moved is billed on one side at a time, and loses no day",
     "heard": "I2: whoever must be told hears of everything, in its order",
     "told": "I2: of what has become true others are told, once",
     "rebuilt": "I13, I15: rows are what a rebuild from the facts gives, and each fact says what brought it",
@@ -107,6 +110,10 @@ class World:
         self.spends: list[Spend] = []
         self.persons: list[Ask] = []  # what was asked about who people are
         self.erased: set[str] = set()
+        self.migrations: list[tuple[str, str]] = []  # from which connection to which
+        self.offered: list[tuple[str, str]] = []  # pages of moves that somebody was shown
+        self.meddled: set[str] = set()  # subscriptions that somebody has changed at the provider
+        self.calm_since: Instant | None = None  # when faults stopped
         self.merged: dict[str, str] = {}  # into whom
         self.booked = False  # whether credits or quotas may have moved since their journals were read
         self.poisoned: set[str] = set()
@@ -125,6 +132,7 @@ class World:
         self.posts = {name: Post(account) for name, account in self.accounts.items()}
         self.shares_address = chance.happens(400)
         self.mode = "queue" if chance.happens(250) else "inline"
+        self.ticks = chance.happens(500)
         self.policy = scenario.policy_of(seed)
         self.terms = scenario.terms(self.policy)
         self._started = 0
@@ -162,6 +170,7 @@ class World:
             self.heard,
             seed=self.seed * 64 + self._started,
             mode=self.mode,
+            tick=ALWAYS if self.ticks else NEVER,
         )
 
     def _reader(self) -> Billing:
@@ -207,7 +216,7 @@ class World:
 
     def calm(self) -> None:
         """From now on nothing goes wrong."""
-        self.present = Faults.NONE
+        self.present, self.calm_since = Faults.NONE, self.clock.now()
         self.poisoned.clear()
         for process in self.processes:
             process.trouble.faults = Faults.NONE

@@ -1,6 +1,6 @@
 """Bugs for the simulator to find: one that finds nothing proves nothing."""
 
-from . import commanding, folding, granting, keeping, placing, receiving, spending
+from . import commanding, folding, granting, keeping, moving, placing, receiving, spending
 from .planting import BUGS, Bug, planted
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "folding",
     "granting",
     "keeping",
+    "moving",
     "placing",
     "planted",
     "receiving",

@@ -11,13 +11,17 @@ from purchase_core.catalog.versions import OfferVersion
 
 @attrs.frozen
 class Order:
-    """A checkout that was acknowledged. `owner`: whose it is now; "" for a guest that has claimed nothing."""
+    """A checkout that was acknowledged. `owner`: whose it is now; "" for a guest that has claimed nothing.
+
+    `replaces`: the key of the subscription whose place it is to take ("": none).
+    """
 
     intent: str
     owner: str
     offer: OfferVersion
     quantity: int
     currency: str
+    replaces: str = ""
 
     @property
     def unit_amount(self) -> int:

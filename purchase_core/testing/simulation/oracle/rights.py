@@ -8,6 +8,7 @@ import attrs
 
 from purchase_core.catalog.versions import FlagGrant, LicenceGrant, OfferVersion, QuotaGrant
 from purchase_core.instants import DAY
+from purchase_core.testing.simulation.oracle.judging import INTENT
 from purchase_core.testing.simulation.oracle.money import money_of
 from purchase_core.testing.simulation.oracle.truth import Truth
 from purchase_core.testing.simulation.provider.book import Book
@@ -61,10 +62,24 @@ def _subscribed(truth: Truth, customer: str, at: int) -> Iterator[tuple[OfferVer
     for book in truth.books:
         for one in book.subscriptions.values():
             if truth.owner(book, one.metadata, one.payer) == customer and truth.bound(book, one):
+                if _stands_back(truth, one, at):
+                    continue
                 offer = truth.terms.versions[book.prices[one.price].version]
                 until = granted_until(truth, book, one, offer)
                 if until is not None and at < until:
                     yield offer, one.quantity, one.started_at
+
+
+def _stands_back(truth: Truth, one: Subscription, at: int) -> bool:
+    """Whether the one whose place it takes still grants."""
+    order = truth.orders.get(one.metadata.get(INTENT, ""))
+    if order is None or not order.replaces:
+        return False
+    _, connection, name = order.replaces.split(":")
+    book = next(book for book in truth.books if book.name == connection)
+    old = book.subscriptions[name]
+    until = granted_until(truth, book, old, truth.terms.versions[book.prices[old.price].version])
+    return until is not None and at < until
 
 
 def ends_of(truth: Truth, customer: str) -> list[int]:

@@ -40,7 +40,7 @@ from purchase_core.testing.simulation.provider.reading import FETCHED, fact_of, 
 
 T = TypeVar("T")
 
-PAGE_MAX = 2
+PAGE_MAX = 1
 FORM = SignatureForm("simulated-signature", time_name="t", scheme="v1", separator=",", joint=".")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Told).decode

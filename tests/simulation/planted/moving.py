@@ -1,0 +1,126 @@
+"""Bugs in moving customers to another provider, and in telling what time alone brings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from purchase_core.access import evaluate
+from purchase_core.instants import DAY
+from purchase_core.outbox.tick import Tick
+from purchase_core.workflows import moves, moving
+from purchase_core.workflows.subscriptions import Subscriptions
+
+from .planting import Planter, bug
+
+
+@bug
+def moves_without_a_trial(to: Planter) -> None:
+    """Whoever is moved pays at once for days that they have paid for."""
+    to.everywhere(moves.moved_version, lambda version, ends, now: version)
+
+
+@bug
+def moves_a_day_early(to: Planter) -> None:
+    """Days that are left are rounded down, so that the new one bills before the old one has ended."""
+
+    def short(version: Any, ends: Any, now: Any) -> Any:
+        return attrs.evolve(version, trial_days=max(1, (ends - now) // DAY), trial_card=True)
+
+    to.everywhere(moves.moved_version, short)
+
+
+@bug
+def lets_go_who_was_not_moved(to: Planter) -> None:
+    """Where nobody has accepted in time, the old one ends all the same."""
+    undoing = moves._undoing
+
+    def gone(*what: Any) -> Any:
+        step = undoing(*what)
+        return attrs.evolve(step, act=moves.Act.NOTHING) if step.act is moves.Act.KEEP_OLD else step
+
+    to.put(moves, "_undoing", gone)
+
+
+@bug
+def ends_the_old_one_at_once(to: Planter) -> None:
+    """Whoever is to be moved loses what they have paid for, until they have accepted."""
+    cancel = Subscriptions.cancel
+
+    async def at_once(self: Any, *what: Any, **how: Any) -> Any:
+        return await cancel(self, *what, **{**how, "at_period_end": False})
+
+    async def end_old(self: Any, *what: Any) -> Any:
+        told = self._subscriptions
+        self._subscriptions = _AtOnce(told)
+        try:
+            return await ended(self, *what)
+        finally:
+            self._subscriptions = told
+
+    class _AtOnce:
+        def __init__(self, told: Any) -> None:
+            self._told = told
+
+        async def cancel(self, *what: Any, **how: Any) -> Any:
+            return await at_once(self._told, *what, **how)
+
+    ended = moving.Mover._end_old
+    to.put(moving.Mover, "_end_old", end_old)
+
+
+@bug
+def grants_on_both_sides(to: Planter) -> None:
+    """While somebody is moved, the new one grants beside the old one."""
+    to.everywhere(evaluate.stands_back, lambda *_: False)
+
+
+@bug
+def keeps_both(to: Planter) -> None:
+    """A page that could not be closed and is paid later bills beside the one that went on."""
+    watched = moves._watched
+
+    def kept(*what: Any) -> Any:
+        step = watched(*what)
+        if step.act is not moves.Act.END_NEW:
+            return step
+        return attrs.evolve(step, act=moves.Act.WAIT)
+
+    to.put(moves, "_watched", kept)
+
+
+@bug
+def tells_nobody_of_what_has_lapsed(to: Planter) -> None:
+    """What time alone has ended is told to nobody."""
+    due = Tick._of_subscription
+
+    async def others(self: Any, *what: Any) -> Any:
+        return [one for one in await due(self, *what) if one.name != "subscription.lapsed"]
+
+    to.put(Tick, "_of_subscription", others)
+
+
+@bug
+def tells_of_a_trial_each_time(to: Planter) -> None:
+    """That a trial ends is told at each look."""
+    due = Tick._of_subscription
+
+    async def anew(self: Any, row: Any, now: Any) -> Any:
+        found = await due(self, row, now)
+        return [attrs.evolve(one, key=f"{one.key}:{now}") for one in found]
+
+    to.put(Tick, "_of_subscription", anew)
+
+
+@bug
+def forgets_that_credits_expire(to: Planter) -> None:
+    """That credits have expired is told to nobody."""
+    every = Tick._due
+
+    async def others(self: Any, now: Any) -> Any:
+        async for one in every(self, now):
+            if one.name != "credits.expired":
+                yield one
+
+    to.put(Tick, "_due", others)
