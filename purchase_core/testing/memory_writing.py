@@ -124,33 +124,47 @@ class MemoryWriting(MemoryMailboxes):
         into.batches.add(batch.id)
         for step in batch.lanes:
             self._apply_step(step)
-        for root in batch.dropped_clusters:
-            into.clusters.pop(root, None)
-        into.clusters.update({cluster.root: cluster for cluster in batch.clusters})
-        for identity in batch.dropped_rows:
-            into.rows.pop(identity, None)
-        into.rows.update({(type(row), row.key): row for row in batch.rows})
-        into.ledger.update({(type(row), row.key): row for row in batch.ledger})
-        into.movements.update({one.key: one for one in batch.movements})
-        into.journal.update({(one.lane, one.position): one.key for one in batch.movements})
-        into.references.update({reference.object: reference for reference in batch.references})
+        self._apply_projection(batch)
+        self._apply_ledger(batch)
         if batch.command is not None:
             into.commands[batch.command.key] = batch.command
-        into.deliveries.update({delivery.id: delivery for delivery in batch.deliveries})
-        into.events.update({(one.connection, one.event_id): one.id for one in batch.deliveries})
-        for position, fact in batch.placed_facts():
-            if fact.fact.key not in into.facts:
-                into.facts[fact.fact.key] = fact
-                into.positions[fact.fact.key] = position
+        for delivery in batch.deliveries:
+            into.deliveries[delivery.id] = delivery
+            into.events[delivery.connection, delivery.event_id] = delivery.id
         for offer in batch.offers:
             into.offers.setdefault(offer.hash, offer)
         self._apply_subscribers(batch)
         self._apply_effects(batch)
         self._apply_told(batch)
-        into.runs.update({run.id: run for run in batch.runs})
+        into.runs.update((run.id, run) for run in batch.runs)
         self._apply_prices(batch)
         self._apply_settlements(batch)
         self._apply_erasures(batch)
+
+    def _apply_projection(self, batch: Batch) -> None:
+        into = self.database
+        for root in batch.dropped_clusters:
+            into.clusters.pop(root, None)
+        for cluster in batch.clusters:
+            into.clusters[cluster.root] = cluster
+        for identity in batch.dropped_rows:
+            into.rows.pop(identity, None)
+        for row in batch.rows:
+            into.rows[type(row), row.key] = row
+        for reference in batch.references:
+            into.references[reference.object] = reference
+        for position, fact in batch.placed_facts():
+            if fact.fact.key not in into.facts:
+                into.facts[fact.fact.key] = fact
+                into.positions[fact.fact.key] = position
+
+    def _apply_ledger(self, batch: Batch) -> None:
+        into = self.database
+        for row in batch.ledger:
+            into.ledger[type(row), row.key] = row
+        for movement in batch.movements:
+            into.movements[movement.key] = movement
+            into.journal[movement.lane, movement.position] = movement.key
 
     def _apply_step(self, step: LaneStep) -> None:
         erased = step.erased or self.database.lanes.get(step.lane, Lane(step.lane)).erased

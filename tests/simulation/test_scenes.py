@@ -8,7 +8,8 @@ import pytest
 
 from purchase_core.errors import OutcomeUnknown
 from purchase_core.facts.rows import InvoiceRow, LotRow, SubscriptionRow
-from purchase_core.instants import HOUR, SECOND
+from purchase_core.instants import DAY, HOUR, SECOND
+from purchase_core.testing.simulation import moving
 from purchase_core.testing.simulation.faults import Faults
 from purchase_core.testing.simulation.provider import changing
 from purchase_core.testing.simulation.provider.selling import pay
@@ -146,3 +147,42 @@ def test_f89_an_event_that_nobody_understands_delays_no_other() -> None:
     assert row is not None
     assert row.state == "pending"
     assert ended(world) == []
+
+
+def test_whoever_accepts_a_move_is_billed_on_one_side_at_a_time() -> None:
+    world = stage("stripe", "paddle")
+    page = started(world, offer="app:pro", email=EMAIL)
+    pay(world.accounts["stripe"], world.accounts["stripe"].book.sessions[page.session])
+    delivered(world)
+    begun = moving.migrate(world)
+    assert begun is not None
+    world.run(begun)
+    world.pass_time(70 * SECOND)
+    world.run(world.work())
+    moved = asked(world, lambda billing: billing.migrations.page("ana", email=EMAIL))
+    pay(world.accounts["paddle"], world.accounts["paddle"].book.sessions[moved.session])
+    (old,) = world.accounts["stripe"].book.subscriptions.values()
+    (new,) = world.accounts["paddle"].book.subscriptions.values()
+    world.pass_time(old.period_end - world.clock.now())
+    assert ended(world) == []
+    assert (old.status, old.ended_at) == ("canceled", old.period_end)
+    assert new.trial_end is not None
+    assert 0 <= new.trial_end - old.period_end < DAY
+
+
+def test_where_nobody_accepts_a_move_the_old_one_goes_on() -> None:
+    world = stage("paddle", "stripe")
+    page = started(world, offer="app:pro", email=EMAIL)
+    pay(world.accounts["paddle"], world.accounts["paddle"].book.sessions[page.session])
+    delivered(world)
+    begun = moving.migrate(world)
+    assert begun is not None
+    world.run(begun)
+    (old,) = world.accounts["paddle"].book.subscriptions.values()
+    world.pass_time(70 * SECOND)
+    world.run(world.work())
+    assert old.cancel_at == old.period_end
+    world.pass_time(old.period_end - world.clock.now() - DAY)
+    world.run(world.work())
+    assert (old.status, old.cancel_at) == ("active", None)
+    assert not world.accounts["stripe"].book.subscriptions

@@ -112,9 +112,9 @@ def _asked(world: World) -> None:
 def _secret(world: World) -> None:
     """I16: no error says what must not be said."""
     hidden = (SECRET.reveal(), CLAIMS.reveal(), "@example.com")
-    for line in world.log[world.looked_at :]:
-        if any(line.count(one) for one in hidden):
-            world.found("secrets", "an error shows a secret or an address")
+    said = "\n".join(world.log[world.looked_at :])
+    if any(one in said for one in hidden):
+        world.found("secrets", "an error shows a secret or an address")
     world.looked_at = len(world.log)
 
 

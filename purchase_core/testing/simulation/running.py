@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from purchase_core.testing.simulation.scenario import Scenario
 from purchase_core.testing.simulation.shrinking import shrunk
 
 CHUNK_SEEDS = 250
+COLLECT_AFTER = 50_000  # objects
 FINDINGS_MAX = 20
 
 
@@ -97,7 +99,7 @@ def chunk(job: Job, seeds: range) -> tuple[list[Failure], float]:
     """Play some seeds; what was found, and how many seconds of a core that took."""
     started = time.process_time()
     failures = []
-    with _quiet():
+    with _quiet(), _collecting_seldom():
         for seed in seeds:
             failure = one(job, Plan(seed, liveness=job.liveness))
             if failure is not None:
@@ -115,6 +117,20 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         log.setLevel(before)
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """Look for garbage seldom: a history leaves little, and what was there before it stays."""
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def one(job: Job, plan: Plan) -> Failure | None:

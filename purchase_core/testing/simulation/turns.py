@@ -11,7 +11,7 @@ import asyncio
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Coroutine
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import Any, cast
 
 import attrs
@@ -48,6 +48,27 @@ class Parked:
     turn: asyncio.Future[None]
 
 
+class _Soon:
+    """What is called before the next turn. As much of a handle as tasks need: there are very many of them."""
+
+    __slots__ = ("_arguments", "_callback", "_context", "cancelled")
+
+    def __init__(
+        self, callback: Callable[..., object], arguments: tuple[Any, ...], context: Context | None
+    ) -> None:
+        self._callback, self._arguments = callback, arguments
+        self._context = context or copy_context()
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Not after all."""
+        self.cancelled = True
+
+    def _run(self) -> None:
+        if not self.cancelled:
+            self._context.run(self._callback, *self._arguments)
+
+
 class Turns:
     """As much of an event loop as applications need: no selector, and a clock that only others advance."""
 
@@ -55,7 +76,7 @@ class Turns:
         self._loop = cast("asyncio.AbstractEventLoop", self)
         self._chance = chance
         self._clock = clock
-        self._soon: deque[asyncio.Handle] = deque()
+        self._soon: deque[_Soon | asyncio.TimerHandle] = deque()
         self._turns: list[asyncio.Future[None]] = []
         self._timers: list[tuple[float, int, object, asyncio.TimerHandle]] = []
         self._owners: dict[asyncio.Task[Any], object] = {}
@@ -117,7 +138,8 @@ class Turns:
 
     def _next(self) -> bool:
         """Whether there is somebody to go on: whose deadline is over, or one of those who wait, by chance."""
-        frozen = [one.process for one in self.parked]  # who stands still notices no deadline
+        # Who stands still notices no deadline.
+        frozen = [one.process for one in self.parked] if self._timers else []
         for entry in self._timers:
             when, _, owner, timer = entry
             if when <= self.time() and owner not in frozen:
@@ -125,8 +147,9 @@ class Turns:
                 if not timer.cancelled():
                     self._soon.append(timer)
                 return True
-        waiting = [one for one in self._turns if not one.done()]
-        self._turns = waiting
+        waiting = self._turns
+        if waiting:
+            self._turns = waiting = [one for one in waiting if not one.done()]
         if waiting:
             waiting.pop(self._chance.below(len(waiting)) if len(waiting) > 1 else 0).set_result(None)
         return bool(waiting or self._soon)
@@ -163,9 +186,9 @@ class Turns:
         self, callback: Callable[..., object], *arguments: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """Call it before the next turn."""
-        handle = asyncio.Handle(callback, arguments, self._loop, context)
+        handle = _Soon(callback, arguments, context)
         self._soon.append(handle)
-        return handle
+        return cast("asyncio.Handle", handle)
 
     def call_later(
         self, seconds: float, callback: Callable[..., object], *arguments: Any, context: Context | None = None

@@ -10,7 +10,6 @@ from purchase_core.access import evaluate
 from purchase_core.instants import DAY
 from purchase_core.outbox.tick import Tick
 from purchase_core.workflows import moves, moving
-from purchase_core.workflows.subscriptions import Subscriptions
 
 from .planting import Planter, bug
 
@@ -46,28 +45,24 @@ def lets_go_who_was_not_moved(to: Planter) -> None:
 @bug
 def ends_the_old_one_at_once(to: Planter) -> None:
     """Whoever is to be moved loses what they have paid for, until they have accepted."""
-    cancel = Subscriptions.cancel
+    end_old = moving.Mover._end_old
 
-    async def at_once(self: Any, *what: Any, **how: Any) -> Any:
-        return await cancel(self, *what, **{**how, "at_period_end": False})
-
-    async def end_old(self: Any, *what: Any) -> Any:
-        told = self._subscriptions
-        self._subscriptions = _AtOnce(told)
+    async def at_once(self: Any, *what: Any) -> Any:
+        told, self._subscriptions = self._subscriptions, _AtOnce(self._subscriptions)
         try:
-            return await ended(self, *what)
+            return await end_old(self, *what)
         finally:
             self._subscriptions = told
 
-    class _AtOnce:
-        def __init__(self, told: Any) -> None:
-            self._told = told
+    to.put(moving.Mover, "_end_old", at_once)
 
-        async def cancel(self, *what: Any, **how: Any) -> Any:
-            return await at_once(self._told, *what, **how)
 
-    ended = moving.Mover._end_old
-    to.put(moving.Mover, "_end_old", end_old)
+class _AtOnce:
+    def __init__(self, subscriptions: Any) -> None:
+        self._subscriptions = subscriptions
+
+    async def cancel(self, *what: Any, **how: Any) -> Any:
+        return await self._subscriptions.cancel(*what, **{**how, "at_period_end": False})
 
 
 @bug
