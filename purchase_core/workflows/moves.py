@@ -21,7 +21,7 @@ import attrs
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import SubscriptionRow
-from purchase_core.instants import DAY, Instant
+from purchase_core.instants import DAY, SECOND, Instant
 from purchase_core.money import Money
 from purchase_core.values import Value
 
@@ -44,6 +44,7 @@ class Phase(StrEnum):
 ENDED = frozenset({Phase.DONE, Phase.UNDONE, Phase.LEFT, Phase.BOTH})
 
 
+CLOCKS_SECONDS = 3_600  # by how much our clock may be ahead of the provider's, which says when one began
 BOTH_HAVE_BILLED = "both have billed: give one of them back"
 
 
@@ -117,7 +118,8 @@ def next_step(
 ) -> Step:
     """What comes next. `rows` are the customer's; `asked`: it was we who told the old one to end."""
     old = next((row for row in rows if row.key == move.subscription), None)
-    new = [row for row in rows if row.replaces == move.subscription and row.started_at >= move.since]
+    since = move.since - CLOCKS_SECONDS * SECOND
+    new = [row for row in rows if row.replaces == move.subscription and row.started_at >= since]
     new.sort(key=lambda row: (row.started_at, row.key))
     live = [row for row in new if row.status not in ENDED_SUBSCRIPTIONS]
     if len(live) > 1:  # two pages were paid: the second one is ended before it bills

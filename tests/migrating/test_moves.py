@@ -67,6 +67,14 @@ def test_the_trial_reaches_to_the_end_of_what_is_paid_and_less_than_a_day_beyond
         assert (sold.prices, sold.grants) == (version.prices, version.grants)
 
 
+def test_whoever_accepts_is_seen_though_our_clock_was_ahead_of_the_provider_s() -> None:
+    """Else the old one would end, and the move would wait for ever for the new one that is there."""
+    accepted = Instant(NOW - 120_000_000)  # as the provider has it: the move was decided by a clock ahead
+    new = replace(OLD, key="subscription:paddle:sub_2", started_at=accepted, replaces=MOVE.subscription)
+    step = next_step(MOVE, Progress(Phase.OFFERED), [replace(OLD, cancel_at=ENDS), new], NOW)
+    assert (step.act, step.phase) == (Act.NOTHING, Phase.SWITCHED)
+
+
 @pytest.mark.parametrize(
     ("old", "now", "asked", "step"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from purchase_core.inbox.sealing import ERASED
-from purchase_core.instants import HOUR, MINUTE, SECOND, Instant
+from purchase_core.instants import DAY, HOUR, MINUTE, SECOND, Instant
 from purchase_core.records.delivery import IGNORED, PENDING, QUARANTINED
 from purchase_core.records.mailbox import STUCK, WAITING
 from purchase_core.testing.simulation import moving
@@ -38,9 +38,10 @@ def settle(world: World) -> None:
         world.run(world.work(world.processes[0]))
     if world.migrations:
         _drained(world)
-    if world.ticks:  # the last look at what time has brought
-        world.pass_time(SECOND)
+    if world.ticks:  # what was heard of late is told of within a day
+        world.pass_time(DAY)
         _drained(world)
+        world.pass_time(SECOND)
         world.run(world.work(world.processes[0]))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import attrs
 
 from purchase_core.access import evaluate
 from purchase_core.instants import DAY
-from purchase_core.outbox.tick import Tick
+from purchase_core.outbox import due
+from purchase_core.outbox.due import FallenDue
 from purchase_core.workflows import moves, moving
 
 from .planting import Planter, bug
@@ -88,34 +90,33 @@ def keeps_both(to: Planter) -> None:
 @bug
 def tells_nobody_of_what_has_lapsed(to: Planter) -> None:
     """What time alone has ended is told to nobody."""
-    due = Tick._of_subscription
-
-    async def others(self: Any, *what: Any) -> Any:
-        return [one for one in await due(self, *what) if one.name != "subscription.lapsed"]
-
-    to.put(Tick, "_of_subscription", others)
+    _leaving_out(to, "subscription.lapsed")
 
 
 @bug
 def tells_of_a_trial_each_time(to: Planter) -> None:
     """That a trial ends is told at each look."""
-    due = Tick._of_subscription
+    looks = count()
 
-    async def anew(self: Any, row: Any, now: Any) -> Any:
-        found = await due(self, row, now)
-        return [attrs.evolve(one, key=f"{one.key}:{now}") for one in found]
+    def anew(row: Any) -> Any:
+        found = trial_ending(row)
+        return attrs.evolve(found, key=f"{found.key}:{next(looks)}")
 
-    to.put(Tick, "_of_subscription", anew)
+    trial_ending = due._trial_ending
+    to.put(due, "_trial_ending", anew)
 
 
 @bug
 def forgets_that_credits_expire(to: Planter) -> None:
     """That credits have expired is told to nobody."""
-    every = Tick._due
+    _leaving_out(to, "credits.expired")
 
-    async def others(self: Any, now: Any) -> Any:
-        async for one in every(self, now):
-            if one.name != "credits.expired":
-                yield one
 
-    to.put(Tick, "_due", others)
+def _leaving_out(to: Planter, name: str) -> None:
+    between = FallenDue.between
+
+    async def others(self: Any, *when: Any) -> Any:
+        async for page in between(self, *when):
+            yield [one for one in page if one.name != name]
+
+    to.put(FallenDue, "between", others)
