@@ -2,7 +2,8 @@
 
 - Every other claim takes what came due last: a backlog of days must not keep what happens now waiting.
 - Rows are worked on as soon as they are claimed, and the next are claimed when there is room: none waits
-  behind another that takes long. What waits for one customer is recorded together.
+  behind another that takes long, nor does what arrives while it does. What waits for one customer is recorded
+  together.
 - A provider that cannot be reached is left alone for a while. What asks nothing of it goes on.
 """
 
@@ -33,6 +34,7 @@ from purchase_core.values import Value
 
 RETRIED, LOST = "retried", "lost"
 FAILURES_MAX, REST_SECONDS = 3, 30
+LOOK_AGAIN_SECONDS = 1.0  # while something takes long: more may have arrived beside it
 
 
 class DrainReport(Value, frozen=True):
@@ -98,7 +100,10 @@ class Draining:
                 elif claimed >= rows_max:
                     more = False
                 if working:
-                    done, working = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+                    done, working = await asyncio.wait(
+                        working, timeout=LOOK_AGAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    more = more or not done
                     for one in done:
                         report = report.counted(one.result())
         finally:

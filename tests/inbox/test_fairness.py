@@ -6,9 +6,11 @@ import asyncio
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from msgspec.structs import replace
 
 from purchase_core.errors import ProviderUnavailable
+from purchase_core.inbox import draining
 from purchase_core.inbox.draining import FAILURES_MAX, REST_SECONDS
 from purchase_core.ports.provider import Event, Normalised
 from purchase_core.records.delivery import DONE, PENDING, QUARANTINED
@@ -111,6 +113,48 @@ def test_f89_an_event_that_hangs_is_cut_off_while_the_others_go_on() -> None:
             assert report.retried == 1
             assert len(done) == len(shop.memory.deliveries) - 1
             assert shop.memory.deliveries[slow].reason == "TimeoutError"
+
+    run(work)
+
+
+def test_f89_what_arrives_while_another_takes_long_is_worked_off_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It ends only when what arrived after it is done: the queue was empty for a moment."""
+    monkeypatch.setattr(draining, "LOOK_AGAIN_SECONDS", 0.01)
+
+    async def work() -> None:
+        async with Shop(inbox=QUEUE) as shop:
+            await shop.buy()
+            await shop.deliver()
+            slow, first = min(shop.memory.deliveries), len(shop.memory.deliveries)
+            drains = shop.billing.webhooks._draining
+            processor, store = drains._processor, drains._store
+            process, claim, done = processor.process, store.claim, set[str]()
+            empty, arrived = asyncio.Event(), asyncio.Event()
+
+            async def waiting(provider: Any, event: Any, cause: str, *rest: Any, **more: Any) -> Any:
+                if cause == slow:
+                    await arrived.wait()
+                result = await process(provider, event, cause, *rest, **more)
+                done.add(cause)
+                if len(done - {slow}) >= first:
+                    arrived.set()
+                return result
+
+            async def claiming(**given: Any) -> Any:
+                rows = await claim(**given)
+                if not rows:
+                    empty.set()
+                return rows
+
+            with patch.object(processor, "process", waiting), patch.object(store, "claim", claiming):
+                async with asyncio.timeout(BOUND_SECONDS):
+                    drain = asyncio.create_task(shop.billing.webhooks.drain())
+                    await empty.wait()
+                    await shop.sold("new", customer="ben")
+                    report = await drain
+            assert report.done + report.ignored == len(shop.memory.deliveries) > first
 
     run(work)
 
