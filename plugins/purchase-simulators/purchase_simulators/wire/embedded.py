@@ -17,6 +17,7 @@ LOOPBACK = "127.0.0.1"
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 5
 BACKLOG = 128
+TURNS_TO_LET_IN = 3  # of the loop, from accepting a connection to the server's knowing it
 
 
 class EmbeddedServer:
@@ -119,3 +120,15 @@ class _Embedded(uvicorn.Server):
     async def main_loop(self) -> None:
         """Nothing to do until the end."""
         await self._told_to_stop.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close all connections: also those of whoever was let in at the last moment, or stays."""
+        # A server that is closed forgets those whom it has accepted and not met yet: first, accept no more.
+        for listening in sockets or ():
+            asyncio.get_running_loop().remove_reader(listening)
+        for _ in range(TURNS_TO_LET_IN):
+            await asyncio.sleep(0)
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)  # in the next turn they are closed
