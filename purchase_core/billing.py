@@ -30,15 +30,15 @@ from purchase_core.operations.quarantine import Quarantine
 from purchase_core.operations.ready_page import ReadyPage
 from purchase_core.operations.rebuild import Rebuild
 from purchase_core.operations.reconcile import Reconcile
+from purchase_core.operations.reconcile_schedule import ReconcileSchedule
 from purchase_core.operations.replay import Replay
-from purchase_core.operations.replaying import Replaying
+from purchase_core.operations.replay_runs import ReplayRuns
 from purchase_core.operations.retention import Retention
-from purchase_core.operations.schedule import Reconciling
 from purchase_core.operations.telemetry import Telemetry
 from purchase_core.operations.truth import Truth
 from purchase_core.operations.worker import Task, Worker
 from purchase_core.outbox.settings import SubscriberSettings, TickSettings
-from purchase_core.outbox.telling import Subscribers
+from purchase_core.outbox.subscribers import Subscribers
 from purchase_core.outbox.tick import Tick
 from purchase_core.plugins.descriptors import Subscriber
 from purchase_core.plugins.listeners import Listeners
@@ -112,7 +112,7 @@ class Parts:
     telemetry: Telemetry = attrs.Factory(Telemetry)
     checkout: CheckoutPolicy = CheckoutPolicy()  # noqa: RUF009  # frozen
     subscribers: Mapping[str, Subscriber] = attrs.Factory(dict)
-    telling: SubscriberSettings = SubscriberSettings()  # noqa: RUF009  # frozen
+    subscriber_settings: SubscriberSettings = SubscriberSettings()  # noqa: RUF009  # frozen
     tick: TickSettings = TickSettings()  # noqa: RUF009  # frozen
     pause: Pause = asyncio.sleep
     code: str = ""
@@ -196,7 +196,9 @@ class Billing:
         provisions = Provisions(parts.store, recorder, parts.clock, parts.ids)
         refunds = Refunds(parts.store, self.commands)
         self.subscriptions = Subscriptions(parts.store, self.commands, parts.catalog, provisions, parts.clock)
-        self.subscribers = Subscribers(parts.store, parts.subscribers, parts.clock, parts.ids, parts.telling)
+        self.subscribers = Subscribers(
+            parts.store, parts.subscribers, parts.clock, parts.ids, parts.subscriber_settings
+        )
         self.tick = Tick(parts.store, recorder, offers, parts.policy, parts.clock, parts.tick)
         self.holders = HolderMoves(
             parts.store, parts.catalog, parts.connections, self.subscriptions, parts.clock, parts.ids
@@ -208,7 +210,7 @@ class Billing:
         self.credits = Credits(Wallets(parts.store, offers, parts.clock), requests, parts.clock, parts.ids)
         self.usage = Usage(parts.store, requests, offers, parts.policy, parts.catalog.defaults, parts.clock)
         self.replay = Replay(parts.store, recorder, processor, self.webhooks, parts.connections)
-        self.replaying = Replaying(
+        self.replay_runs = ReplayRuns(
             parts.store, self.replay, parts.connections, parts.clock, parts.ids, code=parts.code
         )
         self.rebuild = Rebuild(
@@ -249,7 +251,7 @@ class Billing:
         self._metrics_token = parts.metrics_token
         self.retention = Retention(parts.store, parts.clock, parts.ids, parts.retention, code=parts.code)
         self.truth = Truth(parts.store, self.rebuild, parts.clock)
-        self._reconciling = Reconciling(
+        self._reconcile_schedule = ReconcileSchedule(
             self.reconcile, sorted(parts.connections), parts.clock, parts.reconcile
         )
         self.purchases = Purchases(parts.store, refunds)
@@ -324,7 +326,7 @@ class Billing:
                     Task(f"subscriber {name}", partial(self.subscribers.work, name))
                     for name in self.subscribers.names
                 ),
-                Task("pages reconciled", self._reconciling.turn, RECONCILE_IDLE_SECONDS),
+                Task("pages reconciled", self._reconcile_schedule.turn, RECONCILE_IDLE_SECONDS),
                 Task("old deliveries", self.retention.work, RETENTION_IDLE_SECONDS),
             ),
             jitter=lambda: random.uniform(0.5, 1.5),  # noqa: S311  # so that many workers do not wake together

@@ -187,7 +187,7 @@ class Opening(AbstractAsyncContextManager["Billing"]):
                     metrics_token=self._top_secret(settings, "metrics_token") if connected else None,
                     telemetry=told,
                     subscribers=registry.subscribers,
-                    telling=settings.subscribers,
+                    subscriber_settings=settings.subscribers,
                     tick=settings.tick,
                     reconcile=settings.reconcile,
                     retention=settings.retention,

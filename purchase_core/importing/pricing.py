@@ -15,8 +15,8 @@ from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import InvalidArgument
 from purchase_core.money import Money
 from purchase_core.ports.provider import ListedPrice, PriceRequest
-from purchase_core.rollout.listed import Shelf
 from purchase_core.rollout.matching import ANSWERED, RECORD, alike, matched
+from purchase_core.rollout.provider_catalog import ProviderCatalog
 from purchase_core.rollout.terms import price_requests
 from purchase_core.values import Value
 
@@ -42,7 +42,7 @@ class Priced:
 
 
 def priced(
-    shelf: Shelf,
+    listed: ProviderCatalog,
     offers: Mapping[str, OfferVersion],
     lookup: Callable[[PriceRequest], str],
     *,
@@ -55,14 +55,14 @@ def priced(
     """
     found = Priced()
     for version in offers.values():
-        for request in price_requests(version, shelf.capabilities):
-            price, certainty = matched(shelf, request, lookup(request), named.get(version.offer, ""))
+        for request in price_requests(version, listed.capabilities):
+            price, certainty = matched(listed, request, lookup(request), named.get(version.offer, ""))
             if price is not None:
                 found.certain.setdefault(price.id, _standing(price, version, request, certainty))
-            for one in alike(request, version.name, shelf):
+            for one in alike(request, version.name, listed):
                 found.likely[one.id] = (*found.likely.get(one.id, ()), version.offer)
     for identifier, offer in said.items():
-        found.certain[identifier] = _said(shelf, offers, identifier, offer, found.certain.get(identifier))
+        found.certain[identifier] = _said(listed, offers, identifier, offer, found.certain.get(identifier))
     for identifier in found.certain:
         found.likely.pop(identifier, None)
     return found
@@ -81,9 +81,13 @@ def _standing(price: ListedPrice, version: OfferVersion, request: PriceRequest, 
 
 
 def _said(
-    shelf: Shelf, offers: Mapping[str, OfferVersion], identifier: str, offer: str, known: Standing | None
+    listed: ProviderCatalog,
+    offers: Mapping[str, OfferVersion],
+    identifier: str,
+    offer: str,
+    known: Standing | None,
 ) -> Standing:
-    price, version = shelf.price.get(identifier), offers.get(offer)
+    price, version = listed.price.get(identifier), offers.get(offer)
     if price is None or version is None:
         what = f"price {identifier!r} is not at the provider" if price is None else f"no offer {offer!r}"
         raise InvalidArgument(f"the map of prices: {what}")
@@ -91,8 +95,8 @@ def _said(
         raise InvalidArgument(f"price {identifier!r} is one of {known.version.offer!r} ({known.certainty})")
     if known is not None:
         return known
-    records: Sequence[str] = [one.offer for one in shelf.recorded.get(identifier, ())]
-    if shelf.theirs(price.mark) or any(one != offer for one in records):
+    records: Sequence[str] = [one.offer for one in listed.recorded.get(identifier, ())]
+    if listed.theirs(price.mark) or any(one != offer for one in records):
         whose = f"{records[0]!r} already" if records else "another project"
         raise InvalidArgument(f"price {identifier!r} is one of {whose}")
     sold = sold_as(version, price)

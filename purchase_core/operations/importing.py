@@ -43,7 +43,7 @@ from purchase_core.records.reference import PriceReference, Reference
 from purchase_core.records.run import FINISHED, RUNNING, Run
 from purchase_core.text import identifier, storable
 from purchase_core.values import Value
-from purchase_core.workflows.shelves import look_at
+from purchase_core.workflows.provider_catalog import look_at
 
 IMPORT = "import"
 LINKS_PER_SLICE = 100

@@ -30,7 +30,7 @@ from purchase_core.instants import Instant
 from purchase_core.money import Money
 from purchase_core.ports.store import Store
 from purchase_core.projection.owner import lane_of
-from purchase_core.reads.movements_told import go_together, is_told, told
+from purchase_core.reads.activity_movements import go_together, is_told, told
 from purchase_core.records.lane import customer_of
 from purchase_core.records.movement import Movement
 

@@ -38,7 +38,7 @@ from purchase_core.projection.recorder import Recorder
 from purchase_core.reads.explaining import known_rows, sums
 from purchase_core.reads.facts import recorded_movements, rows_as_of
 from purchase_core.reads.rights_cache import NEVER, Entry, RightsCache
-from purchase_core.reads.told_rows import ALL_ROWS, SNAPSHOT_ROWS_MAX, ToldRows, present_rows, told_of
+from purchase_core.reads.snapshot_rows import ALL_ROWS, SNAPSHOT_ROWS_MAX, SnapshotRows, present_rows, told_of
 from purchase_core.reads.wallets import Wallet, wallet_of
 from purchase_core.reads.what_if import Tell, WhatIf, what_if
 from purchase_core.records.lane import Lane, customer_lane, customer_of
@@ -327,7 +327,7 @@ class Customers:
         offers = await self._offers.learn(versions_of(live))
         return evaluate(live, self._policy, offers, self._defaults, at)
 
-    async def _present(self, name: str, rows_max: int) -> tuple[Lane, ToldRows]:
+    async def _present(self, name: str, rows_max: int) -> tuple[Lane, SnapshotRows]:
         """A lane and its rows, of one version: they are read one after another, so a change would show."""
         lane = await self._store.lane(name)
         for _ in range(SNAPSHOT_TRIES_MAX):

@@ -16,7 +16,6 @@ from purchase_core.ports.provider import (
     PriceRequest,
     ProductRequest,
 )
-from purchase_core.rollout.listed import Shelf
 from purchase_core.rollout.matching import (
     ANSWERED,
     LIKELY,
@@ -28,7 +27,8 @@ from purchase_core.rollout.matching import (
     terms,
 )
 from purchase_core.rollout.plan import Choice, Doubt, Notice, Step
-from purchase_core.rollout.showing import described, shown
+from purchase_core.rollout.price_words import described, shown
+from purchase_core.rollout.provider_catalog import ProviderCatalog
 from purchase_core.rollout.terms import in_currencies, price_requests
 from purchase_core.routing.problems import needs_of
 
@@ -48,7 +48,7 @@ class Compared:
 
 
 def compare(
-    shelf: Shelf,
+    listed: ProviderCatalog,
     offers: Mapping[str, OfferVersion],
     lookup: Callable[[PriceRequest], str],
     *,
@@ -59,15 +59,15 @@ def compare(
 
     `lookup` is the adapter's name for a price; `named` are prices that the catalog names, by offer.
     """
-    return _Comparison(shelf, offers, lookup, named, answers).run()
+    return _Comparison(listed, offers, lookup, named, answers).run()
 
 
-def unsold(version: OfferVersion, shelf: Shelf) -> str:
+def unsold(version: OfferVersion, listed: ProviderCatalog) -> str:
     """Why an offer is not sold at a connection; "" if it is."""
-    lacking = [one.value for one in needs_of(version) if one not in shelf.capabilities]
+    lacking = [one.value for one in needs_of(version) if one not in listed.capabilities]
     if lacking:
         return f"has no {', '.join(lacking)}"
-    if not any(in_currencies(price.currency, shelf.capabilities) for price in version.prices):
+    if not any(in_currencies(price.currency, listed.capabilities) for price in version.prices):
         return f"does not sell in {', '.join(price.currency for price in version.prices)}"
     return ""
 
@@ -75,14 +75,14 @@ def unsold(version: OfferVersion, shelf: Shelf) -> str:
 class _Comparison:
     def __init__(
         self,
-        shelf: Shelf,
+        listed: ProviderCatalog,
         offers: Mapping[str, OfferVersion],
         lookup: Callable[[PriceRequest], str],
         named: Mapping[str, str],
         answers: Mapping[str, str],
     ) -> None:
-        self.shelf = shelf
-        self.name = shelf.connection.name
+        self.listed = listed
+        self.name = listed.connection.name
         self.lookup = lookup
         self.named = named
         self.answers = answers
@@ -101,7 +101,7 @@ class _Comparison:
         return self.found
 
     def _sold(self, version: OfferVersion) -> bool:
-        why = unsold(version, self.shelf)
+        why = unsold(version, self.listed)
         if why:
             self.found.notices.append(Notice(self.name, version.offer, f"not sold here: {why}"))
         return not why
@@ -110,10 +110,10 @@ class _Comparison:
 
     def _offer(self, offer: str, version: OfferVersion, renamed: ListedProduct | None) -> None:
         named = self.named.get(offer, "")
-        requests = list(price_requests(version, self.shelf.capabilities))
+        requests = list(price_requests(version, self.listed.capabilities))
         found: list[tuple[PriceRequest, ListedPrice | None, str]] = []
         for request in requests:
-            price, how = matched(self.shelf, request, self.lookup(request), named)
+            price, how = matched(self.listed, request, self.lookup(request), named)
             if price is None:
                 price, how = self._alike(version, request)
             if price is not None:
@@ -130,18 +130,18 @@ class _Comparison:
         self, offer: str, prices: Sequence[ListedPrice], renamed: ListedProduct | None
     ) -> tuple[ListedProduct | None, str]:
         """The product of an offer, and how it was recognised."""
-        shelf = self.shelf
-        marked = [one for one in shelf.products if shelf.ours(one.mark) and _offer(one) == offer]
+        listed = self.listed
+        marked = [one for one in listed.products if listed.ours(one.mark) and _offer(one) == offer]
         if marked:
             of_prices = {price.product for price in prices}
             return min(marked, key=lambda one: (one.id not in of_prices, not one.active, one.id)), MARK
         if renamed is not None:
             return renamed, ANSWERED
-        own = [price for price in shelf.prices if shelf.is_ours(price) and shelf.offer_of(price) == offer]
+        own = [price for price in listed.prices if listed.is_ours(price) and listed.offer_of(price) == offer]
         for price in (*prices, *own):
-            product = shelf.product.get(price.product)
+            product = listed.product.get(price.product)
             free = product is not None and product.id not in self.kept_products
-            if product is not None and free and not shelf.theirs(product.mark) and not _offer(product):
+            if product is not None and free and not listed.theirs(product.mark) and not _offer(product):
                 return product, RECORD
         return None, ""
 
@@ -165,7 +165,7 @@ class _Comparison:
         ]
         differing = [one for one in changed if one[1] != one[2]]
         if differing:
-            known = self.shelf.applied.get(offer)
+            known = self.listed.applied.get(offer)
             drift = how == MARK and not (
                 [name for name, *_ in differing] == ["name"] and (known is None or known.name == product.name)
             )
@@ -189,21 +189,21 @@ class _Comparison:
             before = ", ".join(dict.fromkeys(shown(one) for one in self._earlier(request)))
             self._step(goal, act, "price", request.offer, before=before, after=after, **words)
             return
-        shelf = self.shelf
+        listed = self.listed
         words["object"] = price.id
-        recorded = price.id in shelf.on_sale
-        if not recorded and not shelf.ours(price.mark):
-            ended = price.id in shelf.recorded
+        recorded = price.id in listed.on_sale
+        if not recorded and not listed.ours(price.mark):
+            ended = price.id in listed.recorded
             act = "reinstate" if ended else "adopt"
             self._step(goal, act, "price", request.offer, after=after, confidence=how, **words)
             return
         if not price.active and not recorded:
             self._step(goal, "reinstate", "price", request.offer, after=after, **words)
             return
-        fields = differences(shelf, request, price)
+        fields = differences(listed, request, price)
         if not price.active:
             fields.append("active")
-        if not shelf.ours(price.mark) or _version(price) != request.version:
+        if not listed.ours(price.mark) or _version(price) != request.version:
             fields.append("mark")
         wanted = self.lookup(request)
         if wanted and price.lookup != wanted:
@@ -212,30 +212,31 @@ class _Comparison:
         if fields:
             self._step(
                 goal, "update", "price", request.offer, fields=tuple(fields), before=shown(price),
-                after=after, drift=True, holders=shelf.holders_of(request.version, price.currencies), **words,
+                after=after, drift=True, holders=listed.holders_of(request.version, price.currencies),
+                **words,
             )  # fmt: skip
         elif missing:
             self._step(goal, "link", "price", request.offer, after=after, **words)
 
     def _recorded_for(self, request: PriceRequest, price: ListedPrice) -> bool:
-        sold = {one.currency for one in self.shelf.recorded.get(price.id, ()) if one.ended_at is None}
+        sold = {one.currency for one in self.listed.recorded.get(price.id, ()) if one.ended_at is None}
         return sold >= set(request.currencies)
 
     def _earlier(self, request: PriceRequest) -> list[ListedPrice]:
         """Prices of ours that are sold of another version of the same offer, in the same currency."""
         return [
             price
-            for price in self.shelf.prices
-            if self.shelf.is_ours(price)
+            for price in self.listed.prices
+            if self.listed.is_ours(price)
             and price.active
-            and self.shelf.offer_of(price) == request.offer
-            and self.shelf.version_of(price) != request.version
+            and self.listed.offer_of(price) == request.offer
+            and self.listed.version_of(price) != request.version
             and price.currency == request.currency
         ]
 
     def _alike(self, version: OfferVersion, request: PriceRequest) -> tuple[ListedPrice | None, str]:
         """A price that was made by hand, if somebody has said that it is the one; else a doubt."""
-        found = [one for one in alike(request, version.name, self.shelf) if one.id not in self.kept_prices]
+        found = [one for one in alike(request, version.name, self.listed) if one.id not in self.kept_prices]
         if not found:
             return None, ""
         question = f"{self.name}:{request.offer}:{request.currency}"
@@ -263,10 +264,10 @@ class _Comparison:
         """Products whose offer has another id now, by the new one, as far as somebody has said so."""
         gone = [
             one
-            for one in self.shelf.products
-            if one.active and self.shelf.ours(one.mark) and _offer(one) and _offer(one) not in self.offers
+            for one in self.listed.products
+            if one.active and self.listed.ours(one.mark) and _offer(one) and _offer(one) not in self.offers
         ]
-        there = {_offer(one) for one in self.shelf.products if self.shelf.ours(one.mark)}
+        there = {_offer(one) for one in self.listed.products if self.listed.ours(one.mark)}
         found: dict[str, ListedProduct] = {}
         for offer, version in self.offers.items():
             for product in gone if offer not in there else ():
@@ -277,10 +278,10 @@ class _Comparison:
         return found
 
     def _might_be(self, version: OfferVersion, product: ListedProduct) -> bool:
-        wanted = {tuple(terms(one)) for one in price_requests(version, self.shelf.capabilities)}
+        wanted = {tuple(terms(one)) for one in price_requests(version, self.listed.capabilities)}
         sold = {
             (price.unit_amount, price.currency, price.interval, price.interval_count)
-            for price in self.shelf.prices
+            for price in self.listed.prices
             if price.product == product.id and price.active
         }
         return bool(wanted & sold)
@@ -306,13 +307,13 @@ class _Comparison:
     # --- what is not wanted any more -------------------------------------------------------------
 
     def _unwanted_prices(self) -> None:
-        shelf = self.shelf
-        for price in shelf.prices:
-            if price.id in self.kept_prices or not shelf.is_ours(price):
+        listed = self.listed
+        for price in listed.prices:
+            if price.id in self.kept_prices or not listed.is_ours(price):
                 continue
-            if not price.active and price.id not in shelf.on_sale:
+            if not price.active and price.id not in listed.on_sale:
                 continue
-            offer, version = shelf.offer_of(price), shelf.version_of(price)
+            offer, version = listed.offer_of(price), listed.version_of(price)
             self._step(
                 f"archive:price:{self.name}:{price.id}",
                 "retire" if offer in self.offers else "archive",
@@ -320,21 +321,21 @@ class _Comparison:
                 offer,
                 version=version,
                 currency=price.currency,
-                variant=shelf.variant_of(price),
+                variant=listed.variant_of(price),
                 object=price.id,
                 before=shown(price),
-                holders=shelf.holders_of(version, price.currencies),
+                holders=listed.holders_of(version, price.currencies),
             )
 
     def _unwanted_products(self) -> None:
-        shelf = self.shelf
-        for product in shelf.products:
-            if product.id in self.kept_products or not (product.active and shelf.ours(product.mark)):
+        listed = self.listed
+        for product in listed.products:
+            if product.id in self.kept_products or not (product.active and listed.ours(product.mark)):
                 continue
             others = [
                 price
-                for price in shelf.prices
-                if price.product == product.id and price.active and not shelf.is_ours(price)
+                for price in listed.prices
+                if price.product == product.id and price.active and not listed.is_ours(price)
             ]
             if others:
                 text = f"kept: it has {len(others)} prices that are not ours"
@@ -345,12 +346,12 @@ class _Comparison:
 
     def _lost_records(self) -> None:
         """Records of prices that another project has marked since, or that are gone from the account."""
-        shelf = self.shelf
-        for identifier in sorted(shelf.on_sale):
-            price = shelf.price.get(identifier)
-            if price is not None and not shelf.theirs(price.mark):
+        listed = self.listed
+        for identifier in sorted(listed.on_sale):
+            price = listed.price.get(identifier)
+            if price is not None and not listed.theirs(price.mark):
                 continue
-            record = shelf.recorded[identifier][0]
+            record = listed.recorded[identifier][0]
             why = "is gone from the account" if price is None else f"is of {_owner(price)}"
             self.found.notices.append(Notice(self.name, identifier, f"our record ends: the price {why}"))
             self._step(
@@ -363,8 +364,8 @@ class _Comparison:
                 variant=record.variant,
                 object=identifier,
                 before=why,
-                holders=shelf.holders_of(
-                    record.version, {one.currency for one in shelf.recorded[identifier]}
+                holders=listed.holders_of(
+                    record.version, {one.currency for one in listed.recorded[identifier]}
                 ),
             )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from purchase_core.ports.provider import ListedPrice, PriceRequest
-from purchase_core.rollout.listed import Shelf
+from purchase_core.rollout.provider_catalog import ProviderCatalog
 
 RECORD, LOOKUP, MARK, NAMED, ANSWERED = (
     "certain, by our own record",
@@ -21,28 +21,32 @@ RECORD, LOOKUP, MARK, NAMED, ANSWERED = (
 LIKELY = "likely, name and price agree"
 
 
-def matched(shelf: Shelf, request: PriceRequest, lookup: str, named: str) -> tuple[ListedPrice | None, str]:
+def matched(
+    listed: ProviderCatalog, request: PriceRequest, lookup: str, named: str
+) -> tuple[ListedPrice | None, str]:
     """The price that is there for a request, and how it was recognised. `named`: as the catalog says."""
     found = [
         (certainty, price)
-        for price in shelf.prices
-        if (certainty := _certainty(shelf, request, lookup, named, price)) and can_be(shelf, request, price)
+        for price in listed.prices
+        if (certainty := _certainty(listed, request, lookup, named, price)) and can_be(listed, request, price)
     ]
     if not found:
         return None, ""
-    certainty, best = min(found, key=lambda one: _order(shelf, one[1]))
+    certainty, best = min(found, key=lambda one: _order(listed, one[1]))
     return best, certainty
 
 
-def _certainty(shelf: Shelf, request: PriceRequest, lookup: str, named: str, price: ListedPrice) -> str:
-    if shelf.theirs(price.mark):
+def _certainty(
+    listed: ProviderCatalog, request: PriceRequest, lookup: str, named: str, price: ListedPrice
+) -> str:
+    if listed.theirs(price.mark):
         return ""
     if any(_records(request, one.version, one.variant, one.currency)
-           for one in shelf.recorded.get(price.id, ())):  # fmt: skip
+           for one in listed.recorded.get(price.id, ())):  # fmt: skip
         return RECORD
     if lookup and price.lookup == lookup:
         return LOOKUP
-    mark = price.mark if shelf.ours(price.mark) else None
+    mark = price.mark if listed.ours(price.mark) else None
     if mark and _records(request, mark.version, mark.variant, price.currency):
         return MARK
     return NAMED if price.id == named and _same_terms(request, price) else ""
@@ -52,19 +56,19 @@ def _records(request: PriceRequest, version: str, variant: str, currency: str) -
     return (version, variant) == (request.version, request.variant) and currency in request.currencies
 
 
-def _order(shelf: Shelf, price: ListedPrice) -> tuple[bool, bool, bool, str]:
+def _order(listed: ProviderCatalog, price: ListedPrice) -> tuple[bool, bool, bool, str]:
     """The best first: on sale by our record, sold at the provider, marked; then the first by id."""
-    return price.id not in shelf.on_sale, not price.active, not shelf.ours(price.mark), price.id
+    return price.id not in listed.on_sale, not price.active, not listed.ours(price.mark), price.id
 
 
-def can_be(shelf: Shelf, request: PriceRequest, price: ListedPrice) -> bool:
+def can_be(listed: ProviderCatalog, request: PriceRequest, price: ListedPrice) -> bool:
     """Whether a price is what is asked for, or can become it where it is."""
-    return shelf.capabilities.price_changes or not set(differences(shelf, request, price)) & {
+    return listed.capabilities.price_changes or not set(differences(listed, request, price)) & {
         "amount", "currency", "interval", "trial", "tax",
     }  # fmt: skip
 
 
-def differences(shelf: Shelf, request: PriceRequest, price: ListedPrice) -> list[str]:
+def differences(listed: ProviderCatalog, request: PriceRequest, price: ListedPrice) -> list[str]:
     """In what a price is not as it should be: its terms. What the provider does not tell is no difference."""
     pairs: list[tuple[str, object, object]] = [
         ("amount", price.unit_amount, request.unit_amount),
@@ -79,14 +83,14 @@ def differences(shelf: Shelf, request: PriceRequest, price: ListedPrice) -> list
     return [name for name, found, wanted in told if found != wanted]
 
 
-def alike(request: PriceRequest, name: str, shelf: Shelf) -> Iterator[ListedPrice]:
+def alike(request: PriceRequest, name: str, listed: ProviderCatalog) -> Iterator[ListedPrice]:
     """Prices of nobody's that are sold under the offer's name for the same amount: perhaps made by hand."""
-    for price in shelf.prices:
-        product = shelf.product.get(price.product)
+    for price in listed.prices:
+        product = listed.product.get(price.product)
         if product is None or not (price.active and product.active):
             continue
-        unclaimed = price.mark is None and price.id not in shelf.recorded
-        ours_or_nobodys = not shelf.theirs(product.mark)
+        unclaimed = price.mark is None and price.id not in listed.recorded
+        ours_or_nobodys = not listed.theirs(product.mark)
         if unclaimed and ours_or_nobodys and _same_name(product.name, name) and _same_terms(request, price):
             yield price
 

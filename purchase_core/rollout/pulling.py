@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from purchase_core.money import Money
 from purchase_core.ports.provider import ListedPrice, ListedProduct
-from purchase_core.rollout.listed import Shelf
+from purchase_core.rollout.provider_catalog import ProviderCatalog
 
 HEAD = '''"""What is sold, as it was found at {connection} ({plugin} {account}). Look it over: it says what is
 paid, and not what that grants."""
@@ -21,23 +21,25 @@ _OTHER = re.compile(r"[^a-z0-9]+")
 ID_CHARACTERS_MAX = 50
 
 
-def pulled(shelf: Shelf) -> str:
+def pulled(listed: ProviderCatalog) -> str:
     """The code. What is another application's is left out, and so is what no catalog can say."""
     taken: set[str] = set()
     text = HEAD.format(
-        connection=shelf.connection.name, plugin=shelf.connection.plugin, account=shelf.account or "account"
+        connection=listed.connection.name,
+        plugin=listed.connection.plugin,
+        account=listed.account or "account",
     )
-    for product in shelf.products:
-        prices = [one for one in shelf.prices if one.product == product.id and one.active]
-        if product.active and not shelf.theirs(product.mark):
-            text += "".join(_product(shelf, product, prices, taken))
+    for product in listed.products:
+        prices = [one for one in listed.prices if one.product == product.id and one.active]
+        if product.active and not listed.theirs(product.mark):
+            text += "".join(_product(listed, product, prices, taken))
     return text + ")\n"
 
 
 def _product(
-    shelf: Shelf, product: ListedProduct, prices: Sequence[ListedPrice], taken: set[str]
+    listed: ProviderCatalog, product: ListedProduct, prices: Sequence[ListedPrice], taken: set[str]
 ) -> Iterable[str]:
-    sold = [one for one in prices if not shelf.theirs(one.mark) and one.unit_amount]
+    sold = [one for one in prices if not listed.theirs(one.mark) and one.unit_amount]
     for one in prices:
         if one not in sold:
             yield f"    # {_quoted(product.name)}: price {one.id} has no single amount above zero\n"
@@ -51,11 +53,11 @@ def _product(
             yield f"    {kind}(\n        {_quoted(identifier)},\n        name={_quoted(product.name)},\n"
             yield "        plans=[\n"
             for one in chosen:
-                yield _plan(shelf, product, one, _unique(_rhythm(one), plans))
+                yield _plan(listed, product, one, _unique(_rhythm(one), plans))
             yield "        ],\n    ),\n"
 
 
-def _plan(shelf: Shelf, product: ListedProduct, price: ListedPrice, identifier: str) -> str:
+def _plan(listed: ProviderCatalog, product: ListedProduct, price: ListedPrice, identifier: str) -> str:
     parts = [_quoted(identifier), f"name={_quoted(product.name)}"]
     amounts = [Money.of_minor(price.unit_amount or 0, price.currency)]
     amounts += [Money.of_minor(one.unit_amount, one.currency) for one in price.overrides if not one.countries]
@@ -82,7 +84,7 @@ def _plan(shelf: Shelf, product: ListedProduct, price: ListedPrice, identifier: 
         parts.append(f"tax={_quoted(price.tax_behavior)}")
     if product.tax_category and _slug(product.tax_category):
         parts.append(f"tax_category={_quoted(product.tax_category)}")
-    parts.append(f"provider_ids={{{_quoted(shelf.connection.name)}: {_quoted(price.id)}}}")
+    parts.append(f"provider_ids={{{_quoted(listed.connection.name)}: {_quoted(price.id)}}}")
     inside = "".join(f"                {part},\n" for part in parts)
     return f"            plan(\n{inside}            ),\n"
 

@@ -6,7 +6,7 @@ from html import escape
 
 from purchase_core.instants import to_datetime
 from purchase_core.rollout.plan import MEANINGS, Act, Plan
-from purchase_core.rollout.words import SYMBOLS, by_offer, sentence, summary
+from purchase_core.rollout.plan_words import SYMBOLS, by_offer, sentence, summary
 from purchase_core.routing.page import page, table
 
 STYLE = """

@@ -36,9 +36,9 @@ from purchase_core.records.lane import customer_lane
 from purchase_core.values import Value
 from purchase_core.workflows.checkout import Checkout, Checkouts
 from purchase_core.workflows.command_log import CommandLog
+from purchase_core.workflows.mover import KIND as MOVE
+from purchase_core.workflows.mover import Mover, move_of, progress_of
 from purchase_core.workflows.moves import Halt, Move, Phase, Progress
-from purchase_core.workflows.moving import KIND as MOVE
-from purchase_core.workflows.moving import Mover, move_of, progress_of
 from purchase_core.workflows.planning import Planner
 from purchase_core.workflows.prospects import Prospect, Prospects, Settings, move_key
 from purchase_core.workflows.resolving import Resolver

@@ -18,9 +18,9 @@ from purchase_core.routing.chance import draw
 from purchase_core.routing.moving import moving_router
 from purchase_core.values import Value
 from purchase_core.workflows.context import NO_CONTEXT
+from purchase_core.workflows.mover import KIND as MOVE
+from purchase_core.workflows.mover import progress_of
 from purchase_core.workflows.moves import Halt, moved_version, price_of, stays
-from purchase_core.workflows.moving import KIND as MOVE
-from purchase_core.workflows.moving import progress_of
 from purchase_core.workflows.order import checked_wish
 from purchase_core.workflows.planning import Planner
 from purchase_core.workflows.routing import NOWHERE

@@ -32,12 +32,12 @@ from purchase_core.records.command import CONFIRMED, Command
 from purchase_core.records.reference import PriceReference
 from purchase_core.rollout.comparing import Compared, compare, ordered
 from purchase_core.rollout.history import Head, Rolled
-from purchase_core.rollout.listed import Shelf
 from purchase_core.rollout.plan import Account, Notice, Plan, Step
+from purchase_core.rollout.provider_catalog import ProviderCatalog
 from purchase_core.rollout.pulling import pulled
+from purchase_core.workflows.provider_catalog import look_at
 from purchase_core.workflows.provisions import references
 from purchase_core.workflows.rollout_log import STOPPED, UNKNOWN_STEP, RolloutLog, stepped
-from purchase_core.workflows.shelves import look_at
 
 RETRY_SECONDS_MAX = 60.0  # how long a provider may ask us to wait, and how often
 RETRIES_MAX = 10
@@ -63,7 +63,7 @@ class Looked:
     plan: Plan
     offers: Mapping[str, OfferVersion]
     compared: Mapping[str, Compared]
-    shelves: Mapping[str, Shelf]
+    listed_catalogs: Mapping[str, ProviderCatalog]
 
 
 class Rollouts:
@@ -144,16 +144,16 @@ class Rollouts:
         offers, catalog, to = await self._target(log, head, to)
         applied = await log.offers(head.applied) if head.applied else {}
         chosen = {name: self._provider(name) for name in (names or self._able())}
-        shelves = {name: await look_at(self._store, one, applied) for name, one in chosen.items()}
+        listed_catalogs = {name: await look_at(self._store, one, applied) for name, one in chosen.items()}
         compared = {
             name: compare(
-                shelf,
+                listed,
                 offers,
                 chosen[name].price_lookup,
                 named=self._named(name) if not to else {},
                 answers=answers,
             )
-            for name, shelf in shelves.items()
+            for name, listed in listed_catalogs.items()
         }
         first = next(iter(chosen.values()), None)
         by_hand = [
@@ -166,14 +166,14 @@ class Rollouts:
             environment=first.connection.environment if first else "",
             catalog=catalog,
             made_at=self._clock.now(),
-            accounts=tuple(map(_account, shelves.values())),
+            accounts=tuple(map(_account, listed_catalogs.values())),
             steps=tuple(ordered(step for one in compared.values() for step in one.steps)),
             doubts=tuple(doubt for one in compared.values() for doubt in one.doubts),
             notices=(*(notice for one in compared.values() for notice in one.notices), *by_hand),
             answers=tuple(sorted(answers.items())),
             to=to,
         )
-        return Looked(plan.sealed(), offers, compared, shelves)
+        return Looked(plan.sealed(), offers, compared, listed_catalogs)
 
     async def _target(
         self, log: RolloutLog, head: Head, to: str
@@ -249,11 +249,11 @@ class Rollouts:
         steps = looked.plan.steps
         products = {
             (name, step.offer): step.object
-            for name in looked.shelves
+            for name in looked.listed_catalogs
             for step in steps
             if step.kind == "product" and step.connection == name and step.object
         }
-        products |= _products_there(looked.shelves)
+        products |= _products_there(looked.listed_catalogs)
         for number, step in enumerate(steps, 1):
             if progress:
                 progress(step, number, len(steps))
@@ -293,14 +293,14 @@ class Rollouts:
     async def _do(self, step: Step, plan: Plan, looked: Looked, products: dict[tuple[str, str], str]) -> str:
         """One call, or none. The provider's id of what the step is about."""
         provider = self._connections[step.connection]
-        compared, shelf = looked.compared[step.connection], looked.shelves[step.connection]
+        compared, listed = looked.compared[step.connection], looked.listed_catalogs[step.connection]
         key = f"catalog:{plan.seal}:{step.goal}"
         if step.act in ("link", "forget"):
             return step.object
         if step.act in ("retire", "archive"):
             if step.kind == "product":
                 await provider.archive_product(step.object, key=key)
-            elif shelf.price[step.object].active:
+            elif listed.price[step.object].active:
                 await provider.archive_price(step.object, key=key)
             return step.object
         if step.kind == "product":
@@ -324,7 +324,7 @@ class Rollouts:
         if step.kind == "product":
             return ()
         if step.act in ("retire", "archive", "forget"):
-            known = looked.shelves[step.connection].recorded.get(step.object, ())
+            known = looked.listed_catalogs[step.connection].recorded.get(step.object, ())
             return tuple(replace(one, ended_at=now) for one in known if one.ended_at is None)
         request = looked.compared[step.connection].prices[step.goal]
         return references(step.connection, made, request, now)
@@ -333,26 +333,26 @@ class Rollouts:
         return RolloutLog(self._store, self._clock, self._ids)
 
 
-def _account(shelf: Shelf) -> Account:
-    connection = shelf.connection
+def _account(listed: ProviderCatalog) -> Account:
+    connection = listed.connection
     return Account(
         connection.name,
         connection.plugin,
-        shelf.account,
+        listed.account,
         connection.mode,
-        len(shelf.products),
-        len(shelf.prices),
-        shelf.foreign,
-        shelf.requests,
+        len(listed.products),
+        len(listed.prices),
+        listed.foreign,
+        listed.requests,
     )
 
 
-def _products_there(shelves: Mapping[str, Shelf]) -> dict[tuple[str, str], str]:
+def _products_there(listed_catalogs: Mapping[str, ProviderCatalog]) -> dict[tuple[str, str], str]:
     """Products that are ours already, by connection and offer; the one on sale, where there are several."""
     found: dict[tuple[str, str], str] = {}
-    for name, shelf in shelves.items():
-        for one in sorted(shelf.products, key=lambda one: (one.active, one.id)):
-            if one.mark and shelf.ours(one.mark) and one.mark.offer:
+    for name, listed in listed_catalogs.items():
+        for one in sorted(listed.products, key=lambda one: (one.active, one.id)):
+            if one.mark and listed.ours(one.mark) and one.mark.offer:
                 found[name, one.mark.offer] = one.id
     return found
 

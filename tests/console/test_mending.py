@@ -189,7 +189,7 @@ def test_deliveries_are_read_again_after_it_was_seen_what_that_changes() -> None
 
 def test_a_replay_that_was_cut_off_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("purchase_console.going_on.PORTIONS_AT_ONCE", 1)
-    monkeypatch.setattr("purchase_core.operations.replaying.PORTION", 2)
+    monkeypatch.setattr("purchase_core.operations.replay_runs.PORTION", 2)
 
     async def work() -> None:
         async with Shop() as shop, desk_of(shop.billing, MENDER) as desk:

@@ -86,7 +86,7 @@ IMPORTS_BY_NAME = {
     "purchase_core/cli/main.py": "the module of a command, and the command of a plugin that was asked for",
     "purchase_core/cli/app.py": "the application, as it is called on the command line or configured",
     "purchase_core/plugins/registry.py": "the plugins that are configured",
-    "plugins/purchase-sandbox/purchase_sandbox/locals.py": "one of the providers in its own list",
+    "plugins/purchase-sandbox/purchase_sandbox/local_providers.py": "one of the providers in its own list",
     "plugins/purchase-postgres/purchase_postgres/testing/servers.py": "the wheel of a server",
     "purchase_core/testing/simulation/running.py": "the store or scenario that an option names",
 }

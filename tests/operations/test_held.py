@@ -248,7 +248,7 @@ def test_a_worker_asks_for_a_few_subscriptions_a_turn_and_believes_no_refused_ke
                 await street.buy(billing, "app:pro", f"cart-{number}", f"user_{number}")
             connection = billing.connections["sandbox"]
             original, asked = connection.fetch, []
-            await billing._reconciling.turn()  # one page of each pass: of this one, the list
+            await billing._reconcile_schedule.turn()  # one page of each pass: of this one, the list
             billing.reconcile._held._listed.clear()  # another process goes on, and has seen no list
 
             async def counted(kind: str, object_id: str) -> object:
@@ -260,15 +260,15 @@ def test_a_worker_asks_for_a_few_subscriptions_a_turn_and_believes_no_refused_ke
             connection.fetch = counted  # type: ignore[method-assign,assignment]
             with pytest.MonkeyPatch.context() as patched:
                 patched.setattr(held, "ASKED_PER_PAGE", 2)
-                await billing._reconciling.turn()
+                await billing._reconcile_schedule.turn()
                 assert len(asked) == 2
                 with pytest.raises(AuthenticationFailed):
-                    await billing._reconciling.turn()
+                    await billing._reconcile_schedule.turn()
                 noted = await billing.reconcile.open("sandbox", HELD)
                 assert noted is not None
                 assert noted.counts == {"same": 2, "vanished": 0}
                 assert await left(billing) == []
-                await billing._reconciling.turn()
+                await billing._reconcile_schedule.turn()
             last = await billing.reconcile.last("sandbox", HELD, repair=True)
             assert last is not None
             assert (last.id, last.counts) == (noted.id, {"same": 3, "vanished": 0})

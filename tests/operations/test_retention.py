@@ -174,11 +174,11 @@ def test_a_worker_does_it_by_itself_and_the_doctor_tells_where_nobody_does() -> 
 
 
 def test_replay_skips_what_was_emptied_and_still_reads_it_from_the_provider() -> None:
-    from tests.operations.test_replaying import misread, replayed, well_read  # noqa: PLC0415
+    from tests.operations.test_replay_runs import misread, replayed, well_read  # noqa: PLC0415
 
     async def work() -> None:
-        from purchase_core.operations.replaying import KEPT as FROM_KEPT  # noqa: PLC0415
-        from purchase_core.operations.replaying import LISTED, Plan  # noqa: PLC0415
+        from purchase_core.operations.replay_runs import KEPT as FROM_KEPT  # noqa: PLC0415
+        from purchase_core.operations.replay_runs import LISTED, Plan  # noqa: PLC0415
 
         async with Shop() as shop, Shop() as untouched:
             await misread(shop)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from purchase_core.access.live import Live, decode_live, encode_live, exchange
 from purchase_core.facts.rows import InvoiceRow, LotRow, Row
 from purchase_core.instants import DAY, Instant, to_datetime
-from purchase_core.reads.told_rows import SNAPSHOT_ROWS_MAX, told_of
+from purchase_core.reads.snapshot_rows import SNAPSHOT_ROWS_MAX, told_of
 from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
 from tests.faults.shop import Shop, run
 

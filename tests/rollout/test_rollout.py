@@ -17,7 +17,7 @@ from purchase_core import (
 )
 from purchase_core.catalog.products import Product
 from purchase_core.rollout.plan import Plan
-from purchase_core.rollout.words import summary
+from purchase_core.rollout.plan_words import summary
 from tests.rollout.street import PROVIDERS, Street, run
 
 export, api, ai = feature("export"), quota("api_calls"), credit_unit("ai")

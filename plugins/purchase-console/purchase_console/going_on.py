@@ -8,7 +8,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from purchase_core.operations.rebuild import REBUILD
-from purchase_core.operations.replaying import REPLAY
+from purchase_core.operations.replay_runs import REPLAY
 from purchase_core.records.run import Run
 
 from .visit import Visit
@@ -22,7 +22,7 @@ COMMANDS: Mapping[str, str] = {REPLAY: "replay", REBUILD: "rebuild"}
 async def resumed(visit: Visit, run: Run) -> Run:
     """A run that is to go on. Raises NotFound, and WrongState where it cannot."""
     if run.kind == REPLAY:
-        return await visit.billing.replaying.resumed(run.id)
+        return await visit.billing.replay_runs.resumed(run.id)
     if run.kind == REBUILD:
         return await visit.billing.rebuild.resumed(run.id)
     return await visit.billing.reconcile.resumed(run.id)
@@ -44,7 +44,7 @@ async def go_on(visit: Visit, run: Run) -> Response:
 
 async def _portions(visit: Visit, run: Run) -> AsyncIterator[Run]:
     if run.kind == REPLAY:
-        async for noted, _ in visit.billing.replaying.run(run):
+        async for noted, _ in visit.billing.replay_runs.run(run):
             yield noted
     else:
         async for noted, _ in visit.billing.rebuild.run(run):

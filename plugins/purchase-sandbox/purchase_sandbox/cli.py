@@ -13,7 +13,7 @@ from purchase_core.cli.output import json_option, print_json, print_pairs, print
 from purchase_core.instants import Instant
 from purchase_core.secret import Secret, resolve_secret
 
-from .locals import PROVIDERS
+from .local_providers import PROVIDERS
 
 if TYPE_CHECKING:
     from .control_client import ControlClient

@@ -17,7 +17,7 @@ from purchase_simulators.wire.chaos import Chaos, parse_odds
 from purchase_simulators.wire.comparing import Documents
 from purchase_simulators.wire.local import Happened, Sent, Wanted
 
-from .locals import local_provider
+from .local_providers import local_provider
 
 
 @attrs.frozen

@@ -18,7 +18,7 @@ from anyio.from_thread import start_blocking_portal
 from purchase_core import Catalog, Money, credit_unit, feature, one_time, plan, subscription
 from purchase_sandbox.demo.running import Demo, running
 from purchase_sandbox.demo.visitor import TO_PAYMENT
-from purchase_sandbox.locals import PROVIDERS
+from purchase_sandbox.local_providers import PROVIDERS
 from tests.browser import chromium, watched
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from purchase_sandbox.demo import running as parts
 from purchase_sandbox.demo.catalog import CATALOG
 from purchase_sandbox.demo.first_sale import CUSTOMER
 from purchase_sandbox.demo.pages import read_page
-from purchase_sandbox.locals import PROVIDERS
+from purchase_sandbox.local_providers import PROVIDERS
 
 PURCHASE = (sys.executable, "-m", "purchase_core.cli.main")
 SECONDS_MAX = 120  # a machine may be busy with other tests

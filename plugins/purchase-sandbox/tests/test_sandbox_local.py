@@ -18,7 +18,7 @@ from purchase_sandbox.cli import sandbox as command
 from purchase_sandbox.demo.life import Customer, states
 from purchase_sandbox.demo.running import Demo, running
 from purchase_sandbox.demo.visitor import HttpVisitor
-from purchase_sandbox.locals import PROVIDERS, local_provider
+from purchase_sandbox.local_providers import PROVIDERS, local_provider
 from purchase_simulators.wire.clock import ProviderClock, SharedClock
 
 COMMON = {

@@ -22,7 +22,7 @@ from purchase_sandbox.demo.pages import Page, read_page
 from purchase_sandbox.demo.playing import Steps, StoryFailed
 from purchase_sandbox.demo.running import running
 from purchase_sandbox.demo.visitor import HttpVisitor, Visitor
-from purchase_sandbox.locals import PROVIDERS
+from purchase_sandbox.local_providers import PROVIDERS
 from purchase_sandbox.shop.account import AccountPages
 from purchase_sandbox.shop.rendering import go
 from tests.browser import chromium_awaited, watched

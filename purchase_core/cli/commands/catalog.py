@@ -7,8 +7,9 @@ import msgspec
 
 from purchase_core.catalog.words import granted, prices, rhythm
 from purchase_core.cli.app import find_app
-from purchase_core.cli.commands.holding import migrate_holders_command, pull_command
-from purchase_core.cli.commands.rolling import (
+from purchase_core.cli.commands.catalog_holders import migrate_holders_command
+from purchase_core.cli.commands.catalog_pull import pull_command
+from purchase_core.cli.commands.catalog_rollout import (
     apply_command,
     check_command,
     plan_command,

@@ -31,7 +31,7 @@ from purchase_core.opening import Opening
 from purchase_core.reads.activity import Happening
 from purchase_core.reads.customers import Snapshot
 from purchase_core.reads.search import Hit, Search
-from purchase_core.reads.told_rows import SNAPSHOT_ROWS_MAX
+from purchase_core.reads.snapshot_rows import SNAPSHOT_ROWS_MAX
 from purchase_core.workflows.customers import Erased
 
 

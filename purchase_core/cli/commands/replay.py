@@ -17,7 +17,7 @@ from purchase_core.cli.asking import make_sure
 from purchase_core.cli.output import instant_of, json_option, print_json, print_table, say
 from purchase_core.opening import Opening
 from purchase_core.operations.replay import CHANGED, FAILED, SKIPPED, UNCHANGED, Replayed
-from purchase_core.operations.replaying import FILE, KEPT, LISTED, Plan
+from purchase_core.operations.replay_runs import FILE, KEPT, LISTED, Plan
 from purchase_core.records.run import FINISHED, Run
 
 PROGRESS_EVERY = 1_000
@@ -180,13 +180,13 @@ async def _replay(opening: Opening, wanted: _Wanted) -> None:
             wanted.add(await billing.replay.one(wanted.delivery_id, dry_run=wanted.dry_run))
             return
         if wanted.resume:
-            run = await billing.replaying.resumed(wanted.resume)
+            run = await billing.replay_runs.resumed(wanted.resume)
         else:
-            run = billing.replaying.start(wanted.plan, note=wanted.note)
+            run = billing.replay_runs.start(wanted.plan, note=wanted.note)
         wanted.run = "" if wanted.dry_run else run.id
         with _lines(wanted.file) as lines:
             noted: Run
-            async for noted, done in billing.replaying.run(run, lines=lines, dry_run=wanted.dry_run):
+            async for noted, done in billing.replay_runs.run(run, lines=lines, dry_run=wanted.dry_run):
                 wanted.ended = noted.state == FINISHED
                 for one in done:
                     wanted.add(one)

@@ -10,9 +10,9 @@ import click
 import msgspec
 
 from purchase_core.cli.app import find_app
-from purchase_core.cli.commands.experimenting import SINCE_DAYS, percent, report_command
-from purchase_core.cli.commands.explaining import explain_command, verify_command
-from purchase_core.cli.commands.simulating import simulate_command
+from purchase_core.cli.commands.route_explain import explain_command, verify_command
+from purchase_core.cli.commands.route_report import SINCE_DAYS, percent, report_command
+from purchase_core.cli.commands.route_simulate import simulate_command
 from purchase_core.cli.output import (
     instant_of,
     json_option,

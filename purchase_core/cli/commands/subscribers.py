@@ -12,7 +12,7 @@ from purchase_core.cli.app import find_app
 from purchase_core.cli.asking import make_sure
 from purchase_core.cli.output import json_option, print_json, print_table, say, with_times
 from purchase_core.opening import Opening
-from purchase_core.outbox.telling import LISTED_MAX, Stuck, SubscriberState
+from purchase_core.outbox.subscribers import LISTED_MAX, Stuck, SubscriberState
 
 
 @click.group()

@@ -20,8 +20,8 @@ from purchase_core.testing.simulation.provider.account import Refusal
 from purchase_core.testing.simulation.turns import Activity, Crashed
 from purchase_core.testing.simulation.world import World
 from purchase_core.workflows.checkout import Checkout
+from purchase_core.workflows.mover import KIND, move_of, progress_of
 from purchase_core.workflows.moves import Move, Phase
-from purchase_core.workflows.moving import KIND, move_of, progress_of
 from purchase_core.workflows.prospects import Settings
 
 LEAD_DAYS, UNDO_DAYS = 2, 1

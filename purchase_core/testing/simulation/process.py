@@ -235,7 +235,7 @@ def open_billing(
             inbox=InboxSettings(mode=mode, lease_seconds=LEASE_SECONDS),  # type: ignore[arg-type]
             claim_secret=CLAIMS,
             subscribers={subscriber.name: subscriber},
-            telling=TELLING,
+            subscriber_settings=TELLING,
             tick=tick,
             reconcile=BY_NOBODY,
             telemetry=NOBODY_WATCHES,

@@ -11,7 +11,7 @@ from purchase_core.access import evaluate
 from purchase_core.instants import DAY
 from purchase_core.outbox import due
 from purchase_core.outbox.due import FallenDue
-from purchase_core.workflows import moves, moving
+from purchase_core.workflows import mover, moves
 
 from .planting import Planter, bug
 
@@ -47,7 +47,7 @@ def lets_go_who_was_not_moved(to: Planter) -> None:
 @bug
 def ends_the_old_one_at_once(to: Planter) -> None:
     """Whoever is to be moved loses what they have paid for, until they have accepted."""
-    end_old = moving.Mover._end_old
+    end_old = mover.Mover._end_old
 
     async def at_once(self: Any, *what: Any) -> Any:
         told, self._subscriptions = self._subscriptions, _AtOnce(self._subscriptions)
@@ -56,7 +56,7 @@ def ends_the_old_one_at_once(to: Planter) -> None:
         finally:
             self._subscriptions = told
 
-    to.put(moving.Mover, "_end_old", at_once)
+    to.put(mover.Mover, "_end_old", at_once)
 
 
 class _AtOnce:

@@ -17,8 +17,8 @@ from purchase_core.instants import SECOND, Instant
 from purchase_core.ledger import spending, using
 from purchase_core.ledger.decision import decode_answer
 from purchase_core.ledger.spending import Book, End, Take
-from purchase_core.outbox import telling
-from purchase_core.outbox.telling import Subscribers
+from purchase_core.outbox import subscribers
+from purchase_core.outbox.subscribers import Subscribers
 from purchase_core.reads import wallets
 from purchase_core.records.mailbox import IDLE, WAITING
 from purchase_core.records.movement import NOTHING
@@ -269,12 +269,12 @@ def takes_windows_back(to: Planter) -> None:
 @bug
 def takes_failing_for_hearing(to: Planter) -> None:
     """Whoever fails when they are told is taken to have heard."""
-    told = telling._told
+    told = subscribers._told
 
     async def heard(subscriber: Any, effect: Any) -> None:
         await told(subscriber, effect)
 
-    to.put(telling, "_told", heard)
+    to.put(subscribers, "_told", heard)
 
 
 @bug

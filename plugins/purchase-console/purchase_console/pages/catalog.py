@@ -17,7 +17,7 @@ from purchase_core.console import Role
 from purchase_core.errors import InvalidArgument, WrongState
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.rollout.plan import Plan
-from purchase_core.rollout.words import SYMBOLS, by_offer, sentence, summary
+from purchase_core.rollout.plan_words import SYMBOLS, by_offer, sentence, summary
 
 VERSIONS = 20
 STEPS_AT_ONCE_MAX = 50  # a call each, before the browser is answered

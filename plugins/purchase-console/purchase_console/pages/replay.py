@@ -16,7 +16,7 @@ from purchase_core.console import Role
 from purchase_core.errors import InvalidArgument
 from purchase_core.instants import Instant, instant
 from purchase_core.operations.replay import Replayed
-from purchase_core.operations.replaying import KEPT, Plan
+from purchase_core.operations.replay_runs import KEPT, Plan
 from purchase_core.records.run import Run
 
 SHOWN_MAX = 200
@@ -26,9 +26,9 @@ FIELDS = ("connection", "type", "since", "until", "customer")
 async def show(visit: Visit) -> Response:
     """What reading these deliveries again would change. Writes nothing."""
     plan = _plan(visit)
-    run = visit.billing.replaying.start(plan)
+    run = visit.billing.replay_runs.start(plan)
     done: list[Replayed] = []
-    async for _, some in visit.billing.replaying.run(run, dry_run=True):
+    async for _, some in visit.billing.replay_runs.run(run, dry_run=True):
         done += some
         if len(done) >= SHOWN_MAX:
             break
@@ -53,7 +53,7 @@ async def read(visit: Visit) -> Response:
     begun: list[Run] = []
 
     async def work() -> Mapping[str, int]:
-        begun.append(visit.billing.replaying.start(plan, note=f"{deed.by}: {deed.reason}"))
+        begun.append(visit.billing.replay_runs.start(plan, note=f"{deed.by}: {deed.reason}"))
         return {"begun": 1}
 
     run = await visit.billing.deeds.once(deed, work)

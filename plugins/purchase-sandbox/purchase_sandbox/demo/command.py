@@ -13,7 +13,7 @@ from purchase_core.cli.exit_codes import OK
 from purchase_core.cli.output import json_option
 from purchase_core.cli.serving import run_until_stopped
 from purchase_core.errors import InvalidArgument
-from purchase_sandbox.locals import PROVIDERS
+from purchase_sandbox.local_providers import PROVIDERS
 
 STORIES = ("sale", "life", "catalog", "routing")
 INCIDENTS = ("list", *(str(number) for number in range(1, 11)))

@@ -14,7 +14,7 @@ from purchase_core.plugins.observed import unobserved
 from purchase_core.ports.provider import ListedPrice, ListedProduct, Provider
 from purchase_core.ports.store import Store
 from purchase_core.rollout.plan import Plan, decode_plan
-from purchase_core.rollout.words import SYMBOLS, by_offer, sentence, summary
+from purchase_core.rollout.plan_words import SYMBOLS, by_offer, sentence, summary
 from purchase_core.testing.memory_store import SCHEMA_VERSION, MemoryDatabase, MemoryStore
 from purchase_core.workflows.rollout import Rollouts
 

@@ -18,7 +18,7 @@ from purchase_core.identifiers import RandomIds
 from purchase_core.instants import SystemClock
 from purchase_core.operations.worker import Stop
 from purchase_core.secret import Secret
-from purchase_sandbox.locals import local_provider
+from purchase_sandbox.local_providers import local_provider
 from purchase_sandbox.shop.app import Shop
 from purchase_sandbox.shop.laboratory import Laboratory
 from purchase_sandbox.shop.live import Feed

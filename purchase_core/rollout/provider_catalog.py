@@ -1,4 +1,4 @@
-"""What is known about one connection before anything is decided: its lists, our records, who holds what."""
+"""The catalog as it is at a provider: its products and prices, our records of them, and who holds what."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from purchase_core.records.reference import PriceReference
 
 
 @attrs.frozen(slots=False)
-class Shelf:
-    """One connection, as it was looked at.
+class ProviderCatalog:
+    """What one connection sells, as it was looked at.
 
     `references` are all of ours there, ended ones too; `holders` counts live agreements by offer version and
     the currency they pay in; `applied` is what was rolled out last, by offer.

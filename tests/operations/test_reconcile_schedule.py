@@ -48,11 +48,11 @@ def test_two_workers_do_not_read_the_same_pages() -> None:
         async with Shop() as shop:
             await shop.buy()
             other = await shop.another()
-            first = await shop.billing._reconciling.turn()
+            first = await shop.billing._reconcile_schedule.turn()
             assert first == 4
-            assert await other._reconciling.turn() == 0, "every pass was noted a moment ago"
+            assert await other._reconcile_schedule.turn() == 0, "every pass was noted a moment ago"
             shop.advance(seconds=61)
-            assert await other._reconciling.turn() == 3, "whoever began those that are left is gone"
+            assert await other._reconcile_schedule.turn() == 3, "whoever began those that are left is gone"
 
     run(work)
 

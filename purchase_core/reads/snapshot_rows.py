@@ -20,14 +20,14 @@ ALL_ROWS = 1 << 31
 
 
 @attrs.frozen
-class ToldRows:
+class SnapshotRows:
     """Rows, each table's by ascending key, and the names of the tables of which there are more."""
 
     rows: tuple[Row, ...]
     more: tuple[str, ...]
 
 
-async def present_rows(store: Store, lane: Lane, rows_max: int = SNAPSHOT_ROWS_MAX) -> ToldRows:
+async def present_rows(store: Store, lane: Lane, rows_max: int = SNAPSHOT_ROWS_MAX) -> SnapshotRows:
     """What there is to tell of a lane; no more is read."""
     live = decode_live(lane.document)
     found: list[Row] = []
@@ -43,10 +43,10 @@ async def present_rows(store: Store, lane: Lane, rows_max: int = SNAPSHOT_ROWS_M
             if growing is InvoiceRow:
                 told += await _open_bills(store, lane.lane, live, {row.key for row in told})
         found += sorted(told, key=lambda row: row.key)
-    return ToldRows(tuple(found), tuple(sorted(more)))
+    return SnapshotRows(tuple(found), tuple(sorted(more)))
 
 
-def told_of(rows: Iterable[Row], live: Live, rows_max: int = SNAPSHOT_ROWS_MAX) -> ToldRows:
+def told_of(rows: Iterable[Row], live: Live, rows_max: int = SNAPSHOT_ROWS_MAX) -> SnapshotRows:
     """The same of rows that are all there, as those of the past are."""
     known = list(rows)
     kept: list[Row] = [row for row in known if type(row) not in NEWEST_BY]
@@ -59,7 +59,7 @@ def told_of(rows: Iterable[Row], live: Live, rows_max: int = SNAPSHOT_ROWS_MAX) 
             more.add(table.TABLE)
             told += [row for row in mine[rows_max:] if row.key in live.bills]
         kept += sorted(told, key=lambda row: row.key)
-    return ToldRows(tuple(kept), tuple(sorted(more)))
+    return SnapshotRows(tuple(kept), tuple(sorted(more)))
 
 
 async def _open_bills(store: Store, lane: str, live: Live, told: set[str]) -> list[Row]:

@@ -12,7 +12,7 @@ from purchase_core.records.run import RUNNING
 ELSEWHERE_SECONDS = 60  # a run that was noted since then is another worker's
 
 
-class Reconciling:
+class ReconcileSchedule:
     """Keeps every connection reconciled: one page a turn, so that a worker can stop between any two."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Looking at a connection: its whole catalog, page by page, our records of it, and who holds what."""
+"""Reading the catalog of a provider, page by page, with our records of it, and who holds what."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from purchase_core.ports.paging import every
 from purchase_core.ports.provider import ListedPrice, ListedProduct, Provider
 from purchase_core.ports.store import Store
 from purchase_core.records.reference import PriceReference
-from purchase_core.rollout.listed import Shelf
+from purchase_core.rollout.provider_catalog import ProviderCatalog
 
 PAGES_MAX = 500  # of one list, before it is given up
 
 
-async def look_at(store: Store, provider: Provider, applied: Mapping[str, OfferVersion]) -> Shelf:
+async def look_at(store: Store, provider: Provider, applied: Mapping[str, OfferVersion]) -> ProviderCatalog:
     """A connection as it is now. Reads only. Raises ProviderError."""
     products: list[ListedProduct] = []
     prices: list[ListedPrice] = []
@@ -37,7 +37,7 @@ async def look_at(store: Store, provider: Provider, applied: Mapping[str, OfferV
     else:
         raise ProviderUnavailable(f"a list of more than {PAGES_MAX} pages of prices")
     name = provider.connection.name
-    return Shelf(
+    return ProviderCatalog(
         connection=provider.connection,
         account=provider.account,
         capabilities=provider.capabilities,

@@ -46,7 +46,7 @@ class Plan(Value, frozen=True):
         return Selection(self.connection, self.event_type, self.since, self.until, before, self.customer)
 
 
-class Replaying:
+class ReplayRuns:
     """Begins replays, and goes on with them."""
 
     def __init__(

@@ -26,7 +26,7 @@ from purchase_core.errors import InvalidArgument, NotFound
 from purchase_core.opening import Opening
 from purchase_core.rollout.history import Rolled
 from purchase_core.rollout.plan import PLAN_BYTES_MAX, Act, Doubt, Plan, Step, decode_plan
-from purchase_core.rollout.words import SYMBOLS, by_offer, sentence, summary
+from purchase_core.rollout.plan_words import SYMBOLS, by_offer, sentence, summary
 from purchase_core.workflows.rollout import Applied
 
 COLORS: dict[Act, str] = {

@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from purchase_core.errors import CapabilityMissing, InvalidArgument, NotFound, UnknownConnection, WrongState
-from purchase_core.operations import replaying
+from purchase_core.operations import replay_runs
 from purchase_core.operations.replay import Replayed, Selection
-from purchase_core.operations.replaying import FILE, KEPT, LISTED, Plan
+from purchase_core.operations.replay_runs import FILE, KEPT, LISTED, Plan
 from purchase_core.ports.provider import Capabilities, EventPage
 from purchase_core.ports.store import Batch
 from purchase_core.records.run import FINISHED, RUNNING, Run
@@ -26,8 +26,8 @@ async def replayed(
     shop: Shop, plan: Plan, lines: list[bytes] | None = None, *, dry_run: bool = False
 ) -> tuple[Run, list[Replayed]]:
     found: list[Replayed] = []
-    last = shop.billing.replaying.start(plan, note="ops: why")
-    async for noted, done in shop.billing.replaying.run(last, lines=lines or (), dry_run=dry_run):
+    last = shop.billing.replay_runs.start(plan, note="ops: why")
+    async for noted, done in shop.billing.replay_runs.run(last, lines=lines or (), dry_run=dry_run):
         last = noted
         found += done
     return last, found
@@ -142,22 +142,22 @@ def test_f95_a_replay_that_dies_anywhere_goes_on_and_nothing_counts_twice(source
             async def small(*, cursor: str, limit: int = 3) -> EventPage:
                 return await events(cursor=cursor, limit=limit)
 
-            with patch.object(replaying, "PORTION", 3), patch.object(shop.provider, "events", small):
-                last = shop.billing.replaying.start(plan)
-                whole = await counted(shop.billing.replaying.run(last, lines=lines, dry_run=True))
+            with patch.object(replay_runs, "PORTION", 3), patch.object(shop.provider, "events", small):
+                last = shop.billing.replay_runs.start(plan)
+                whole = await counted(shop.billing.replay_runs.run(last, lines=lines, dry_run=True))
                 with patch.object(store, "commit", commit), suppress(Killed):
-                    async for noted, _ in shop.billing.replaying.run(last, lines=lines):
+                    async for noted, _ in shop.billing.replay_runs.run(last, lines=lines):
                         last = noted
                 finished = last.state == FINISHED
                 if not finished:
                     known = await store.run(last.id)
                     assert known is None or known.state == RUNNING
                     last = known or last
-                    async for noted, _ in shop.billing.replaying.run(last, lines=lines):
+                    async for noted, _ in shop.billing.replay_runs.run(last, lines=lines):
                         last = noted
             assert sum(last.counts.values()) == whole, "what was done and noted is not read again"
             with pytest.raises(WrongState):
-                await shop.billing.replaying.resumed(last.id)
+                await shop.billing.replay_runs.resumed(last.id)
             for customer in ("ana", "ben"):
                 assert await shop.checked_hash(customer) == await untouched.checked_hash(customer)
             assert set(shop.memory.effects) <= set(untouched.memory.effects)
@@ -188,7 +188,7 @@ def test_what_is_no_event_of_this_connection_is_told_and_keeps_nobody() -> None:
 def test_what_cannot_be_is_said_beforehand() -> None:
     async def work() -> None:
         async with Shop() as shop:
-            own = shop.billing.replaying
+            own = shop.billing.replay_runs
             with pytest.raises(UnknownConnection):
                 own.start(Plan(FILE, "nowhere"))
             with pytest.raises(InvalidArgument):
