@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ from purchase_core.errors import NoRoute, PluginFailed
 from purchase_core.facts.rows import CaseRow
 from purchase_core.instants import Instant
 from purchase_core.plugins.descriptors import NoConfig, RouterPlugin
-from purchase_core.plugins.hookspecs import ProviderCall, RouteScore, hookimpl
+from purchase_core.plugins.hookspecs import LISTENING, ProviderCall, RouteScore, hookimpl
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.ports.router import Candidate, Router, RouteRequest, RoutingDecision, routed
 from purchase_core.records.delivery import DONE
@@ -218,6 +219,8 @@ def test_t12_hooks_are_given_plain_values_that_cannot_be_changed_and_lead_nowher
             await shop.sold()
 
     run(work)
+    heard = {hook for hook in LISTENING if hasattr(curious, hook)}
+    assert heard == {*LISTENING} - {"purchase_examine"}  # that one is given an instant alone
     found = [one for given in curious.given for one in inside(given)]
     values = [one for one in found if not isinstance(one, (*PLAIN, tuple))]
     assert {type(one) for one in values} >= {RouteRequest, Candidate, RoutingDecision, Effect, ProviderCall}
@@ -316,4 +319,9 @@ def test_t12_everything_of_third_parties_is_locked_by_hash() -> None:
         requirements = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
         assert [line for line in requirements if not LOCKED.match(line)] == []
     for script in (ROOT / "dev.py", ROOT / ".ci" / "run"):
-        assert "--require-hashes" in script.read_text("utf-8")
+        lists = [line for line in script.read_text("utf-8").splitlines() if re.search(r"[ \"]-r[ \"]", line)]
+        assert lists
+        assert [line for line in lists if "--require-hashes" not in line] == []
+    for path in (ROOT / "plugins").glob("*/purchase_*/**/package-lock.json"):
+        packages = json.loads(path.read_bytes())["packages"]
+        assert [name for name, one in packages.items() if name and "sha512-" not in one["integrity"]] == []

@@ -103,9 +103,11 @@ async def test_f56_a_refund_that_fails_later_is_told(rig: Rig) -> None:
     rig.stripe.pay(await rig.open(once), "refund_fails")
     bill = newest(await rig.told(), InvoiceSeen)
     made = await rig.provider.refund(RefundRequest(bill.id, 500, OurReference(command="c1")), key="r")
-    assert newest(list(made), RefundSeen).status == "succeeded"
+    assert newest([*made, *await rig.told()], RefundSeen).status == "succeeded"
     rig.stripe.advance(days=3)
-    failed = newest([*made, *await rig.told()], RefundSeen)
+    failed = newest(
+        [*made, *await rig.told()], RefundSeen
+    )  # by what is told of its failing, and by nothing else
     assert (failed.status, failed.invoice, failed.command) == ("failed", bill.id, "c1")
     assert refunds.LATER_DAYS < 3
 

@@ -11,7 +11,7 @@ import pytest
 
 from purchase_core.facts.bodies import DisputeSeen, InvoiceSeen, RefundSeen, SessionSeen, SubscriptionSeen
 from purchase_core.instants import Instant
-from purchase_core.ports.provider import Connection
+from purchase_core.ports.provider import Connection, Fetched
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
 from purchase_stripe.adapter import StripeProvider
@@ -136,6 +136,37 @@ def test_what_is_looked_up_has_its_invoice() -> None:
         kind = name.removeprefix("fetched_").partition("_")[0]
         if name.startswith("fetched_") and kind in kinds:
             assert golden(name)["facts"][0]["body"]["invoice"].startswith("in_")
+
+
+@pytest.mark.parametrize("event", ["refund_created", "refund_updated", "refund_failed"])
+def test_f56_whatever_is_told_of_a_refund_it_is_looked_up(event: str) -> None:
+    payload = json.dumps(golden(f"{event}_needed")["payload"]).encode()
+    (need,) = PROVIDER.normalise(PROVIDER.parse(payload)).needs
+    assert (need.kind, need.id[:3]) == ("refund", "re_")
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ("pending", "pending"),
+        ("requires_action", "pending"),
+        (None, "pending"),
+        ("succeeded", "succeeded"),
+        ("failed", "failed"),
+        ("canceled", "canceled"),
+    ],
+)
+def test_f56_a_refund_has_gone_back_only_where_stripe_says_that_it_succeeded(
+    told: str | None, status: str
+) -> None:
+    fetched = golden("fetched_refund_succeeded")["fetched"]
+    fetched["body"]["subject"]["status"] = told
+    shown = Fetched(
+        fetched["kind"], fetched["id"], Instant(fetched["order"]), json.dumps(fetched["body"]).encode()
+    )
+    (fact,) = PROVIDER.normalise(PROVIDER.parse_fetched(shown)).facts
+    assert isinstance(fact.body, RefundSeen)
+    assert (fact.body.status, fact.body.amount) == (status, 500)
 
 
 def test_a_guest_is_known_by_the_intent_alone() -> None:
