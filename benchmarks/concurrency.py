@@ -24,8 +24,9 @@ from purchase_core.facts.fold import canonical_hash
 from purchase_core.facts.rows import ROW_TYPES
 from purchase_core.identifiers import RandomIds
 from purchase_core.instants import SystemClock
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.projection.work import Work
 from purchase_core.reads.facts import recorded_facts
 from purchase_core.records.delivery import DONE

@@ -17,7 +17,7 @@ from purchase_core.identifiers import RandomIds
 from purchase_core.instants import DAY, SECOND, Instant
 from purchase_core.outbox.settings import TickSettings
 from purchase_core.outbox.tick import Tick
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work

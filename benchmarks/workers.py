@@ -15,7 +15,8 @@ from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost, StoreUnav
 from purchase_core.facts.fact import Fact
 from purchase_core.identifiers import RandomIds
 from purchase_core.instants import SECOND, Instant, SystemClock
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work

@@ -42,10 +42,11 @@ from purchase_core.outbox.subscribers import Subscribers
 from purchase_core.outbox.tick import Tick
 from purchase_core.plugins.descriptors import Subscriber
 from purchase_core.plugins.listeners import Listeners
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import Provider
 from purchase_core.ports.provider.pages import AsgiApp
 from purchase_core.ports.router import Router
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.reads.activity import Activity

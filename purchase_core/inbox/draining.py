@@ -27,8 +27,9 @@ from purchase_core.identifiers import IdSource
 from purchase_core.inbox.processing import Processor, reason_of
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import SECOND, Clock, Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import Provider
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED, Delivery, Settlement
 from purchase_core.values import Value
 

@@ -30,8 +30,9 @@ from purchase_core.inbox.receive import (
 from purchase_core.inbox.refusals import Refusals
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import Clock, Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import Event, Provider
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.records.delivery import (
     IGNORED,
     LISTED,

@@ -13,8 +13,9 @@ from purchase_core.facts.fact import Fact, object_key
 from purchase_core.identifiers import IdSource
 from purchase_core.inbox.sealing import given_up, sealed, without_bodies
 from purchase_core.instants import Clock
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import CustomerClaim, Event, Fetched, Need, Normalised, Provider
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.ports.store import Question, Store
 from purchase_core.projection.forgetting import with_deliveries_noted
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Recorded, Work

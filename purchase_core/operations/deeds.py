@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from purchase_core.errors import InvalidArgument, PurchaseError
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.records.run import FINISHED, RUNNING, Run
 from purchase_core.text import identifier, storable

@@ -30,9 +30,10 @@ from purchase_core.instants import Clock
 from purchase_core.operations.passes import OBJECTS, Found
 from purchase_core.operations.reconcile import Reconcile
 from purchase_core.operations.surveying import DECISION, CustomerRules, Survey, Tell, decision_key
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.paging import every_run
 from purchase_core.ports.provider import Capability, Provider
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.ports.store import Question, Store
 from purchase_core.projection.owner import owning_lane
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.tables import rows_of_lane

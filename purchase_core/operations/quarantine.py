@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator, Sequence
 from purchase_core.errors import InvalidArgument, LeaseLost, WrongState
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import HOUR, Clock, Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.paging import every_delivery
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.records.delivery import IGNORED, PENDING, QUARANTINED, Delivery, Settlement
 from purchase_core.records.run import FINISHED, Run
 from purchase_core.text import storable

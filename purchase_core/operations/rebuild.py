@@ -17,8 +17,9 @@ from purchase_core.canonical import content_hash
 from purchase_core.errors import LaneConflict, NotFound, WrongState
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.paging import every_lane
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.ports.store import Question, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.shadow import Difference, RowKey, Shadow, rows_kept, shares
 from purchase_core.records.lane import Lane

@@ -53,9 +53,10 @@ from purchase_core.operations.passes import (
     moved,
     place_of,
 )
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.paging import every_run
 from purchase_core.ports.provider import Capability, Event, Fetched, Normalised, Provider
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.ports.store import Question, Store
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work
 from purchase_core.records.run import FINISHED, RUNNING, Run

@@ -22,9 +22,10 @@ from purchase_core.inbox.inbox import Inbox
 from purchase_core.inbox.processing import Processor
 from purchase_core.inbox.receive import of_this_connection
 from purchase_core.instants import Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.paging import every_delivery
 from purchase_core.ports.provider import Provider
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.ports.store import Question, Store
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work
 from purchase_core.reads.facts import recorded_facts

@@ -12,8 +12,9 @@ from purchase_core.errors import InvalidArgument, NotFound, UnknownConnection, W
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock, Instant
 from purchase_core.operations.replay import Replay, Replayed, Selection
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import Capability, Provider
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.records.run import FINISHED, RUNNING, Run
 from purchase_core.values import Value
 

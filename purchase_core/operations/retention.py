@@ -18,8 +18,9 @@ from purchase_core.errors import WrongState
 from purchase_core.identifiers import IdSource
 from purchase_core.inbox.processing import FOREIGN
 from purchase_core.instants import DAY, SECOND, Clock, Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.paging import every_run
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.records.delivery import DONE, IGNORED, Delivery
 from purchase_core.records.run import FINISHED, RUNNING, Run
 from purchase_core.values import Value

@@ -12,7 +12,7 @@ import attrs
 from purchase_core.facts.bodies import AttemptMade, IntentPlaced
 from purchase_core.facts.rows import CaseRow, IntentRow, InvoiceRow, PurchaseRow, Row, SubscriptionRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 
 
 @attrs.frozen

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from purchase_core.errors import PurchaseError
 from purchase_core.operations.signals import Signal, signals_of
 from purchase_core.plugins.hookspecs import ProviderCall
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter

@@ -20,7 +20,8 @@ from purchase_core.facts.fact import RecordedFact, mapped
 from purchase_core.facts.rows import InvoiceRow, LotRow, PurchaseRow
 from purchase_core.instants import HOUR, Clock
 from purchase_core.operations.rebuild import Rebuild
-from purchase_core.ports.store import FACTS_PER_BATCH_MAX, Store
+from purchase_core.ports.batch import FACTS_PER_BATCH_MAX
+from purchase_core.ports.store import Store
 from purchase_core.projection.shadow import Difference, Shadow
 from purchase_core.records.finding import ERROR, INFO, WARNING, Finding
 

@@ -20,8 +20,9 @@ from purchase_core.identifiers import IdSource
 from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.outbox.settings import SubscriberSettings
 from purchase_core.plugins.descriptors import Subscriber
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.paging import every_effect
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.records.effect import Effect
 from purchase_core.records.mailbox import IDLE, STUCK, WAITING, Mailbox, Told
 

@@ -14,7 +14,8 @@ from purchase_core.access.policy import AccessPolicy
 from purchase_core.instants import DAY, SECOND, Clock, Instant
 from purchase_core.outbox.due import LOOK_BACK_DAYS, Due, FallenDue
 from purchase_core.outbox.settings import TickSettings
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work

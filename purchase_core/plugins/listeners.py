@@ -16,8 +16,8 @@ from purchase_core.plugins.hookspecs import ProviderCall
 from purchase_core.plugins.registry import Listener, Registry
 from purchase_core.plugins.scores import Failure, Scores, read_scores
 from purchase_core.plugins.stepwise import Stepwise, Stopwatch
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.router import Advice, Candidate, RouteRequest, RoutingDecision, Said, Trouble
-from purchase_core.ports.store import Batch
 from purchase_core.records.effect import Effect
 from purchase_core.records.finding import WARNING, Finding
 

@@ -23,8 +23,9 @@ from purchase_core.facts.rows import LotRow, Row
 from purchase_core.instants import Instant
 from purchase_core.ledger.decision import Decision
 from purchase_core.ledger.merging import Merge
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import CustomerClaim
-from purchase_core.ports.store import Batch, View
+from purchase_core.ports.store import View
 from purchase_core.projection.derived import DerivedRows
 from purchase_core.projection.placing import Places, place, provider_customer, waiting_key
 from purchase_core.records.effect import Effect

@@ -12,7 +12,8 @@ import attrs
 from msgspec.structs import replace
 
 from purchase_core.errors import PurchaseError
-from purchase_core.ports.store import Batch, View
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import View
 from purchase_core.projection.work import Recorded, Work
 from purchase_core.records.lane import Lane
 from purchase_core.records.movement import Head

@@ -14,7 +14,7 @@ from purchase_core.facts.fact import OWN
 from purchase_core.facts.rows import CaseRow
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import SECOND, Instant
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.delivery import LOOKUP, Delivery
 
 CONTESTED_SECONDS = 2  # clocks of whole seconds have moved on by then

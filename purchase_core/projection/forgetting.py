@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from purchase_core.facts.fact import OWN, object_key
-from purchase_core.ports.store import Batch, Store, View
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store, View
 from purchase_core.records.lane import customer_of
 from purchase_core.records.reference import Reference
 

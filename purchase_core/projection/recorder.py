@@ -12,8 +12,9 @@ from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
 from purchase_core.ledger.decision import Decision
 from purchase_core.ledger.restoring import head_of
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import Need
-from purchase_core.ports.store import Batch, Question, Store, View
+from purchase_core.ports.store import Question, Store, View
 from purchase_core.projection.change import Change
 from purchase_core.projection.coalescing import Addition, Request, Waiting, advanced
 from purchase_core.projection.contested import with_look_ups

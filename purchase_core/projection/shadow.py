@@ -29,8 +29,8 @@ from purchase_core.facts.fold import REDUCER_VERSION, Folded, canonical_hash, fo
 from purchase_core.facts.rows import LotRow, Row
 from purchase_core.instants import Instant
 from purchase_core.ledger.restoring import comparable, corrected, restored
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.operator_reads import Holdings
-from purchase_core.ports.store import Batch
 from purchase_core.records.lane import Lane, LaneStep, customer_of
 from purchase_core.records.movement import Movement
 from purchase_core.records.reference import Reference

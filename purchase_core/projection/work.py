@@ -5,8 +5,8 @@ from __future__ import annotations
 from purchase_core.facts.fact import Fact
 from purchase_core.facts.rows import CaseRow
 from purchase_core.ledger.decision import Decision
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import CustomerClaim, Need
-from purchase_core.ports.store import Batch
 from purchase_core.records.reference import Reference
 from purchase_core.values import Value
 

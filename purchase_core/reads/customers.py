@@ -31,7 +31,8 @@ from purchase_core.facts.rows import (
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import SECOND, Clock, Instant, instant
 from purchase_core.ledger.past import counters_as_of, drawn_after, purse_as_of
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.owner import lane_of, owning_lane
 from purchase_core.projection.recorder import Recorder

@@ -17,8 +17,9 @@ from purchase_core.identifiers import SeededIds
 from purchase_core.instants import Instant
 from purchase_core.ledger.checking import Check
 from purchase_core.operations.rebuild import Rebuild
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import CustomerClaim
-from purchase_core.ports.store import Batch, View
+from purchase_core.ports.store import View
 from purchase_core.projection.change import map_prices
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder

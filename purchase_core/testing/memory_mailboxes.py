@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from purchase_core.errors import LeaseLost
 from purchase_core.instants import Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.ports.store import Batch
 from purchase_core.records.effect import EFFECTS_PER_VERSION_MAX, Effect
 from purchase_core.records.mailbox import IDLE, WAITING, Mailbox
 from purchase_core.testing.memory_database import NOT_LEASED, MemoryDatabase

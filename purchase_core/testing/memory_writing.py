@@ -17,7 +17,7 @@ from purchase_core.errors import (
     StoreUnavailable,
 )
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.delivery import PENDING, Delivery
 from purchase_core.records.lane import Lane, LaneStep
 from purchase_core.records.reference import PriceReference

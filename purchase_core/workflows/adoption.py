@@ -7,8 +7,9 @@ from contextlib import suppress
 from purchase_core.errors import KeyConflict
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.router import Router
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.records.command import CONFIRMED, Command, Stage
 from purchase_core.routing.policy import EMPTY, Policy
 

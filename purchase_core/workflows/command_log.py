@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import LaneConflict
 from purchase_core.facts.fact import Fact
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX, Recorder
 from purchase_core.projection.work import Work

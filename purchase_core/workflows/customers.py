@@ -19,8 +19,9 @@ from purchase_core.catalog.catalog import Catalog
 from purchase_core.errors import InvalidArgument, LaneConflict, LeaseLost, NotFound, WrongState
 from purchase_core.identifiers import IdSource, customer_id
 from purchase_core.instants import Clock
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.paging import every_delivery
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX, Recorder
 from purchase_core.projection.work import Work

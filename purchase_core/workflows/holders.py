@@ -26,9 +26,10 @@ from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock, Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.paging import pages
 from purchase_core.ports.provider import Capability, Proration, Provider
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.records.command import CONFIRMED, Command, Stage
 from purchase_core.records.lane import customer_of
 from purchase_core.values import Value

@@ -14,8 +14,9 @@ from purchase_core.errors import CapabilityMissing, ProviderError
 from purchase_core.facts.fact import object_key
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import Capability, Provider
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.projection.owner import lane_of
 from purchase_core.records.command import CONFIRMED, Command, Stage
 

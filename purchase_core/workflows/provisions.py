@@ -12,8 +12,9 @@ from purchase_core.errors import AuthenticationFailed, InvalidArgument, Provider
 from purchase_core.facts.fact import object_key
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock, Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import CustomerRequest, PriceRequest, Provider
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.projection.owner import lane_of
 from purchase_core.projection.recorder import Recorder
 from purchase_core.records.reference import PriceReference, Reference

@@ -17,7 +17,8 @@ from purchase_core.canonical import content_hash
 from purchase_core.errors import IdempotencyConflict, InvalidArgument, KeyConflict, UsageError
 from purchase_core.identifiers import customer_id, idempotency_key
 from purchase_core.ledger.decision import Answer, Request, decode_answer
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work

@@ -15,7 +15,8 @@ from purchase_core.errors import KeyConflict, LaneConflict, NotFound, RolloutBus
 from purchase_core.facts.fold import REDUCER_VERSION
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import SECOND, Clock, Instant
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.records.command import CONFIRMED, SENDING, Command, Stage
 from purchase_core.records.lane import LaneStep
 from purchase_core.records.reference import PriceReference

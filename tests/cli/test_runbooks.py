@@ -20,7 +20,7 @@ from purchase_core.instants import SECOND, Instant
 from purchase_core.operations.alerts import ALERTS, RUNBOOKS
 from purchase_core.operations.passes import EVENTS, HELD
 from purchase_core.plugins.descriptors import Subscriber
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.command import UNKNOWN
 from purchase_core.records.delivery import QUARANTINED, Settlement
 from purchase_core.records.effect import Effect

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from purchase_core.instants import HOUR, MINUTE, Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import CheckoutRequest, OurReference
-from purchase_core.ports.store import Batch
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED, Delivery
 from purchase_sandbox.account.objects import Session
 from tests.faults.shop import CANCEL, SUCCESS, Shop

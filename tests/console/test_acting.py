@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from purchase_core.console import Operator, Role
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.delivery import IGNORED, PENDING, QUARANTINED, Settlement
 from purchase_sandbox.account.objects import Refund, Subscription
 from tests.console.desk import form_in, troubled

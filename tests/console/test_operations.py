@@ -12,7 +12,7 @@ from purchase_core.console import Role
 from purchase_core.errors import OutcomeUnknown
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.operations.passes import EVENTS, HELD, OBJECTS
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.run import FINISHED, RUNNING, Run
 from purchase_sandbox.account.objects import Price
 from purchase_simulators.wire.chaos import Fault

@@ -7,7 +7,7 @@ from unittest.mock import patch
 import purchase_console.glance
 from purchase_core.facts.rows import IntentRow
 from purchase_core.instants import MINUTE, Instant
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from tests.console.desk import desk_of, troubled
 from tests.faults.shop import Shop, run
 

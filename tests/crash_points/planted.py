@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from purchase_core.inbox.inbox import DeliveryReceipt, Inbox
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.delivery import PENDING
 from purchase_core.workflows.command_log import CommandLog
 from purchase_d1.http import HttpTransport

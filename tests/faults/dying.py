@@ -14,7 +14,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_sqlite.store import SqliteStore
 from tests.faults.shop import Shop
 

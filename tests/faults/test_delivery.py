@@ -22,7 +22,8 @@ from purchase_core.errors import PurchaseError, StoreUnavailable
 from purchase_core.facts.rows import CaseRow, InvoiceRow, LotRow, SubscriptionRow
 from purchase_core.inbox.processing import FOREIGN
 from purchase_core.plugins.hookspecs import hookimpl
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.projection.contested import CONTESTED_SECONDS
 from purchase_core.records.delivery import DONE, IGNORED, PENDING
 from purchase_core.records.effect import Effect

@@ -15,8 +15,8 @@ from purchase_core.facts.fact import seen
 from purchase_core.facts.rows import CaseRow, SubscriptionRow
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import SECOND, Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import Event, Normalised
-from purchase_core.ports.store import Batch
 from purchase_core.records.delivery import DONE, PENDING, QUARANTINED, Delivery
 from purchase_core.testing.memory_store import MemoryStore
 from tests.faults.shop import Shop, run

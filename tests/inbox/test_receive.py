@@ -24,7 +24,7 @@ from purchase_core.errors import (
 from purchase_core.facts.rows import InvoiceRow
 from purchase_core.inbox.processing import FOREIGN
 from purchase_core.inbox.receive import HEADER_CHARACTERS_MAX, HEADER_COUNT_MAX, read_headers
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED, Delivery
 from purchase_core.testing.memory_store import MemoryStore
 from purchase_sandbox.account import refunds

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.testing.memory_store import MemoryStore
 from tests.migrating.two_sides import SETTINGS, TwoSides
 

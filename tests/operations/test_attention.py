@@ -10,7 +10,7 @@ from purchase_core.errors import StoreUnavailable
 from purchase_core.facts.rows import CaseRow, RefundRow
 from purchase_core.instants import MINUTE, Instant
 from purchase_core.operations import attention
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from tests.faults.shop import Shop, run
 
 

@@ -22,7 +22,8 @@ from purchase_core.facts.fold import REDUCER_VERSION, canonical_hash
 from purchase_core.facts.rows import CaseRow, InvoiceRow, Row, SubscriptionRow
 from purchase_core.operations import rebuild as rebuild_module
 from purchase_core.operations.rebuild import BUSY, CHANGED, NEWER, UNCHANGED, Cursor, Rebuilt
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.projection import derived, shadow
 from purchase_core.records.reference import Reference
 from purchase_core.records.run import FINISHED, RUNNING, Run

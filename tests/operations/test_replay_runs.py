@@ -14,8 +14,8 @@ from purchase_core.errors import CapabilityMissing, InvalidArgument, NotFound, U
 from purchase_core.operations import replay_runs
 from purchase_core.operations.replay import Replayed, Selection
 from purchase_core.operations.replay_runs import FILE, KEPT, LISTED, Plan
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import Capabilities, EventPage
-from purchase_core.ports.store import Batch
 from purchase_core.records.run import FINISHED, RUNNING, Run
 from tests.faults.shop import Shop, run
 from tests.operations.test_rebuild import Killed

@@ -22,9 +22,9 @@ from purchase_core.plugins.hookspecs import ProviderCall, RouteScore, hookimpl
 from purchase_core.plugins.listeners import BLOCKED_SECONDS, EVENTS_WAITING_MAX, Listeners
 from purchase_core.plugins.registry import Registry
 from purchase_core.plugins.scores import SCORES_MAX
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import CustomerClaim, Normalised
 from purchase_core.ports.router import Advice, Candidate, RouteRequest, Said, Trouble, decode_decision
-from purchase_core.ports.store import Batch
 from purchase_core.records.effect import Effect
 from purchase_core.routing.router import PolicyRouter
 from purchase_core.testing.clocks import ManualClock

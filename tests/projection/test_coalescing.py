@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from purchase_contract_tests.store.samples import delivery
 from purchase_core.errors import KeyConflict, StoreUnavailable
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.projection.work import Recorded, Work
 from purchase_core.records.lane import customer_lane
 from purchase_core.testing.bench import Bench

@@ -18,8 +18,8 @@ from purchase_core.catalog.products import one_time, plan
 from purchase_core.facts.fact import Fact
 from purchase_core.facts.rows import CaseRow, IntentRow, InvoiceRow, LotRow, PurchaseRow, Row, SubscriptionRow
 from purchase_core.money import Money
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import CustomerClaim, Need
-from purchase_core.ports.store import Batch
 from purchase_core.projection.work import Work
 from purchase_core.records.lane import customer_lane
 from purchase_core.records.movement import START

@@ -18,8 +18,9 @@ from purchase_core.facts.rows import PurchaseRow
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import Instant
 from purchase_core.money import Money
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.ports.store import Batch, TableRow
+from purchase_core.ports.store import TableRow
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.reads.customers import Customers

@@ -29,7 +29,7 @@ import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.secret import Secret
 from purchase_postgres.config import PostgresConfig
 from purchase_postgres.store import PostgresStore

@@ -23,8 +23,8 @@ from purchase_core.operations.worker import Stop
 from purchase_core.plugins.descriptors import Subscriber
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider.pages import Receive, Scope, Send
-from purchase_core.ports.store import Batch
 from purchase_core.records.delivery import DONE, IGNORED, Delivery
 from purchase_core.records.effect import Effect
 from purchase_core.records.mailbox import Mailbox

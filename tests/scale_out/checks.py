@@ -17,7 +17,8 @@ from purchase_core.facts.rows import ROW_TYPES, Row
 from purchase_core.identifiers import RandomIds
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work

@@ -16,7 +16,7 @@ from purchase_core.errors import LaneConflict, LeaseLost, StoreUnavailable
 from purchase_core.inbox.inbox import DeliveryReceipt, Inbox
 from purchase_core.outbox.subscribers import Subscribers
 from purchase_core.plugins.descriptors import Subscriber
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.delivery import PENDING
 from purchase_core.records.effect import Effect
 from purchase_core.records.mailbox import Mailbox

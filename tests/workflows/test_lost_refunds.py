@@ -19,7 +19,7 @@ from purchase_core.errors import (
 )
 from purchase_core.facts.fact import Fact
 from purchase_core.instants import SECOND
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.command import CONFIRMED, REFUSED, SENDING, UNKNOWN
 from purchase_core.testing.memory_store import MemoryStore
 from purchase_core.workflows.resolving import ABSENT_SECONDS, KEY_MARGIN_SECONDS, RESOLVE_AFTER_SECONDS

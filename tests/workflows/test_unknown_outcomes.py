@@ -17,8 +17,8 @@ from purchase_core.errors import (
     PurchaseError,
     StoreUnavailable,
 )
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import Capabilities, Capability
-from purchase_core.ports.store import Batch
 from purchase_core.records.command import CONFIRMED, OPEN_STATES, REFUSED, SENDING, UNKNOWN, Command
 from purchase_core.routing.policy import HealthPolicy, Policy
 from purchase_core.routing.router import PolicyRouter

@@ -36,7 +36,8 @@ from purchase_core.facts.fact import Fact
 from purchase_core.facts.fold import canonical_hash
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import Instant
-from purchase_core.ports.store import TABLES, Batch, Question, Store, TableRow
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import TABLES, Question, Store, TableRow
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work as Recording

@@ -7,7 +7,8 @@ from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import ANA, BEN, NOW, later, recorded, refund, step
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 
 SECONDS = (0, 0, 0, 1, 1, 1, 1, 2, 2)  # several facts an instant: a page can end among them
 

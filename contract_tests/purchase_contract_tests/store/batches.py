@@ -25,7 +25,8 @@ from purchase_contract_tests.store.samples import (
     step,
 )
 from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost, StoreError, StoreUnavailable
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.records.delivery import DONE, Settlement
 
 

@@ -11,7 +11,8 @@ from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.rows import all_rows
 from purchase_contract_tests.store.samples import BEN, NOW, case, row_of_each_table
 from purchase_core.facts.fold import canonical_hash
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 
 ORDERS = 6
 

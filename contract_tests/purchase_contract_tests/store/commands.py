@@ -9,7 +9,8 @@ from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import NOW, command, later
 from purchase_core.errors import KeyConflict
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.records.command import CONFIRMED, PLANNED, REFUSED, SENDING, UNKNOWN, Stage
 
 

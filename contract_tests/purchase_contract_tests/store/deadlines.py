@@ -11,6 +11,7 @@ from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import BEN, NOW, later, row_of_each_table
 from purchase_core.facts.rows import Row
 from purchase_core.instants import Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.deadlines import (
     BILL_ASKED,
     DEADLINES,
@@ -20,7 +21,7 @@ from purchase_core.ports.deadlines import (
     UNPAID_FROM,
     Deadline,
 )
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 
 STATUS = {PERIOD_ENDS: "active", TRIAL_ENDS: "trialing", UNPAID_FROM: "past_due", BILL_ASKED: "open"}
 EVERY: tuple[Deadline[Any], ...] = DEADLINES

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import ANA, BEN, NOW, delivery, later, step
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Question, Store
 from purchase_core.records.details import Details
 from purchase_core.records.lane import Lane
 

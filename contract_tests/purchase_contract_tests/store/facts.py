@@ -23,7 +23,8 @@ from purchase_contract_tests.store.samples import (
 from purchase_core.errors import InvalidArgument, KeyConflict
 from purchase_core.facts.fact import OWN, RecordedFact, seen
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 
 
 class Facts(StorePromises):

@@ -29,7 +29,8 @@ from purchase_contract_tests.store.samples import (
 )
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import CaseRow
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.records.delivery import DONE, PENDING, Delivery, Settlement
 
 T = TypeVar("T")

@@ -30,8 +30,9 @@ from purchase_contract_tests.store.samples import (
 from purchase_core.facts.cluster import StoredCluster, encode_cluster
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.fold import canonical_hash
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.operator_reads import RELATIONS, Holdings
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.records.lane import LaneStep
 
 ELSEWHERE = "object:invoice:acme:in_8"

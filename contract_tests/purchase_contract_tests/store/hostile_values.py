@@ -26,7 +26,8 @@ from purchase_core.facts.fact import seen
 from purchase_core.facts.fold import canonical_hash
 from purchase_core.facts.rows import CaseRow, IntentRow, LotRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.records.lane import Lane
 
 TEXTS = (

@@ -12,7 +12,8 @@ from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import ANA, NOW, delivery, later, step
 from purchase_core.errors import KeyConflict, LeaseLost
 from purchase_core.instants import SECOND, Instant
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED, Delivery, Settlement
 from purchase_core.records.inflow import Inflow
 

@@ -25,7 +25,8 @@ from purchase_contract_tests.store.samples import (
 )
 from purchase_core.facts.fact import seen
 from purchase_core.facts.rows import CaseRow
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Question, Store
 
 CONNECTIONS = ("acme", "acme-test", "acm", "ACME", "acme:eu")
 CUSTOMERS = ("ana", "an", "ana2", "ANA", "an_", "%", "ana:x", "ana ", "", "*")

@@ -24,7 +24,8 @@ from purchase_contract_tests.store.samples import (
 from purchase_core.errors import KeyConflict
 from purchase_core.facts.rows import CaseRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Question, Store
 
 
 class Keys(StorePromises):

@@ -8,7 +8,8 @@ from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import ANA, BEN, NOW, WAITING, step
 from purchase_core.errors import LaneConflict
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.records.lane import Lane
 
 

@@ -19,7 +19,8 @@ from purchase_contract_tests.store.samples import (
 )
 from purchase_core.errors import InvalidArgument, KeyConflict, LaneConflict
 from purchase_core.facts.rows import LotRow
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.records.ledger_rows import LEDGER_TYPES, DrawnRow, LedgerRow
 from purchase_core.records.movement import Movement
 

@@ -23,8 +23,9 @@ from purchase_contract_tests.store.samples import (
 )
 from purchase_core.errors import LaneConflict
 from purchase_core.facts.rows import CaseRow
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.ports.store import Question, Store
 
 MANY = 500  # more than the parameters of one statement on the narrowest database
 BODY_BYTES = 1024 * 1024

@@ -12,7 +12,8 @@ from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import ANA, BEN, NOW, effect, later, step
 from purchase_core.errors import LeaseLost
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.records.effect import Effect
 from purchase_core.records.mailbox import IDLE, STUCK, WAITING, Mailbox, Told
 

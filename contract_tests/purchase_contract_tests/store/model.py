@@ -14,7 +14,7 @@ from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost, StoreErro
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.rows import CaseRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.effect import Effect

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import ANA, BEN, NOW, effect, later
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 
 
 class Outbox(StorePromises):

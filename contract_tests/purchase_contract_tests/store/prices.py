@@ -10,7 +10,8 @@ from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import NOW, later, offer, price, row_of_each_table
 from purchase_core.errors import KeyConflict
 from purchase_core.facts.rows import SubscriptionRow
-from purchase_core.ports.store import Batch, Holders, Question, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Holders, Question, Store
 from purchase_core.records.reference import TRIAL, PriceReference
 
 

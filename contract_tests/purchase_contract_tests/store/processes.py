@@ -15,7 +15,8 @@ from purchase_contract_tests.store.inbox import LEASE_SECONDS, claim, settle
 from purchase_contract_tests.store.picture import picture
 from purchase_contract_tests.store.samples import ANA, NOW, batch_of_everything, delivery, later, step
 from purchase_core.errors import LeaseLost
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 
 
 class Processes(StorePromises):

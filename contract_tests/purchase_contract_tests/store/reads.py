@@ -17,7 +17,8 @@ from purchase_contract_tests.store.samples import (
     refund,
     step,
 )
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Question, Store
 from purchase_core.records.lane import Lane
 
 

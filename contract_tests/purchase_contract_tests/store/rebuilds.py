@@ -12,7 +12,8 @@ from purchase_core.facts.fold import canonical_hash
 from purchase_core.facts.rows import CaseRow, InvoiceRow, SubscriptionRow
 from purchase_core.identifiers import SeededIds
 from purchase_core.operations.rebuild import CHANGED, UNCHANGED, Cursor, Rebuild, Rebuilt
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work

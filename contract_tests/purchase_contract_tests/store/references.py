@@ -5,7 +5,8 @@ from __future__ import annotations
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
 from purchase_contract_tests.store.samples import ANA, BEN, NOW, WAITING, reference
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Question, Store
 
 
 class References(StorePromises):

@@ -20,7 +20,8 @@ from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.fact import seen
 from purchase_core.facts.fold import canonical_hash
 from purchase_core.facts.rows import ROW_TYPES, CaseRow, IntentRow, InvoiceRow, Row
-from purchase_core.ports.store import NEWEST_BY, Batch, Question, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import NEWEST_BY, Question, Store
 
 
 async def all_rows(store: Store) -> list[Row]:

@@ -32,7 +32,7 @@ from purchase_core.facts.rows import (
 )
 from purchase_core.instants import SECOND, Instant
 from purchase_core.money import Money
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.command import PLANNED, Command, Stage
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.effect import Effect

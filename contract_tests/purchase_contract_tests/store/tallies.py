@@ -20,8 +20,9 @@ from purchase_contract_tests.store.samples import (
     step,
 )
 from purchase_core.facts.rows import CaseRow, RefundRow
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.operator_reads import Tally
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.records.command import CONFIRMED, PLANNED, UNKNOWN
 from purchase_core.records.delivery import DONE, IGNORED, QUARANTINED
 from purchase_core.records.mailbox import STUCK, Told

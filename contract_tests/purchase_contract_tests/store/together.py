@@ -25,7 +25,8 @@ from purchase_contract_tests.store.samples import (
 )
 from purchase_core.errors import InvalidArgument, LaneConflict
 from purchase_core.facts.rows import CaseRow
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 
 
 class Together(StorePromises):

@@ -26,7 +26,8 @@ from purchase_contract_tests.store.samples import (
 )
 from purchase_core.errors import InvalidArgument, InvalidText
 from purchase_core.facts.rows import CaseRow
-from purchase_core.ports.store import Batch, Question, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Question, Store
 
 BROKEN_TEXTS = ("\x00", "a\x00b", "\ud800", "a\udfffb", "\ude00\ud83d")
 LARGE_NUMBERS = (

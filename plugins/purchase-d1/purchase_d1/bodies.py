@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from purchase_core.errors import InvalidArgument
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_sql.prefix import with_prefix
 from purchase_sql.wire import Sent
 

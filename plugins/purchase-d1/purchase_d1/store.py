@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from purchase_core.errors import LaneConflict, StoreUnavailable
 from purchase_core.instants import Clock, SystemClock
-from purchase_core.ports.store import Batch, SchemaState
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import SchemaState
 from purchase_core.records.finding import ERROR, Finding
 from purchase_d1.bodies import first_parts, other_parts
 from purchase_d1.config import D1Config

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from purchase_contract_tests.store.samples import NOW, step
 from purchase_core.errors import InvalidArgument
-from purchase_core.ports.store import Batch, SchemaState
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import SchemaState
 from purchase_d1.cli import d1
 from purchase_d1.exporting import migration_files, worker_files, write_files
 from purchase_d1.local import Address

@@ -21,7 +21,8 @@ from purchase_core.errors import (
     StoreUnavailable,
 )
 from purchase_core.facts.rows import CaseRow
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Store
 from purchase_core.records.delivery import Delivery
 from purchase_core.secret import Secret
 from purchase_d1.http import HttpTransport

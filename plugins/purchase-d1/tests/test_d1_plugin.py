@@ -13,7 +13,7 @@ import pytest
 from purchase_contract_tests.store.samples import ANA, NOW, step
 from purchase_core.errors import InvalidArgument
 from purchase_core.plugins.descriptors import StoreOpening
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
 from purchase_d1.config import D1Config

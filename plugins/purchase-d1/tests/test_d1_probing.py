@@ -12,7 +12,7 @@ from purchase_contract_tests.store.samples import NOW, step
 from purchase_core import Billing, Catalog
 from purchase_core.doctor import Doctor
 from purchase_core.errors import StoreUnavailable
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.finding import ERROR
 from purchase_d1 import store as store_module
 from purchase_d1.local import Address

@@ -24,7 +24,8 @@ from purchase_contract_tests.store.samples import (
 from purchase_core.errors import InvalidArgument, LaneConflict, LeaseLost, SchemaError, StoreUnavailable
 from purchase_core.facts.rows import CaseRow
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch, Question
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Question
 from purchase_core.records.delivery import DONE, Settlement
 from purchase_core.secret import Secret
 from purchase_d1.bodies import BODY_BYTES_MAX, PART_BYTES_MAX

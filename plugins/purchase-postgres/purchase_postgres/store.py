@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from purchase_core.errors import LaneConflict, SchemaError
 from purchase_core.instants import Clock, SystemClock
-from purchase_core.ports.store import Batch, SchemaState
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import SchemaState
 from purchase_core.records.finding import Finding
 from purchase_postgres.config import PostgresConfig
 from purchase_postgres.connect import Pool, open_pool

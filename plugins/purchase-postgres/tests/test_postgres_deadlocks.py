@@ -8,7 +8,7 @@ import random
 import psycopg
 
 from purchase_contract_tests.store.samples import NOW, case, effect, offer, price, reference, step
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.secret import Secret
 from purchase_postgres.config import PostgresConfig
 from purchase_postgres.store import PostgresStore

@@ -24,7 +24,7 @@ from purchase_contract_tests.store.samples import (
 )
 from purchase_core.errors import LaneConflict, StoreUnavailable
 from purchase_core.facts.rows import ROW_TYPES, CaseRow
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.secret import Secret
 from purchase_postgres.config import PostgresConfig
 from purchase_postgres.running import SENDS_MAX

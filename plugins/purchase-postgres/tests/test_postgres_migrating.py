@@ -23,7 +23,7 @@ PROCESSES = 4
 MIGRATE = """
 import asyncio, sys
 from purchase_contract_tests.store.samples import NOW, step
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.secret import Secret
 from purchase_postgres.config import PostgresConfig
 from purchase_postgres.store import PostgresStore

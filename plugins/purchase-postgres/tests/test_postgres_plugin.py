@@ -17,7 +17,7 @@ import pytest
 from purchase_contract_tests.store.samples import ANA, NOW, batch_of_everything, step
 from purchase_core.errors import ConfigurationError, InvalidArgument
 from purchase_core.plugins.descriptors import StoreOpening
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.secret import Secret
 from purchase_core.testing.clocks import ManualClock
 from purchase_postgres.config import PREFIX_CHARACTERS_MAX, PostgresConfig

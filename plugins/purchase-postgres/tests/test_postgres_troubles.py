@@ -31,7 +31,8 @@ from purchase_core.errors import (
     StoreUnavailable,
 )
 from purchase_core.facts.rows import CaseRow
-from purchase_core.ports.store import Batch, Question
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Question
 from purchase_core.secret import Secret
 from purchase_postgres.config import PostgresConfig
 from purchase_postgres.store import PostgresStore

@@ -14,7 +14,7 @@ import msgspec
 
 from purchase_core.errors import InvalidText
 from purchase_core.facts.fact import RecordedFact, encode_body
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.command import Command
 from purchase_core.records.delivery import Delivery, Settlement
 from purchase_core.records.lane import LaneStep

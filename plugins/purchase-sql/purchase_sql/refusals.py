@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost, StoreError
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_sql.encode import Operation, pair_list, text_list
 from purchase_sql.texts import Texts
 

@@ -30,7 +30,7 @@ from purchase_contract_tests.store.samples import (
 )
 from purchase_core.errors import KeyConflict, LaneConflict, LeaseLost
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.delivery import DONE, Settlement
 from purchase_sql.clusters import ClusterTexts
 from purchase_sql.encode import operations

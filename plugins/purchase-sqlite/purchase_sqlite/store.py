@@ -14,7 +14,8 @@ from pathlib import Path
 
 from purchase_core.errors import StoreUnavailable
 from purchase_core.instants import Clock, SystemClock
-from purchase_core.ports.store import Batch, SchemaState
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import SchemaState
 from purchase_core.records.finding import Finding
 from purchase_sql.decode import Record
 from purchase_sql.encode import Operation, operations

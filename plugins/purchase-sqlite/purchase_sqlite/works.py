@@ -9,7 +9,7 @@ import attrs
 
 from purchase_core.errors import LaneConflict, SchemaError
 from purchase_core.instants import Clock
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_sql.decode import Record
 from purchase_sql.encode import Operation
 from purchase_sql.migration import Migration, pending

@@ -10,7 +10,7 @@ import pytest
 
 from purchase_core.errors import StoreUnavailable
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.lane import LaneStep
 from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.store import SqliteStore

@@ -13,7 +13,7 @@ import attrs
 
 from purchase_contract_tests.store.samples import ANA, NOW, step
 from purchase_core.plugins.descriptors import StoreOpening
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.testing.clocks import ManualClock
 from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.plugin import purchase_register_stores

@@ -15,7 +15,7 @@ import pytest
 
 from purchase_contract_tests.store.samples import ANA, NOW, batch_of_everything, step
 from purchase_core.errors import SchemaError, StoreUnavailable
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.store import SqliteStore
 
@@ -24,7 +24,7 @@ import asyncio, os, sys
 from pathlib import Path
 from purchase_contract_tests.store.samples import NOW, batch_of_everything, step
 from purchase_core.errors import SchemaError, StoreUnavailable
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.store import SqliteStore
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from purchase_contract_tests.store.samples import ANA, BEN, NOW, case, delivery, step
 from purchase_core.errors import InvalidArgument, SchemaError, StoreUnavailable
 from purchase_core.facts.rows import CaseRow
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_sql.generated.sqlite import STATEMENTS
 from purchase_sql.shapes import Value
 from purchase_sql.texts import texts
@@ -349,7 +349,7 @@ from pathlib import Path
 from msgspec.structs import replace
 from purchase_contract_tests.store.samples import NOW, delivery, step
 from purchase_core.errors import StoreUnavailable
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_sqlite.binding import written_out
 from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.store import SqliteStore

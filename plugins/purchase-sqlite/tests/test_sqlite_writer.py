@@ -21,7 +21,7 @@ from purchase_core.errors import (
     StoreUnavailable,
 )
 from purchase_core.facts.rows import CaseRow
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.lane import Lane
 from purchase_sql.shapes import Value
 from purchase_sqlite.config import SqliteConfig

@@ -19,8 +19,9 @@ from purchase_core.outbox.settings import TickSettings
 from purchase_core.plugins.descriptors import Subscriber
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import Connection, Provider
-from purchase_core.ports.store import Batch, Store
+from purchase_core.ports.store import Store
 from purchase_core.records.effect import Effect
 from purchase_core.routing.policy import Policy
 from purchase_core.routing.router import PolicyRouter

@@ -18,9 +18,9 @@ from purchase_core.inbox.receive import verified_event
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import DAY, SECOND, Instant
 from purchase_core.operations.replay import Replay
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import Normalised
 from purchase_core.ports.provider.signing import SignatureForm
-from purchase_core.ports.store import Batch
 from purchase_core.projection import contested
 from purchase_core.projection.change import Change
 from purchase_core.projection.contested import with_look_ups

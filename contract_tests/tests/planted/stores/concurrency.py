@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from purchase_core.errors import LaneConflict, StoreError
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch, Question, View
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import Question, View
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.lane import Lane
 from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore

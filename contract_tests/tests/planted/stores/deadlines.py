@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from purchase_core.instants import Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.deadlines import D, Deadline
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.ports.store import Batch
 from purchase_core.testing.memory_store import MemoryStore
 
 

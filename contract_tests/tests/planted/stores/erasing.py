@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.details import Details
 from purchase_core.records.lane import Lane, LaneStep
 from purchase_core.testing.memory_store import MemoryStore

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from purchase_core.errors import KeyConflict, LeaseLost
 from purchase_core.instants import Instant
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.delivery import PENDING, QUARANTINED, Delivery
 from purchase_core.records.inflow import Inflow
 from purchase_core.testing.memory_store import NOT_LEASED, MemoryStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from purchase_core.errors import KeyConflict
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.testing.memory_store import MemoryStore
 
 

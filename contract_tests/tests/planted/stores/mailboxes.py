@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from purchase_core.instants import Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.ports.store import Batch
 from purchase_core.records.effect import Effect
 from purchase_core.records.mailbox import IDLE, STUCK, WAITING, Mailbox
 from purchase_core.testing.memory_database import NOT_LEASED

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from purchase_core.errors import StoreError
 from purchase_core.facts.rows import STUCK_REFUNDS, CaseRow, IntentRow
 from purchase_core.instants import Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.operator_reads import Dangling, Holdings, Tally, W
-from purchase_core.ports.store import Batch
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.lane import Lane
 from purchase_core.records.run import Run

@@ -8,7 +8,8 @@ import copy
 import attrs
 
 from purchase_core.errors import KeyConflict, LaneConflict, StoreUnavailable
-from purchase_core.ports.store import Batch, SchemaState
+from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import SchemaState
 from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
 
 

@@ -13,8 +13,9 @@ from purchase_core.facts.fact import RecordedFact
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.instants import Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.ports.store import Batch, Holders, N, Question, TableRow, View
+from purchase_core.ports.store import Holders, N, Question, TableRow, View
 from purchase_core.records.command import UNKNOWN, Command
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane

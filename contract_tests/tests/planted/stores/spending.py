@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from purchase_core.facts.rows import LotRow
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.ports.store import Batch
 from purchase_core.records.ledger_rows import DrawnRow, LedgerRow
 from purchase_core.records.movement import Movement
 from purchase_core.testing.memory_store import MemoryStore

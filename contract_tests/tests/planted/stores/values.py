@@ -10,8 +10,9 @@ import msgspec
 from msgspec.structs import replace
 
 from purchase_core.facts.rows import Row
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.ports.store import Batch, Question, TableRow, View
+from purchase_core.ports.store import Question, TableRow, View
 from purchase_core.testing.memory_store import MemoryStore
 
 R = TypeVar("R", bound=TableRow)

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from purchase_core.errors import LaneConflict
-from purchase_core.ports.store import Batch
+from purchase_core.ports.batch import Batch
 from purchase_core.records.lane import Lane
 from purchase_core.testing.memory_store import MemoryStore
 

@@ -17,6 +17,7 @@ from purchase_core.facts.bodies import AttemptMade
 from purchase_core.facts.cluster import absorb
 from purchase_core.facts.fact import decided
 from purchase_core.instants import Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import (
     CheckoutRequest,
     Connection,
@@ -25,7 +26,6 @@ from purchase_core.ports.provider import (
     PriceRequest,
     ProviderCheckout,
 )
-from purchase_core.ports.store import Batch
 from purchase_core.reads.attempts import StoreAttempts
 from purchase_core.records.reference import Reference
 from purchase_core.testing.memory_store import MemoryStore
