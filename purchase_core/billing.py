@@ -26,6 +26,7 @@ from purchase_core.operations.deeds import Deeds
 from purchase_core.operations.importing import Import
 from purchase_core.operations.metrics import Metrics
 from purchase_core.operations.metrics_page import MetricsPage
+from purchase_core.operations.outcomes import Outcomes
 from purchase_core.operations.quarantine import Quarantine
 from purchase_core.operations.ready_page import ReadyPage
 from purchase_core.operations.rebuild import Rebuild
@@ -60,7 +61,6 @@ from purchase_core.routing.breaker import HealthBook
 from purchase_core.routing.failover import FailoverPolicy
 from purchase_core.secret import Secret
 from purchase_core.workflows.cases import Cases
-from purchase_core.workflows.checkout import KIND as CHECKOUT
 from purchase_core.workflows.checkout import Checkouts
 from purchase_core.workflows.claims import Claims
 from purchase_core.workflows.command_log import CommandLog
@@ -89,6 +89,7 @@ ENLIST_IDLE_SECONDS = 60.0
 RECONCILE_IDLE_SECONDS = 30.0
 QUARANTINE_IDLE_SECONDS = 60.0
 RETENTION_IDLE_SECONDS = 600.0
+DECIDED_IDLE_SECONDS = 600.0
 
 
 @attrs.frozen
@@ -131,8 +132,8 @@ class Billing:
     answers what a customer may do, `receipts` says what a workflow did. `subscriptions`, `purchases`,
     `invoices` and `portal` are what can be done about what was bought, `cases` about what is not as it was
     ordered; `credits` and `usage` are spent and counted; `migrations` moves what was bought to another
-    provider; `commands` goes on with what was left open. One instance serves any number of requests of one
-    event loop.
+    provider; `commands` goes on with what was left open, and `outcomes` takes a person's word for it. One
+    instance serves any number of requests of one event loop.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -239,12 +240,15 @@ class Billing:
         )
         self.quarantine = Quarantine(parts.store, parts.clock, parts.ids, code=parts.code)
         self.deeds = Deeds(parts.store, parts.clock, parts.ids, code=parts.code)
+        self.outcomes = Outcomes(
+            parts.store, (self.checkout, self.commands), self.deeds, parts.clock, parts.ids
+        )
         self.attention = Attention(
             parts.store,
             self.quarantine,
             parts.routable or parts.connections,
             parts.clock,
-            lambda: (CHECKOUT, *self.commands.kinds),
+            lambda: self.outcomes.kinds,
         )
         self.metrics = Metrics(
             parts.store, parts.connections, health, self.webhooks.refusals, parts.clock, code=parts.code
@@ -320,6 +324,7 @@ class Billing:
                 Task("retried", self.quarantine.retry_outdated, QUARANTINE_IDLE_SECONDS),
                 Task("checkouts", self.checkout.resolve, RESOLVE_IDLE_SECONDS),
                 Task("commands", self.commands.resolve, RESOLVE_IDLE_SECONDS),
+                Task("outcomes decided by hand", self.outcomes.look_again, DECIDED_IDLE_SECONDS),
                 Task("moves", self.migrations.advance, RESOLVE_IDLE_SECONDS),
                 Task("moves begun", self.migrations.enlist, ENLIST_IDLE_SECONDS),
                 Task("ticks", self.tick.work, TICK_IDLE_SECONDS),

@@ -13,7 +13,7 @@ from purchase_core.instants import HOUR, SECOND, Clock, Instant
 from purchase_core.operations.passes import LEFT, Left
 from purchase_core.operations.quarantine import Group, Quarantine
 from purchase_core.ports.store import Store
-from purchase_core.records.command import UNKNOWN, Command
+from purchase_core.records.command import PLANNED, Command
 from purchase_core.records.lane import customer_of
 from purchase_core.records.run import FINISHED, Run
 from purchase_core.values import Value
@@ -87,7 +87,7 @@ class Attention:
         now = self._clock.now()
         found = await self._store.open_commands(self._kinds(), before=Instant(now + 1), limit=ITEMS_MAX)
         # Each try touches a command; how long nobody has known is told by when it was begun.
-        return [one for one in found if one.state == UNKNOWN and one.created_at < now - UNKNOWN_AFTER]
+        return [one for one in found if one.state != PLANNED and one.created_at < now - UNKNOWN_AFTER]
 
     async def _left(self) -> Sequence[Item]:
         """What the last pass over each connection has left, since the first of those that did."""

@@ -24,7 +24,10 @@ class FactLine:
 
 @attrs.frozen
 class Receipt:
-    """A workflow's receipt. `stages` are those that really happened; `facts` are all of its cluster's."""
+    """A workflow's receipt. `stages` are those that really happened; `facts` are all of its cluster's.
+
+    `version` identifies it as it stands: what is done by hand is done to what was seen.
+    """
 
     id: str
     kind: str
@@ -37,6 +40,7 @@ class Receipt:
     stages: tuple[Stage, ...]
     decision: RoutingDecision | None
     facts: tuple[FactLine, ...]
+    version: str
 
 
 class Receipts:
@@ -69,4 +73,5 @@ class Receipts:
             stages=command.stages,
             decision=decode_decision(command.decision) if command.decision else None,
             facts=tuple(FactLine(one.fact.key, one.recorded_at, one.cause) for one in facts),
+            version=command.version,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from purchase_core.canonical import content_hash
 from purchase_core.instants import Instant
 
 PLANNED = "planned"
@@ -12,6 +13,7 @@ CONFIRMED = "confirmed"
 REFUSED = "refused"
 UNKNOWN = "unknown"
 OPEN_STATES = (PLANNED, SENDING, UNKNOWN)
+BY_HAND = "by hand"  # the detail of a last stage that is a person's word, and that no provider has shown
 
 
 @attrs.frozen
@@ -51,3 +53,14 @@ class Command:
     def refusal(self) -> str:
         """Why it was refused, in codes; "" if it was not. What was noted since is another matter."""
         return next((one.detail for one in reversed(self.stages) if one.name == REFUSED), "")
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether it has ended by a person's word: what a provider shows of it later counts for more."""
+        last = self.stages[-1] if self.stages else None
+        return last is not None and last.name in (CONFIRMED, REFUSED) and last.detail == BY_HAND
+
+    @property
+    def version(self) -> str:
+        """What identifies it as it stands. Asking in vain, which touches it, changes nothing of this."""
+        return content_hash([self.state, self.connection, [[one.name, one.detail] for one in self.stages]])

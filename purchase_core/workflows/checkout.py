@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 import attrs
+import msgspec
 
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import (
@@ -25,7 +26,7 @@ from purchase_core.errors import (
 from purchase_core.facts.fact import decided
 from purchase_core.identifiers import IdSource
 from purchase_core.identifiers import idempotency_key as checked_key
-from purchase_core.instants import Clock
+from purchase_core.instants import Clock, Instant
 from purchase_core.ports.provider import Provider
 from purchase_core.ports.router import Router
 from purchase_core.ports.store import Store
@@ -42,8 +43,8 @@ from purchase_core.workflows.context import NO_CONTEXT, RouteContext
 from purchase_core.workflows.order import NO_OPTIONS, CheckoutOptions, Order, Wish, checked_wish, intent_of
 from purchase_core.workflows.planning import Plan, Planner
 from purchase_core.workflows.provisions import Provisions, checked_email
-from purchase_core.workflows.resolving import Resolver
-from purchase_core.workflows.sessions import Checkout, Sessions
+from purchase_core.workflows.resolving import Resolver, concluded, may_arrive_until
+from purchase_core.workflows.sessions import Checkout, Sessions, checkout_said, sent_at
 from purchase_core.workflows.switching import Switching
 
 __all__ = ["KIND", "Checkout", "Checkouts", "Replacement"]
@@ -229,6 +230,25 @@ class Checkouts:
     async def ask(self, command: Command) -> bool:
         """Go on with one of them now; whether it has ended. For operators. Raises WrongState."""
         return await self._resolver.ask(command.key, self._resume)
+
+    async def look(self, command: Command, object_id: str = "") -> Command | None:
+        """Confirm it, if the provider shows its session; else None. Opens nothing. Raises a ProviderError."""
+        async with self._locks.hold([command.key]):
+            return await self._sessions.look(command, object_id)
+
+    def may_happen_until(self, command: Command) -> Instant:
+        """Until when its session may turn up, though nothing shows it, and be paid beside another one."""
+        return may_arrive_until(self._connections.get(command.connection), sent_at(command))
+
+    async def conclude(self, command: Command, stages: tuple[Stage, ...], object_id: str) -> Command:
+        """End it by a person's word: `stages` say whose, and how. What has ended otherwise stays so."""
+        said = msgspec.json.encode(checkout_said(command, object_id)) if object_id else b""
+        return await self._log.change(command, lambda known: concluded(known, stages, said))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of commands that it runs."""
+        return (KIND,)
 
     async def _resume(self, command: Command) -> None:
         await self._sessions.carry_on(command, "", fresh=False)

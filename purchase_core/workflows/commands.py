@@ -44,7 +44,14 @@ from purchase_core.records.command import (
     Stage,
 )
 from purchase_core.workflows.command_log import CommandLog
-from purchase_core.workflows.resolving import NEVER_ARRIVED, Resolver, may_have_arrived, may_send_again
+from purchase_core.workflows.resolving import (
+    NEVER_ARRIVED,
+    Resolver,
+    concluded,
+    may_arrive_until,
+    may_have_arrived,
+    may_send_again,
+)
 
 WAITS_DAYS_MAX = 30  # for a provider to allow it
 
@@ -80,6 +87,12 @@ class CommandKind(ABC):
     @abstractmethod
     async def find(self, provider: Provider, command: Command) -> tuple[Fact, ...] | None:
         """What shows that it has happened; None where nothing does."""
+
+    @abstractmethod
+    async def recognise(
+        self, provider: Provider, command: Command, object_id: str
+    ) -> tuple[Fact, ...] | None:
+        """What the object of an id shows, if it came of this command; else None."""
 
     @abstractmethod
     def refused(self, command: Command, at: Instant) -> tuple[Fact, ...]:
@@ -154,6 +167,30 @@ class Commands:
     async def ask(self, command: Command) -> bool:
         """Go on with one of them now; whether it has ended. For operators. Raises WrongState."""
         return await self._resolver.ask(command.key, self._resume)
+
+    async def look(self, command: Command, object_id: str = "") -> Command | None:
+        """Confirm it, if the provider shows that it has happened; else None. Sends nothing.
+
+        `object_id`: what it is said to have led to, where our reference finds nothing.
+        Raises a ProviderError.
+        """
+        kind, provider = self._kinds[command.kind], self.provider(command.connection)
+        async with self._locks.hold([command.key]):
+            facts, by = await kind.find(provider, command), ""
+            if facts is None and object_id:
+                facts, by = await kind.recognise(provider, command, object_id), object_id
+            return None if facts is None else await self._note(command, CONFIRMED, by, facts)
+
+    def may_happen_until(self, command: Command) -> Instant | None:
+        """Until when it may turn up, unseen as yet, beside another like it; None: it would do no harm."""
+        if self._kinds[command.kind].repeatable:
+            return None
+        return may_arrive_until(self._connections.get(command.connection), sent_at(command))
+
+    async def conclude(self, command: Command, stages: tuple[Stage, ...], object_id: str) -> Command:
+        """End it by a person's word: `stages` say whose, and how. What has ended otherwise stays so."""
+        facts = self._kinds[command.kind].refused(command, stages[-1].at) if not object_id else ()
+        return await self._log.change(command, lambda known: concluded(known, stages), facts)
 
     # --- deciding ----------------------------------------------------------------------------
 
@@ -268,10 +305,10 @@ class Commands:
         found = await kind.find(provider, command)
         if found is not None:
             return found
-        sent_at, now = _sent_at(command), self._clock.now()
-        if kind.repeatable or may_send_again(provider, sent_at, now):
+        sent, now = sent_at(command), self._clock.now()
+        if kind.repeatable or may_send_again(provider, sent, now):
             return await kind.send(provider, command)
-        if may_have_arrived(provider, sent_at, now):
+        if may_have_arrived(provider, sent, now):
             raise OutcomeUnknown(f"{kind.name} {command.id} is not to be found at {command.connection} yet")
         message = f"{kind.name} {command.id} never reached {command.connection}"
         raise ProviderRefused(message, provider_code=NEVER_ARRIVED)
@@ -280,6 +317,8 @@ class Commands:
         """Write down how it stands. What has ended stays so, but a success is one, whoever saw it."""
 
         def noted(known: Command) -> Command:
+            if known.is_by_hand:
+                return self._moved(known, state, detail) if _overrules(state, known) else known
             if known.state == CONFIRMED or (known.state == REFUSED and state != CONFIRMED):
                 return known
             if known.state == UNKNOWN and state == PLANNED:
@@ -298,7 +337,12 @@ class Commands:
         return attrs.evolve(known, state=state, updated_at=now, stages=stages)
 
 
-def _sent_at(command: Command) -> Instant:
+def _overrules(state: str, known: Command) -> bool:
+    """Whether a provider's answer overrules a person's word: a success does, and a no to a yes."""
+    return state == CONFIRMED or (state == REFUSED and known.state == CONFIRMED)
+
+
+def sent_at(command: Command) -> Instant:
     """When it may first have been sent: one that waited was decided long before that, perhaps."""
     sent = [stage.at for stage in command.stages if stage.name == SENDING]
     return sent[-1] if sent else command.created_at

@@ -11,7 +11,7 @@ import msgspec
 
 from purchase_core.canonical import content_hash
 from purchase_core.errors import ExceedsBalance, InvalidArgument, NotFound, WrongState
-from purchase_core.facts.bodies import InvoiceSeen, RefundAsked
+from purchase_core.facts.bodies import InvoiceSeen, RefundAsked, RefundSeen
 from purchase_core.facts.fact import Fact, decided
 from purchase_core.facts.rows import InvoiceRow, RefundRow
 from purchase_core.instants import Instant
@@ -22,6 +22,7 @@ from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.command import PLANNED, Command
 from purchase_core.records.lane import customer_of
 from purchase_core.workflows.commands import CommandKind, Commands, Draft
+from purchase_core.workflows.observing import observe
 from purchase_core.workflows.shares import line_share, units_share
 
 
@@ -83,6 +84,16 @@ class GiveBack(CommandKind):
     async def find(self, provider: Provider, command: Command) -> tuple[Fact, ...] | None:
         """The refund that carries our command."""
         return await provider.find_refund(_read(command).invoice, command.id) or None
+
+    async def recognise(
+        self, provider: Provider, command: Command, object_id: str
+    ) -> tuple[Fact, ...] | None:
+        """The refund of this id, if it carries our command: one that somebody made there by hand does not."""
+        facts = await observe(provider, "refund", object_id)
+        seen = (fact.body for fact in facts)
+        return (
+            facts if any(isinstance(one, RefundSeen) and one.command == command.id for one in seen) else None
+        )
 
     def refused(self, command: Command, at: Instant) -> tuple[Fact, ...]:
         """Nothing is on its way after all."""

@@ -21,10 +21,11 @@ from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.ports.provider import Provider
 from purchase_core.ports.store import Store
 from purchase_core.projection.locks import LaneLocks
-from purchase_core.records.command import OPEN_STATES, Command
+from purchase_core.records.command import CONFIRMED, OPEN_STATES, REFUSED, Command, Stage
 from purchase_core.workflows.command_log import CommandLog
 
 KEY_MARGIN_SECONDS = 3_600  # stop using a provider's idempotency key this long before it forgets it
+KEY_SECONDS_MAX = 86_400  # no provider that we know remembers keys for longer
 ABSENT_SECONDS = 900  # after the last moment at which it may have been sent, no trace of it is proof
 NEVER_ARRIVED = "never arrived"  # as a provider's code: nothing has come of what was sent
 RESOLVE_AFTER_SECONDS = 60
@@ -43,11 +44,36 @@ def may_send_again(provider: Provider, sent_at: Instant, now: Instant) -> bool:
 
 def may_have_arrived(provider: Provider, sent_at: Instant, now: Instant) -> bool:
     """Whether what has left no trace may still turn up."""
-    return now - sent_at <= (_resendable_seconds(provider) + ABSENT_SECONDS) * SECOND
+    return now <= may_arrive_until(provider, sent_at)
+
+
+def may_arrive_until(provider: Provider | None, sent_at: Instant) -> Instant:
+    """The last instant at which what has left no trace may turn up. None: a connection that is gone."""
+    resendable = KEY_SECONDS_MAX if provider is None else _resendable_seconds(provider)
+    return Instant(sent_at + (resendable + ABSENT_SECONDS) * SECOND)
 
 
 def _resendable_seconds(provider: Provider) -> int:
     return max(0, provider.capabilities.key_lifetime_seconds - KEY_MARGIN_SECONDS)
+
+
+def may_be_concluded(command: Command, state: str) -> bool:
+    """Whether a person's word may end it so: an open one either way, and what was only said to have happened.
+
+    What was said not to have happened takes a provider that shows it: others may have relied on it.
+    """
+    takes_back = command.is_by_hand and (command.state, state) == (CONFIRMED, REFUSED)
+    return command.state in OPEN_STATES or takes_back
+
+
+def concluded(command: Command, stages: tuple[Stage, ...], result: bytes = b"") -> Command:
+    """The command as a person's word ends it; as it was, where it has ended otherwise meanwhile."""
+    state, now = stages[-1].name, stages[-1].at
+    if not may_be_concluded(command, state):
+        return command
+    return attrs.evolve(
+        command, state=state, updated_at=now, stages=(*command.stages, *stages), result=result
+    )
 
 
 class Resolver:

@@ -44,6 +44,7 @@ from purchase_core.routing.failover import (
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.order import Order, attempt_of, checkout_request, decode_order, moved_on
 from purchase_core.workflows.provisions import Provisions
+from purchase_core.workflows.recognising import recognised
 from purchase_core.workflows.resolving import NEVER_ARRIVED, may_have_arrived, may_send_again
 
 UNCLEAR = "Tell the customer that it is not known whether a payment page was opened, and ask again later."
@@ -53,6 +54,7 @@ UNCLEAR = "Tell the customer that it is not known whether a payment page was ope
 class Checkout:
     """A checkout that the customer can be sent to. `id` is the intent; `receipt` names the receipt.
 
+    `url` is "" where the provider showed the session later than it answered, by the id that a person gave.
     `claim` is a guest's token, by which they can claim later what they buy; it is shown to nobody else.
     """
 
@@ -127,15 +129,24 @@ class Sessions:
                 continue
             command, fresh = await self._confirm(command, order, opened), False
 
+    async def look(self, command: Command, session: str = "") -> Command | None:
+        """Confirm it, if the provider shows the session; None if it does not. Opens nothing.
+
+        `session` is the one that it is said to be, where our reference finds none. Raises a ProviderError.
+        """
+        order = decode_order(command.request)
+        provider = self._provider(order)
+        checkout = await provider.find_checkout(order.attempt)
+        if checkout is None and session:
+            checkout = await recognised(self._store, provider, order, session)
+        if checkout is None:
+            return None
+        return await self._confirm(command, order, await self._opened(order, provider, checkout))
+
     # --- the call ----------------------------------------------------------------------------
 
     async def _open(self, command: Command, order: Order, this: _Try, email: str) -> Opened:
-        provider = self._connections.get(order.connection)
-        if provider is None:
-            raise ProviderUnavailable(
-                f"checkout {order.intent} was opened on connection {order.connection!r}, which is gone",
-                hint="Configure the connection again, so that it can be resolved.",
-            )
+        provider = self._provider(order)
         started = self._clock.now()
         try:
             if this.fresh or may_send_again(provider, sent_at(command), started):
@@ -148,6 +159,15 @@ class Sessions:
         now = self._clock.now()
         self._health.succeeded(order.connection, now, milliseconds=(now - started) // MILLISECOND)
         return opened
+
+    def _provider(self, order: Order) -> Provider:
+        provider = self._connections.get(order.connection)
+        if provider is None:
+            raise ProviderUnavailable(
+                f"checkout {order.intent} was opened on connection {order.connection!r}, which is gone",
+                hint="Configure the connection again, so that it can be resolved.",
+            )
+        return provider
 
     async def _create(self, order: Order, provider: Provider, this: _Try, email: str) -> Opened:
         customer = await self._customer(order, provider, email)
@@ -198,6 +218,10 @@ class Sessions:
                 raise OutcomeUnknown(f"checkout {order.intent} is not to be found at {order.connection} yet")
             message = f"checkout {order.intent} never reached {order.connection}"
             raise ProviderRefused(message, provider_code=NEVER_ARRIVED)
+        return await self._opened(order, provider, checkout)
+
+    async def _opened(self, order: Order, provider: Provider, checkout: ProviderCheckout) -> Opened:
+        """What was opened, with the ids that the provider is known to have given for it."""
         customer = await self._provisions.known_customer(provider, order.wish.customer) or ""
         price = await self._provisions.known_price(
             provider, order.version, order.currency, trial=bool(order.trial_days)
@@ -229,7 +253,8 @@ class Sessions:
 
         def confirmed(known: Command) -> Command:
             """What was opened is open, whatever another process believes, if the attempt is still current."""
-            if known.state == CONFIRMED or decode_order(known.request).attempt != order.attempt:
+            over = known.state == CONFIRMED and not known.is_by_hand
+            if over or decode_order(known.request).attempt != order.attempt:
                 return known
             stages = (*known.stages, Stage("opened", now, opened.checkout.id))
             result = msgspec.json.encode(checkout)
@@ -360,6 +385,12 @@ def sent_at(command: Command) -> Instant:
 def after(command: Command, now: Instant) -> Instant:
     """An instant for what becomes of an attempt, behind all that was said of it, whatever the clock does."""
     return Instant(max(now, sent_at(command) + 1))
+
+
+def checkout_said(command: Command, session: str) -> Checkout:
+    """What a caller is told of a session that a person says is there: nobody knows its address."""
+    order = decode_order(command.request)
+    return Checkout(order.intent, command.id, order.wish.offer, order.connection, session, "", None)
 
 
 def checkout_of(command: Command) -> Checkout:

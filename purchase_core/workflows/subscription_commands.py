@@ -26,6 +26,7 @@ from purchase_core.ports.provider import (
 )
 from purchase_core.records.command import Command
 from purchase_core.workflows.commands import CommandKind
+from purchase_core.workflows.observing import observe
 from purchase_core.workflows.provisions import Provisions
 
 
@@ -123,12 +124,16 @@ class SubscriptionCommand(CommandKind, Generic[W]):
     async def find(self, provider: Provider, command: Command) -> tuple[Fact, ...] | None:
         """The subscription's facts, if they show what was wished for."""
         wish = self.read(command)
-        meaning = provider.normalise(
-            provider.parse_fetched(await provider.fetch("subscription", wish.subscription))
-        )
-        seen = (fact.body for fact in meaning.facts)
+        facts = await observe(provider, "subscription", wish.subscription)
+        seen = (fact.body for fact in facts)
         shown = any(isinstance(body, SubscriptionSeen) and self.shows(wish, body) for body in seen)
-        return meaning.facts if shown else None
+        return facts if shown else None
+
+    async def recognise(
+        self, provider: Provider, command: Command, object_id: str
+    ) -> tuple[Fact, ...] | None:
+        """As `find`: it leaves no object of its own, but the subscription itself."""
+        return await self.find(provider, command) if object_id == self.read(command).subscription else None
 
     def shows(self, wish: W, seen: SubscriptionSeen) -> bool:
         """Whether the subscription is as was wished for."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import attrs
 import pytest
 
 from purchase_core import Catalog, Money
 from purchase_core.catalog.products import Product
-from purchase_core.console import Role
+from purchase_core.console import Operator, Role
 from purchase_core.errors import OutcomeUnknown
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.records.run import FINISHED, RUNNING, Run
 from purchase_core.testing.sales import CATALOG
 from purchase_sandbox.account.objects import Price, Session
-from purchase_simulators.wire.chaos import Fault
+from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
 from tests.console.desk import Desk, desk_of, form_in
 from tests.console.test_customers import HERE, words
 from tests.faults.shop import SESSIONS, Shop, run
@@ -132,6 +133,37 @@ def test_what_became_of_a_command_is_asked_for_once_nobody_else_is_at_it() -> No
             assert "it has ended already" in await posted(desk, page, f"{here}/ask", 409, **fields)
             token = {"token": desk.client.cookies["purchase_console"]}
             await desk.post("/receipts/receipt_none/ask", token, 404)
+
+    run(work)
+
+
+def test_what_somebody_has_found_out_is_recorded_by_whoever_may_and_shown_as_it_came_out() -> None:
+    async def work() -> None:
+        async with Shop() as shop, desk_of(shop.billing, MENDER) as desk:
+            with shop.trouble(SESSIONS, Fault.LOST_ANSWER), pytest.raises(OutcomeUnknown):
+                await shop.start()
+            (command,) = shop.memory.commands.values()
+            here, (session,) = f"/receipts/{command.id}", shop.made(Session)
+            assert f"{here}/decide" not in await desk.get(here), "a role that moves no money"
+            desk.operator = Operator("olga", {*MENDER, Role.REFUND})
+            said = partial(posted, desk, reason="in the dashboard", happened=session.id)
+            page = await desk.get(here)
+            await posted(desk, page, f"{here}/decide", 400, reason="in the dashboard", happened=" ")
+            shop.chaos.set(Fault.UNREACHABLE, CERTAIN_PPM)
+            assert "or insist" in await said(page, f"{here}/decide", 409, key="run_1")
+            where = await said(page, f"{here}/decide", insists="yes", key="run_2")
+            shown = words(await desk.get(where))
+            assert "Decide outcome: 1 believed" in shown
+            assert "A person decided this, and the provider has not shown it." in shown
+            assert f"it happened, as {session.id}, says olga: in the dashboard" in shown
+            shop.chaos.set(Fault.UNREACHABLE, 0)
+            where = await posted(desk, await desk.get(here), f"{here}/ask")
+            shown = await desk.get(where)
+            assert "1 known now" in words(shown)
+            assert f"{here}/decide" not in shown
+            assert [one.note for one in await desk.runs() if one.kind == "by-hand-decide-outcome"] == 2 * [
+                f"olga: in the dashboard (saw {command.version})"
+            ]
 
     run(work)
 

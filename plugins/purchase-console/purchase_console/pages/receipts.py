@@ -12,17 +12,18 @@ from purchase_console.lines import Line, line_of
 from purchase_console.page import Action, Page, View
 from purchase_console.visit import Visit
 from purchase_core.console import Role
-from purchase_core.errors import NotFound, WrongState
+from purchase_core.errors import InvalidArgument, NotFound, ProviderError, PurchaseError, WrongState
 from purchase_core.facts.fact import intent_key
 from purchase_core.facts.rows import IntentRow
 from purchase_core.instants import Instant
+from purchase_core.operations.outcomes import Word
 from purchase_core.ports.store import Question
 from purchase_core.records.command import CONFIRMED, OPEN_STATES, REFUSED, SENDING, Command
 from purchase_core.records.lane import customer_of
-from purchase_core.workflows.checkout import KIND as CHECKOUT
 from purchase_core.workflows.rollout_log import APPLY
 
 ROWS = 50
+HAPPENED, DID_NOT = "happened", "did-not"
 
 
 @attrs.frozen
@@ -56,20 +57,31 @@ async def one(visit: Visit) -> Response:
 
 async def ask(visit: Visit) -> Response:
     """Ask the provider now what became of a command that nobody knows the outcome of."""
-    command = await visit.billing.store.command_by_id(visit.part("id"))
-    if command is None or command.kind not in _asked(visit):
-        raise NotFound(f"no open receipt {visit.part('id')!r}")
+    command = await visit.billing.outcomes.get(visit.part("id"))
     deed = visit.deed("ask", command.id)
 
     async def work() -> Mapping[str, int]:
-        asked = visit.billing.checkout.ask if command.kind == CHECKOUT else visit.billing.commands.ask
-        return {"known now" if await asked(command) else "not known yet": 1}
+        return {"known now" if await visit.billing.outcomes.ask(command.id) else "not known yet": 1}
 
     try:
         run = await visit.billing.deeds.once(deed, work)
     except WrongState as error:
         return await _shown(visit, refused=error)
     return visit.go(f"/receipts/{quote(command.id, safe='')}", run)
+
+
+async def decide(visit: Visit) -> Response:
+    """Record what somebody has found out: that it happened, as which object, or that it did not."""
+    found = visit.field("happened", needed=visit.field("what") == HAPPENED)
+    if visit.field("what") not in (HAPPENED, DID_NOT) or (visit.field("what") == HAPPENED) != bool(found):
+        raise InvalidArgument("nothing was done", hint="Say what it is there, or that it did not happen.")
+    deed = visit.deed("decide-outcome", visit.part("id"), reasoned=True)
+    word = Word(found, deed.by, deed.reason, insists=visit.field("insists", needed=False) == "yes")
+    try:
+        run = await visit.billing.outcomes.decide(deed.about, word, seen=deed.seen, key=deed.key)
+    except (WrongState, ProviderError) as error:
+        return await _shown(visit, refused=error)
+    return visit.go(f"/receipts/{quote(deed.about, safe='')}", run)
 
 
 async def of_checkout(visit: Visit) -> Response:
@@ -87,24 +99,25 @@ PAGE = Page(
     "receipts",
     "Receipts",
     views=(View("", show), View("/of/{intent}", of_checkout), View("/{id}", one)),
-    actions=(Action("/{id}/ask", ask, Role.REPLAY),),
+    actions=(
+        Action("/{id}/ask", ask, Role.REPLAY),
+        Action("/{id}/decide", decide, Role.REFUND, money=True),
+    ),
     key="r",
 )
 
 
-def _asked(visit: Visit) -> tuple[str, ...]:
-    """The kinds of commands that a provider can be asked about."""
-    return (CHECKOUT, *visit.billing.commands.kinds)
-
-
-async def _shown(visit: Visit, *, refused: WrongState | None = None) -> Response:
+async def _shown(visit: Visit, *, refused: PurchaseError | None = None) -> Response:
     receipt = await visit.billing.receipts.get(visit.part("id"))
+    outcomes, command = visit.billing.outcomes, await visit.billing.store.command_by_id(receipt.id)
     return visit.page(
         "receipt.html",
         409 if refused else 200,
         receipt=receipt,
         tone={CONFIRMED: "good", REFUSED: "bad"}.get(receipt.state, ""),
-        open=receipt.state in OPEN_STATES and receipt.kind in _asked(visit),
+        open=receipt.state in OPEN_STATES and receipt.kind in outcomes.kinds,
+        decidable=command is not None and outcomes.may_be_decided(command),
+        by_hand=command is not None and command.is_by_hand,
         goes_on=receipt.kind == APPLY and receipt.state == SENDING,
         refused=refused,
         done=await visit.done(),
@@ -115,5 +128,5 @@ async def _open(visit: Visit) -> list[tuple[Command, str]]:
     """Commands that are not known to have ended, oldest first, each with its customer."""
     billing = visit.billing
     now = Instant(billing.clock.now() + 1)
-    found = await billing.store.open_commands(_asked(visit), before=now, limit=ROWS)
+    found = await billing.store.open_commands(billing.outcomes.kinds, before=now, limit=ROWS)
     return [(each, customer_of(each.lane)) for each in found]
