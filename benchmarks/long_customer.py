@@ -7,10 +7,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
+
 from benchmarks.figures import median
 from purchase_core.billing import Billing, Parts
 from purchase_core.facts.fact import Fact
 from purchase_core.identifiers import RandomIds
+from purchase_core.instants import DAY, Instant, to_datetime
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.registry import Registry
 from purchase_core.ports.batch import Batch
@@ -26,6 +29,7 @@ from purchase_sqlite.store import SqliteStore
 
 CUSTOMER = Sale().customer
 AT_ONCE = 20
+ROUNDS_PAST = 3
 DEEP = 2_000  # facts before a page in the middle: later ones are of centuries that no store tells of
 FACTS_SHORT, FACTS = (100, 1_000, 10_000), (100, 1_000, 10_000, 100_000)
 
@@ -35,9 +39,9 @@ async def run(*, short: bool) -> None:
     rounds = 15 if short else 51
     print(
         "| facts | explain a feature | explain credits | a page of activity | one in the middle "
-        "| entitlements | document | a snapshot |"
+        "| entitlements | document | a snapshot | its size | entitlements of the past | a snapshot of it |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     with TemporaryDirectory() as folder:
         config = SqliteConfig(str(Path(folder) / "purchase.db"))
         async with await SqliteStore.open(config) as store:
@@ -69,7 +73,17 @@ async def _row(billing: Billing, store: SqliteStore, facts: int, rounds: int) ->
     document = len((await store.lane(f"customer:{CUSTOMER}")).document)
     times = " | ".join(f"{one:.2f} ms" for one in cells)
     snapshot = await _milliseconds(lambda: customers.snapshot(CUSTOMER), rounds)
-    print(f"| {facts:,} | {times} | {document:,} bytes | {snapshot:,.1f} ms |", flush=True)
+    size = len(msgspec.json.encode(await customers.snapshot(CUSTOMER)))
+    yesterday = to_datetime(Instant(billing.clock.now() - DAY))  # all facts but the last are read and folded
+    past = [
+        await _milliseconds(lambda: customers.entitlements(CUSTOMER, at=yesterday), ROUNDS_PAST),
+        await _milliseconds(lambda: customers.snapshot(CUSTOMER, at=yesterday), ROUNDS_PAST),
+    ]
+    print(
+        f"| {facts:,} | {times} | {document:,} bytes | {snapshot:,.1f} ms | {size:,} bytes "
+        f"| {past[0]:,.0f} ms | {past[1]:,.0f} ms |",
+        flush=True,
+    )
 
 
 async def _milliseconds(act: Callable[[], Awaitable[object]], rounds: int) -> float:

@@ -148,11 +148,11 @@ def exchanged(
         _take_out(after, row)
     for row in came:
         _put_in(after, row, now)
-    legs: dict[str, tuple[Leg, ...]] = {}
+    legs: dict[str, list[Leg]] = {}  # of the past, a customer's rows of all years come at once
     lots = ([row for row in rows if isinstance(row, LotRow)] for rows in (gone, came))
     for unit, leg in exchange_lots(after.purse, *lots, drawn=drawn, now=now):
-        legs[unit] = (*legs.get(unit, ()), leg)
-    return after, legs
+        legs.setdefault(unit, []).append(leg)
+    return after, {unit: tuple(moved) for unit, moved in legs.items()}
 
 
 def of_rows(rows: Iterable[Row], now: Instant) -> Live:

@@ -21,6 +21,7 @@ from purchase_core.values import Value
 LATELY = 15 * SECOND
 UNKNOWN_AFTER = HOUR  # until then, a worker is still finding out
 ITEMS_MAX = 1_000  # of each kind
+LATELY_ITEMS_MAX = 200  # likewise, of what is read again and again, and shown in part
 QUARANTINED_MAX = 2_000  # the newest of them are told by cause
 RUNS_MAX = 100  # of a kind of pass, over all connections
 
@@ -43,6 +44,14 @@ class Item(Value, frozen=True):
     next: str
 
 
+class Lately(Value, frozen=True):
+    """What waits, as it was `at` an instant. `more`: there may be others, about less money or newer."""
+
+    at: Instant
+    items: Sequence[Item]
+    more: bool
+
+
 class Attention:
     """Reads what waits for a person. `connections` are those that are configured, open or not."""
 
@@ -60,14 +69,17 @@ class Attention:
         self._connections = connections
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._known: tuple[Instant, Sequence[Item]] | None = None
+        self._known: Lately | None = None
 
-    async def lately(self) -> tuple[Instant, Sequence[Item]]:
-        """The list as it was at an instant of the last LATELY; however many ask, it is read once."""
+    async def lately(self) -> Lately:
+        """The list, up to LATELY_ITEMS_MAX of each kind, as it was at an instant of the last LATELY.
+
+        However many ask, it is read once.
+        """
         async with self._lock:
             now = self._clock.now()
-            if self._known is None or not 0 <= now - self._known[0] < LATELY:
-                self._known = (now, await self.list())
+            if self._known is None or not 0 <= now - self._known.at < LATELY:
+                self._known = Lately(now, *await self._read(LATELY_ITEMS_MAX))
             return self._known
 
     async def list(self) -> Sequence[Item]:
@@ -76,18 +88,24 @@ class Attention:
         Of what waits for money, no more than the ITEMS_MAX of each kind that are about the most; of what is
         quarantined, the causes of the newest QUARANTINED_MAX. `Store.tallies` counts further.
         """
-        found = [_quarantined(one) for one in await self._quarantine.groups(newest=QUARANTINED_MAX)]
-        found += [_case(one) for one in await self._store.waiting(CaseRow, limit=ITEMS_MAX)]
-        found += [_outcome(one) for one in await self._unknown()]
-        found += [_refund(one) for one in await self._store.waiting(RefundRow, limit=ITEMS_MAX)]
-        found += await self._left()
-        return sorted(found, key=lambda one: (-one.amount, one.since, one.about))
+        return (await self._read(ITEMS_MAX))[0]
 
-    async def _unknown(self) -> Sequence[Command]:
+    async def _read(self, limit: int) -> tuple[Sequence[Item], bool]:
+        """The list, with so many of each kind at most; and whether there may be more."""
         now = self._clock.now()
-        found = await self._store.open_commands(self._kinds(), before=Instant(now + 1), limit=ITEMS_MAX)
+        groups = await self._quarantine.groups(newest=QUARANTINED_MAX)
+        cases = await self._store.waiting(CaseRow, limit=limit)
+        opened = await self._store.open_commands(self._kinds(), before=Instant(now + 1), limit=limit)
+        refunds = await self._store.waiting(RefundRow, limit=limit)
+        found = [_quarantined(one) for one in groups]
+        found += [_case(one) for one in cases]
         # Each try touches a command; how long nobody has known is told by when it was begun.
-        return [one for one in found if one.state != PLANNED and one.created_at < now - UNKNOWN_AFTER]
+        unknown = (one for one in opened if one.state != PLANNED)
+        found += [_outcome(one) for one in unknown if one.created_at < now - UNKNOWN_AFTER]
+        found += [_refund(one) for one in refunds]
+        found += await self._left()
+        more = limit in (len(cases), len(opened), len(refunds))
+        return sorted(found, key=lambda one: (-one.amount, one.since, one.about)), more
 
     async def _left(self) -> Sequence[Item]:
         """What the last pass over each connection has left, since the first of those that did."""

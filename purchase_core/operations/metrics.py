@@ -86,11 +86,14 @@ class Metrics:
         self._clock = clock
         self._code = code
 
-    async def read(self) -> Sequence[Sample]:
-        """All of them, by the order of METRICS. Few bounded reads, however much is stored."""
+    async def read(self, *, rows_max: int = COUNTED_ROWS_MAX) -> Sequence[Sample]:
+        """All of them, by the order of METRICS. Few bounded reads, however much is stored.
+
+        Of what waits, no more than `rows_max` of each sort are counted.
+        """
         now = self._clock.now()
         found = [Sample("purchase_build_info", (("code", self._code),), 1), *self._idle()]
-        found += _of_tallies(await self._store.tallies(now=now, limit=COUNTED_ROWS_MAX), now)
+        found += _of_tallies(await self._store.tallies(now=now, limit=rows_max), now)
         found += await self._passes(now)
         found += [
             Sample(

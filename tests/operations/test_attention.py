@@ -39,5 +39,11 @@ def test_the_most_money_comes_first_and_what_is_settled_is_not_read() -> None:
                 assert [one.about for one in items] == ["c", "b", "f", "a", "g"]
                 with patch.object(attention, "ITEMS_MAX", 1):
                     assert [one.about for one in await shop.billing.attention.list()] == ["c", "f"]
+                with patch.object(attention, "LATELY_ITEMS_MAX", 3):
+                    lately = await shop.billing.attention.lately()
+                assert ([one.about for one in lately.items], lately.more) == (["c", "b", "f", "a", "g"], True)
+                shop.clock.advance(seconds=15)
+                lately = await shop.billing.attention.lately()
+                assert (len(lately.items), lately.more) == (5, False)
 
     run(work)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import attrs
 from starlette.responses import Response
 
+from purchase_console.glance import WAITING_MAX
 from purchase_console.page import Page, View
 from purchase_console.visit import Visit
 from purchase_core.operations import readiness
@@ -45,7 +46,7 @@ async def show(visit: Visit) -> Response:
         look=look,
         found=found,
         shown=found.findings[:FINDINGS_MAX],
-        alerts=firing(await visit.billing.metrics.read()),
+        alerts=firing(await visit.billing.metrics.read(rows_max=WAITING_MAX)),
     )
 
 

@@ -53,12 +53,13 @@ async def now(visit: Visit) -> Response:
 
 async def _found(visit: Visit) -> dict[str, object]:
     found = await glance(visit.billing)
-    asked_at, items = await visit.billing.attention.lately()
+    waits = await visit.billing.attention.lately()
     return {
         "glance": found,
-        "items": items[:ITEMS_SHOWN],
-        "items_count": len(items),
-        "asked_at": asked_at,
+        "items": waits.items[:ITEMS_SHOWN],
+        "items_count": len(waits.items),
+        "more": waits.more,
+        "asked_at": waits.at,
         "waiting_max": WAITING_MAX,
         "money_in": partial(_money_in, found),
         "inflow": _inflow(found),
