@@ -114,7 +114,8 @@ def fingerprint(level: str) -> str:
 
 def check() -> int:
     """Lint, layout, types, boundaries: all of them, and then whether any was unhappy."""
-    sources = ["purchase_core", "plugins", "contract_tests", "tests", "benchmarks", "examples", "dev.py"]
+    folders = ("purchase_core", "plugins", "contract_tests", "tests", "benchmarks", "examples")
+    sources = [*folders, "dev.py", "conftest.py"]
     present = [source for source in sources if (ROOT / source).exists()]
     commands = [
         [BIN / "ruff", "check", *present],

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import cast
 
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -31,18 +32,34 @@ def missing(error: Unavailable) -> None:
     pytest.skip(f"{error}, or set {GIVEN}")
 
 
-@pytest.fixture(scope="session", params=["given"] if os.environ.get(GIVEN) else [WHEEL, DEBIAN])
-def server(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of a server, one for each process of the tests that has none given."""
-    if given := os.environ.get(GIVEN):
-        yield given
-        return
+@pytest.fixture(scope="session")
+def wheel_server() -> Iterator[str]:
+    """The address of a server from the wheel, one for each process of the tests."""
+    yield from started(from_wheel)
+
+
+@pytest.fixture(scope="session")
+def debian_server() -> Iterator[str]:
+    """Likewise, of the other major."""
+    yield from started(lambda: from_binaries(debian(15)))
+
+
+def started(server: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    """The address of a server while a fixture lasts."""
     try:
-        starting = from_wheel() if request.param == WHEEL else from_binaries(debian(15))
-        with starting as address:
+        with server() as address:
             yield address
     except Unavailable as error:
         missing(error)
+
+
+@pytest.fixture(scope="session", params=["given"] if os.environ.get(GIVEN) else [WHEEL, DEBIAN])
+def server(request: pytest.FixtureRequest) -> str:
+    """The address of each server in turn; none is stopped because the tests turn to the other."""
+    if given := os.environ.get(GIVEN):
+        return given
+    fixture = "wheel_server" if request.param == WHEEL else "debian_server"
+    return cast("str", request.getfixturevalue(fixture))
 
 
 @pytest.fixture(scope="session")
