@@ -247,6 +247,7 @@ class Billing:
             parts.store,
             self.quarantine,
             parts.routable or parts.connections,
+            self.webhooks.refusal_log,
             parts.clock,
             lambda: self.outcomes.kinds,
         )

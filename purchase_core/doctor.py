@@ -80,6 +80,7 @@ class Doctor:
 
     async def _living(self, settings: Settings, billing: Billing) -> list[Finding]:
         found = [one async for one in readiness.waiting(billing.store, billing.clock)]
+        found += [one async for one in readiness.refused(billing.webhooks.refusal_log)]
         found += [one async for one in readiness.kept(billing.retention)]
         for provider in billing.connections.values():
             found += await readiness.connected(provider, settings.public_url, billing.clock)

@@ -27,6 +27,7 @@ from purchase_core.inbox.receive import (
     read_headers,
     verified_event,
 )
+from purchase_core.inbox.refusal_log import RefusalLog
 from purchase_core.inbox.refusals import Refusals
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import Clock, Instant
@@ -84,6 +85,7 @@ class Inbox:
         self._settings = settings
         self._code = code
         self.refusals = Refusals(connections, clock)
+        self.refusal_log = RefusalLog(store, self.refusals, connections, clock, ids)
         self._draining = Draining(store, processor, connections, clock, ids, settings, code=code)
 
     @property
@@ -104,9 +106,12 @@ class Inbox:
             event = verified_event(provider, body, read, now=now, bytes_max=self._settings.body_bytes_max)
         except DeliveryRefused as refused:
             self.refusals.note(connection, refused.code)
+            await self.refusal_log.keep()
             raise
         delivery = self._row(event, connection, body, now, kept_headers(provider, read), WEBHOOK)
-        return await self._take(provider, event, delivery, inline=self._settings.mode == "inline")
+        receipt = await self._take(provider, event, delivery, inline=self._settings.mode == "inline")
+        await self.refusal_log.keep()  # the last of a burst is followed by none
+        return receipt
 
     async def take_listed(self, connection: str, body: bytes) -> DeliveryReceipt:
         """Take an event that the provider itself has listed: it is authentic, and carries no signature.

@@ -1,8 +1,7 @@
 """Refusals: how many deliveries this process has refused, by connection and reason, and when the last was.
 
 Whoever is refused has proved nothing, and may be anybody: so nothing of what they sent is kept, nothing is
-written to the database, and there is one entry for each configured connection and code of an error, however
-many come.
+written here, and there is one entry for each configured connection and code of an error, however many come.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Sequence
 from msgspec.structs import replace
 
 from purchase_core.facts.rows import CaseRow, RefundRow
+from purchase_core.inbox.refusal_log import RefusalLog
+from purchase_core.inbox.refusals import Refused
 from purchase_core.instants import HOUR, SECOND, Clock, Instant
 from purchase_core.operations.passes import LEFT, Left
 from purchase_core.operations.quarantine import Group, Quarantine
@@ -27,7 +29,7 @@ RUNS_MAX = 100  # of a kind of pass, over all connections
 
 
 class Item(Value, frozen=True):
-    """Something that waits. `kind`: quarantine | case | outcome | refund | vanished | link | gone.
+    """Something that waits. `kind`: quarantine | refused | case | outcome | refund | vanished | link | gone.
 
     `count` are alike. `amount` is the money at stake, in minor units; `next` is the command that shows it, or
     goes on with it.
@@ -60,6 +62,7 @@ class Attention:
         store: Store,
         quarantine: Quarantine,
         connections: Collection[str],
+        refusals: RefusalLog,
         clock: Clock,
         kinds: Callable[[], Collection[str]],
     ) -> None:
@@ -67,6 +70,7 @@ class Attention:
         self._kinds = kinds
         self._quarantine = quarantine
         self._connections = connections
+        self._refusals = refusals
         self._clock = clock
         self._lock = asyncio.Lock()
         self._known: Lately | None = None
@@ -98,6 +102,7 @@ class Attention:
         opened = await self._store.open_commands(self._kinds(), before=Instant(now + 1), limit=limit)
         refunds = await self._store.waiting(RefundRow, limit=limit)
         found = [_quarantined(one) for one in groups]
+        found += [_refused(one) for one in await self._refusals.bursts()]
         found += [_case(one) for one in cases]
         # Each try touches a command; how long nobody has known is told by when it was begun.
         unknown = (one for one in opened if one.state != PLANNED)
@@ -142,6 +147,20 @@ def _quarantined(group: Group) -> Item:
         "",
         group.first_at,
         _command("webhooks", "retry", "--all", *chosen),
+    )
+
+
+def _refused(one: Refused) -> Item:
+    return Item(
+        "refused",
+        one.connection,
+        f"deliveries to {one.connection} were refused: {one.reason}",
+        one.count,
+        "",
+        0,
+        "",
+        one.last_at,
+        _command("doctor", "--ready"),
     )
 
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from purchase_core.config.settings import Settings
-from purchase_core.errors import AuthenticationFailed, ProviderError, PurchaseError
+from purchase_core.errors import (
+    AuthenticationFailed,
+    ProviderError,
+    PurchaseError,
+    SignatureInvalid,
+    WrongAccount,
+)
+from purchase_core.inbox.refusal_log import RefusalLog
 from purchase_core.instants import DAY, HOUR, SECOND, Clock, Instant
 from purchase_core.operations.retention import KINDS, Retention
 from purchase_core.ports.provider import SIGNATURE_WINDOW_SECONDS, Capability, Provider, WebhookEndpoint
@@ -206,6 +213,21 @@ async def waiting(store: Store, clock: Clock) -> AsyncIterator[Finding]:
     if stuck:
         message = f"{_many(stuck)} deliveries are quarantined"
         yield Finding("inbox.quarantined", WARNING, message, stuck[0].id, fix="purchase webhooks quarantine")
+
+
+REFUSED_FIX: Mapping[str, str] = {
+    SignatureInvalid.code: "Name every live secret of the endpoint in webhook_secrets and deploy; then"
+    " `purchase reconcile --repair` asks for what was missed.",
+    WrongAccount.code: "Have the endpoint of this account and mode send here, and no other.",
+}
+
+
+async def refused(refusals: RefusalLog) -> AsyncIterator[Finding]:
+    """Connections that have refused many deliveries lately, whichever process it was."""
+    for one in await refusals.bursts():
+        message = f"{one.connection} has refused {one.count:,} deliveries since the last hour: {one.reason}"
+        fix = REFUSED_FIX.get(one.reason, "`purchase metrics` counts them; the provider's page shows them.")
+        yield Finding("webhooks.refused", WARNING, message, one.connection, fix=fix)
 
 
 OVERDUE_RETENTION = 2 * DAY

@@ -33,6 +33,7 @@ def attention(context: click.Context, *, exit_code: bool, as_json: bool) -> None
     \b
     Kinds:
       quarantine   deliveries that could not be worked off, by cause
+      refused      deliveries that were refused, ten or more lately
       case         money or state that is not as it was ordered
       outcome      a command of which nobody knows whether it happened
       refund       money that should have gone back, and did not

@@ -57,6 +57,7 @@ async def _ready(visit: Visit) -> Examined:
     billing = visit.billing
     found = readiness.tables(await billing.store.schema())
     found += [one async for one in readiness.waiting(billing.store, billing.clock)]
+    found += [one async for one in readiness.refused(billing.webhooks.refusal_log)]
     return Examined([*found, *await billing.examined_by_plugins()])
 
 

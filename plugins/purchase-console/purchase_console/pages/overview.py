@@ -25,6 +25,7 @@ CAUSES_SHOWN = 6
 TONES = {DONE: "good", IGNORED: "quiet", PENDING: "waits", QUARANTINED: "bad"}
 PLACES = {
     "quarantine": "/quarantine",
+    "refused": "/doctor",
     "case": "/cases/case?case={}",
     "vanished": f"/runs?kind={HELD}",
     "link": f"/runs?kind={CUSTOMERS}",
