@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.growing import SEED_CUSTOMER, SHARED, copies
+from benchmarks.growing import SEED_CUSTOMER, SHARED, copies, digests
 from benchmarks.memory import peak_megabytes
 from benchmarks.replaying import Recording, replay
 from benchmarks.webhooks import receive_all
@@ -84,34 +84,39 @@ class Seed:
                 if name not in SHARED and not name.startswith("sqlite_"):
                     columns = ", ".join(self._columns(connection, name))
                     self._tables[name] = connection.execute(f"SELECT {columns} FROM {name}").fetchall()  # noqa: S608
+            self._facts = connection.execute("SELECT kind, digest, body FROM facts").fetchall()
         connection.close()
 
     def events(self) -> int:
         """How many deliveries the file holds."""
-        connection = sqlite3.connect(self._path)
-        ((count,),) = connection.execute("SELECT count(*) FROM deliveries").fetchall()
-        connection.close()
-        return int(count)
+        return self._count("deliveries")
 
-    def grow(self, events: int) -> None:
-        """Add copies until the file holds so many."""
+    def grow(self, rows: int, *, of: str = "deliveries") -> None:
+        """Add copies until this table of the file holds so many."""
         connection = sqlite3.connect(self._path, isolation_level=None)
         # The file is thrown away: nothing need survive, and its indexes are written at random places.
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute(f"PRAGMA cache_size = -{GROWING_KIBIBYTES}")
-        missing = events - self.events()
-        for _ in range(max(0, missing) // len(self._tables["deliveries"])):
+        missing = rows - self._count(of)
+        for _ in range(max(0, missing) // len(self._tables[of])):
             self._copies += 1
+            fresh = digests(self._facts, self._copies)
             connection.execute("BEGIN")
-            for name, rows in self._tables.items():
+            for name, held in self._tables.items():
                 columns = self._columns(connection, name)
                 places = ", ".join("?" * len(columns))
                 text = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608
-                connection.executemany(text, copies(rows, self._copies))
+                connection.executemany(text, copies(held, self._copies, fresh))
             connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.close()
+
+    def _count(self, table: str) -> int:
+        connection = sqlite3.connect(self._path)
+        ((count,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608
+        connection.close()
+        return int(count)
 
     def _columns(self, connection: sqlite3.Connection, table: str) -> list[str]:
         found = connection.execute(f"PRAGMA table_info({table})").fetchall()

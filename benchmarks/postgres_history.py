@@ -113,7 +113,7 @@ class Seed:
                 for name, rows in self._tables.items():
                     into = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(name))
                     with cursor.copy(into) as copy:
-                        for row in copies(rows, number):
+                        for row in copies(rows, number, {}):
                             copy.write_row(row)
             self._copies += missing
             connection.execute("VACUUM ANALYZE")

@@ -6,43 +6,61 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks import years
+from benchmarks.growing import SEED_CUSTOMER
 from benchmarks.history import SEED_SALES, Seed
 from benchmarks.webhooks import receive_all
-from benchmarks.world import interleaved, sell, world
+from benchmarks.world import World, interleaved, sell, world
 from purchase_core.instants import SystemClock
 from purchase_core.operations.rebuild import CHANGED, Cursor
 from purchase_sandbox.testing import SandboxHarness
 
+YEARS = 40  # customers that are copied
+SIZES_SHORT, SIZES = (10_000,), (10_000, 100_000, 1_000_000)
+
 
 async def run(*, short: bool) -> None:
-    """Print rates for a file of 10^4 events, and of 10^6 in full."""
+    """Print rates for a file of 10^4 facts, and of up to 10^6 in full, of customers of either kind."""
     print(
-        "| facts | lanes | shadow | facts/s (of one core) | doctor's truth | facts/s (of one core) | wrong |"
+        "| each customer | facts | facts a customer | shadow | facts/s (of one core) | doctor's truth "
+        "| facts/s (of one core) | wrong |"
     )
-    print("|---|---|---|---|---|---|---|")
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "purchase.db"
-        async with SandboxHarness(SystemClock()) as harness:
-            async with world(path, harness) as one:
-                customers = [f"user_m0_{number}" for number in range(SEED_SALES)]
-                await receive_all(one, interleaved(await sell(one, customers)), 50)
-            seed = Seed(path)
-            for size in (10_000,) if short else (10_000, 100_000, 1_000_000):
-                seed.grow(size)
+    print("|---|---|---|---|---|---|---|---|")
+    for kind, written in (("one sale", _sales), ("a year of renewals", _years)):
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "purchase.db"
+            async with SandboxHarness(SystemClock()) as harness:
                 async with world(path, harness) as one:
-                    facts = lanes = wrong = 0
-                    watch = Watch()
-                    async for _, done in one.billing.rebuild.shadow(Cursor()):
-                        lanes += len(done)
-                        facts += sum(each.facts for each in done)
-                        wrong += sum(each.status == CHANGED for each in done)
-                    shadow = watch.told(facts)
-                    watch = Watch()
-                    async for _, found in one.billing.truth.examine():
-                        # A copy has other identifiers in its bodies than its digests were made of.
-                        wrong += sum(each.id != "truth.digest" for each in found)
-                    truth = watch.told(facts)
-                print(f"| {facts:,} | {lanes:,} | {shadow} | {truth} | {wrong:,} |", flush=True)
+                    await written(one)
+                seed = Seed(path)
+                for size in SIZES_SHORT if short else SIZES:
+                    seed.grow(size, of="facts")
+                    async with world(path, harness) as one:
+                        print(f"| {kind} | {await measured(one)} |", flush=True)
+
+
+async def measured(one: World) -> str:
+    """The cells of one file."""
+    facts = customers = wrong = 0
+    watch = Watch()
+    async for _, done in one.billing.rebuild.shadow(Cursor()):
+        facts += sum(each.facts for each in done)
+        customers += sum(each.facts > 0 for each in done)
+        wrong += sum(each.status == CHANGED for each in done)
+    shadow = watch.told(facts)
+    watch = Watch()
+    async for _, found in one.billing.truth.examine():
+        wrong += len(found)
+    return f"{facts:,} | {facts / customers:,.0f} | {shadow} | {watch.told(facts)} | {wrong:,}"
+
+
+async def _sales(one: World) -> None:
+    customers = [f"{SEED_CUSTOMER}{number}" for number in range(SEED_SALES)]
+    await receive_all(one, interleaved(await sell(one, customers)), 50)
+
+
+async def _years(one: World) -> None:
+    await years.write(one.store, YEARS)
 
 
 class Watch:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from purchase_core.canonical import content_hash
 from purchase_core.facts.bodies import (
@@ -18,7 +19,9 @@ from purchase_core.facts.bodies import (
     CreditsGranted,
     DisputeSeen,
     IntentPlaced,
+    InvoiceLine,
     InvoiceSeen,
+    Item,
     RefundAsked,
     RefundSeen,
     SessionSeen,
@@ -26,6 +29,8 @@ from purchase_core.facts.bodies import (
 )
 from purchase_core.instants import Instant
 from purchase_core.values import Value
+
+P = TypeVar("P", Item, InvoiceLine)
 
 OWN = "own"  # the connection of what we decided ourselves
 
@@ -93,6 +98,22 @@ def mapped(body: Body) -> int:
     if isinstance(body, InvoiceSeen):
         return sum(1 for line in body.lines if line.version)
     return 0
+
+
+def digest_of(body: Body) -> str:
+    """The digest of a body, mapped or not: offer versions are ours, and no part of it."""
+    if not mapped(body):
+        return content_hash(body)
+    if isinstance(body, SubscriptionSeen):
+        bare = replace(body, items=_unmapped(body.items), next_items=_unmapped(body.next_items))
+        return content_hash(bare)
+    if isinstance(body, InvoiceSeen):
+        return content_hash(replace(body, lines=_unmapped(body.lines)))
+    return content_hash(body)
+
+
+def _unmapped(parts: Iterable[P]) -> tuple[P, ...]:
+    return tuple(replace(one, version="") for one in parts)
 
 
 def names(fact: Fact) -> tuple[str, ...]:

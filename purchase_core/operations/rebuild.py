@@ -22,7 +22,6 @@ from purchase_core.ports.paging import every_lane
 from purchase_core.ports.store import Question, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.shadow import Difference, RowKey, Shadow, rows_kept, shares
-from purchase_core.records.lane import Lane
 from purchase_core.records.run import FINISHED, RUNNING, Run
 from purchase_core.values import Value
 
@@ -94,12 +93,12 @@ class Rebuild:
 
     async def portions(self, after: str = "") -> AsyncIterator[tuple[list[Shadow], str]]:
         """Every lane behind this one with its shadow, and the name of the last of each portion."""
-        async for names, last in self._portions(after):
-            yield await self._shadows(names), last
+        async for first, last in self._portions(after):
+            yield await self._shadows(first, last), last
 
     async def one(self, lane: str, *, shadow: bool) -> Rebuilt:
         """One lane; with `shadow`, only compared. Raises NotFound, and StoreError."""
-        shadows = await self._shadows([lane])
+        shadows = await self._shadows(lane, lane)
         if not shadows:
             raise NotFound(f"no lane {lane!r}", hint="A customer of whom nothing is known has none.")
         return self._told(shadows[0]) if shadow else await self._exchange(shadows[0], rows_kept(shadows))
@@ -124,8 +123,8 @@ class Rebuild:
         Raises StoreError. What was done before stays done.
         """
         cursor = msgspec.json.decode(run.cursor, type=Cursor) if run.cursor else Cursor()
-        async for names, last in self._portions(cursor.after):
-            shadows = await self._shadows(names)
+        async for first, last in self._portions(cursor.after):
+            shadows = await self._shadows(first, last)
             keep = rows_kept(shadows)
             done = [await self._exchange(one, keep) for one in shadows]
             cursor = cursor.past(done, last)
@@ -144,22 +143,21 @@ class Rebuild:
     async def _note(self, run: Run) -> None:
         await self._store.commit(Batch(self._ids.new("batch"), run.updated_at, runs=(run,)))
 
-    async def _portions(self, after: str) -> AsyncIterator[tuple[list[str], str]]:
-        """Lanes by ascending name, as many at once as can be held, and the last of each portion."""
-        portion: list[Lane] = []
-        weight = 0
+    async def _portions(self, after: str) -> AsyncIterator[tuple[str, str]]:
+        """Lanes by ascending name, as many at once as can be held: the first and the last of each portion."""
+        first = last = ""
+        lanes = weight = 0
         async for lane in every_lane(self._store, after=after):
-            portion.append(lane)
-            weight += lane.version
-            if weight >= VERSIONS_AT_ONCE or len(portion) == LANES_AT_ONCE:
-                yield [one.lane for one in portion if not one.linked_to], lane.lane
-                portion, weight = [], 0
-        if portion:
-            yield [one.lane for one in portion if not one.linked_to], portion[-1].lane
+            first, last = first or lane.lane, lane.lane
+            lanes, weight = lanes + 1, weight + lane.version
+            if weight >= VERSIONS_AT_ONCE or lanes == LANES_AT_ONCE:
+                yield first, last
+                first, lanes, weight = "", 0, 0
+        if first:
+            yield first, last
 
-    async def _shadows(self, names: Sequence[str]) -> list[Shadow]:
-        held = await self._store.holdings(names)
-        shadows = [Shadow(one) for one in shares(names, held)]
+    async def _shadows(self, first: str, last: str) -> list[Shadow]:
+        shadows = [Shadow(one) for one in shares(await self._store.holdings(first, last))]
         offers = await self._offers.learn(frozenset().union(*(one.versions() for one in shadows)))
         strangers = [key for one in shadows for key in one.strangers()]
         view = await self._store.look(Question(objects=tuple(strangers))) if strangers else None
@@ -192,7 +190,7 @@ class Rebuild:
             try:
                 await self._store.commit(batch)
             except LaneConflict:
-                again = await self._shadows([shadow.share.lane.lane])
+                again = await self._shadows(shadow.share.lane.lane, shadow.share.lane.lane)
                 if not again:  # it was linked meanwhile, and is done with its owner
                     return replace(first, status=UNCHANGED)
                 shadow = again[0]

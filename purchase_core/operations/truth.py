@@ -8,15 +8,10 @@ one statement a relation, over everything at once, with no row carried here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
-from msgspec.structs import replace
-
-from purchase_core.canonical import content_hash
 from purchase_core.catalog.versions import OfferVersion
-from purchase_core.facts.bodies import Body, InvoiceLine, InvoiceSeen, Item, SubscriptionSeen
-from purchase_core.facts.fact import RecordedFact, mapped
+from purchase_core.facts.fact import RecordedFact, digest_of
 from purchase_core.facts.rows import InvoiceRow, LotRow, PurchaseRow
 from purchase_core.instants import HOUR, Clock
 from purchase_core.operations.rebuild import Rebuild
@@ -24,8 +19,6 @@ from purchase_core.ports.batch import FACTS_PER_BATCH_MAX
 from purchase_core.ports.store import Store
 from purchase_core.projection.shadow import Difference, Shadow
 from purchase_core.records.finding import ERROR, INFO, WARNING, Finding
-
-P = TypeVar("P", Item, InvoiceLine)
 
 DANGLING_MAX = 1_000
 FACTS_NAMED_MAX = 5
@@ -92,27 +85,12 @@ class Truth:
 def _of_fact(come_to: int, position: int, recorded: RecordedFact) -> Iterator[Finding]:
     """What is wrong with a fact of a lane that has come to this version."""
     fact = recorded.fact
-    if content_hash(_bare(fact.body)) != fact.digest:
+    if digest_of(fact.body) != fact.digest:
         message = "a fact says something else than it was recorded for"
         yield Finding("truth.digest", ERROR, message, fact.object, (fact.key,), "Restore it from a backup.")
     if not 0 < position // FACTS_PER_BATCH_MAX <= come_to:
         message = f"a fact lies behind what lane {recorded.lane} has come to"
         yield Finding("truth.position", ERROR, message, fact.object, (fact.key,), "Restore it from a backup.")
-
-
-def _bare(body: Body) -> Body:
-    """The body as it was seen: offer versions are ours, and no part of the digest."""
-    if not mapped(body):
-        return body
-    if isinstance(body, SubscriptionSeen):
-        return replace(body, items=_unmapped(body.items), next_items=_unmapped(body.next_items))
-    if isinstance(body, InvoiceSeen):
-        return replace(body, lines=_unmapped(body.lines))
-    return body
-
-
-def _unmapped(parts: Iterable[P]) -> tuple[P, ...]:
-    return tuple(replace(one, version="") for one in parts)
 
 
 def _differing(shadow: Shadow, difference: Difference) -> Finding:

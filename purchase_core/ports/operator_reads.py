@@ -33,8 +33,8 @@ W = TypeVar("W", CaseRow, RefundRow)
 class Holdings(Value, frozen=True):
     """Everything that some lanes hold, as of one moment.
 
-    `lanes` are those asked for that exist, and those linked to them. The others are of any of these lanes, in
-    any order; each fact comes with its position. `movements` are their journals.
+    `lanes` are those asked for that exist and are linked to no other, and those linked to them. The others
+    are of any of these lanes, in any order; a fact comes with its position. `movements` are their journals.
     """
 
     lanes: Mapping[str, Lane]
@@ -120,10 +120,11 @@ class OperatorReads(ABC):
         """Intents placed since then, and before `before`, newest first: by descending (`placed_at`, key)."""
 
     @abstractmethod
-    async def holdings(self, lanes: Sequence[str]) -> Holdings:
-        """Everything that these lanes hold, from one snapshot: as much as there is, so ask for few of them.
+    async def holdings(self, first: str, last: str) -> Holdings:
+        """Everything that the lanes from `first` to `last` hold, both included, from one snapshot.
 
-        A lane that is linked to one of them is read with it.
+        As much as there is, so ask for few of them. A lane that is linked to one of them is read with it, and
+        with no other.
         """
 
     @abstractmethod

@@ -6,7 +6,7 @@ the one in the place of the other. Nothing is told to anybody: what was told onc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from msgspec.structs import replace
@@ -74,8 +74,8 @@ class Share(Value, frozen=True):
         return (recorded.fact for _, recorded in self.recorded)
 
 
-def shares(asked: Iterable[str], held: Holdings) -> list[Share]:
-    """The holdings by lane, for those asked for that are linked to no other."""
+def shares(held: Holdings) -> list[Share]:
+    """The holdings by lane, those by ascending name that are linked to no other."""
     owners = {name: one.linked_to or name for name, one in held.lanes.items()}
     facts: dict[str, list[tuple[int, RecordedFact]]] = {}
     for placed in sorted(held.facts, key=lambda one: (one[1].lane, one[0])):
@@ -106,8 +106,8 @@ def shares(asked: Iterable[str], held: Holdings) -> list[Share]:
             rows.get(name, {}),
             movements.get(name, ()),
         )
-        for name in dict.fromkeys(asked)
-        if owners.get(name) == name
+        for name in sorted(held.lanes)
+        if owners[name] == name
     ]
 
 

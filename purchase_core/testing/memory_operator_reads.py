@@ -71,9 +71,10 @@ class MemoryOperatorReads(OperatorReads):
         }
         return [placed[at] for at in sorted(placed, reverse=True) if before is None or at < before][:limit]
 
-    async def holdings(self, lanes: Sequence[str]) -> Holdings:
-        """Everything that these lanes hold, and those linked to them."""
-        held, asked = self.database, set(lanes) - {""}
+    async def holdings(self, first: str, last: str) -> Holdings:
+        """Everything that lanes of a range hold, and those linked to them."""
+        held = self.database
+        asked = {name for name, one in held.lanes.items() if first <= name <= last and not one.linked_to}
         mine = {name: one for name, one in held.lanes.items() if name in asked or one.linked_to in asked}
         return Holdings(
             mine,

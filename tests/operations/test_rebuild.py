@@ -338,8 +338,8 @@ def test_f97_events_that_arrive_while_it_runs_are_neither_lost_nor_doubled(data:
             store = shop.billing.store
             original = store.holdings
 
-            async def meanwhile(lanes: Any) -> Any:
-                held = await original(lanes)
+            async def meanwhile(first: str, last: str) -> Any:
+                held = await original(first, last)
                 for _ in range(data.draw(st.integers(0, 2))):
                     if pending:
                         await shop.deliver([pending.pop(0)])
@@ -362,8 +362,8 @@ def test_a_lane_that_never_stands_still_is_told_as_busy() -> None:
             store: Store = shop.billing.store
             original = store.holdings
 
-            async def meanwhile(lanes: Any) -> Any:
-                held = await original(lanes)
+            async def meanwhile(first: str, last: str) -> Any:
+                held = await original(first, last)
                 lane = shop.memory.lanes[LANE]
                 shop.memory.lanes[LANE] = replace(lane, version=lane.version + 1)
                 return held

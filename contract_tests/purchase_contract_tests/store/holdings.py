@@ -36,6 +36,8 @@ from purchase_core.ports.store import Store
 from purchase_core.records.lane import LaneStep
 
 ELSEWHERE = "object:invoice:acme:in_8"
+GHOST = "customer:ghost"
+BEYOND = "p"  # behind the name of every lane
 
 
 class LaneHoldings(StorePromises):
@@ -63,7 +65,7 @@ class LaneHoldings(StorePromises):
         await store.commit(Batch("batch_2", NOW, lanes=(LaneStep(ANA, 1, b"", "", 1),)))
         assert [one.reducer for one in await store.lanes()] == [1, 0]
         assert (await store.lane(ANA)).reducer == 1
-        assert (await store.holdings([ANA])).lanes[ANA].reducer == 1
+        assert (await store.holdings(ANA, ANA)).lanes[ANA].reducer == 1
 
     @promise
     async def a_lane_holds_everything_of_it_and_of_those_linked_to_it(self, store: Store) -> None:
@@ -93,32 +95,60 @@ class LaneHoldings(StorePromises):
                 references=(reference(root=own.root), reference("re_3", BEN, theirs.root)),
             )
         )
-        held = await store.holdings([ANA])
+        held = await store.holdings(ANA, ANA)
         assert sorted(held.lanes) == [ANA, WAITING]
         assert held.lanes[ANA].document == b"ana"
         assert _facts(held) == [mine, waiting]
         assert list(held.clusters) == [StoredCluster(own.root, ANA, encode_cluster(own).decode())]
         assert list(held.references) == [reference(root=own.root)]
         assert canonical_hash(held.rows) == canonical_hash(rows)
-        both = await store.holdings([BEN, ANA])
-        assert len(both.facts) == 3
+        both = await store.holdings(ANA, BEN)
+        assert sorted(both.lanes) == [ANA, BEN, *sorted((WAITING, ELSEWHERE))]
+        assert _facts(both) == _facts(await store.holdings(ANA, BEYOND)) == [mine, waiting, others]
         assert canonical_hash(both.rows) == canonical_hash([*rows, *far])
+
+    @promise
+    async def a_range_has_nothing_of_lanes_that_belong_outside_of_it(self, store: Store) -> None:
+        facts = (recorded(refund()), recorded(refund("re_2"), WAITING))
+        lanes = (step(), step(WAITING, 0, b"", ANA), step(ELSEWHERE))
+        await store.commit(Batch("batch_1", NOW, lanes=lanes, facts=facts))
+        held = await store.holdings(min(WAITING, ELSEWHERE), BEYOND)
+        assert list(held.lanes) == [ELSEWHERE]
+        assert list(held.facts) == []
+
+    @promise
+    async def what_lies_in_a_lane_that_is_not_there_is_held_by_none(self, store: Store) -> None:
+        ghosts = tuple(replace(row, key=f"g_{row.key}") for row in row_of_each_table(GHOST))
+        theirs = replace(cluster(GHOST, refund("re_9")), root="g")
+        await store.commit(
+            Batch(
+                "batch_1",
+                NOW,
+                lanes=(step(ANA), step(BEN, 0, b"", GHOST)),
+                clusters=(theirs,),
+                rows=ghosts,
+                references=(reference("re_9", GHOST),),
+            )
+        )
+        held = await store.holdings(ANA, BEYOND)
+        assert list(held.lanes) == [ANA]
+        assert not any((held.facts, held.clusters, held.references, held.rows, held.movements))
 
     @promise
     async def facts_are_held_at_their_positions(self, store: Store) -> None:
         await store.commit(batch_of_facts("batch_1", recorded(refund()), recorded(refund("re_2"))))
         await store.commit(batch_of_facts("batch_2", recorded(refund("re_3"), at=later(1)), version=1))
-        assert sorted(await store.facts(ANA)) == sorted((await store.holdings([ANA])).facts)
+        assert sorted(await store.facts(ANA)) == sorted((await store.holdings(ANA, ANA)).facts)
 
     @promise
     async def a_journal_is_held_with_its_lane(self, store: Store) -> None:
         mine, others = (movement("k1"), movement("k2", position=2)), movement("k3", BEN)
         lanes = (step(), step(BEN), step(WAITING, 0, b"", ANA))
         await store.commit(Batch("batch_1", NOW, lanes=lanes, movements=(*mine, others)))
-        held = await store.holdings([ANA])
+        held = await store.holdings(ANA, ANA)
         assert sorted(held.movements, key=lambda one: one.position) == list(await store.movements(ANA))
         assert {one.key for one in held.movements} == {one.key for one in mine}
-        both = await store.holdings([BEN, ANA])
+        both = await store.holdings(ANA, BEN)
         assert {one.key for one in both.movements} == {one.key for one in (*mine, others)}
 
     @promise
@@ -127,7 +157,7 @@ class LaneHoldings(StorePromises):
         facts = tuple(replace(one, cause=delivery().id) for one in sound.facts)
         await store.commit(replace(sound, facts=facts, prices=(price(version=offer().hash),)))
         assert [one.relation for one in await store.dangling(9)] == []
-        ghost = "customer:ghost"
+        ghost = GHOST
         rows = tuple(replace(row, key=f"g_{row.key}") for row in row_of_each_table(ghost))
         batch = Batch(
             "batch_2",
@@ -161,12 +191,12 @@ class LaneHoldings(StorePromises):
     @promise
     async def what_is_unknown_holds_nothing(self, store: Store) -> None:
         await store.commit(batch_of_facts("batch_1", recorded(refund())))
-        for asked in ([], [BEN], [""]):
-            held = await store.holdings(asked)
+        for first, last in (("", ""), (BEN, BEN), (BEN, ANA)):
+            held = await store.holdings(first, last)
             assert not any(
                 (held.lanes, held.facts, held.clusters, held.references, held.rows, held.movements)
             )
-        assert (await store.holdings([WAITING, ANA, ANA])).lanes.keys() == {ANA}
+        assert (await store.holdings("", WAITING)).lanes.keys() == {ANA}
 
 
 def _facts(held: Holdings) -> list[RecordedFact]:

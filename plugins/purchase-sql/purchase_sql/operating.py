@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from purchase_core.facts.rows import CASE_STATUSES, ROW_TYPES, CaseRow, IntentRow
 from purchase_core.records.delivery import DONE
 from purchase_sql import schema, tallying
-from purchase_sql.dialects import OneOf
 from purchase_sql.shapes import (
     CLUSTER_COLUMNS,
     DELIVERY_COLUMNS,
@@ -19,7 +18,7 @@ from purchase_sql.shapes import (
     REFERENCE_COLUMNS,
     ROW_COLUMNS,
 )
-from purchase_sql.statement import Statement, all_of, chosen, in_texts, number, text, whole, word
+from purchase_sql.statement import Statement, all_of, chosen, number, text, whole, word
 
 LISTED_COLUMNS = DELIVERY_COLUMNS[:-1]
 
@@ -137,24 +136,38 @@ def _runs() -> Iterable[Statement]:
 
 
 def _holding() -> Iterable[Statement]:
-    """The parts of `holdings`: of each table what lies in some lanes, or in those linked to them."""
+    """The parts of `holdings`: of each table what lies in a range of lanes, or in those linked to them.
+
+    Lanes that are rebuilt one after the other lie side by side in every index, so that a range is walked and
+    no lane is looked up. What is linked to a lane of the range, and lies outside of it, comes behind.
+    """
     lanes = schema.lanes
-    # Two queries and not one OR: each finds its lanes by an index.
-    held = sa.union_all(
-        sa.select(lanes.c.lane).where(in_texts(lanes.c.lane, "lanes")),
-        sa.select(lanes.c.lane).where(in_texts(lanes.c.linked_to, "lanes"), sa.text(schema.IS_LINKED)),
-    )
     parts: dict[str, tuple[sa.Table, Sequence[str]]] = {
-        "lanes": (lanes, LANE_COLUMNS),
         "facts": (schema.facts, FACT_COLUMNS),
         "clusters": (schema.clusters, CLUSTER_COLUMNS),
         "references": (schema.object_references, REFERENCE_COLUMNS),
         "movements": (schema.movements, schema.movements.c.keys()),
         **{one.TABLE: (schema.rows[one], ROW_COLUMNS[one]) for one in ROW_TYPES},
     }
+    linked = chosen(lanes, LANE_COLUMNS).where(*_linked_into(lanes))
+    yield _in_range("lanes", lanes, LANE_COLUMNS, linked)
     for name, (table, columns) in parts.items():
-        clause = chosen(table, columns).where(OneOf(table.c.lane, held))
-        yield Statement(f"{name}_held", ("lanes",), clause)
+        held = lanes.alias("held")
+        joined = held.join(table, table.c.lane == held.c.lane)
+        linked = chosen(table, columns).select_from(joined).where(*_linked_into(held))
+        yield _in_range(name, table, columns, linked)
+
+
+def _in_range(name: str, table: sa.Table, columns: Sequence[str], linked: sa.Select[Any]) -> Statement:
+    own = chosen(table, columns).where(table.c.lane.between(text("first"), text("last")))
+    return Statement(f"{name}_held", ("first", "last"), sa.union_all(own, linked))
+
+
+def _linked_into(lanes: sa.FromClause) -> Sequence[sa.ColumnElement[bool] | sa.TextClause]:
+    """That a lane is outside of the range, and linked to one within."""
+    first, last = text("first"), text("last")
+    outside = sa.or_(lanes.c.lane < first, lanes.c.lane > last)
+    return (lanes.c.linked_to.between(first, last), sa.text(schema.IS_LINKED), outside)
 
 
 def _dangling() -> Iterable[Statement]:

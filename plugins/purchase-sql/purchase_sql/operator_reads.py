@@ -15,8 +15,10 @@ from purchase_core.records.inflow import Inflow
 from purchase_core.records.run import Run
 from purchase_sql import decode
 from purchase_sql.asking import EVERYTHING, Asking
-from purchase_sql.encode import Operation, text_list
+from purchase_sql.encode import Operation
+from purchase_sql.shapes import FACT_COLUMNS
 
+FACT_LANE = FACT_COLUMNS.index("lane")  # of whatever else is held, it is the second column
 BEYOND_EVERY_ID = "\U0010ffff"
 
 
@@ -61,25 +63,30 @@ class SqlOperatorReads(Asking, OperatorReads):
         values = (since, *(before or (EVERYTHING, "")), limit)
         return [decode.row(IntentRow, one) for one in await self._page(self._texts.intents_since, values)]
 
-    async def holdings(self, lanes: Sequence[str]) -> Holdings:
-        """Everything that these lanes hold, and those linked to them, from one snapshot."""
-        names, asked = self._texts, text_list(lanes)
+    async def holdings(self, first: str, last: str) -> Holdings:
+        """Everything that lanes of a range hold, and those linked to them, from one snapshot."""
+        names = self._texts
         tables = [names.lanes_held, names.facts_held, names.clusters_held, names.references_held]
         tables += [names.movements_held, *(names.row_held[one] for one in ROW_TYPES)]
         held, facts, clusters, references, movements, *rows = await self._long_snapshot(
-            [(text, (asked,)) for text in tables]
+            [(text, (first, last)) for text in tables]
         )
+        # A range may hold lanes that are linked to one outside of it, and rows of a lane that is not there.
+        there = [decode.lane(record) for record in held]
+        owners = {one.lane for one in there if not one.linked_to}
+        lanes = {one.lane: one for one in there if (one.linked_to or one.lane) in owners}
         return Holdings(
-            {record[0]: decode.lane(record) for record in held},
-            [decode.recorded_fact(record) for record in facts],
-            [StoredCluster(*record) for record in clusters],
-            [decode.reference(record) for record in references],
+            lanes,
+            [decode.recorded_fact(one) for one in facts if one[FACT_LANE] in lanes],
+            [StoredCluster(*one) for one in clusters if one[1] in lanes],
+            [decode.reference(one) for one in references if one[1] in lanes],
             [
-                decode.row(row_type, record)
+                decode.row(row_type, one)
                 for row_type, records in zip(ROW_TYPES, rows, strict=True)
-                for record in records
+                for one in records
+                if one[1] in lanes
             ],
-            [decode.movement(record) for record in movements],
+            [decode.movement(one) for one in movements if one[1] in lanes],
         )
 
     async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:

@@ -25,7 +25,9 @@ class Statement:
     @property
     def kinds(self) -> str:
         """What its rows hold, a letter a column: text, integer, bytes. "" if it returns none."""
-        columns = self.clause.exported_columns if isinstance(self.clause, sa.Select | sa.UpdateBase) else ()
+        if not isinstance(self.clause, sa.SelectBase | sa.UpdateBase):
+            return ""
+        columns = self.clause.exported_columns
         return "".join(_kind(column.type) for column in columns)
 
 

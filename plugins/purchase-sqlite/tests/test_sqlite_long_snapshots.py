@@ -24,7 +24,7 @@ def test_who_is_cancelled_while_a_snapshot_is_read_leaves_it_to_the_next(tmp_pat
         loop = asyncio.get_running_loop()
 
         def held_up(text: str, values: object) -> None:
-            if "json_each" in text and not go_on.is_set():
+            if "UNION ALL" in text and not go_on.is_set():
                 loop.call_soon_threadsafe(begun.set)
                 go_on.wait(timeout=60)
 
@@ -34,12 +34,12 @@ def test_who_is_cancelled_while_a_snapshot_is_read_leaves_it_to_the_next(tmp_pat
             await store.migrate()
             await store.commit(Batch("b1", Instant(1), lanes=(LaneStep(ANA, 0, b""),)))
             go_on.clear()
-            first = asyncio.create_task(store.holdings([ANA]))
+            first = asyncio.create_task(store.holdings(ANA, ANA))
             await begun.wait()
             first.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await first
-            second = asyncio.create_task(store.holdings([ANA]))
+            second = asyncio.create_task(store.holdings(ANA, ANA))
             await store.commit(Batch("b2", Instant(2), lanes=(LaneStep(ANA, 1, b""),)))
             go_on.set()
             # In a snapshot of its own, and not in that of the first, which began before.
@@ -52,10 +52,10 @@ def test_after_the_end_no_snapshot_is_read(tmp_path: Path) -> None:
     async def work() -> None:
         store = await SqliteStore.open(SqliteConfig(str(tmp_path / "purchase.db")))
         await store.migrate()
-        assert (await store.holdings([ANA])).lanes == {}
+        assert (await store.holdings(ANA, ANA)).lanes == {}
         await store.aclose()
         await store.aclose()
         with pytest.raises(StoreUnavailable, match="the store is closed"):
-            await store.holdings([ANA])
+            await store.holdings(ANA, ANA)
 
     asyncio.run(work())

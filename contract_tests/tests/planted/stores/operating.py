@@ -40,41 +40,83 @@ class ForgetsWhichFoldWrote(MemoryStore):
 class HoldsOnlyTheLaneItself(MemoryStore):
     """What was recorded in a lane that is linked by now is left out."""
 
-    async def holdings(self, lanes: Sequence[str]) -> Holdings:
-        held = await super().holdings(lanes)
-        kept = {name: one for name, one in held.lanes.items() if name in lanes}
+    async def holdings(self, first: str, last: str) -> Holdings:
+        held = await super().holdings(first, last)
+        kept = {name: one for name, one in held.lanes.items() if not one.linked_to}
         return replace(held, lanes=kept, facts=[one for one in held.facts if one[1].lane in kept])
 
 
 class HoldsOneTableTooFew(MemoryStore):
     """References are not thought of."""
 
-    async def holdings(self, lanes: Sequence[str]) -> Holdings:
-        return replace(await super().holdings(lanes), references=())
+    async def holdings(self, first: str, last: str) -> Holdings:
+        return replace(await super().holdings(first, last), references=())
 
 
 class HoldsNoJournal(MemoryStore):
     """Journals are not thought of."""
 
-    async def holdings(self, lanes: Sequence[str]) -> Holdings:
-        return replace(await super().holdings(lanes), movements=())
+    async def holdings(self, first: str, last: str) -> Holdings:
+        return replace(await super().holdings(first, last), movements=())
 
 
 class CountsHeldFacts(MemoryStore):
     """Facts come with their place in the answer, not with that in their lane."""
 
-    async def holdings(self, lanes: Sequence[str]) -> Holdings:
-        held = await super().holdings(lanes)
+    async def holdings(self, first: str, last: str) -> Holdings:
+        held = await super().holdings(first, last)
         return replace(held, facts=[(place, one) for place, (_, one) in enumerate(held.facts)])
 
 
 class HoldsWhatIsLinkedToNothing(MemoryStore):
-    """A lane without a name has everything that is linked nowhere."""
+    """A range that begins with no name has everything that is linked nowhere."""
 
-    async def holdings(self, lanes: Sequence[str]) -> Holdings:
-        known = self.database.lanes.values()
-        more = [one.lane for one in known if one.linked_to in lanes]
-        return await super().holdings([*lanes, *more])
+    async def holdings(self, first: str, last: str) -> Holdings:
+        held = await super().holdings(first, last)
+        known = self.database.lanes.items()
+        more = {name: one for name, one in known if first <= one.linked_to <= last}
+        return replace(held, lanes={**held.lanes, **more})
+
+
+class HoldsWhatIsLinkedOutOfTheRange(MemoryStore):
+    """What lies in the range is told, although it belongs to a lane outside of it."""
+
+    async def holdings(self, first: str, last: str) -> Holdings:
+        held = await super().holdings(first, last)
+        known = self.database
+        more = {name: one for name, one in known.lanes.items() if first <= name <= last}
+        facts = [(known.positions[key], one) for key, one in known.facts.items() if one.lane in more]
+        return replace(held, lanes={**held.lanes, **more}, facts=facts or held.facts)
+
+
+class HoldsALinkedLaneTwice(MemoryStore):
+    """A lane that lies in the range, and is linked to another one of it, is read as both."""
+
+    async def holdings(self, first: str, last: str) -> Holdings:
+        held = await super().holdings(first, last)
+        again = {one.lane for one in held.lanes.values() if one.linked_to and first <= one.lane <= last}
+        return replace(held, facts=[*held.facts, *(one for one in held.facts if one[1].lane in again)])
+
+
+class HoldsAllButTheLast(MemoryStore):
+    """A range ends before its last lane."""
+
+    async def holdings(self, first: str, last: str) -> Holdings:
+        held = await super().holdings(first, last)
+        kept = {name: one for name, one in held.lanes.items() if name != last or first == last}
+        return replace(held, lanes=kept)
+
+
+class HoldsWhatLiesInNoLane(MemoryStore):
+    """Rows are found by the name of their lane, whether or not there is such a lane."""
+
+    async def holdings(self, first: str, last: str) -> Holdings:
+        held = await super().holdings(first, last)
+        lost = [
+            row for row in self.database.rows.values()
+            if first <= row.lane <= last and row.lane not in self.database.lanes
+        ]  # fmt: skip
+        return replace(held, rows=[*held.rows, *lost])
 
 
 class KeepsTheFirstOfARun(MemoryStore):
