@@ -45,7 +45,7 @@ def _year(sale: Sale) -> Iterator[tuple[Fact, ...]]:
     yield (sale.placed(), sale.tried(), sale.session("open"))
     yield (sale.invoice(),)
     yield (sale.subscription(),)
-    yield (sale.session(),)
+    yield (sale.session(at=Instant(T0 + HOUR)),)
     for period in range(1, RENEWALS + 1):
         asked = sale.renewal(period, "open")
         paid = Instant(asked.order + HOUR)

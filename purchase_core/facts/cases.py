@@ -26,9 +26,11 @@ def case_rows(reading: Reading) -> Iterator[CaseRow]:
 def _payments(reading: Reading) -> Iterator[CaseRow]:
     for one, invoice in reading.of(InvoiceSeen):
         match, wrong = reading.invoice_verdicts[one.object]
+        if match not in (EXCESS, MISMATCHED):
+            continue
         kept = reading.kept(one.object)
         # A mismatch that cost nothing has no money to give back, and still is what nobody ordered.
-        if (match in (EXCESS, MISMATCHED) and kept > 0) or (match == MISMATCHED and not invoice.paid):
+        if kept > 0 or (match == MISMATCHED and not invoice.paid):
             kind = "excess" if match == EXCESS else "mismatch"
             yield _case(reading, kind, one, wrong, invoice.customer, kept, invoice.currency)
 
@@ -100,8 +102,8 @@ def _unordered(reading: Reading) -> Iterator[CaseRow]:
         return
     for one, invoice in reading.of(InvoiceSeen):
         match, _ = reading.invoice_verdicts[one.object]
-        kept = reading.kept(one.object)
-        if match == WAITING and kept > 0:
+        kept = reading.kept(one.object) if match == WAITING else 0
+        if kept > 0:
             detail = "paid for an order that is not known here"
             yield _case(reading, "unordered", one, detail, invoice.customer, kept, invoice.currency)
     for one, subscription in reading.of(SubscriptionSeen):

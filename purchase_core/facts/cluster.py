@@ -87,7 +87,8 @@ def absorb(clusters: Iterable[Cluster], fact: Fact, lane: str) -> Cluster:
 
 
 def _root(registers: Mapping[str, Register]) -> str:
-    return min(registers, key=lambda key: (not key.startswith("intent:"), key))
+    intents = [key for key in registers if key.startswith("intent:")]
+    return min(intents or registers)
 
 
 def encode_cluster(cluster: Cluster) -> bytes:

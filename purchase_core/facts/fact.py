@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -172,12 +171,11 @@ def _named_by_dispute(connection: str, dispute: DisputeSeen) -> tuple[str, ...]:
 
 def _periods(connection: str, invoice: InvoiceSeen) -> tuple[str, ...]:
     """The periods of a subscription that a bill is for, as objects of their own."""
-    starts = (line.period_start for line in invoice.lines if not line.proration)
-    return tuple(
-        object_key("period", connection, f"{invoice.subscription}:{start}")
-        for start in dict.fromkeys(starts)
-        if start is not None and invoice.subscription
-    )
+    if not invoice.subscription:
+        return ()
+    starts = dict.fromkeys([line.period_start for line in invoice.lines if not line.proration])
+    of = object_key("period", connection, invoice.subscription)
+    return tuple([f"{of}:{start}" for start in starts if start is not None])
 
 
 def intent_key(intent: str) -> str:
@@ -207,9 +205,9 @@ def encode_body(body: Body) -> bytes:
 
 def decode_body(kind: str, data: bytes | str) -> Body:
     """The body of a stored fact of this kind. Raises msgspec.ValidationError on anything else."""
-    return _decoder(kind).decode(data)
+    return _DECODE[kind](data)
 
 
-@cache
-def _decoder(kind: str) -> msgspec.json.Decoder[Body]:
-    return cast("msgspec.json.Decoder[Body]", msgspec.json.Decoder(cast("type[Any]", KINDS[kind])))
+_DECODE: Mapping[str, Callable[[bytes | str], Body]] = {
+    kind: msgspec.json.Decoder(body).decode for kind, body in KINDS.items()
+}

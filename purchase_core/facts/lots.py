@@ -15,11 +15,13 @@ from purchase_core.calendar import Interval, Unit, periods_later
 from purchase_core.catalog.versions import CreditGrant, OfferVersion
 from purchase_core.facts.bodies import CreditsGranted, InvoiceLine, InvoiceSeen
 from purchase_core.facts.fact import OWN, object_key
-from purchase_core.facts.reading import MATCHED, UNNEEDED, Reading
+from purchase_core.facts.reading import EXCESS, MATCHED, UNNEEDED, Reading
 from purchase_core.facts.register import Register
 from purchase_core.facts.rows import LotRow
 from purchase_core.instants import DAY, Instant
 from purchase_core.values import Value
+
+UNITS = frozenset(get_args(Unit))
 
 
 class Granting(Value, frozen=True):
@@ -64,8 +66,10 @@ def _lots(
     _, connection, identifier = one.object.split(":", 2)
     for index, granting in enumerate(_granting(reading, invoice, match)):
         offer = offers.get(granting.version)
-        for grant in offer.grants if offer else ():
-            if offer is None or not isinstance(grant, CreditGrant):
+        if offer is None:
+            continue
+        for grant in offer.grants:
+            if not isinstance(grant, CreditGrant):
                 continue
             granted = _amount(grant, granting, invoice) * granting.quantity
             if granted:
@@ -119,7 +123,7 @@ def _expiry(
     grant: CreditGrant, line: InvoiceLine | None, offer: OfferVersion, paid_at: Instant
 ) -> Instant | None:
     periods = grant.said_terms.rolls_over
-    if periods is None or offer.interval not in get_args(Unit):
+    if periods is None or offer.interval not in UNITS:
         return Instant(paid_at + grant.expires_days * DAY) if grant.expires_days else None
     interval = Interval(offer.interval, offer.interval_count)  # type: ignore[arg-type]  # it is one of them
     if line is None or line.period_start is None or line.period_end is None:
@@ -173,9 +177,7 @@ def _lot(
 def _shortfall(reading: Reading, invoice_key: str, invoice: InvoiceSeen) -> int:
     """How much of what was due is no longer there, over all payments of the intent."""
     answers = [
-        key for key, (match, _) in reading.invoice_verdicts.items() if key == invoice_key or match == "excess"
+        key for key, (match, _) in reading.invoice_verdicts.items() if key == invoice_key or match == EXCESS
     ]
-    paid = sum(seen.paid for one, seen in reading.of(InvoiceSeen) if one.object in answers)
-    back = [reading.money_back(key) for key in answers]
-    left = paid - sum(one.refunded + one.lost for one in back)
+    left = sum([reading.kept(key) for key in answers])
     return min(max(0, invoice.total - left), invoice.total)

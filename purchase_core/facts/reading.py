@@ -82,9 +82,7 @@ class Reading:
             self._seen.setdefault(type(one.newest.body), []).append((one, one.newest.body))
         placed = self.of(IntentPlaced)
         self.intent = placed[0][1] if placed else None
-        self.attempts = [
-            made for _, made in self.of(AttemptMade) if self.intent and made.intent == self.intent.id
-        ]
+        self.attempts = self._attempts()
         self.invoice_verdicts = self._judge_invoices()
         matched = (key for key, (match, _) in self.invoice_verdicts.items() if match == MATCHED)
         self.settling_invoice = next(matched, "")
@@ -97,10 +95,15 @@ class Reading:
         found: Sequence[Any] = self._seen.get(body, ())  # by the type of their bodies
         return found
 
+    def _attempts(self) -> list[AttemptMade]:
+        if self.intent is None:
+            return []
+        return [made for _, made in self.of(AttemptMade) if made.intent == self.intent.id]
+
     def _judge_invoices(self) -> dict[str, tuple[str, str]]:
         verdicts = {one.object: self._invoice_verdict(one, seen) for one, seen in self.of(InvoiceSeen)}
         paid = [key for key, (match, _) in verdicts.items() if match == MATCHED]
-        for key in sorted(paid, key=self._payment_order)[1:]:
+        for key in sorted(paid, key=self._payment_order)[1:] if len(paid) > 1 else ():
             verdicts[key] = (EXCESS, "a second payment for one intent")
         return verdicts
 
@@ -189,8 +192,11 @@ class Reading:
 
     def unanswered_refunds(self) -> list[tuple[Register, RefundAsked]]:
         """Refunds that we asked for, and of which nothing was seen yet."""
+        requests = self.of(RefundAsked)
+        if not requests:
+            return []
         answered = {seen.command for _, seen in self.of(RefundSeen)}
-        return [(one, asked) for one, asked in self.of(RefundAsked) if asked.id not in answered]
+        return [(one, asked) for one, asked in requests if asked.id not in answered]
 
     def _add_up_money_back(self) -> dict[str, MoneyBack]:
         """Per invoice, in its own currency: other money cannot be added to it, and opens a case."""

@@ -71,15 +71,30 @@ def registered(facts: Sequence[Fact]) -> Register:
     """The register after all these facts of one object: what joining them one by one comes to, at once."""
     if len(facts) == 1:
         return register(facts[0])
-    peak = max((one.final, one.order) for one in facts)
-    tops = [one for one in facts if (one.final, one.order) == peak]
-    least = min(one.order for one in facts)
-    earliest = [one for one in facts if one.order == least]
+    tops, earliest = _extremes(facts)
     newest = max(map(_sighting, tops), key=_precedence) if len(tops) > 1 else _sighting(tops[0])
     first = min(map(_sighting, earliest), key=_seniority) if len(earliest) > 1 else _sighting(earliest[0])
-    rivals = {one.digest for one in tops} - {newest.digest}
-    named = {name for one in facts for name in names(one)}
-    return Register(facts[0].object, newest, first, tuple(sorted(rivals)), tuple(sorted(named)))
+    rivals = {one.digest for one in tops if one.digest != newest.digest} if len(tops) > 1 else ()
+    named = set(map(names, facts))  # they mostly name the same
+    told = named.pop() if len(named) == 1 else tuple({name for one in named for name in one})
+    return Register(facts[0].object, newest, first, tuple(sorted(rivals)), _ordered(told))
+
+
+def _extremes(facts: Sequence[Fact]) -> tuple[list[Fact], list[Fact]]:
+    """Those that nothing is newer than, and those that nothing is older than."""
+    tops, earliest = [facts[0]], [facts[0]]
+    peak, least = (facts[0].final, facts[0].order), facts[0].order
+    for one in facts[1:]:
+        place = (one.final, one.order)
+        if place > peak:
+            peak, tops = place, [one]
+        elif place == peak:
+            tops.append(one)
+        if one.order < least:
+            least, earliest = one.order, [one]
+        elif one.order == least:
+            earliest.append(one)
+    return tops, earliest
 
 
 def _ordered(named: tuple[str, ...]) -> tuple[str, ...]:

@@ -174,7 +174,7 @@ class Shadow:
 
     def _document_differs(self, now: Instant) -> bool:
         document, anew = self.share.lane.document, self._live(now)
-        if encode_live(anew) == (document or EMPTY_DOCUMENT):
+        if (EMPTY_DOCUMENT if anew is EMPTY else encode_live(anew)) == (document or EMPTY_DOCUMENT):
             return False
         # It may name other lots, or what has expired since it was written, and still say the same.
         return comparable(_at(decode_live(document), now), now) != comparable(anew, now)

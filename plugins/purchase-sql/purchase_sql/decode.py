@@ -111,13 +111,21 @@ def details(record: Record) -> Details:
 
 def row(row_type: type[R], record: Record) -> R:
     """A row of one of the projection's tables."""
+    return rows(row_type, (record,))[0]
+
+
+def rows(row_type: type[R], records: Iterable[Record]) -> list[R]:
+    """Rows of one of the projection's tables."""
     places = ROW_FLAGS[row_type]
-    if places:
+    if not places:
+        return [row_type(*record) for record in records]
+    found = []
+    for record in records:
         values = list(record)
         for place in places:
             values[place] = bool(values[place])
-        return row_type(*values)
-    return row_type(*record)
+        found.append(row_type(*values))
+    return found
 
 
 def _delivery(record: Record, body: bytes) -> Delivery:

@@ -81,10 +81,9 @@ class SqlOperatorReads(Asking, OperatorReads):
             [StoredCluster(*one) for one in clusters if one[1] in lanes],
             [decode.reference(one) for one in references if one[1] in lanes],
             [
-                decode.row(row_type, one)
+                row
                 for row_type, records in zip(ROW_TYPES, rows, strict=True)
-                for one in records
-                if one[1] in lanes
+                for row in decode.rows(row_type, [one for one in records if one[1] in lanes])
             ],
             [decode.movement(one) for one in movements if one[1] in lanes],
         )
