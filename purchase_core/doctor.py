@@ -73,7 +73,7 @@ class Doctor:
 
     async def _opened(self, settings: Settings) -> list[Finding]:
         try:
-            async with self._opening as billing:
+            async with self._opening.looking() as billing:
                 return await self._living(settings, billing)
         except PurchaseError as error:
             return [readiness.failed(error)]

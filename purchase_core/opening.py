@@ -48,7 +48,7 @@ CODE_CHARACTERS = 12
 class Opening(AbstractAsyncContextManager["Billing"]):
     """A billing that is not open yet. `async with` opens everything, and closes it in reverse order.
 
-    `reading` and `store` open less, for commands that need no provider.
+    `reading`, `looking` and `store` open less, for commands that write nothing.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Opening(AbstractAsyncContextManager["Billing"]):
             raise UsageError("this billing is open already", hint="Call Billing.open for each `async with`.")
         self._stack = AsyncExitStack()
         try:
-            return await self._stack.enter_async_context(self._open(connected=True))
+            return await self._stack.enter_async_context(self._open(connected=True, writing=True))
         except BaseException:
             self._stack = None
             raise
@@ -129,7 +129,11 @@ class Opening(AbstractAsyncContextManager["Billing"]):
 
     def reading(self) -> AbstractAsyncContextManager[Billing]:
         """Only the store, for reading: no connection is opened, and no secret is needed."""
-        return self._open(connected=False)
+        return self._open(connected=False, writing=False)
+
+    def looking(self) -> AbstractAsyncContextManager[Billing]:
+        """Connections too, and the store for reading: beside a process that has it for itself."""
+        return self._open(connected=True, writing=False)
 
     @asynccontextmanager
     async def store(self, *, read_only: bool = False) -> AsyncIterator[Store]:
@@ -139,7 +143,7 @@ class Opening(AbstractAsyncContextManager["Billing"]):
             yield store
 
     @asynccontextmanager
-    async def _open(self, *, connected: bool) -> AsyncIterator[Billing]:
+    async def _open(self, *, connected: bool, writing: bool) -> AsyncIterator[Billing]:
         # Imported late: Billing.open returns an Opening, so that module needs this one.
         from purchase_core.billing import Billing, Parts  # noqa: PLC0415
 
@@ -147,9 +151,9 @@ class Opening(AbstractAsyncContextManager["Billing"]):
         registry = self.registry(settings)
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(
-                await self._open_store(settings, registry, read_only=not connected)
+                await self._open_store(settings, registry, read_only=not writing)
             )
-            await _ready(store, may_create=connected)
+            await _ready(store, may_create=writing)
             listeners = Listeners(registry)
             stack.push_async_callback(listeners.aclose)
             routers = self._routers(settings, registry)
@@ -194,7 +198,7 @@ class Opening(AbstractAsyncContextManager["Billing"]):
                     code=code_version(settings, registry),
                 )
             )
-            if connected:
+            if writing:
                 await billing.subscribers.register()
             yield billing
 

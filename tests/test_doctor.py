@@ -18,6 +18,7 @@ from purchase_core.identifiers import SeededIds
 from purchase_core.instants import SECOND, Instant
 from purchase_core.opening import Opening
 from purchase_core.operations.readiness import reached
+from purchase_core.outbox.subscribers import Subscribers
 from purchase_core.ports.provider import WebhookEndpoint
 from purchase_core.records.finding import LEVELS, Finding
 from purchase_core.testing.sales import CATALOG
@@ -110,6 +111,21 @@ def test_what_cannot_be_opened_is_a_finding_and_no_traceback(tmp_path: Path) -> 
     assert found({"store": {"plugin": "nowhere"}}) == ["failed.plugin_missing"]
     (tmp_path / "none").write_bytes(b"no database at all, and long enough to be taken for one" * 20)
     assert found({"store": {**store, "path": str(tmp_path / "none")}})[0].startswith("failed.")
+
+
+def test_a_doctor_looks_beside_the_process_that_has_the_file_for_itself_and_writes_nothing(
+    tmp_path: Path,
+) -> None:
+    async def work() -> None:
+        file = tmp_path / "purchase.db"
+        async with Shop(file, sole_writer=True) as shop:
+            await registered(shop)
+            await shop.sold()
+            store = {"plugin": "sqlite", "path": str(file)}
+            with patch.object(Subscribers, "register", side_effect=AssertionError):
+                assert await ready(shop, store=store) == []
+
+    run(work)
 
 
 def _opening(config: dict[str, object]) -> Opening:

@@ -30,6 +30,9 @@ from purchase_sandbox.server.running import SandboxServer
 from purchase_sandbox.signature import FORM
 
 ROOT = Path(__file__).parents[1]
+FENCED = re.compile(r"```.*?```", re.DOTALL)
+PAGES = ("*.md", "docs/**/*.md", "plugins/*/*.md", "contract_tests/*.md")
+PICTURE_BYTES_MAX = 80_000
 API_KEY, WEBHOOK_SECRET = "sk_readme_0123456789abcdef", "whsec_readme_0123456789abcdefghijkl"
 
 
@@ -43,6 +46,33 @@ def test_the_two_commands_come_first() -> None:
     commands = [line.split("#")[0].split() for line in first.splitlines()]
     assert ["python", "dev.py", "demo"] in commands
     assert ["python", "dev.py", "test"] in commands
+
+
+def test_its_picture_is_a_small_one() -> None:
+    (picture,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+    content = (ROOT / picture).read_bytes()
+    assert content.startswith(b"\x89PNG")
+    assert len(content) < PICTURE_BYTES_MAX
+
+
+def test_every_link_in_our_documents_leads_somewhere() -> None:
+    pages = [page for pattern in PAGES for page in ROOT.glob(pattern)]
+    assert len(pages) > len(PAGES)
+    for page in pages:
+        prose = FENCED.sub("", page.read_text())
+        for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", prose):
+            path, _, heading = link.partition("#")
+            target = page.parent / path if path else page
+            assert target.exists(), f"{page.relative_to(ROOT)} links to {link}"
+            if heading:
+                headings = re.findall(r"^#+ (.+)$", FENCED.sub("", target.read_text()), re.MULTILINE)
+                assert heading in map(slug, headings), f"{page.relative_to(ROOT)} links to {link}"
+
+
+def slug(heading: str) -> str:
+    """What a heading is linked to by."""
+    words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+    return re.sub(r"[^\w -]", "", words).replace(" ", "-")
 
 
 class Names(dict[str, object]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -19,9 +20,12 @@ import httpx
 import pytest
 
 from purchase_core.cli.main import run
+from purchase_core.config.load import load_settings
+from purchase_core.instants import DAY
 from purchase_sandbox.demo import first_sale, playing
 from purchase_sandbox.demo import running as parts
 from purchase_sandbox.demo.catalog import CATALOG
+from purchase_sandbox.demo.desk import DeskClock
 from purchase_sandbox.demo.first_sale import CUSTOMER
 from purchase_sandbox.demo.pages import read_page
 from purchase_sandbox.local_providers import PROVIDERS
@@ -161,11 +165,16 @@ def test_no_entitlement_no_exit_code_0(
 
 
 @contextmanager
-def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def started(*arguments: str, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
     """A command in a process of its own, killed at the end if it still runs."""
     environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(  # noqa: S603  # our own command
-        [*PURCHASE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
+        [*PURCHASE, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environ,
+        cwd=cwd,
     ) as process:
         watchdog = threading.Timer(SECONDS_MAX, process.kill)
         watchdog.start()
@@ -188,13 +197,15 @@ def test_the_shop_says_where_it_is_and_ends_when_it_is_told_to(
 ) -> None:
     with started("demo", "--port", "0", "--provider-port", "0", "--provider", provider) as process:
         assert process.stderr is not None
-        said = [process.stderr.readline() for _ in range(11)]
-        addresses = dict(line.split(maxsplit=1) for line in said[:7])
-        assert list(addresses) == ["Shop", "Account", "Live", "Routing", provider.title(), "Database", "Key"]
+        said = [process.stderr.readline() for _ in range(13)]
+        addresses = dict(line.split(maxsplit=1) for line in said[:9])
+        assert list(addresses) == [
+            "Shop", "Account", "Live", "Routing", "Console", provider.title(), "Database", "Commands", "Key",
+        ]  # fmt: skip
         with httpx.Client(
             trust_env=False, timeout=SECONDS_MAX
         ) as browser:  # its connection is still open when the end comes
-            for name in ("Shop", "Account", "Live", "Routing", provider.title()):
+            for name in ("Shop", "Account", "Live", "Routing", "Console", provider.title()):
                 answer = browser.get(addresses[name].split()[0])
                 assert (answer.status_code, answer.headers["content-type"][:9]) == (200, "text/html")
             assert left_behind(empty)
@@ -210,12 +221,25 @@ def test_the_shop_says_where_it_is_and_ends_when_it_is_told_to(
     assert left_behind(empty) == []
 
 
+def look_from_the_desk(desk: Path) -> None:
+    """Commands find the shop from its folder, while it runs and has the database for itself."""
+    assert all(one.stat().st_mode & 0o077 == 0 for one in desk.iterdir() if one.suffix != ".db")
+
+    def asked(*arguments: str) -> Any:
+        with started(*arguments, "--json", cwd=desk) as process:
+            return json.loads(process.communicate(timeout=SECONDS_MAX)[0])
+
+    assert [one["granted"] for one in asked("customers", "show", CUSTOMER)["lots"]] == [500]
+    assert [one["id"] for one in asked("doctor", "--ready")["findings"]] == ["config.public-url"]
+
+
 @pytest.mark.usefixtures("interruptible")
 def test_the_shop_is_found_by_machines_and_tells_them_what_happens(empty: Path) -> None:
     with started("demo", "--port", "0", "--provider-port", "0", "--db", "kept.db", "--json") as process:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
         assert ready["database"] == str(empty / "work" / "kept.db")
+        assert ready["console"] == f"{ready['shop']}/console/"
         with httpx.Client(trust_env=False, follow_redirects=True, timeout=SECONDS_MAX) as browser:
             bought = browser.post(f"{ready['shop']}/buy", data={"offer": "ai:ai_500", "cart": "1"})
             assert bought.url.host == "127.0.0.1"
@@ -223,6 +247,7 @@ def test_the_shop_is_found_by_machines_and_tells_them_what_happens(empty: Path) 
             browser.post(str(bought.url), data={**form.fields, "action": "pay", "card": "pays"})
         lines = iter(process.stdout.readline, "")
         told = next(one for one in map(json.loads, lines) if "event" in one)
+        look_from_the_desk(Path(ready["desk"]))
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=SECONDS_MAX)
     assert process.returncode == 130
@@ -257,6 +282,23 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(
     assert run([*arguments, str(taken), "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "invalid_argument"
     assert left_behind(empty) == []
+
+
+@pytest.mark.parametrize("names", [("sandbox",), PROVIDERS])
+def test_the_desk_has_the_configuration_and_the_time_of_the_demo(tmp_path: Path, names: list[str]) -> None:
+    async def work() -> None:
+        database = tmp_path / "purchase.db"
+        async with parts.running(database, names, desk=tmp_path) as demo:
+            written = load_settings(tmp_path / "purchase.toml")
+            meant = load_settings(parts.configuration(demo.providers, demo.shop_url, database))
+            for name, one in meant.connections.items():
+                assert written.connections[name].options == one.options
+                assert written.connections[name].api_key == f"file:{name.upper()}_API_KEY"
+            assert (written.router, written.store) == (meant.router, meant.store)
+            demo.clock.advance(DAY)
+            assert abs(DeskClock(tmp_path / "clock").now() - demo.clock.now()) < DAY // 2
+
+    asyncio.run(work())
 
 
 # --- the catalog -----------------------------------------------------------------------------------

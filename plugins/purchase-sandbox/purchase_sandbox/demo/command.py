@@ -100,7 +100,7 @@ def demo(
     names = tuple(dict.fromkeys(providers))
     if incident:
         return _incident(incident, names, story, db, port, headless=headless, as_json=as_json)
-    with _database(db) as database:
+    with _folder(db) as (folder, database):
         # The servers and the pages are imported when they are wanted.
         if headless:
             from .headless import play  # noqa: PLC0415
@@ -110,7 +110,7 @@ def demo(
         from .live import serve  # noqa: PLC0415
 
         kept = db is not None
-        run_until_stopped(serve(names, port, provider_port, database, kept=kept, as_json=as_json))
+        run_until_stopped(serve(names, port, provider_port, database, folder, kept=kept, as_json=as_json))
         return OK
 
 
@@ -130,21 +130,19 @@ def _incident(
         return show_incidents(as_json=as_json)
     if story or len(names) > 1:
         raise click.UsageError("an incident is a story of its own, with one provider")
-    with _database(db) as database:
+    with _folder(db) as (_, database):
         return play_incident(int(incident), names[0], database, port, headless=headless, as_json=as_json)
 
 
 @contextmanager
-def _database(chosen: str | None) -> Iterator[Path]:
-    if chosen is None:
-        with TemporaryDirectory(prefix="purchase-demo-") as folder:
-            yield Path(folder) / "purchase.db"
-        return
-    database = Path(chosen).resolve()
-    if database.exists():
+def _folder(chosen: str | None) -> Iterator[tuple[Path, Path]]:
+    """A folder that is gone at the end, and where the database is: in there, unless another was chosen."""
+    database = Path(chosen).resolve() if chosen else None
+    if database and database.exists():
         # It may hold an earlier sale, and refers to prices that the provider has forgotten.
         raise InvalidArgument(
             f"{database.name} is there already, and the provider begins anew each time",
             hint="Remove it, or name another file.",
         )
-    yield database
+    with TemporaryDirectory(prefix="purchase-demo-") as folder:
+        yield Path(folder), database or Path(folder) / "purchase.db"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,33 +19,55 @@ from .running import Demo, running
 
 
 async def serve(
-    names: Sequence[str], port: int, provider_port: int, database: Path, *, kept: bool, as_json: bool
+    names: Sequence[str],
+    port: int,
+    provider_port: int,
+    database: Path,
+    desk: Path,
+    *,
+    kept: bool,
+    as_json: bool,
 ) -> None:
     """Run the demo until the process is interrupted."""
     feed = Feed()
     feed.listeners.append(_tell_as_json if as_json else _tell)
-    async with running(database, names, shop_port=port, provider_port=provider_port, feed=feed) as demo:
-        _ready(demo, kept=kept, as_json=as_json)
+    demo = running(database, names, shop_port=port, provider_port=provider_port, feed=feed, desk=desk)
+    async with demo as found:
+        _ready(found, desk, kept=kept, as_json=as_json)
         await asyncio.Event().wait()
 
 
-def _ready(demo: Demo, *, kept: bool, as_json: bool) -> None:
+def _ready(demo: Demo, desk: Path, *, kept: bool, as_json: bool) -> None:
     if as_json:
         urls = {name: one.url for name, one in demo.providers.items()}
-        _line({"shop": demo.shop_url, "providers": urls, "database": str(demo.database)})
+        _line({
+            "shop": demo.shop_url, "console": demo.console_url, "providers": urls,
+            "database": str(demo.database), "desk": str(desk),
+        })  # fmt: skip
         return
     for name, value in (
         ("Shop", f"{demo.shop_url}/"),
         ("Account", f"{demo.shop_url}/account  (let time pass there, or break things)"),
         ("Live", f"{demo.shop_url}/live  (what happens, as it happens)"),
         ("Routing", f"{demo.shop_url}/decisions"),
+        *(
+            (("Console", f"{demo.console_url}  (what its operator sees, and can do)"),)
+            if demo.console_url
+            else ()
+        ),
         *((one.title, f"{one.url}/  (simulated)") for one in demo.providers.values()),
         ("Database", f"{demo.database}{'' if kept else '  (thrown away at the end)'}"),
+        ("Commands", f"cd {shlex.quote(str(desk))} && {_program()} attention  (or any other that reads)"),
         ("Key", f"{demo.key.reveal()}  (in PURCHASE_SANDBOX_KEY, for `purchase sandbox`)"),
     ):
         say(f"{name.ljust(10)} {value}")
     say("\nBuy something in the shop. Any of the test cards on the payment page will do.")
     say("No money moves. Stop with ^C.\n")
+
+
+def _program() -> str:
+    """How the command line is called from another terminal, where nobody has activated anything."""
+    return "purchase" if shutil.which("purchase") else shlex.quote(sys.argv[0])
 
 
 def _tell(line: Line) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -14,12 +14,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from purchase_core.billing import Billing
 from purchase_core.catalog.catalog import Catalog
+from purchase_core.console import Operator, Role
+from purchase_core.errors import PluginMissing
 from purchase_core.identifiers import RandomIds
 from purchase_core.instants import SystemClock
 from purchase_core.operations.worker import Stop
+from purchase_core.ports.provider.pages import AsgiApp
 from purchase_core.secret import Secret
 from purchase_sandbox.local_providers import local_provider
-from purchase_sandbox.shop.app import Shop
+from purchase_sandbox.shop.app import CONSOLE, Shop
 from purchase_sandbox.shop.laboratory import Laboratory
 from purchase_sandbox.shop.live import Feed
 from purchase_simulators.wire.clock import SharedClock
@@ -27,7 +30,9 @@ from purchase_simulators.wire.embedded import EmbeddedServer
 from purchase_simulators.wire.local import LocalProvider, Wanted
 
 from .catalog import CATALOG
+from .desk import furnish, tell_time
 
+OPERATOR = Operator("you", frozenset(Role))
 KEY_BYTES = 24
 PERCENT = 100
 COSTS = {
@@ -40,13 +45,17 @@ COSTS = {
 
 @attrs.frozen
 class Demo:
-    """Everything that runs, and where. Providers go by the names of their connections; one key opens all."""
+    """Everything that runs, and where. Providers go by the names of their connections; one key opens all.
+
+    `console_url` is "" where there is none.
+    """
 
     billing: Billing
     providers: Mapping[str, LocalProvider]
     clock: SharedClock
     key: Secret
     shop_url: str
+    console_url: str
     database: Path
 
 
@@ -60,13 +69,16 @@ async def running(
     plugins: Sequence[object] = (),
     feed: Feed | None = None,
     catalog: Catalog = CATALOG,
+    desk: Path | None = None,
 ) -> AsyncIterator[Demo]:
     """The demo, for as long as the block lasts. Its key is made anew each time, and kept nowhere.
 
     The first provider listens at `provider_port`, the others at those behind it; 0 takes any free ones. Shop
-    and providers have one time, and travel in it together.
+    and providers have one time, and travel in it together. With a `desk`, an empty folder, there are an
+    operator's things too: the console beside the shop, where it is installed, and commands in that folder.
     """
-    clock, feed = SharedClock(SystemClock()), feed or Feed()
+    clock = SharedClock(SystemClock(), on_advance=partial(tell_time, desk) if desk else None)
+    feed = feed or Feed()
     key = Secret(f"sk_test_{token_hex(KEY_BYTES)}")
     async with AsyncExitStack() as stack:
         providers: dict[str, LocalProvider] = {}
@@ -79,20 +91,34 @@ async def running(
         secrets = {
             name: one.connect(f"{serving.url}/webhooks/{name}", None) for name, one in providers.items()
         }
+        config, environ = configuration(providers, serving.url, database), _environ(providers, secrets)
+        if desk:
+            furnish(desk, config, environ)
         opening = Billing.open(
             catalog=catalog,
-            config=configuration(providers, serving.url, database),
-            environ=_environ(providers, secrets),
+            config=config,
+            environ=environ,
             clock=clock,
             plugins=[feed, *plugins],
         )
         billing = await stack.enter_async_context(opening)
         laboratory = Laboratory(clock, providers)
-        door.app = Shop(billing, RandomIds(), url=serving.url, laboratory=laboratory, feed=feed).app
+        console = _console(billing) if desk else None
+        door.app = Shop(
+            billing, RandomIds(), url=serving.url, laboratory=laboratory, feed=feed, console=console
+        ).app
         stack.push_async_callback(serving.stop)  # before what it answers from is closed
         stack.callback(feed.close)  # who listens to it would be waited for
         await stack.enter_async_context(_working(billing))
-        yield Demo(billing, providers, clock, key, serving.url, database)
+        console_url = f"{serving.url}{CONSOLE}/" if console else ""
+        yield Demo(billing, providers, clock, key, serving.url, console_url, database)
+
+
+def _console(billing: Billing) -> AsgiApp | None:
+    """The console, where it is installed. It lets in whoever reaches this machine: nothing is anybody's."""
+    with suppress(PluginMissing):
+        return billing.console(auth=lambda _: OPERATOR)
+    return None
 
 
 def configuration(providers: Mapping[str, LocalProvider], shop_url: str, database: Path) -> dict[str, object]:

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from purchase_core.billing import Billing
 from purchase_core.errors import PurchaseError, UsageError
 from purchase_core.identifiers import IdSource
+from purchase_core.ports.provider.pages import AsgiApp
 
 from .account import AccountPages
 from .decisions import DecisionPages
@@ -21,13 +22,14 @@ from .rendering import COOKIE, CUSTOMER, FOLDER, Rendering, customer_of, email_o
 from .showing import offers_view
 
 LINKS = (("/", "Pricing"), ("/account", "Account"), ("/decisions", "Routing"), ("/live", "Live"))
+CONSOLE = "/console"
 
 
 class Shop:
     """The pages, over one billing. They ask Purchase what is sold and what a customer may do, no provider.
 
     `url` is where the shop itself can be reached. With a `laboratory`, visitors can experiment; with a
-    `feed`, they can watch what happens.
+    `feed`, they can watch what happens; with a `console`, they can be its operator too.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class Shop:
         url: str = "",
         laboratory: Laboratory | None = None,
         feed: Feed | None = None,
+        console: AsgiApp | None = None,
     ) -> None:
         self.url = url
         self._laboratory = laboratory
         self._billing = billing
         self._ids = ids
-        self._rendering = Rendering(tuple(one for one in LINKS if feed or one[0] != "/live"))
+        links = tuple(one for one in LINKS if feed or one[0] != "/live")
+        self._rendering = Rendering((*links, (f"{CONSOLE}/", "Console")) if console else links)
         account = AccountPages(billing, ids, self._rendering, laboratory, url)
         served = billing.asgi()
         self.app = Starlette(
@@ -55,6 +59,7 @@ class Shop:
                 *account.routes(),
                 *DecisionPages(billing, self._rendering).routes(),
                 *(LivePages(feed, self._rendering).routes() if feed else ()),
+                *([Mount(CONSOLE, console)] if console else ()),
                 Mount("/static", StaticFiles(directory=FOLDER / "static")),
                 Route("/webhooks/{connection}", served),
                 Route("/checkout/{connection}", served),

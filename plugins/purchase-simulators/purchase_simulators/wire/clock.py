@@ -11,10 +11,14 @@ ADVANCE_DAYS_MAX = 3_660
 
 
 class SharedClock:
-    """One time for several providers and the application: whoever advances it takes all of them along."""
+    """One time for several providers and the application: whoever advances it takes all of them along.
 
-    def __init__(self, base: Clock) -> None:
+    `on_advance` is told by how much it is ahead of the other clock.
+    """
+
+    def __init__(self, base: Clock, *, on_advance: Callable[[int], None] | None = None) -> None:
         self._base = base
+        self._on_advance = on_advance
         self._offset = 0
 
     def now(self) -> Instant:
@@ -24,6 +28,8 @@ class SharedClock:
     def advance(self, microseconds: int) -> Instant:
         """Jump forwards. Raises InvalidArgument if that is backwards, or further than ten years."""
         self._offset += _checked(microseconds)
+        if self._on_advance:
+            self._on_advance(self._offset)
         return self.now()
 
 
