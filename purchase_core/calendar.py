@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
-from purchase_core.instants import Instant, instant, to_datetime
+from purchase_core.instants import DAY, Instant, instant, to_datetime
 
 Unit: TypeAlias = Literal["day", "week", "month", "year"]
 
@@ -60,6 +60,8 @@ def midnight(day: Instant, zone: str) -> Instant:
 
 def period_start(anchor: Instant, interval: Interval, index: int, zone: str = "UTC") -> Instant:
     """When period `index` begins; period 0 begins at the anchor. Always counted from the anchor itself."""
+    if zone == "UTC":  # no clock changes there
+        return _in_utc(anchor, interval, index)
     local = to_datetime(anchor).astimezone(_clocks(zone))
     if interval.unit in _DAYS:
         moved = local.replace(tzinfo=None) + timedelta(days=_DAYS[interval.unit] * interval.count * index)
@@ -67,6 +69,12 @@ def period_start(anchor: Instant, interval: Interval, index: int, zone: str = "U
         moved = _add_months(local.replace(tzinfo=None), _MONTHS[interval.unit] * interval.count * index)
     # A local time that a clock change skips or repeats is read with the offset before the change.
     return instant(moved.replace(tzinfo=local.tzinfo, fold=local.fold).astimezone(UTC))
+
+
+def _in_utc(anchor: Instant, interval: Interval, index: int) -> Instant:
+    if interval.unit in _DAYS:
+        return Instant(anchor + _DAYS[interval.unit] * interval.count * index * DAY)
+    return instant(_add_months(to_datetime(anchor), _MONTHS[interval.unit] * interval.count * index))
 
 
 def period_containing(anchor: Instant, interval: Interval, at: Instant, zone: str = "UTC") -> Period:

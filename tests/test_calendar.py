@@ -230,6 +230,13 @@ def test_f72_whenever_a_job_runs_in_whatever_zone_each_period_is_met_once(offset
     assert all(later - earlier in (0, 1) for earlier, later in pairwise(met))
 
 
+@given(moments, intervals, st.integers(-20, 20))
+def test_utc_is_counted_as_a_zone_whose_clocks_never_change(
+    anchor: Instant, interval: Interval, index: int
+) -> None:
+    assert period_start(anchor, interval, index) == period_start(anchor, interval, index, "Etc/UTC")
+
+
 def test_utc_needs_no_database_of_zones(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Worker has none, and sells by periods and windows all the same."""
 

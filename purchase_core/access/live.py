@@ -104,6 +104,7 @@ class Live(Value, frozen=True):
 EMPTY = Live()
 COUNTERS_KEPT = 30 * DAY  # a clock that is set back must find what it has counted
 _DECODER = msgspec.json.Decoder(Live)
+_ITEMS = msgspec.json.Decoder(list[tuple[str, int, str, int]])
 _encode = msgspec.json.Encoder(order="deterministic").encode
 EMPTY_DOCUMENT = _encode(EMPTY)
 
@@ -263,8 +264,7 @@ def _long_ago(paid_at: Instant, now: Instant) -> bool:
 
 
 def _live_subscription(row: SubscriptionRow) -> LiveSubscription:
-    items = msgspec.json.decode(row.items, type=list[tuple[str, int, str, int]])
-    mapped = tuple((version, quantity) for version, quantity, _, _ in items if version)
+    mapped = tuple((version, quantity) for version, quantity, _, _ in _ITEMS.decode(row.items) if version)
     return LiveSubscription(
         row.status,
         row.bound,

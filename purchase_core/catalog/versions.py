@@ -75,7 +75,10 @@ class OfferVersion:
 
 def decode_offer(data: bytes | str) -> OfferVersion:
     """A stored version. Raises msgspec.ValidationError on anything else."""
-    return msgspec.json.decode(data, type=OfferVersion)
+    return _DECODER.decode(data)
+
+
+_DECODER = msgspec.json.Decoder(OfferVersion)
 
 
 def offer_version(product: Product, plan: Plan) -> OfferVersion:

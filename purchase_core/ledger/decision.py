@@ -43,7 +43,10 @@ class Answer(Value, frozen=True):
 
 def decode_answer(movement: Movement) -> Answer:
     """What the request of a movement was told."""
-    return msgspec.json.decode(movement.answer, type=Answer)
+    return _ANSWER.decode(movement.answer)
+
+
+_ANSWER = msgspec.json.Decoder(Answer)
 
 
 class Request(Value, frozen=True):

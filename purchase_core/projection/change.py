@@ -157,9 +157,9 @@ class Change:
                     self._place_member(member, moved)
 
     def versions(self) -> frozenset[str]:
-        """Offer versions that `parts` wants to know."""
-        named = [versions_named(one) for root in self._touched for one in self._both(root)]
-        return frozenset().union(*named)
+        """Offer versions that `derive` wants to know."""
+        clusters = [one for root in self._touched for one in self._both(root)]
+        return frozenset().union(*(versions_named(one) for one in clusters if not self._derived.knows(one)))
 
     def derive(self, offers: Mapping[str, OfferVersion]) -> None:
         """Work out the rows before and after. `offers` holds `versions()`."""
@@ -183,6 +183,8 @@ class Change:
     def exchange(self, drawn: Mapping[str, int]) -> None:
         """Bring the documents up to date, and the journals of customers. `drawn` is of `lots_unknown()`."""
         before, after = self._rows_before, self._rows_after
+        if before == after and self._merged is None:
+            return
         gone: list[Row] = [row for identity, row in before.items() if after.get(identity) != row]
         came: list[Row] = [row for identity, row in after.items() if before.get(identity) != row]
         lots = [row for row in came if isinstance(row, LotRow)]
@@ -222,8 +224,17 @@ class Change:
 
     def parts(self, batch_id: str) -> Batch:
         """The batch: guards, facts, and of clusters, rows and references those that changed."""
-        before, after = self._rows_before, self._rows_after
         movements = self._journal(batch_id)
+        if not self._touched:  # no fact: a decision, or a step alone
+            return Batch(
+                batch_id,
+                self.now,
+                self._steps(),
+                ledger=self._ledger,
+                movements=movements,
+                references=self._references(),
+            )
+        before, after = self._rows_before, self._rows_after
         return Batch(
             id=batch_id,
             at=self.now,
@@ -295,8 +306,9 @@ class Change:
         return tuple(steps)
 
     def _references(self) -> tuple[Reference, ...]:
-        wanted = (Reference(key, lane, self._roots.get(key, "")) for key, lane in self.places.objects.items())
-        return tuple(one for one in wanted if self._view.references.get(one.object) != one)
+        known = self._view.references
+        wanted = [Reference(key, lane, self._roots.get(key, "")) for key, lane in self.places.objects.items()]
+        return tuple([one for one in wanted if known.get(one.object) != one])
 
     def _effects(self, before: RowsByKey, after: RowsByKey) -> list[Effect]:
         found = []

@@ -28,9 +28,12 @@ def with_look_ups(batch: Batch, ids: IdSource) -> Batch:
 
 def _contested(batch: Batch) -> Iterator[tuple[str, Instant]]:
     """Contested objects of providers, and the instant that their states claim."""
+    cases = [row for row in batch.rows if isinstance(row, CaseRow) and row.kind == "contested"]
+    if not cases:
+        return
     registers = {key: one for cluster in batch.clusters for key, one in cluster.registers.items()}
-    for row in batch.rows:
-        if isinstance(row, CaseRow) and row.kind == "contested" and row.about.split(":", 2)[1] != OWN:
+    for row in cases:
+        if row.about.split(":", 2)[1] != OWN:
             yield row.about, registers[row.about].newest.order
 
 

@@ -18,6 +18,11 @@ class DerivedRows:
     def __init__(self) -> None:
         self._known: dict[str, tuple[Cluster, RowsByKey]] = {}
 
+    def knows(self, cluster: Cluster) -> bool:
+        """Whether `of` remembers its rows, and will want no offers."""
+        known = self._known.get(cluster.root)
+        return known is not None and known[0] is cluster
+
     def of(self, cluster: Cluster, offers: Mapping[str, OfferVersion]) -> RowsByKey:
         """The rows of one cluster, by (table, key)."""
         known = self._known.get(cluster.root)

@@ -37,6 +37,8 @@ def with_deliveries_noted(batch: Batch, cause: str) -> Batch:
 def found_too_late(batch: Batch, view: View) -> list[str]:
     """Lanes that were there before, and that the batch links to that of an erased customer."""
     erased = {step.lane for step in batch.lanes if step.erased}
+    if not erased:
+        return []
     return [
         step.lane
         for step in batch.lanes

@@ -26,7 +26,7 @@ class LaneLocks:
 
         They are taken in order, so that two holders cannot deadlock.
         """
-        return _Hold(self._entries, sorted(set(lanes)))
+        return _Hold(self._entries, sorted({*lanes}))
 
 
 class _Hold:
@@ -39,15 +39,19 @@ class _Hold:
         self._held: list[asyncio.Lock] = []
 
     async def __aenter__(self) -> bool:
-        wanted = [self._entries.setdefault(name, _Entry(asyncio.Lock())) for name in self._names]
-        # A lock that was just let go of looks free, though the next in line has it as good as taken.
-        waited = any(entry.users for entry in wanted)
-        for entry in wanted:
+        wanted, waited = [], False
+        for name in self._names:
+            entry = self._entries.get(name)
+            if entry is None:
+                entry = self._entries[name] = _Entry(asyncio.Lock())
+            # A lock that was just let go of looks free, though the next in line has it as good as taken.
+            waited = waited or entry.users > 0
             entry.users += 1
+            wanted.append(entry.lock)
         try:
-            for entry in wanted:
-                await entry.lock.acquire()
-                self._held.append(entry.lock)
+            for lock in wanted:
+                await lock.acquire()
+                self._held.append(lock)
         except BaseException:
             self._let_go()
             raise

@@ -52,13 +52,16 @@ class Places(Value, frozen=True):
 
     def of(self, key: str) -> str:
         """The lane that an object is in, or ""."""
-        reference = self.view.references.get(key)
-        lane = self.objects.get(key) or (reference.lane if reference else "")
+        lane = self.objects.get(key)
+        if not lane:
+            reference = self.view.references.get(key)
+            lane = reference.lane if reference else ""
         return self.owner(lane) if lane else ""
 
     def owner(self, lane: str) -> str:
         """The lane that this one is linked to, or itself."""
-        lane = self.view.lanes.get(lane, Lane(lane)).linked_to or lane
+        known = self.view.lanes.get(lane)
+        lane = (known.linked_to if known else "") or lane
         return self.links.get(lane, lane)
 
 
@@ -84,7 +87,7 @@ def question(facts: Sequence[Fact], claims: Sequence[CustomerClaim], lanes: Sequ
 
 
 def widened(asked: Question, view: View) -> Question:
-    """The question, and what its answer shows to be wanted too: asked again until it stays the same.
+    """The question, and what its answer shows to be wanted too; itself where that is nothing more.
 
     A lane that nobody owns may be about to find its owner: then all of it moves, and what is linked to it.
     """
@@ -92,6 +95,8 @@ def widened(asked: Question, view: View) -> Question:
     behind = [
         lane for one in view.clusters.values() if one.lane in asked.whole_lanes for lane in _lanes_behind(one)
     ]
+    if {*unowned} <= {*asked.whole_lanes} and {*behind} <= {*asked.lanes}:
+        return asked
     return replace(
         asked,
         lanes=tuple(dict.fromkeys([*asked.lanes, *behind])),
@@ -179,7 +184,9 @@ def is_ours(fact: Fact, places: Places, claims: Sequence[CustomerClaim]) -> bool
     if fact.connection == OWN or claims or bool(getattr(fact.body, "intent", "")):
         return True
     keys = (fact.object, *names(fact), provider_customer(fact))
-    if any(places.of(key) for key in keys if key) or home(fact) in {*places.view.lanes, *places.links}:
+    if any(places.of(key) for key in keys if key):
+        return True
+    if (lane := home(fact)) in places.view.lanes or lane in places.links:
         return True
     return any((fact.connection, line.price) in places.view.prices for line in priced(fact))
 

@@ -13,7 +13,7 @@ from purchase_core.instants import Clock
 from purchase_core.ledger.decision import Decision
 from purchase_core.ledger.restoring import head_of
 from purchase_core.ports.batch import Batch
-from purchase_core.ports.provider import Need
+from purchase_core.ports.provider import CustomerClaim, Need
 from purchase_core.ports.store import Question, Store, View
 from purchase_core.projection.change import Change
 from purchase_core.projection.coalescing import Addition, Request, Waiting, advanced
@@ -174,41 +174,32 @@ class Recorder:
         found = await self._store.references_of(object_lane(customer.object), WAITING)
         return tuple(one.object.split(":", 2)[2] for one in found)
 
-    async def _lane_alone(self, asked: Question) -> View | None:
+    async def _lane_alone(self, name: str) -> View | None:
         """The answer where nothing but one lane is asked for: the hot read, of whoever spends."""
-        if asked.objects or asked.prices or asked.whole_lanes or len(asked.lanes) != 1:
-            return None
-        lane = await self._store.lane(asked.lanes[0])
+        lane = await self._store.lane(name)
         if may_move(lane) or lane.linked_to:
             return None
         return View({}, {}, {lane.lane: lane} if lane.version else {}, {})
 
     async def _view(self, works: Sequence[Work]) -> View:
-        lanes = [lane for one in works for lane in (*one.lanes, *one.waiting, one.claimed, one.claimer)]
-        lanes = [lane for lane in lanes if lane]
-        owners = [one.owner for one in works if one.owner]
-        for owner in owners:
-            lanes += [owner.lane, object_lane(owner.object)]
-        facts = [fact for one in works for fact in one.facts]
-        asked = question(facts, [claim for one in works for claim in one.claims], lanes)
-        if owners:
-            asked = replace(asked, objects=(*asked.objects, *(one.object for one in owners)))
-        merged = [one for one in works if one.merged]
-        for one in merged:
-            wanted = (*asked.lanes, one.into, *await self._store.linked_lanes(one.merged))
-            asked = replace(
-                asked,
-                objects=(*asked.objects, *one.references),
-                lanes=wanted,
-                whole_lanes=(*asked.whole_lanes, one.merged),
-            )
-        alone = await self._lane_alone(asked)
-        if alone is not None:
-            return alone
+        asked = _asked(works)
+        for one in works:
+            if one.merged:
+                linked = await self._store.linked_lanes(one.merged)
+                asked = replace(
+                    asked,
+                    objects=(*asked.objects, *one.references),
+                    lanes=(*asked.lanes, one.into, *linked),
+                    whole_lanes=(*asked.whole_lanes, one.merged),
+                )
+        if len(asked.lanes) == 1 and not (asked.objects or asked.prices or asked.whole_lanes):
+            alone = await self._lane_alone(asked.lanes[0])
+            if alone is not None:
+                return alone
         while True:
             view = await self._store.look(asked)
             wider = widened(asked, view)
-            if wider == asked:
+            if wider is asked:
                 return view
             asked = wider
 
@@ -263,6 +254,23 @@ class Recorder:
                 raise LaneConflict("more lots must be read than are named")
             await name_lots(self._store, live, wanted.lane, wanted.unit, lacking)
         change.take(decision, await self._offers.learn(decision.versions(live)))
+
+
+def _asked(works: Sequence[Work]) -> Question:
+    """What must be read for these, but for what is linked to lanes that are merged."""
+    facts: list[Fact] = []
+    claims: list[CustomerClaim] = []
+    lanes: list[str] = []
+    for one in works:
+        facts += one.facts
+        claims += one.claims
+        lanes += (*one.lanes, *one.waiting)
+        lanes += [lane for lane in (one.claimed, one.claimer) if lane]
+    owners = [one.owner for one in works if one.owner]
+    for owner in owners:
+        lanes += (owner.lane, object_lane(owner.object))
+    asked = question(facts, claims, lanes)
+    return replace(asked, objects=(*asked.objects, *(one.object for one in owners))) if owners else asked
 
 
 def _apply_ours(change: Change, work: Work) -> list[Fact]:

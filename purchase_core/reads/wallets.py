@@ -138,14 +138,15 @@ def wallet_of(customer: str, unit: str, purse: Purse, at: Instant) -> Wallet:
         for key, lot in purse.lots.items()
         if lot.unit == unit and is_live(lot, at)
     ]
+    live, debt = purse.live(unit, at), purse.debt(unit, at)
     holding = [(key, hold) for key, hold in purse.holds.items() if hold.unit == unit and at < hold.until]
     return Wallet(
         customer=customer,
         unit=unit,
         at=at,
-        spendable=purse.spendable(unit, at),
-        live=purse.live(unit, at),
-        debt=purse.debt(unit, at),
+        spendable=max(0, live - debt),
+        live=live,
+        debt=debt,
         held=purse.held(unit, at),
         lots=tuple(
             WalletLot(key, left, None if never else Instant(ends))

@@ -60,8 +60,10 @@ class MemoryWriting(MemoryMailboxes):
 
     def _check(self, batch: Batch) -> None:
         self._check_lanes(batch)
-        self._check_facts(batch)
-        self._check_movements(batch)
+        if batch.facts:
+            self._check_facts(batch)
+        if batch.movements:
+            self._check_movements(batch)
         self._check_prices(batch)
         self._check_command(batch)
         self._check_deliveries(batch)
@@ -70,7 +72,8 @@ class MemoryWriting(MemoryMailboxes):
 
     def _check_lanes(self, batch: Batch) -> None:
         for step in batch.lanes:
-            found = self.database.lanes.get(step.lane, Lane(step.lane)).version
+            known = self.database.lanes.get(step.lane)
+            found = known.version if known else 0
             if found != step.expected_version:
                 raise LaneConflict(f"lane {step.lane!r} is at {found}, not at {step.expected_version}")
 
@@ -102,7 +105,10 @@ class MemoryWriting(MemoryMailboxes):
     def _check_command(self, batch: Batch) -> None:
         if batch.command is not None:
             key, identifier = batch.command.key, batch.command.id
-            if any((one.key == key) != (one.id == identifier) for one in self.database.commands.values()):
+            known = self.database.commands.get(key)
+            if known is None and any(one.id == identifier for one in self.database.commands.values()):
+                raise KeyConflict("command", key)
+            if known is not None and known.id != identifier:
                 raise KeyConflict("command", key)
 
     def _check_deliveries(self, batch: Batch) -> None:
@@ -153,10 +159,11 @@ class MemoryWriting(MemoryMailboxes):
             into.rows[type(row), row.key] = row
         for reference in batch.references:
             into.references[reference.object] = reference
-        for position, fact in batch.placed_facts():
-            if fact.fact.key not in into.facts:
-                into.facts[fact.fact.key] = fact
-                into.positions[fact.fact.key] = position
+        for position, fact in batch.placed_facts() if batch.facts else ():
+            key = fact.fact.key
+            if key not in into.facts:
+                into.facts[key] = fact
+                into.positions[key] = position
 
     def _apply_ledger(self, batch: Batch) -> None:
         into = self.database
@@ -167,7 +174,8 @@ class MemoryWriting(MemoryMailboxes):
             into.journal[movement.lane, movement.position] = movement.key
 
     def _apply_step(self, step: LaneStep) -> None:
-        erased = step.erased or self.database.lanes.get(step.lane, Lane(step.lane)).erased
+        known = self.database.lanes.get(step.lane)
+        erased = step.erased or (known is not None and known.erased)
         version = step.expected_version + 1
         self.database.lanes[step.lane] = Lane(
             step.lane, version, step.document, step.linked_to, step.reducer, erased
@@ -176,7 +184,8 @@ class MemoryWriting(MemoryMailboxes):
     def _apply_erasures(self, batch: Batch) -> None:
         for customer in batch.dropped_details:
             self.database.details.pop(customer, None)
-        self.database.details.update({one.customer: one for one in batch.details})
+        for one in batch.details:
+            self.database.details[one.customer] = one
         for identifier in batch.redacted:
             known = self.database.deliveries.get(identifier)
             if known is not None:

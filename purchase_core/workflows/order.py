@@ -223,4 +223,7 @@ def checkout_request(order: Order, customer: str, price: str, request: PriceRequ
 
 def decode_order(data: bytes) -> Order:
     """A stored order. Raises msgspec.ValidationError on anything else."""
-    return msgspec.json.decode(data, type=Order)
+    return _DECODER.decode(data)
+
+
+_DECODER = msgspec.json.Decoder(Order)

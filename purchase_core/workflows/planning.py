@@ -234,7 +234,7 @@ class Planner:
             connection=name,
             plugin=connection.plugin,
             mode=connection.mode,
-            capabilities=tuple(sorted(one.value for one in capabilities.declared)),
+            capabilities=capabilities.names,
             currencies=None if capabilities.currencies is None else tuple(sorted(capabilities.currencies)),
             priced=priced,
             health=self.health(name, request.at),

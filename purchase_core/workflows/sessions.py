@@ -395,4 +395,7 @@ def checkout_said(command: Command, session: str) -> Checkout:
 
 def checkout_of(command: Command) -> Checkout:
     """What the caller was told."""
-    return msgspec.json.decode(command.result, type=Checkout)
+    return _CHECKOUT.decode(command.result)
+
+
+_CHECKOUT = msgspec.json.Decoder(Checkout)

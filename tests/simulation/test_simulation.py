@@ -9,14 +9,19 @@ import json
 import re
 import subprocess
 import sys
+from contextvars import Context, ContextVar
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import purchase_core
+from purchase_core.instants import Instant
 from purchase_core.testing import simulate
+from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.simulation import Plan, Scenario, play
+from purchase_core.testing.simulation.chance import Chance
+from purchase_core.testing.simulation.turns import Activity, Turns
 
 from . import stores
 from .planted import planted
@@ -139,6 +144,28 @@ def test_a_history_leaves_nothing_that_still_goes_on(monkeypatch: pytest.MonkeyP
         play(Plan(seed, liveness=False))
     gc.collect()
     assert left == []
+
+
+def test_an_activity_keeps_its_context_over_its_turns() -> None:
+    """What it has set in its first turn it finds in the next; nobody else does."""
+    chance = Chance(1)
+    turns = Turns(chance, ManualClock(Instant(0)))
+    said: ContextVar[str] = ContextVar("said", default="nothing")
+    found: list[object] = []
+
+    async def activity(name: str) -> str:
+        said.set(name)
+        await turns.turn()
+        return said.get()
+
+    def played() -> None:
+        for name in ("a", "b"):
+            turns.start(Activity(name, activity(name), lambda result, error: found.append(result or error)))
+        turns.run()
+
+    Context().run(played)
+    assert sorted(map(str, found)) == ["a", "b"]
+    assert said.get() == "nothing"
 
 
 def test_the_example_of_the_page_runs() -> None:

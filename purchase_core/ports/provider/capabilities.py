@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 
 import attrs
 
@@ -82,6 +83,11 @@ class Capabilities:
     price_trials: bool = False
     price_changes: bool = False
     delayed_payments: bool = False
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What is declared, as it is written down: sorted."""
+        return tuple(sorted(one.value for one in self.declared))
 
     def __contains__(self, capability: object) -> bool:
         return capability in self.declared

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -60,8 +60,9 @@ class Trouble:
     def clear(self) -> bool:
         """Whether `call` would do nothing at all: spares a step for each of very many calls."""
         faults, process = self.faults, self.process
-        alive = process is None or process.alive
-        return alive and not (faults.crash or faults.stall or faults.store_down or self._turns.together)
+        if faults.crash or faults.stall or faults.store_down or self._turns.together:
+            return False
+        return process is None or process.alive
 
     async def call(self) -> None:
         """Something is about to be asked of store or provider, or has been: others may have their turn."""
@@ -159,33 +160,36 @@ class UnreliableStore:
         behind = getattr(self._store, name)
         trouble = self._trouble
 
-        async def called(*arguments: Any, **named: Any) -> Any:
-            if trouble.clear:
-                return await behind(*arguments, **named)
-            await trouble.call()
-            down = trouble.faults.store_down
-            if down and self._chance.happens(down):
-                raise StoreUnavailable(f"{name}: the database is busy")
-            return await behind(*arguments, **named)
+        def called(*arguments: Any, **named: Any) -> Any:
+            if trouble.clear:  # then no coroutine of our own around the store's: there are very many calls
+                return behind(*arguments, **named)
+            return self._called(name, lambda: behind(*arguments, **named))
 
         self.__dict__[name] = called
         return called
 
+    async def _called(self, name: str, behind: Callable[[], Awaitable[T]]) -> T:
+        await self._trouble.call()
+        down = self._trouble.faults.store_down
+        if down and self._chance.happens(down):
+            raise StoreUnavailable(f"{name}: the database is busy")
+        return await behind()
+
     async def commit(self, batch: Batch) -> None:
         """Commit; the reply may be lost."""
-        await self._committing("commit", batch)
+        await self._committing("commit", self._store.commit, batch)
 
     async def commit_all(self, batches: Sequence[Batch]) -> None:
         """Commit all; the reply may be lost."""
-        await self._committing("commit_all", batches)
+        await self._committing("commit_all", self._store.commit_all, batches)
 
-    async def _committing(self, name: str, what: Any) -> None:
+    async def _committing(self, name: str, behind: Callable[[Any], Awaitable[None]], what: object) -> None:
         trouble, happens = self._trouble, self._chance.happens
         await trouble.call()
         if happens(trouble.faults.store_down):
             unknown = happens(500)
             raise StoreUnavailable(f"{name}: the database is busy", outcome_unknown=unknown)
-        await getattr(self._store, name)(what)
+        await behind(what)
         if happens(trouble.faults.commit_lost):
             raise StoreUnavailable(f"{name}: the reply was lost", outcome_unknown=True)
         await trouble.call()

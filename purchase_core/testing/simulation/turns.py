@@ -51,22 +51,15 @@ class Parked:
 class _Soon:
     """What is called before the next turn. As much of a handle as tasks need: there are very many of them."""
 
-    __slots__ = ("_arguments", "_callback", "_context", "cancelled")
+    __slots__ = ("arguments", "callback", "cancelled", "context")
 
-    def __init__(
-        self, callback: Callable[..., object], arguments: tuple[Any, ...], context: Context | None
-    ) -> None:
-        self._callback, self._arguments = callback, arguments
-        self._context = context or copy_context()
+    def __init__(self, callback: Callable[..., object], arguments: tuple[Any, ...], context: Context) -> None:
+        self.callback, self.arguments, self.context = callback, arguments, context
         self.cancelled = False
 
     def cancel(self) -> None:
         """Not after all."""
         self.cancelled = True
-
-    def _run(self) -> None:
-        if not self.cancelled:
-            self._context.run(self._callback, *self._arguments)
 
 
 class Turns:
@@ -76,7 +69,7 @@ class Turns:
         self._loop = cast("asyncio.AbstractEventLoop", self)
         self._chance = chance
         self._clock = clock
-        self._soon: deque[_Soon | asyncio.TimerHandle] = deque()
+        self._soon: deque[_Soon] = deque()
         self._turns: list[asyncio.Future[None]] = []
         self._timers: list[tuple[float, int, object, asyncio.TimerHandle]] = []
         self._owners: dict[asyncio.Task[Any], object] = {}
@@ -85,17 +78,20 @@ class Turns:
 
     @property
     def together(self) -> bool:
-        """Whether others could have a turn."""
-        return len(self._owners) > 1
+        """Whether others could have a turn now: who waits for something else than that cannot."""
+        return len(self._owners) > 1 and bool(self._turns or self._soon or self._timers)
 
     def start(self, activity: Activity) -> None:
         """Have it run with the next `run`."""
 
         def ended(task: asyncio.Task[Any]) -> None:
+            del self._owners[task]
             error = Crashed() if task.cancelled() else task.exception()
             activity.end(None if error else task.result(), error)
 
-        self.create_task(activity.work, owner=activity.process).add_done_callback(ended)
+        task: asyncio.Task[Any] = asyncio.Task(activity.work, loop=self._loop)
+        self._owners[task] = activity.process
+        task.add_done_callback(ended)
 
     def wake(self, number: int) -> None:
         """Have a parked one go on with the next `run`."""
@@ -106,9 +102,12 @@ class Turns:
         before = asyncio._get_running_loop()  # noqa: SLF001  # documented for event loops
         asyncio._set_running_loop(self._loop)  # noqa: SLF001
         try:
+            soon = self._soon
             for _ in range(TURNS_MAX):
-                while self._soon:
-                    self._soon.popleft()._run()  # noqa: SLF001
+                while soon:
+                    one = soon.popleft()
+                    if not one.cancelled:
+                        one.context.run(one.callback, *one.arguments)
                 if not self._next():
                     break
         finally:
@@ -118,7 +117,7 @@ class Turns:
 
     async def turn(self) -> None:
         """Let others have their turn."""
-        turn = self.create_future()
+        turn = asyncio.Future[None](loop=self._loop)
         self._turns.append(turn)
         await turn
 
@@ -138,21 +137,26 @@ class Turns:
 
     def _next(self) -> bool:
         """Whether there is somebody to go on: whose deadline is over, or one of those who wait, by chance."""
-        # Who stands still notices no deadline.
-        frozen = [one.process for one in self.parked] if self._timers else []
-        for entry in self._timers:
-            when, _, owner, timer = entry
-            if when <= self.time() and owner not in frozen:
-                self._timers.remove(entry)
-                if not timer.cancelled():
-                    self._soon.append(timer)
-                return True
+        if self._timers and self._over():
+            return True
         waiting = self._turns
         if waiting:
             self._turns = waiting = [one for one in waiting if not one.done()]
         if waiting:
             waiting.pop(self._chance.below(len(waiting)) if len(waiting) > 1 else 0).set_result(None)
         return bool(waiting or self._soon)
+
+    def _over(self) -> bool:
+        """Whether a deadline is over; whose it is goes on. Who stands still notices none."""
+        frozen, now = [one.process for one in self.parked], self.time()
+        for entry in self._timers:
+            when, _, owner, timer = entry
+            if when <= now and owner not in frozen:
+                self._timers.remove(entry)
+                if not timer.cancelled():
+                    self.call_soon(timer._run)  # noqa: SLF001  # in the context that it was made with
+                return True
+        return False
 
     def _owner(self) -> object:
         present = asyncio.current_task(self._loop)
@@ -174,11 +178,10 @@ class Turns:
         *,
         name: str | None = None,
         context: Context | None = None,
-        owner: object = None,
     ) -> asyncio.Task[Any]:
         """A task: of the same process as the one that makes it."""
         task = asyncio.Task(work, loop=self._loop, name=name, context=context)
-        self._owners[task] = owner or self._owner()
+        self._owners[task] = self._owner()
         task.add_done_callback(self._owners.pop)
         return task
 
@@ -186,7 +189,8 @@ class Turns:
         self, callback: Callable[..., object], *arguments: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """Call it before the next turn."""
-        handle = _Soon(callback, arguments, context)
+        # An empty context is a context, and false.
+        handle = _Soon(callback, arguments, copy_context() if context is None else context)
         self._soon.append(handle)
         return cast("asyncio.Handle", handle)
 
