@@ -21,6 +21,7 @@ UNITS: tuple[Unit, ...] = ("day", "week", "month", "year")
 INTERVAL_COUNT_MAX = 366
 _DAYS = {"day": 1, "week": 7}
 _MONTHS = {"month": 1, "year": 12}
+_LONGEST_MONTH_DAYS = 31
 
 
 @attrs.frozen
@@ -102,15 +103,17 @@ def _near(anchor: Instant, interval: Interval, at: Instant, zone: str) -> int:
 def periods_later(start: Instant, end: Instant, interval: Interval, count: int, zone: str = "UTC") -> Instant:
     """When the period ends that comes `count` periods after the one from `start` to `end`.
 
-    Where the anchor is not at hand, its day of the month is the later one of the two: February cuts only one
-    of them short.
+    The anchor is not at hand. Its day of the month is that of either, unless both are last days of a month:
+    then it may have been any later one, and the latest is taken, so that nothing ends before its period does.
     """
     if interval.unit in _DAYS:
         return period_start(end, interval, count, zone)
     begins, ends = (to_datetime(one).astimezone(_clocks(zone)) for one in (start, end))
     moved = _add_months(ends.replace(tzinfo=None, day=1), _MONTHS[interval.unit] * interval.count * count)
-    day = min(max(begins.day, ends.day), calendar.monthrange(moved.year, moved.month)[1])
-    return instant(moved.replace(day=day, tzinfo=ends.tzinfo, fold=ends.fold).astimezone(UTC))
+    day = next((one.day for one in (ends, begins) if one.day < _days_in(one)), _LONGEST_MONTH_DAYS)
+    return instant(
+        moved.replace(day=min(day, _days_in(moved)), tzinfo=ends.tzinfo, fold=ends.fold).astimezone(UTC)
+    )
 
 
 def _add_months(moment: datetime, months: int) -> datetime:
@@ -118,3 +121,7 @@ def _add_months(moment: datetime, months: int) -> datetime:
     year = moment.year + years
     day = min(moment.day, calendar.monthrange(year, month + 1)[1])
     return moment.replace(year=year, month=month + 1, day=day)
+
+
+def _days_in(moment: datetime) -> int:
+    return calendar.monthrange(moment.year, moment.month)[1]

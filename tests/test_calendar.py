@@ -237,6 +237,26 @@ def test_utc_is_counted_as_a_zone_whose_clocks_never_change(
     assert period_start(anchor, interval, index) == period_start(anchor, interval, index, "Etc/UTC")
 
 
+ROLLED = (Interval("month"), Interval("month", 2), Interval("month", 3), Interval("month", 6), YEARLY)
+
+
+@pytest.mark.parametrize("every", ROLLED, ids=str)
+def test_f69_f70_what_rolls_over_ends_with_a_period_of_the_anchor_and_never_before(every: Interval) -> None:
+    """No bill tells the anchor. Where both ends of a period are last days, it may be a later one."""
+    days = [Instant(utc(2024, 1, 1, 10, 30) + day * DAY) for day in range(366)]
+    for anchor in [one for one in days if to_datetime(one).day in (15, 28, 29, 30, 31)]:
+        starts = [period_start(anchor, every, index) for index in range(14)]
+        for index, (start, end) in enumerate(pairwise(starts)):
+            unsure = every != MONTHLY and all(is_last_day(one) for one in (start, end))
+            for count, ends in enumerate(starts[index + 1 :]):
+                over = periods_later(start, end, every, count) - ends
+                assert over in ((0, DAY, 2 * DAY) if unsure else (0,)), (to_datetime(end), count)
+
+
+def is_last_day(moment: Instant) -> bool:
+    return to_datetime(Instant(moment + DAY)).day == 1
+
+
 def test_utc_needs_no_database_of_zones(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Worker has none, and sells by periods and windows all the same."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import get_args
 
-from purchase_core.calendar import Interval, Unit, periods_later
+from purchase_core.calendar import Interval, Unit, period_start, periods_later
 from purchase_core.catalog.versions import CreditGrant, OfferVersion
 from purchase_core.facts.bodies import CreditsGranted, InvoiceLine, InvoiceSeen
 from purchase_core.facts.fact import OWN, object_key
@@ -127,7 +127,8 @@ def _expiry(
         return Instant(paid_at + grant.expires_days * DAY) if grant.expires_days else None
     interval = Interval(offer.interval, offer.interval_count)  # type: ignore[arg-type]  # it is one of them
     if line is None or line.period_start is None or line.period_end is None:
-        return periods_later(paid_at, paid_at, interval, periods + 1)
+        return period_start(paid_at, interval, periods + 1)
+    # By UTC, as providers count the periods that they bill: roll-over ends with one of them.
     return periods_later(line.period_start, line.period_end, interval, periods)
 
 

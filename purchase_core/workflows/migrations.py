@@ -31,7 +31,7 @@ from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.owner import lane_of
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.tables import rows_of_lane
-from purchase_core.records.command import OPEN_STATES, SENDING, Command, Stage
+from purchase_core.records.command import OPEN_STATES, REFUSED, SENDING, Command, Stage
 from purchase_core.records.lane import customer_lane
 from purchase_core.values import Value
 from purchase_core.workflows.checkout import Checkout, Checkouts
@@ -356,7 +356,7 @@ class Migrations:
         return every_command(self._store, f"{MOVE}:{old}:{new}")
 
     async def _moved(self, command: Command) -> Moved:
-        move, progress = move_of(command), progress_of(command)
+        move, progress, stage = move_of(command), progress_of(command), command.stages[-1]
         offered = progress.phase is Phase.OFFERED
         return Moved(
             command.id,
@@ -365,6 +365,6 @@ class Migrations:
             progress.phase.value,
             move.ends,
             move.undo_at,
-            progress.reason,
+            f"refused: {stage.detail}" if stage.name == REFUSED else progress.reason,
             await self._mover.url(command) if offered else "",
         )

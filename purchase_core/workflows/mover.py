@@ -82,6 +82,10 @@ class Mover:
                 following = await self._done(command, move, progress, step)
             except NotSwitchable:  # the page is paid, and its news are on the way
                 return await self._touched(command)
+            except AuthenticationFailed:
+                raise
+            except ProviderRefused as error:
+                return await self._refused(command, error)
             command = await self._write(command, progress, following)
             if following.phase in ENDED:
                 return command
@@ -126,13 +130,15 @@ class Mover:
                 return replace(after, closed=await self._close(command, progress))
             case Act.KEEP_OLD:
                 await self._subscriptions.uncancel(
-                    move.customer, move.subscription, idempotency_key=f"{command.id}:keep:{progress.page}"
+                    move.customer,
+                    move.subscription,
+                    idempotency_key=_again(f"{command.id}:keep:{progress.page}", progress),
                 )
             case Act.END_NEW:
                 await self._subscriptions.cancel(
                     move.customer,
                     step.about,
-                    idempotency_key=f"{command.id}:end:{step.about}",
+                    idempotency_key=_again(f"{command.id}:end:{step.about}", progress),
                     at_period_end=False,
                 )
             case _:
@@ -227,10 +233,31 @@ class Mover:
 
         return await self._log.change(command, changed)
 
+    async def _refused(self, command: Command, error: ProviderRefused) -> Command:
+        """Where it stood, for all to see; to be asked for under another key: that one is refused for ever."""
+        now = self._clock.now()
+
+        def noted(known: Command) -> Command:
+            progress = progress_of(known)
+            again = replace(progress, refusals=progress.refusals + 1, refused_at=now)
+            said_before = known.stages[-1].name == REFUSED  # one stage, however often
+            stages = known.stages[:-1] if said_before else known.stages
+            stage = Stage(REFUSED, now, error.provider_code or error.message)
+            return attrs.evolve(
+                known, updated_at=now, stages=(*stages, stage), result=msgspec.json.encode(again)
+            )
+
+        return await self._log.change(command, noted)
+
     async def _touched(self, command: Command) -> Command:
         """Last in the queue, so that every move has its turn."""
         now = self._clock.now()
         return await self._log.change(command, lambda known: attrs.evolve(known, updated_at=now))
+
+
+def _again(key: str, progress: Progress) -> str:
+    """The key under which something is asked for that a provider has refused so often."""
+    return f"{key}:{progress.refusals}" if progress.refusals else key
 
 
 def _page_key(command: Command, progress: Progress) -> str:

@@ -44,6 +44,7 @@ class Phase(StrEnum):
 ENDED = frozenset({Phase.DONE, Phase.UNDONE, Phase.LEFT, Phase.BOTH})
 
 
+REFUSED_AGAIN_SECONDS = 3_600
 CLOCKS_SECONDS = 3_600  # by how much our clock may be ahead of the provider's, which says when one began
 BOTH_HAVE_BILLED = "both have billed: give one of them back"
 
@@ -88,13 +89,18 @@ class Move(Value, frozen=True):
 
 
 class Progress(Value, frozen=True):
-    """How far it is. `page` counts pages; `closed` says how the last one was closed: expired | withdrawn."""
+    """How far it is. `page` counts pages; `closed` says how the last one was closed: expired | withdrawn.
+
+    What a provider refuses is asked for again, under another key, an hour later.
+    """
 
     phase: Phase = Phase.RECORDED
     page: int = 1
     closed: str = ""
     endings: int = 1  # how often the old one was told to end
     reason: str = ""
+    refusals: int = 0  # how often a provider has said no, and when it last did
+    refused_at: Instant = Instant(0)
 
 
 @attrs.frozen
@@ -117,6 +123,22 @@ def next_step(
     asked: bool = False,
 ) -> Step:
     """What comes next. `rows` are the customer's; `asked`: it was we who told the old one to end."""
+    step = _next(move, progress, rows, now, halt, asked=asked)
+    too_early = progress.refusals and now < progress.refused_at + REFUSED_AGAIN_SECONDS * SECOND
+    if too_early and step.act in (Act.END_OLD, Act.KEEP_OLD, Act.END_NEW):
+        return Step(Act.WAIT, progress.phase)
+    return step
+
+
+def _next(
+    move: Move,
+    progress: Progress,
+    rows: Sequence[SubscriptionRow],
+    now: Instant,
+    halt: Halt,
+    *,
+    asked: bool,
+) -> Step:
     old = next((row for row in rows if row.key == move.subscription), None)
     since = move.since - CLOCKS_SECONDS * SECOND
     new = [row for row in rows if row.replaces == move.subscription and row.started_at >= since]

@@ -122,7 +122,8 @@ class Resolver:
         except StoreError:
             raise
         except Exception as error:
-            if isinstance(error, ProviderRefused) and not isinstance(error, AuthenticationFailed):
+            refused = isinstance(error, ProviderRefused) and not isinstance(error, AuthenticationFailed)
+            if refused and await self._has_ended(command):
                 return True
             if not isinstance(error, OutcomeUnknown):  # nothing is wrong where it is as unknown as before
                 what, reason = f"{command.kind} {command.id}", type(error).__name__
@@ -130,6 +131,10 @@ class Resolver:
             await self._log.change(command, self._postponed)
             return False
         return True
+
+    async def _has_ended(self, command: Command) -> bool:
+        known = await self._store.command(command.key)
+        return known is None or known.state not in OPEN_STATES
 
     def _postponed(self, command: Command) -> Command:
         """Last in the queue: a hundred of one broken connection must not keep those of the others."""

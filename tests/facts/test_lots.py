@@ -132,7 +132,7 @@ def test_trials_and_periods_that_cost_nothing_grant_what_the_terms_say() -> None
 def test_f69_credits_roll_over_to_the_end_of_a_period_and_month_ends_do_not_drift(
     start: str, end: str, rolls_over: int, expires: str
 ) -> None:
-    """The anchor's day is the later one of a period's two."""
+    """The anchor's day is that of the end which no month has cut short."""
     offer = sold(rolls_over=rolls_over)
     fact = bill(offer, start=day(start), end=day(end))
     (lot,) = lots([fact], {offer.hash: offer})

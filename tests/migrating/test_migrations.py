@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from purchase_core.errors import InvalidArgument, NotFound
+from purchase_core.errors import InvalidArgument, NotFound, ProviderRefused
+from purchase_core.facts.fact import Fact
+from purchase_core.workflows.moves import REFUSED_AGAIN_SECONDS
 from purchase_core.workflows.prospects import Prospect, Settings, in_cohort
 from purchase_simulators.stripe.objects.subscriptions import Subscription
 from tests.migrating.two_sides import SETTINGS, TwoSides
@@ -352,5 +354,49 @@ def test_two_workers_that_look_at_once_begin_each_once() -> None:
         assert sum(counts) == 1
         status = await sides.billing.migrations.status("stripe", "paddle")
         assert sorted(one.customer for one in status.moves) == ["ana", "bob"]
+
+    run(work)
+
+
+def test_what_a_provider_refuses_is_asked_for_again_an_hour_later_and_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Under one key it would be refused for ever, and a worker would come to no end."""
+
+    async def work(sides: TwoSides) -> None:
+        await sides.subscribe("ana")
+        await sides.pass_days()
+        await begin(sides)
+        stripe = sides.billing.connections["stripe"]
+        keys: list[str] = []
+        told: list[str] = []
+
+        def tell(task: str, count: int) -> None:
+            told.append(task)
+            assert len(told) < 20  # it comes to an end
+
+        async def refuses(subscription: str, *, key: str) -> tuple[Fact, ...]:
+            keys.append(key)
+            raise ProviderRefused("not today", provider_code="not_today")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(stripe, "uncancel_subscription", refuses)
+            sides.clock.advance(days=26)
+            await sides.pass_days(work=False)
+            for _ in range(3):  # it is asked once, however often somebody goes on with it
+                done = await sides.billing.worker().once(tell)
+                sides.clock.advance(seconds=90)
+            assert (done["moves"], len(keys)) == (1, 1)
+            (shown,) = (await sides.billing.migrations.status("stripe", "paddle")).moves
+            assert (shown.phase, shown.reason) == ("undoing", "refused: not_today")
+            sides.clock.advance(seconds=REFUSED_AGAIN_SECONDS)
+            await go_on(sides)
+            assert len(set(keys)) == 2
+        assert await ends(sides, "ana")
+        sides.clock.advance(seconds=REFUSED_AGAIN_SECONDS)
+        await go_on(sides)
+        (shown,) = (await sides.billing.migrations.status("stripe", "paddle")).moves
+        assert (shown.phase, shown.reason) == ("watched", "no payment method was given in time")
+        assert not await ends(sides, "ana")
 
     run(work)

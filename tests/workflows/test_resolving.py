@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 
+import attrs
 import pytest
 
+from purchase_core.errors import AuthenticationFailed, ProviderRefused
+from purchase_core.identifiers import SeededIds
 from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.provider import Capabilities
-from purchase_core.workflows.resolving import may_have_arrived, may_send_again
+from purchase_core.ports.store import Batch
+from purchase_core.projection.locks import LaneLocks
+from purchase_core.projection.offers import OfferShelf
+from purchase_core.projection.recorder import Recorder
+from purchase_core.records.command import REFUSED, SENDING, Command, Stage
+from purchase_core.testing.clocks import ManualClock
+from purchase_core.testing.memory_store import MemoryStore
+from purchase_core.workflows.command_log import CommandLog
+from purchase_core.workflows.resolving import Resolver, may_have_arrived, may_send_again
 
 SENT = Instant(1_790_000_000_000_000)
 HOUR = 3_600
@@ -37,3 +49,35 @@ def test_f36_it_is_sent_again_only_while_its_key_is_known(
     now = Instant(SENT + age * SECOND)
     assert may_send_again(provider, SENT, now) is again  # type: ignore[arg-type]
     assert may_have_arrived(provider, SENT, now) is arrived  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "ends"), [(ProviderRefused, True), (ProviderRefused, False), (AuthenticationFailed, False)]
+)
+def test_what_is_refused_has_ended_only_if_it_was_written_down(error: type[Exception], ends: bool) -> None:
+    """Else a worker would take it for done, and ask again at once, for ever."""
+
+    async def scene() -> None:
+        store, clock = MemoryStore(), ManualClock(Instant(SENT + HOUR * SECOND))
+        stages = (Stage(SENDING, SENT),)
+        command = Command(
+            "move:1", "receipt_1", "move", "customer:ana", "", SENDING, "stripe", "", SENT, SENT, stages
+        )
+        await store.commit(Batch("batch_1", SENT, command=command))
+        log = CommandLog(
+            store, Recorder(store, OfferShelf(store, ()), clock, SeededIds(1), lambda batch: None)
+        )
+
+        async def refused(known: Command) -> None:
+            if ends:
+                await log.change(known, lambda one: attrs.evolve(one, state=REFUSED))
+            raise error("not today")
+
+        resolver = Resolver(store, log, LaneLocks(), clock)
+        assert await resolver.resolve(("move",), refused) == int(ends)
+        assert await resolver.resolve(("move",), refused) == 0
+        known = await store.command("move:1")
+        assert known is not None
+        assert (known.state == REFUSED, known.updated_at == SENT) == (ends, ends)
+
+    asyncio.run(scene())
