@@ -52,7 +52,8 @@ class Circuits:
         self._opened[operation] = now
         if retry_after_seconds is not None:
             held = min(retry_after_seconds, HOLD_SECONDS_MAX)
-            self._held_until = Instant(now + int(held * SECOND))
+            # Calls that were under way together come back one by one: the longest wish counts.
+            self._held_until = max(self._held_until, Instant(now + int(held * SECOND)))
 
     def answered(self, operation: str) -> None:
         """It has answered, be it with a refusal."""

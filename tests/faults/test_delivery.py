@@ -492,19 +492,33 @@ def test_f13_a_locked_database_is_waited_for_only_so_long(mode: str, tmp_path: P
     run(work)
 
 
-def test_f13_the_answer_waits_for_no_provider() -> None:
+def test_f13_f42_the_answer_waits_for_no_provider_that_hangs() -> None:
+    """Neither for a look-up of what is told, nor for what the same customer has under way."""
+
     async def work() -> None:
         async with Shop() as shop:
+            hanging = asyncio.Event()
 
-            async def hang(*_: object) -> None:
+            async def hang(*_: object, **__: object) -> None:
+                hanging.set()
                 await asyncio.Event().wait()
 
-            shop.provider.fetch = hang  # type: ignore[method-assign, assignment]
             await shop.buy()
-            refunds.refund(shop.account.book, shop.made(Invoice)[0].id, None)
+            shop.provider.fetch = hang  # type: ignore[method-assign, assignment]
+            shop.provider.create_checkout = hang  # type: ignore[method-assign, assignment]
+            under_way = asyncio.create_task(shop.start("cart-2"))
+            await asyncio.wait_for(hanging.wait(), HANGS_SECONDS)
+            sale = shop.webhooks()
+            refunds.refund(shop.account.book, shop.made(Invoice)[0].id, 1)
             refund = await of_webhook(shop.webhooks(), "refund.created")
             receipt = await asyncio.wait_for(shop.take(refund.body, refund.headers), HANGS_SECONDS)
             assert (receipt.status, receipt.reason) == (PENDING, "needs a look-up")
+            receipts = await asyncio.wait_for(shop.deliver(sale), HANGS_SECONDS)
+            assert {one.status for one in receipts} == {DONE}
+            assert (await shop.rights()).has("export")
+            assert not under_way.done()
+            under_way.cancel()
+            await asyncio.wait([under_way])
 
     run(work)
 

@@ -32,10 +32,14 @@ class Line:
         self.through: list[str] = []
         self.error: ProviderError | None = None
         provider: Any = SimpleNamespace(connection=SimpleNamespace(name="acme"))
-        for operation in OPERATIONS:
-            setattr(provider, operation, self._operation(operation))
+        for name, operation in self.operations().items():
+            setattr(provider, name, operation)
         protect(provider, self.clock, SETTINGS)
         self.provider = provider
+
+    def operations(self) -> dict[str, Any]:
+        """Each operation of a provider, not protected yet."""
+        return {name: self._operation(name) for name in OPERATIONS}
 
     def _operation(self, name: str) -> Any:
         async def operation(*_: object, **__: object) -> str:
@@ -122,6 +126,43 @@ def test_f40_whoever_says_when_to_come_back_is_left_alone_altogether_until_then(
     assert line.through == ["fetch"]
     line.clock.advance(seconds=7)
     assert all(line.call(operation) is None for operation in OPERATIONS)
+
+
+def test_f40_of_calls_that_were_under_way_together_the_longest_wish_counts() -> None:
+    """One budget for all of them: a shorter wish that comes back later takes nothing back."""
+    line = Line()
+    together = ("fetch", 60.0), ("refund", 1.0), ("events", 5.0)
+
+    async def scene() -> None:
+        under_way = asyncio.Event()
+
+        async def call(operation: str, seconds: float) -> None:
+            with pytest.raises(ProviderUnavailable) as told:
+                await getattr(provider, operation)()
+            assert told.value.retry_after_seconds == seconds
+
+        def busy(name: str, seconds: float) -> Any:
+            async def operation() -> None:
+                await under_way.wait()
+                raise ProviderUnavailable("busy", retry_after_seconds=seconds)
+
+            return operation
+
+        provider: Any = SimpleNamespace(connection=SimpleNamespace(name="acme"), **line.operations())
+        for name, seconds in together:
+            setattr(provider, name, busy(name, seconds))
+        protect(provider, line.clock, SETTINGS)
+        calls = [asyncio.create_task(call(*one)) for one in together]
+        await asyncio.sleep(0)
+        under_way.set()
+        await asyncio.gather(*calls)
+        line.clock.advance(seconds=59)
+        with pytest.raises(ProviderUnavailable, match="left alone"):
+            await provider.fetch()
+        line.clock.advance(seconds=1)
+        assert await provider.ensure_price() == "ensure_price"
+
+    asyncio.run(scene())
 
 
 def test_nobody_is_left_alone_for_longer_than_an_hour() -> None:
