@@ -11,8 +11,8 @@ import pytest
 from purchase_core.errors import AuthenticationFailed, ProviderRefused
 from purchase_core.identifiers import SeededIds
 from purchase_core.instants import SECOND, Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import Capabilities
-from purchase_core.ports.store import Batch
 from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
