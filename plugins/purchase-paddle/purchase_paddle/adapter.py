@@ -37,6 +37,7 @@ from purchase_core.ports.provider import (
     ProviderCheckout,
     RefundRequest,
     WebhookEndpoint,
+    calling,
     needed_for_change,
     needed_for_checkout,
     needed_for_pause,
@@ -45,7 +46,6 @@ from purchase_core.ports.provider import (
 )
 from purchase_core.records.finding import INFO, Finding
 from purchase_core.secret import Secret, checked_webhook_secret
-from purchase_core.strict_json import decode
 
 from . import (
     answers,
@@ -63,11 +63,9 @@ from .catalog import PaddleCatalog
 from .client import Fields, PaddleClient, Query
 from .config import API_VERSION, CAPABILITIES, PLUGIN, PaddleConfig
 from .documents import at
-from .errors import unclear
 from .identifiers import safe
 
 TEST = "test"
-FETCHED = "fetched"
 SIMULATED = "ntfsim"  # how the ids of events begin that Paddle's simulator sends, and nothing has happened
 PATHS = {
     "transaction": "/transactions",
@@ -121,22 +119,10 @@ class PaddleProvider(PaddleCatalog):
         )
 
     def parse_fetched(self, fetched: Fetched) -> Event:
-        payload = decode(fetched.body)
-        if reading.convert(payload, documents.Head).id != fetched.id:
-            raise MalformedBody("what was fetched is another object")
-        return Event(
-            id="",
-            type=FETCHED,
-            object=object_key(fetched.kind, self.connection.name, fetched.id),
-            occurred_at=fetched.order,
-            account=self.account,
-            mode=self.connection.mode,
-            api_version=API_VERSION,
-            payload=payload,
-        )
+        return reading.fetched_event(fetched, self.connection, account=self.account, api_version=API_VERSION)
 
     def normalise(self, event: Event) -> Normalised:
-        if event.type == FETCHED and not event.id:
+        if event.type == reading.FETCHED and not event.id:
             entity = normalise.ENTITY_OF_KIND.get(event.object.partition(":")[0], "")
             if not entity:
                 return Normalised(ignored="such an object tells nothing about a sale")
@@ -313,5 +299,5 @@ def _fetched(kind: str, body: bytes, as_of: Instant) -> Fetched:
         head = reading.read(body, documents.Head)
         since = at(head.updated_at) if head.updated_at else Instant(0)
     except MalformedBody as error:
-        raise unclear(kind, error.message, write=False) from None
+        raise calling.unclear(kind, error.message, write=False) from None
     return Fetched(kind, head.id, max(since, as_of), body)

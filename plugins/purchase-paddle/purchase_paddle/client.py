@@ -13,7 +13,7 @@ import msgspec
 
 from purchase_core.errors import MalformedBody, ProviderError, ProviderUnavailable
 from purchase_core.instants import Clock, Instant, instant
-from purchase_core.ports.provider import Pause, read_patiently, reading
+from purchase_core.ports.provider import Pause, calling, read_patiently, reading
 from purchase_core.secret import Secret
 
 from . import answers, documents, errors
@@ -110,7 +110,7 @@ class PaddleClient:
         try:
             found = reading.read_raw(answer.body, answers.ListPage)
         except MalformedBody as error:
-            raise errors.unclear(path, error.message, write=False) from None
+            raise calling.unclear(path, error.message, write=False) from None
         return Page(tuple(map(bytes, found.data)), found.meta.pagination.has_more, answer.as_of)
 
     async def rows(self, path: str, query: Query, kind: type[D], per_page: int) -> AsyncIterator[D]:
@@ -143,22 +143,16 @@ class PaddleClient:
         try:
             return reading.read(row, kind)
         except MalformedBody as error:
-            raise errors.unclear(path, error.message, write=False) from None
+            raise calling.unclear(path, error.message, write=False) from None
 
     def _document(self, path: str, body: bytes, kind: type[D], *, write: bool) -> D:
         try:
             return reading.read(_entity(path, body, write=write), kind)
         except MalformedBody as error:
-            raise errors.unclear(path, error.message, write=write) from None
+            raise calling.unclear(path, error.message, write=write) from None
 
     async def _within(self, path: str, call: Awaitable[Answer], *, write: bool) -> Answer:
-        # The deadline of httpx is one of each byte; a provider that drips answers would never meet it.
-        try:
-            async with asyncio.timeout(self._config.call_seconds):
-                return await call
-        except TimeoutError:
-            what = f"no answer within {self._config.call_seconds} seconds"
-            raise errors.unclear(path, what, write=write) from None
+        return await calling.within(call, seconds=self._config.call_seconds, operation=path, write=write)
 
     async def _read(self, method: str, path: str, *, query: Query = (), body: bytes = b"") -> Answer:
         return await read_patiently(
@@ -188,10 +182,10 @@ class PaddleClient:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
             problem = errors.unreachable(path)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            problem = errors.unclear(path, f"the connection failed ({type(error).__name__})", write=write)
+            problem = calling.unclear(path, f"the connection failed ({type(error).__name__})", write=write)
         else:
             if found is None:
-                problem = errors.unclear(path, f"an answer of over {ANSWER_BYTES_MAX} bytes", write=write)
+                problem = calling.unclear(path, f"an answer of over {ANSWER_BYTES_MAX} bytes", write=write)
             elif response.status_code in SUCCESS:
                 return Answer(found, self._as_of(response.headers.get("date", ""), started))
             else:
@@ -224,4 +218,4 @@ def _entity(path: str, body: bytes, *, write: bool) -> bytes:
     try:
         return bytes(reading.read_raw(body, answers.Answer).data)
     except MalformedBody as error:
-        raise errors.unclear(path, error.message, write=write) from None
+        raise calling.unclear(path, error.message, write=write) from None

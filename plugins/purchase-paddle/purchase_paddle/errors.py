@@ -26,12 +26,11 @@ from purchase_core.errors import (
     AuthenticationFailed,
     MalformedBody,
     NotYetAllowed,
-    OutcomeUnknown,
     ProviderError,
     ProviderRefused,
     ProviderUnavailable,
 )
-from purchase_core.ports.provider import reading
+from purchase_core.ports.provider import calling, reading
 
 from .answers import ErrorBody, Problem
 
@@ -63,20 +62,19 @@ def unreachable(operation: str) -> ProviderUnavailable:
     return ProviderUnavailable(f"{operation}: Paddle cannot be reached")
 
 
-def unclear(operation: str, what: str, *, write: bool) -> OutcomeUnknown | ProviderUnavailable:
-    """Something came back, or nothing did, that does not say what happened."""
-    return OutcomeUnknown(f"{operation}: {what}") if write else ProviderUnavailable(f"{operation}: {what}")
-
-
 def refusal(operation: str, status: int, body: bytes, retry_after: str, *, write: bool) -> ProviderError:
     """The error for an answer whose status is not 2xx."""
     problem = _problem(body)
     code = problem.code if problem else ""
     said = f"{operation}: Paddle answered {status}{f' ({code})' if code else ''}"
     if status == BUSY:
-        return ProviderUnavailable(said, provider_code=code, retry_after_seconds=_seconds(retry_after))
+        return ProviderUnavailable(
+            said,
+            provider_code=code,
+            retry_after_seconds=calling.retry_after(retry_after, seconds_max=RETRY_AFTER_SECONDS_MAX),
+        )
     if not 400 <= status < 500 or problem is None:  # noqa: PLR2004  # the range of refusals in HTTP
-        return unclear(operation, f"Paddle answered {status}", write=write)
+        return calling.unclear(operation, f"Paddle answered {status}", write=write)
     if status in KEY_REFUSED:
         return AuthenticationFailed(said, provider_code=code, hint="Check the connection's API key.")
     if code in NOT_NOW:
@@ -100,8 +98,3 @@ def _problem(body: bytes) -> Problem | None:
         return reading.read(body, ErrorBody).error
     except MalformedBody:
         return None
-
-
-def _seconds(retry_after: str) -> float | None:
-    digits = retry_after.isascii() and retry_after.isdecimal() and len(retry_after) <= len("86400")
-    return float(min(int(retry_after), RETRY_AFTER_SECONDS_MAX)) if digits else None

@@ -38,6 +38,7 @@ from purchase_core.ports.provider import (
     ProviderCheckout,
     RefundRequest,
     WebhookEndpoint,
+    calling,
     needed_for_change,
     needed_for_checkout,
     needed_for_pause,
@@ -45,13 +46,11 @@ from purchase_core.ports.provider import (
     reading,
 )
 from purchase_core.secret import Secret, checked_webhook_secret
-from purchase_core.strict_json import decode
 
 from . import documents, signature
 from .catalog import SandboxCatalog, by_metadata, safe, window
 from .client import Fields, SandboxClient
 from .config import CAPABILITIES, PLUGIN
-from .errors import unclear
 from .normalise import DOCUMENTS, KIND_OF_OBJECT, KIND_OF_TYPE, Readable, fact, normalised
 
 PATHS: Mapping[str, str] = {
@@ -61,7 +60,6 @@ PATHS: Mapping[str, str] = {
     "refund": "/v1/refunds",
     "dispute": "/v1/disputes",
 }
-FETCHED = "fetched"
 FETCHED_API_VERSION = "fetched"
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
@@ -103,18 +101,8 @@ class SandboxProvider(SandboxCatalog):
         )
 
     def parse_fetched(self, fetched: Fetched) -> Event:
-        payload = decode(fetched.body)
-        if reading.convert(payload, documents.Head).id != fetched.id:
-            raise MalformedBody("what was fetched is another object")
-        return Event(
-            id="",
-            type=FETCHED,
-            object=object_key(fetched.kind, self.connection.name, fetched.id),
-            occurred_at=fetched.order,
-            account=self.account,
-            mode=self.connection.mode,
-            api_version=FETCHED_API_VERSION,
-            payload=payload,
+        return reading.fetched_event(
+            fetched, self.connection, account=self.account, api_version=FETCHED_API_VERSION
         )
 
     def normalise(self, event: Event) -> Normalised:
@@ -326,7 +314,7 @@ class SandboxProvider(SandboxCatalog):
 
 
 def _is_fetched(event: Event) -> bool:
-    return event.type == FETCHED and not event.id
+    return event.type == reading.FETCHED and not event.id
 
 
 def _path(kind: str) -> str:
@@ -354,4 +342,4 @@ def _id_of(row: bytes) -> str:
     try:
         return reading.read(row, documents.Head).id
     except MalformedBody as error:
-        raise unclear("a list", error.message, write=False) from None
+        raise calling.unclear("a list", error.message, write=False) from None

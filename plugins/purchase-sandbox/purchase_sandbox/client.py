@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from hashlib import sha256
 from typing import TypeAlias, TypeVar
 
 import attrs
@@ -13,7 +12,7 @@ import msgspec
 
 from purchase_core.errors import MalformedBody, ProviderError
 from purchase_core.instants import MILLISECOND, Clock, Instant
-from purchase_core.ports.provider import Pause, read_patiently, reading
+from purchase_core.ports.provider import Pause, calling, read_patiently, reading
 from purchase_core.secret import Secret
 
 from . import documents, errors
@@ -21,7 +20,6 @@ from .config import SandboxConfig
 
 ANSWER_BYTES_MAX = 8 * 1024 * 1024
 CONNECTIONS_MAX = 20
-KEY_CHARACTERS_MAX = 255
 TIME_HEADER = "sandbox-time"
 TIME_DIGITS_MAX = 18
 OK = 200
@@ -90,7 +88,7 @@ class SandboxClient:
         try:
             return reading.read_raw(answer.body, documents.ListPage), answer.as_of
         except MalformedBody as error:
-            raise errors.unclear(path, error.message, write=False) from None
+            raise calling.unclear(path, error.message, write=False) from None
 
     async def find(self, path: str, query: Query, kind: type[D]) -> list[D]:
         """The first page of a list, as documents."""
@@ -102,13 +100,7 @@ class SandboxClient:
         return self._document(path, Answer(bytes(row), Instant(0)), kind, write=False)
 
     async def _within(self, path: str, call: Awaitable[Answer], *, write: bool) -> Answer:
-        # The deadline of httpx is one of each byte; a provider that drips answers would never meet it.
-        try:
-            async with asyncio.timeout(self._config.call_seconds):
-                return await call
-        except TimeoutError:
-            what = f"no answer within {self._config.call_seconds} seconds"
-            raise errors.unclear(path, what, write=write) from None
+        return await calling.within(call, seconds=self._config.call_seconds, operation=path, write=write)
 
     async def _read(self, path: str, query: Query) -> Answer:
         return await read_patiently(
@@ -127,7 +119,7 @@ class SandboxClient:
             "accept-encoding": "identity",
         }
         if write:
-            headers |= {"content-type": "application/json", "idempotency-key": _as_header(key)}
+            headers |= {"content-type": "application/json", "idempotency-key": calling.header_key(key)}
         started = self._clock.now()
         problem: ProviderError
         try:
@@ -138,10 +130,10 @@ class SandboxClient:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
             problem = errors.unreachable(path)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            problem = errors.unclear(path, f"the connection failed ({type(error).__name__})", write=write)
+            problem = calling.unclear(path, f"the connection failed ({type(error).__name__})", write=write)
         else:
             if found is None:
-                problem = errors.unclear(path, f"an answer of over {ANSWER_BYTES_MAX} bytes", write=write)
+                problem = calling.unclear(path, f"an answer of over {ANSWER_BYTES_MAX} bytes", write=write)
             elif response.status_code == OK:
                 return self._answer(path, found, response.headers, started, write=write)
             else:
@@ -154,7 +146,7 @@ class SandboxClient:
     ) -> Answer:
         time = headers.get(TIME_HEADER, "")
         if not (time.isascii() and time.isdecimal() and len(time) <= TIME_DIGITS_MAX):
-            raise errors.unclear(path, f"the answer has no header {TIME_HEADER}", write=write)
+            raise calling.unclear(path, f"the answer has no header {TIME_HEADER}", write=write)
         took = self._clock.now() - started
         if took < 0:  # our clock was set back meanwhile: the call lasted no longer than calls may last
             took = int(self._config.call_seconds * 1_000) * MILLISECOND
@@ -164,7 +156,7 @@ class SandboxClient:
         try:
             return reading.read(answer.body, kind)
         except MalformedBody as error:
-            raise errors.unclear(path, error.message, write=write) from None
+            raise calling.unclear(path, error.message, write=write) from None
 
 
 async def _bounded(response: httpx.Response) -> bytes | None:
@@ -175,9 +167,3 @@ async def _bounded(response: httpx.Response) -> bytes | None:
         if len(found) > ANSWER_BYTES_MAX:
             return None
     return bytes(found)
-
-
-def _as_header(key: str) -> str:
-    """The key as it can stand in a header: as it is, or hashed if it is longer or of other letters."""
-    plain = key.isascii() and key.isprintable() and key == key.strip() and len(key) <= KEY_CHARACTERS_MAX
-    return key if plain else f"sha256-{sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 
 from purchase_core.errors import InvalidArgument, MalformedBody
+from purchase_core.ports.provider import calling
 from purchase_core.secret import Secret
 from purchase_core.strict_json import decode
 
@@ -58,7 +59,7 @@ class ControlClient:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol):
             problem = errors.unreachable(path)
         except httpx.HTTPError as error:
-            raise errors.unclear(path, type(error).__name__, write=write) from None
+            raise calling.unclear(path, type(error).__name__, write=write) from None
         else:
             if response.status_code != OK:
                 raise errors.refusal(path, response.status_code, response.content, "", write=write)
@@ -70,7 +71,7 @@ def _object(path: str, body: bytes, *, write: bool) -> dict[str, object]:
     try:
         found = decode(body)
     except MalformedBody as error:
-        raise errors.unclear(path, error.message, write=write) from None
+        raise calling.unclear(path, error.message, write=write) from None
     if not isinstance(found, dict):
-        raise errors.unclear(path, "the answer is no JSON object", write=write)
+        raise calling.unclear(path, "the answer is no JSON object", write=write)
     return found

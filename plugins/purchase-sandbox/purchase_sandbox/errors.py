@@ -18,12 +18,11 @@ from __future__ import annotations
 from purchase_core.errors import (
     AuthenticationFailed,
     MalformedBody,
-    OutcomeUnknown,
     ProviderError,
     ProviderRefused,
     ProviderUnavailable,
 )
-from purchase_core.ports.provider import reading
+from purchase_core.ports.provider import calling, reading
 
 from .documents import ErrorBody
 
@@ -40,23 +39,22 @@ def unreachable(operation: str) -> ProviderUnavailable:
     )
 
 
-def unclear(operation: str, what: str, *, write: bool) -> OutcomeUnknown | ProviderUnavailable:
-    """Something came back, or nothing did, that does not say what happened."""
-    return OutcomeUnknown(f"{operation}: {what}") if write else ProviderUnavailable(f"{operation}: {what}")
-
-
 def refusal(operation: str, status: int, body: bytes, retry_after: str, *, write: bool) -> ProviderError:
     """The error for an answer whose status is not 200."""
     code = _code(body)
     said = f"{operation}: the sandbox answered {status}{f' ({code})' if code else ''}"
     if status == BUSY:
-        return ProviderUnavailable(said, provider_code=code, retry_after_seconds=_seconds(retry_after))
+        return ProviderUnavailable(
+            said,
+            provider_code=code,
+            retry_after_seconds=calling.retry_after(retry_after, seconds_max=RETRY_AFTER_SECONDS_MAX),
+        )
     if not 400 <= status < 500 or not code:  # noqa: PLR2004  # the range of refusals in HTTP
-        return unclear(operation, f"the sandbox answered {status}", write=write)
+        return calling.unclear(operation, f"the sandbox answered {status}", write=write)
     if status in KEY_REFUSED:
         return AuthenticationFailed(said, provider_code=code, hint="Check the connection's API key.")
     if code == KEY_IN_USE:
-        return unclear(operation, "the same request is under way", write=write)
+        return calling.unclear(operation, "the same request is under way", write=write)
     return ProviderRefused(said, provider_code=code)
 
 
@@ -65,8 +63,3 @@ def _code(body: bytes) -> str:
         return reading.read(body, ErrorBody).error.code
     except MalformedBody:
         return ""
-
-
-def _seconds(retry_after: str) -> float | None:
-    digits = retry_after.isascii() and retry_after.isdecimal() and len(retry_after) <= len("3600")
-    return float(min(int(retry_after), RETRY_AFTER_SECONDS_MAX)) if digits else None

@@ -57,7 +57,6 @@ from .config import API_VERSION, CAPABILITIES, PLUGIN, StripeConfig
 from .looking import checked
 from .normalise import FETCHED, KIND_OF_OBJECT, MEANING, fact_of
 
-FETCHED_TYPE = "fetched"
 THIN = "v2.core.event"
 
 
@@ -104,23 +103,11 @@ class StripeProvider(StripeCatalog):
         )
 
     def parse_fetched(self, fetched: Fetched) -> Event:
-        payload = decode(fetched.body)
-        if reading.convert(payload, documents.Head).id != fetched.id:
-            raise MalformedBody("what was fetched is another object")
-        return Event(
-            id="",
-            type=FETCHED_TYPE,
-            object=object_key(fetched.kind, self.connection.name, fetched.id),
-            occurred_at=fetched.order,
-            account=self.account,
-            mode=self.connection.mode,
-            api_version=API_VERSION,
-            payload=payload,
-        )
+        return reading.fetched_event(fetched, self.connection, account=self.account, api_version=API_VERSION)
 
     def normalise(self, event: Event) -> Normalised:
         kind, _, identifier = event.object.split(":", 2)
-        if event.type == FETCHED_TYPE and not event.id:
+        if event.type == reading.FETCHED and not event.id:
             meaning = FETCHED.get(kind)
         elif isinstance(event.payload, documents.ThinEvent):
             return _looked_up(kind, identifier, "a thin event")

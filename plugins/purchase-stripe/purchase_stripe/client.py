@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from email.utils import parsedate_to_datetime
-from hashlib import sha256
 from typing import TypeAlias, TypeVar
 
 import attrs
@@ -15,14 +14,12 @@ import stripe
 
 from purchase_core.errors import MalformedBody, ProviderRefused
 from purchase_core.instants import SECOND, Clock, Instant, instant
-from purchase_core.ports.provider import Pause, read_patiently, reading
+from purchase_core.ports.provider import Pause, calling, read_patiently, reading
 from purchase_core.secret import Secret
 
 from . import documents, errors
 from .config import API_VERSION, StripeConfig
 from .transport import BoundedClient
-
-KEY_CHARACTERS_MAX = 255
 
 Make: TypeAlias = Callable[[stripe.StripeClient], Awaitable[stripe.StripeObject]]
 
@@ -79,7 +76,7 @@ class StripeCalls:
         try:
             return reading.read_raw(answer.body, documents.Page), answer.as_of
         except MalformedBody as error:
-            raise errors.unclear(operation, error.message, write=False) from None
+            raise calling.unclear(operation, error.message, write=False) from None
 
     async def found(self, operation: str, make: Make, kind: type[D]) -> D | None:
         """Look something up that may not be there."""
@@ -91,13 +88,7 @@ class StripeCalls:
             raise
 
     async def _within(self, operation: str, call: Awaitable[Answer], *, write: bool) -> Answer:
-        # The deadline of httpx is one of each byte; a provider that drips answers would never meet it.
-        try:
-            async with asyncio.timeout(self._config.call_seconds):
-                return await call
-        except TimeoutError:
-            what = f"no answer within {self._config.call_seconds} seconds"
-            raise errors.unclear(operation, what, write=write) from None
+        return await calling.within(call, seconds=self._config.call_seconds, operation=operation, write=write)
 
     async def _read(self, operation: str, make: Make) -> Answer:
         return await read_patiently(
@@ -113,11 +104,11 @@ class StripeCalls:
         except stripe.StripeError as error:
             problem = errors.of_stripe(operation, error, write=write)
         except (ValueError, TypeError, AttributeError):  # the SDK makes nothing of some JSON
-            problem = errors.unclear(operation, "an answer that makes no sense", write=write)
+            problem = calling.unclear(operation, "an answer that makes no sense", write=write)
         else:
             response = getattr(made, "last_response", None)  # JSON that is no object is handed on as it is
             if response is None:
-                raise errors.unclear(operation, "no answer", write=write)
+                raise calling.unclear(operation, "no answer", write=write)
             return Answer(response.body.encode(), self._as_of(response.headers.get("date", ""), started))
         raise problem from None  # the SDK's errors hold bodies, and parts of keys
 
@@ -133,19 +124,12 @@ class StripeCalls:
         try:
             return reading.read(answer.body, kind)
         except MalformedBody as error:
-            raise errors.unclear(operation, error.message, write=write) from None
+            raise calling.unclear(operation, error.message, write=write) from None
 
 
 def as_key(key: str, part: str = "") -> str:
-    """An idempotency key of Stripe's for ours: as it is, or hashed if it is longer or of other letters."""
-    whole = f"{key}:{part}" if part else key
-    plain = (
-        whole.isascii()
-        and whole.isprintable()
-        and whole == whole.strip()
-        and len(whole) <= KEY_CHARACTERS_MAX
-    )
-    return whole if plain else f"sha256-{sha256(whole.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    """An idempotency key of Stripe's for ours, or for a part of what is done under it."""
+    return calling.header_key(f"{key}:{part}" if part else key)
 
 
 def _keep_bodies_out_of_logs() -> None:

@@ -22,11 +22,11 @@ import stripe
 
 from purchase_core.errors import (
     AuthenticationFailed,
-    OutcomeUnknown,
     ProviderError,
     ProviderRefused,
     ProviderUnavailable,
 )
+from purchase_core.ports.provider import calling
 
 KEY_REFUSED = (401, 403)
 CONFLICT, BUSY = 409, 429
@@ -40,21 +40,18 @@ def of_stripe(operation: str, error: stripe.StripeError, *, write: bool) -> Prov
     if isinstance(error, stripe.APIConnectionError):
         if isinstance(error.__cause__, UNSENT):
             return ProviderUnavailable(f"{operation}: Stripe cannot be reached")
-        return unclear(operation, f"the connection failed ({type(error.__cause__).__name__})", write=write)
+        return calling.unclear(
+            operation, f"the connection failed ({type(error.__cause__).__name__})", write=write
+        )
     status, code = error.http_status or 0, _code(error)
     said = f"{operation}: Stripe answered {status}{f' ({code})' if code else ''}"
     if status == BUSY:
         return ProviderUnavailable(said, provider_code=code, retry_after_seconds=_retry_after(error))
     if status == CONFLICT or not 400 <= status < 500 or not code:  # noqa: PLR2004  # the range of refusals
-        return unclear(operation, f"Stripe answered {status}", write=write)
+        return calling.unclear(operation, f"Stripe answered {status}", write=write)
     if status in KEY_REFUSED:
         return AuthenticationFailed(said, provider_code=code, hint="Check the connection's API key.")
     return ProviderRefused(said, provider_code=code)
-
-
-def unclear(operation: str, what: str, *, write: bool) -> OutcomeUnknown | ProviderUnavailable:
-    """Something came back, or nothing did, that does not say what happened."""
-    return OutcomeUnknown(f"{operation}: {what}") if write else ProviderUnavailable(f"{operation}: {what}")
 
 
 def _code(error: stripe.StripeError) -> str:
@@ -70,5 +67,4 @@ def _code(error: stripe.StripeError) -> str:
 
 def _retry_after(error: stripe.StripeError) -> float | None:
     text = str((error.headers or {}).get("retry-after", ""))
-    digits = text.isascii() and text.isdecimal() and len(text) <= len("3600")
-    return float(min(int(text), RETRY_AFTER_SECONDS_MAX)) if digits else None
+    return calling.retry_after(text, seconds_max=RETRY_AFTER_SECONDS_MAX)

@@ -10,12 +10,11 @@ import msgspec
 
 from purchase_core.errors import MalformedBody, ProviderRefused, ProviderUnavailable
 from purchase_core.instants import Instant
-from purchase_core.ports.provider import EventPage, Fetched, ObjectPage, reading
+from purchase_core.ports.provider import EventPage, Fetched, ObjectPage, calling, reading
 from purchase_core.strict_json import decode
 
 from . import asking, documents
 from .client import StripeCalls
-from .errors import unclear
 
 if TYPE_CHECKING:
     import stripe
@@ -340,14 +339,14 @@ def _read(row: msgspec.Raw, kind: type[D]) -> D:
     try:
         return reading.read(bytes(row), kind)
     except MalformedBody as error:
-        raise unclear("a list", error.message, write=False) from None
+        raise calling.unclear("a list", error.message, write=False) from None
 
 
 def _object(body: bytes) -> dict[str, object]:
     try:
         found = decode(body)
     except MalformedBody as error:
-        raise unclear("a look-up", error.message, write=False) from None
+        raise calling.unclear("a look-up", error.message, write=False) from None
     if not isinstance(found, dict) or not isinstance(found.get("id"), str):
-        raise unclear("a look-up", "the answer is no object", write=False)
+        raise calling.unclear("a look-up", "the answer is no object", write=False)
     return found

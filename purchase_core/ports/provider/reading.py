@@ -10,9 +10,21 @@ from typing import TypeVar
 import msgspec
 
 from purchase_core.errors import MalformedBody
+from purchase_core.facts.fact import object_key
+from purchase_core.ports.provider.connection import Connection
+from purchase_core.ports.provider.events import Event, Fetched
 from purchase_core.strict_json import decode
 
+FETCHED = "fetched"
+"""Type of the events that objects are read as when they were fetched; they have no id."""
+
 D = TypeVar("D", bound=msgspec.Struct)
+
+
+class Identified(msgspec.Struct):
+    """Any object of a provider: it has an id."""
+
+    id: str
 
 
 def read(body: bytes, kind: type[D]) -> D:
@@ -35,6 +47,23 @@ def convert(value: object, kind: type[D]) -> D:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise MalformedBody(f"not a {kind.__name__.lower()}: {_place(str(error))}") from None
+
+
+def fetched_event(fetched: Fetched, connection: Connection, *, account: str, api_version: str) -> Event:
+    """A fetched object as an event of type FETCHED. Raises MalformedBody, also for another object."""
+    payload = decode(fetched.body)
+    if convert(payload, Identified).id != fetched.id:
+        raise MalformedBody("what was fetched is another object")
+    return Event(
+        id="",
+        type=FETCHED,
+        object=object_key(fetched.kind, connection.name, fetched.id),
+        occurred_at=fetched.order,
+        account=account,
+        mode=connection.mode,
+        api_version=api_version,
+        payload=payload,
+    )
 
 
 def _place(message: str) -> str:

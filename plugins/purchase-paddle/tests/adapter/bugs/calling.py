@@ -11,7 +11,7 @@ from adapter import test_paddle_client as client_tests
 from adapter import test_paddle_page as page_tests
 from purchase_core.errors import OutcomeUnknown, ProviderRefused
 from purchase_core.instants import Instant
-from purchase_core.ports.provider import CustomerRequest, ListedCustomer, OurReference
+from purchase_core.ports.provider import CustomerRequest, ListedCustomer, OurReference, calling
 from purchase_paddle import (
     adapter,
     catalog,
@@ -245,7 +245,7 @@ def shows_attempts_that_were_superseded(patch: pytest.MonkeyPatch) -> None:
 @BUGS.caught_by("f35_a_lost_answer_is_an_unknown_outcome")
 def takes_lost_answers_for_refusals(patch: pytest.MonkeyPatch) -> None:
     """What was not answered has not happened."""
-    patch.setattr(errors, "unclear", lambda operation, what, *, write: ProviderRefused(operation))
+    patch.setattr(calling, "unclear", lambda operation, what, *, write: ProviderRefused(operation))
 
 
 @BUGS.caught_by("f40_a_busy_provider_has_done_nothing")

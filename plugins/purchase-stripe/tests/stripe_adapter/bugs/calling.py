@@ -10,7 +10,7 @@ import stripe
 
 from purchase_core.errors import OutcomeUnknown, ProviderError, ProviderRefused, ProviderUnavailable
 from purchase_core.instants import Instant
-from purchase_core.ports.provider import EventPage
+from purchase_core.ports.provider import EventPage, calling
 from purchase_stripe import client, errors, looking
 
 from . import BUGS
@@ -20,7 +20,7 @@ Change = Callable[[str, ProviderError, "stripe.StripeError | None", bool], Provi
 
 def errs_otherwise(patch: pytest.MonkeyPatch, change: Change) -> None:
     """Change which error comes of an answer."""
-    of_stripe, unclear = errors.of_stripe, errors.unclear
+    of_stripe, unclear = errors.of_stripe, calling.unclear
 
     def told(operation: str, error: stripe.StripeError, *, write: bool) -> ProviderError:
         return change(operation, of_stripe(operation, error, write=write), error, write)
@@ -29,7 +29,7 @@ def errs_otherwise(patch: pytest.MonkeyPatch, change: Change) -> None:
         return change(operation, unclear(operation, what, write=write), None, write)
 
     patch.setattr(errors, "of_stripe", told)
-    patch.setattr(errors, "unclear", unsaid)
+    patch.setattr(calling, "unclear", unsaid)
 
 
 @BUGS.caught_by("f35_a_lost_answer_is_an_unknown_outcome")
