@@ -20,7 +20,7 @@ from purchase_core.ports.provider import Event, Normalised
 from purchase_core.records.delivery import DONE, PENDING, QUARANTINED, Delivery
 from purchase_core.testing.memory_store import MemoryStore
 from tests.faults.shop import Shop, run
-from tests.inbox.test_receive import QUEUE, edited, rows
+from tests.inbox.received import QUEUE, edited, rows
 
 
 def row_of(shop: Shop, kind: str) -> Delivery:
