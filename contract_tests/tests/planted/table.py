@@ -15,7 +15,7 @@ from purchase_contract_tests.contract import Contract
 from purchase_contract_tests.provider import ProviderBench, ProviderContract
 from purchase_contract_tests.router import RouterContract
 from purchase_contract_tests.store import StoreCapability, StoreContract
-from purchase_contract_tests.verify import Outcome, verify
+from purchase_contract_tests.verify import Outcome, outcome, verify
 from purchase_core.ports.router import Router
 from purchase_core.ports.store import Store
 from purchase_core.routing.router import PolicyRouter
@@ -84,10 +84,26 @@ class MemoryContract(StoreContract):
         store.database.schema_version += 1
 
 
+def over(kind: type[MemoryStore]) -> type[MemoryContract]:
+    """The contract over one kind of memory store."""
+    return type(kind.__name__, (MemoryContract,), {"kind": kind})
+
+
 def store_outcomes(kind: type[MemoryStore]) -> Sequence[Outcome]:
-    """How a kind of memory store fares."""
-    contract = type(kind.__name__, (MemoryContract,), {"kind": kind})
-    return asyncio.run(verify(contract))
+    """How a kind of memory store fares, in all but what Hypothesis makes up."""
+
+    async def all_of_them(contract: type[MemoryContract]) -> Sequence[Outcome]:
+        promises = contract.promises()
+        return [await outcome(contract(), one) for name, one in promises.items() if name != MADE_UP]
+
+    return asyncio.run(all_of_them(over(kind)))
+
+
+@cache
+def caught_by_histories(kind: type[MemoryStore]) -> bool:
+    """Whether what Hypothesis makes up notices a planted store; by far the slowest promise of all."""
+    contract = over(kind)
+    return not asyncio.run(outcome(contract(), contract.promises()[MADE_UP])).acceptable
 
 
 def provider_outcomes(kind: type[TinyProvider]) -> Sequence[Outcome]:
@@ -115,7 +131,7 @@ def router_outcomes(kind: type[PolicyRouter]) -> Sequence[Outcome]:
 
 @cache
 def caught_by(kind: Planted) -> frozenset[str]:
-    """The promises that a planted adapter breaks."""
+    """The promises that a planted adapter breaks; of a store, without what Hypothesis makes up."""
     if issubclass(kind, MemoryStore):
         outcomes = store_outcomes(kind)
     else:
@@ -140,6 +156,6 @@ def page() -> str:
 def _table(contract: type[Contract[Any]], kinds: Iterable[Planted]) -> str:
     lines = ["| the bug | what is wrong | caught by |\n|---|---|---|\n"]
     for kind in kinds:
-        promises = [f"`{name}`" for name in contract.promises() if name in caught_by(kind) - {MADE_UP}]
+        promises = [f"`{name}`" for name in contract.promises() if name in caught_by(kind)]
         lines.append(f"| {kind.__name__} | {kind.__doc__} | {', '.join(promises)} |\n")
     return "".join(lines)

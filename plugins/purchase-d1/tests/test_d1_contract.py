@@ -85,6 +85,7 @@ class TestFakeD1Store(StoreContract):
 
     shown = False
     capabilities = frozenset(StoreCapability)
+    history_settings = settings(StoreContract.history_settings, max_examples=10)
     lost: ClassVar[float] = 0.0
 
     @asynccontextmanager

@@ -13,6 +13,7 @@ from contextlib import (
 import attrs
 import psycopg
 import pytest
+from hypothesis import settings
 
 from purchase_contract_tests.store import StoreCapability, StoreContract
 from purchase_core.ports.store import Store
@@ -32,6 +33,7 @@ class TestPostgresStore(StoreContract):
     """A schema of its own for every promise."""
 
     capabilities = frozenset(StoreCapability)
+    history_settings = settings(StoreContract.history_settings, max_examples=15)  # on each major
     schema: Callable[[], AbstractContextManager[str]]
 
     @contextmanager
@@ -65,6 +67,7 @@ class TestPostgresStorePooled(TestPostgresStore):
     """F83: behind a pgbouncer that shares connections between transactions, and knows of no prepared ones."""
 
     shown = False
+    history_settings = settings(StoreContract.history_settings, max_examples=8)
     pooler: str
 
     @contextmanager

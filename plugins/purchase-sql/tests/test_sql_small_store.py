@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from hypothesis import settings
+
 from purchase_contract_tests.store import StoreCapability, StoreContract
 from purchase_core.ports.store import Store
 
@@ -34,6 +36,7 @@ class TestSmallStore(StoreContract):
 
     shown = False
     capabilities = frozenset(StoreCapability)
+    history_settings = settings(StoreContract.history_settings, max_examples=10)
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 
@@ -26,7 +25,7 @@ class TinyAccount(Billing):
     def __init__(self, now: Instant, traits: Capabilities) -> None:
         super().__init__(now)
         self.traits = traits
-        self.answers: dict[str, tuple[str, Document]] = {}  # by idempotency key
+        self.answers: dict[str, tuple[str, bytes]] = {}  # by idempotency key
 
     def call(self, api_key: str, operation: str, request: Document, key: str = "") -> tuple[int, bytes]:
         """Answer a request. The same key and request get the same answer again, where there are keys."""
@@ -36,15 +35,15 @@ class TinyAccount(Billing):
         fingerprint = json.dumps([operation, request], sort_keys=True)
         if key in self.answers and key:
             known, answer = self.answers[key]
-            return (200, dump(answer)) if known == fingerprint else (409, b'{"code":"key_taken"}')
+            return (200, answer) if known == fingerprint else (409, b'{"code":"key_taken"}')
         try:
             handler: Callable[[Document], Document] = getattr(self, f"_{operation}")
-            answer = copy.deepcopy(handler(request))
+            answer = dump(handler(request))
         except Refusal as refusal:
             return refusal.status, dump({"code": refusal.code, **refusal.more})
         if key:
             self.answers[key] = (fingerprint, answer)
-        return 200, dump(answer)
+        return 200, answer
 
     def _get(self, request: Document) -> Document:
         return self.get(request["object"], request["id"])

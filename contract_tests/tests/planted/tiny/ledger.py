@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import Any
 
@@ -64,7 +63,7 @@ class Ledger:
             "account": self.id,
             "mode": self.mode,
             "version": self.version,
-            "data": copy.deepcopy(document),
+            "data": json.loads(dump(document)),
         }
         self.events.append(event)
         return document
