@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import attrs
+
 from purchase_core.instants import SECOND, Instant
 
 DOUBLINGS_MAX = 20
 
 
-def retry_at(now: Instant, attempts: int, spread: int, *, seconds_first: int, seconds_max: int) -> Instant:
-    """When to try again: doubling pauses, of which `spread` (any integer) takes off up to a half."""
-    pause = min(seconds_first << min(attempts, DOUBLINGS_MAX), seconds_max) * SECOND
-    return Instant(now + pause - spread % (pause // 2))
+@attrs.frozen
+class Backoff:
+    """Pauses that double from the first to the longest."""
+
+    retry_seconds_first: int = 2
+    retry_seconds_max: int = 3_600
+
+    def retry_at(self, now: Instant, attempts: int, spread: int) -> Instant:
+        """When to try again: doubling pauses, of which `spread` (any integer) takes off up to a half."""
+        pause = min(self.retry_seconds_first << min(attempts, DOUBLINGS_MAX), self.retry_seconds_max) * SECOND
+        return Instant(now + pause - spread % (pause // 2))

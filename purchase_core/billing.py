@@ -137,26 +137,27 @@ class Billing:
     """
 
     def __init__(self, parts: Parts) -> None:
+        store, clock, ids, code = parts.store, parts.clock, parts.ids, parts.code
         self.catalog = parts.catalog
         self.store = parts.store
         self.clock = parts.clock
         self.connections = parts.connections
-        offers = OfferShelf(parts.store, parts.catalog.offers.values())
-        recorder = Recorder(parts.store, offers, parts.clock, parts.ids, self._on_commit)
+        offers = OfferShelf(store, parts.catalog.offers.values())
+        recorder = Recorder(store, offers, clock, ids, self._on_commit)
         self._listeners, self._telemetry = parts.listeners, parts.telemetry
         self.customers = ManagedCustomers(
-            parts.store,
+            store,
             recorder,
             offers,
             parts.catalog,
             parts.policy,
-            parts.clock,
-            parts.ids,
+            clock,
+            ids,
             max_stale_seconds=parts.max_stale_seconds,
         )
-        health, evidence = HealthBook(), EvidenceBook(parts.store)
+        health, evidence = HealthBook(), EvidenceBook(store)
         planner = Planner(
-            parts.store,
+            store,
             parts.catalog,
             parts.routable or routable(parts.connections),
             parts.router,
@@ -164,119 +165,79 @@ class Billing:
             parts.listeners,
             evidence,
             health,
-            parts.clock,
+            clock,
             parts.checkout,
         )
         self.checkout = Checkouts(
-            parts.store,
+            store,
             recorder,
             parts.connections,
             planner,
             parts.failover,
             health,
-            parts.clock,
-            parts.ids,
-            Claims(parts.store, recorder, parts.clock, parts.claim_secret),
+            clock,
+            ids,
+            Claims(store, recorder, clock, parts.claim_secret),
         )
-        self.routing = Routing(parts.store, planner, evidence, parts.clock, parts.ids)
-        processor = Processor(
-            parts.store, recorder, parts.clock, parts.ids, lookups_max=parts.inbox.lookups_max
+        self.routing = Routing(store, planner, evidence, clock, ids)
+        processor = Processor(store, recorder, clock, ids, lookups_max=parts.inbox.lookups_max)
+        self.webhooks = Inbox(store, processor, parts.connections, clock, ids, parts.inbox, code=code)
+        self.receipts = Receipts(store)
+        self.activity = Activity(store)
+        self.search = Search(store, parts.connections)
+        self.commands = Commands(store, recorder, parts.connections, clock)
+        provisions = Provisions(store, recorder, clock, ids)
+        refunds = Refunds(store, self.commands)
+        self.subscriptions = Subscriptions(store, self.commands, parts.catalog, provisions, clock)
+        self.subscribers = Subscribers(store, parts.subscribers, clock, ids, parts.subscriber_settings)
+        self.tick = Tick(store, recorder, offers, parts.policy, clock, parts.tick)
+        requests = Requests(store, recorder)
+        self.credits = Credits(Wallets(store, offers, clock), requests, clock, ids)
+        self.usage = Usage(store, requests, offers, parts.policy, parts.catalog.defaults, clock)
+        self.purchases = Purchases(store, refunds)
+        self.invoices = Invoices(store, self.commands, refunds)
+        self.migrations = Migrations(
+            store, recorder, parts.connections, planner, self.checkout, self.subscriptions, clock, ids
         )
-        self.webhooks = Inbox(
-            parts.store,
-            processor,
-            parts.connections,
-            parts.clock,
-            parts.ids,
-            parts.inbox,
-            code=parts.code,
-        )
-        self.receipts = Receipts(parts.store)
-        self.activity = Activity(parts.store)
-        self.search = Search(parts.store, parts.connections)
-        self.commands = Commands(parts.store, recorder, parts.connections, parts.clock)
-        provisions = Provisions(parts.store, recorder, parts.clock, parts.ids)
-        refunds = Refunds(parts.store, self.commands)
-        self.subscriptions = Subscriptions(parts.store, self.commands, parts.catalog, provisions, parts.clock)
-        self.subscribers = Subscribers(
-            parts.store, parts.subscribers, parts.clock, parts.ids, parts.subscriber_settings
-        )
-        self.tick = Tick(parts.store, recorder, offers, parts.policy, parts.clock, parts.tick)
-        self.holders = HolderMoves(
-            parts.store, parts.catalog, parts.connections, self.subscriptions, parts.clock, parts.ids
-        )
-        self.rollout = Rollouts(
-            parts.store, parts.catalog, parts.connections, parts.clock, parts.ids, pause=parts.pause
-        )
-        requests = Requests(parts.store, recorder)
-        self.credits = Credits(Wallets(parts.store, offers, parts.clock), requests, parts.clock, parts.ids)
-        self.usage = Usage(parts.store, requests, offers, parts.policy, parts.catalog.defaults, parts.clock)
-        self.replay = Replay(parts.store, recorder, processor, self.webhooks, parts.connections)
-        self.replay_runs = ReplayRuns(
-            parts.store, self.replay, parts.connections, parts.clock, parts.ids, code=parts.code
-        )
-        self.rebuild = Rebuild(
-            parts.store, offers, parts.clock, parts.ids, self.customers.on_commit, code=parts.code
-        )
+        self.portal = Portal(store, self.commands, provisions.links)
+        self.cases = Cases(store, self.commands, refunds, CommandLog(store, recorder), clock, ids)
+        self._operate(parts, recorder, offers, processor, health)
+        self._telemetry.watch(self)
+
+    def _operate(
+        self, parts: Parts, recorder: Recorder, offers: OfferShelf, processor: Processor, health: HealthBook
+    ) -> None:
+        """Make what operators do, over what customers do."""
+        store, clock, ids, code = parts.store, parts.clock, parts.ids, parts.code
+        self.holders = HolderMoves(store, parts.catalog, parts.connections, self.subscriptions, clock, ids)
+        self.rollout = Rollouts(store, parts.catalog, parts.connections, clock, ids, pause=parts.pause)
+        self.replay = Replay(store, recorder, processor, self.webhooks, parts.connections)
+        self.replay_runs = ReplayRuns(store, self.replay, parts.connections, clock, ids, code=code)
+        self.rebuild = Rebuild(store, offers, clock, ids, self.customers.on_commit, code=code)
         self.reconcile = Reconcile(
-            parts.store,
-            recorder,
-            processor,
-            self.webhooks,
-            parts.connections,
-            parts.clock,
-            parts.ids,
-            code=parts.code,
+            store, recorder, processor, self.webhooks, parts.connections, clock, ids, code=code
         )
         self.importing = Import(
-            parts.store,
-            recorder,
-            self.reconcile,
-            parts.catalog,
-            parts.connections,
-            parts.clock,
-            parts.ids,
-            code=parts.code,
+            store, recorder, self.reconcile, parts.catalog, parts.connections, clock, ids, code=code
         )
-        self.quarantine = Quarantine(parts.store, parts.clock, parts.ids, code=parts.code)
-        self.deeds = Deeds(parts.store, parts.clock, parts.ids, code=parts.code)
-        self.outcomes = Outcomes(
-            parts.store, (self.checkout, self.commands), self.deeds, parts.clock, parts.ids
-        )
+        self.quarantine = Quarantine(store, clock, ids, code=code)
+        self.deeds = Deeds(store, clock, ids, code=code)
+        self.outcomes = Outcomes(store, (self.checkout, self.commands), self.deeds, clock, ids)
         self.attention = Attention(
-            parts.store,
+            store,
             self.quarantine,
             parts.routable or parts.connections,
             self.webhooks.refusal_log,
-            parts.clock,
+            clock,
             lambda: self.outcomes.kinds,
         )
-        self.metrics = Metrics(
-            parts.store, parts.connections, health, self.webhooks.refusals, parts.clock, code=parts.code
-        )
+        self.metrics = Metrics(store, parts.connections, health, self.webhooks.refusals, clock, code=code)
         self._metrics_token = parts.metrics_token
-        self.retention = Retention(parts.store, parts.clock, parts.ids, parts.retention, code=parts.code)
-        self.truth = Truth(parts.store, self.rebuild, parts.clock)
+        self.retention = Retention(store, clock, ids, parts.retention, code=code)
+        self.truth = Truth(store, self.rebuild, clock)
         self._reconcile_schedule = ReconcileSchedule(
-            self.reconcile, sorted(parts.connections), parts.clock, parts.reconcile
+            self.reconcile, sorted(parts.connections), clock, parts.reconcile
         )
-        self.purchases = Purchases(parts.store, refunds)
-        self.invoices = Invoices(parts.store, self.commands, refunds)
-        self.migrations = Migrations(
-            parts.store,
-            recorder,
-            parts.connections,
-            planner,
-            self.checkout,
-            self.subscriptions,
-            parts.clock,
-            parts.ids,
-        )
-        self.portal = Portal(parts.store, self.commands, provisions.links)
-        self.cases = Cases(
-            parts.store, self.commands, refunds, CommandLog(parts.store, recorder), parts.clock, parts.ids
-        )
-        self._telemetry.watch(self)
 
     @staticmethod
     def open(

@@ -166,9 +166,6 @@ class NotSwitchable(UsageError):
     code = "not_switchable"
 
 
-# --- configuration ---------------------------------------------------------------------------
-
-
 class PlanInvalid(UsageError):
     """A plan of the catalog that cannot be applied; nothing was done.
 
@@ -188,6 +185,9 @@ class RolloutBusy(UsageError):
 
     code = "rollout_busy"
     retryable = True
+
+
+# --- configuration ---------------------------------------------------------------------------
 
 
 class ConfigurationError(PurchaseError):

@@ -6,12 +6,11 @@ from typing import Literal
 
 import attrs
 
-from purchase_core.backoff import retry_at
-from purchase_core.instants import Instant
+from purchase_core.backoff import Backoff
 
 
 @attrs.frozen
-class InboxSettings:
+class InboxSettings(Backoff):
     """How deliveries are taken and tried.
 
     `mode`: `inline` processes within the request, in one batch with the inbox row; `queue` only stores it
@@ -25,15 +24,3 @@ class InboxSettings:
     claim_rows_max: int = 50
     works_max: int = 16
     lookups_max: int = 5
-    retry_seconds_first: int = 2
-    retry_seconds_max: int = 3_600
-
-    def retry_at(self, now: Instant, attempts: int, spread: int) -> Instant:
-        """When to try again: doubling pauses, of which `spread` (any integer) takes off up to a half."""
-        return retry_at(
-            now,
-            attempts,
-            spread,
-            seconds_first=self.retry_seconds_first,
-            seconds_max=self.retry_seconds_max,
-        )

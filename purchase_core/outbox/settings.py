@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import attrs
 
-from purchase_core.backoff import retry_at
-from purchase_core.instants import Instant
+from purchase_core.backoff import Backoff
 
 
 @attrs.frozen
-class SubscriberSettings:
+class SubscriberSettings(Backoff):
     """How subscribers are told.
 
     `attempts_max`: after so many failures at one effect its lane is stuck, until a person says how to go on.
@@ -18,18 +17,6 @@ class SubscriberSettings:
 
     attempts_max: int = 10
     lease_seconds: int = 60
-    retry_seconds_first: int = 2
-    retry_seconds_max: int = 3_600
-
-    def retry_at(self, now: Instant, attempts: int, spread: int) -> Instant:
-        """When to tell again what could not be told."""
-        return retry_at(
-            now,
-            attempts,
-            spread,
-            seconds_first=self.retry_seconds_first,
-            seconds_max=self.retry_seconds_max,
-        )
 
 
 @attrs.frozen

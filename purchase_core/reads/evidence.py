@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from purchase_core.instants import DAY, SECOND, Instant
 from purchase_core.ports.router import NO_EVIDENCE, Evidence, Learning, Router, RouteRequest
 from purchase_core.ports.store import Store
-from purchase_core.reads.outcomes import Outcome, Outcomes, result_of
+from purchase_core.reads.routed_outcomes import Outcome, RoutedOutcomes, result_of
 
 EVIDENCE_SECONDS_MAX = 300  # what was counted longer ago is counted anew
 
@@ -19,7 +19,7 @@ class EvidenceBook:
     """Counts outcomes anew when what it knows is too old; whoever asks meanwhile waits for the same count."""
 
     def __init__(self, store: Store, *, seconds_max: int = EVIDENCE_SECONDS_MAX) -> None:
-        self._outcomes = Outcomes(store)
+        self._outcomes = RoutedOutcomes(store)
         self._seconds_max = seconds_max
         self._counted: dict[Learning, tuple[Instant, Counts]] = {}
         self._lock = asyncio.Lock()

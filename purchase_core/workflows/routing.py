@@ -14,7 +14,7 @@ from purchase_core.instants import Clock, Instant
 from purchase_core.ports.router import Health, Learning, Router, RoutingDecision, decode_decision, routed
 from purchase_core.ports.store import Store
 from purchase_core.reads.evidence import Counts, EvidenceBook
-from purchase_core.reads.outcomes import Outcome, Outcomes
+from purchase_core.reads.routed_outcomes import Outcome, RoutedOutcomes
 from purchase_core.routing.backtest import Backtest, Trial
 from purchase_core.routing.backtest import backtest as run_backtest
 from purchase_core.routing.experiment import Experiment, Observed, experiment
@@ -69,7 +69,7 @@ class Routing:
         self._evidence = evidence
         self._clock = clock
         self._ids = ids
-        self._outcomes = Outcomes(store)
+        self._outcomes = RoutedOutcomes(store)
         self._adoptions = Adoptions(store, clock, ids)
 
     @property

@@ -32,6 +32,7 @@ def statements() -> Iterable[Statement]:
     yield from _deliveries()
     yield from _facts()
     yield from _lists()
+    yield from _logs()
     yield from _due()
     yield from _newest()
     yield from _mailboxes()
@@ -166,7 +167,7 @@ def _facts() -> Iterable[Statement]:
 
 
 def _lists() -> Iterable[Statement]:
-    references, commands, effects = schema.object_references, schema.commands, schema.effects
+    references = schema.object_references
     # The kind is how the object begins; a range finds it in the index, LIKE would read % and _ in it.
     yield Statement(
         "references_of",
@@ -210,6 +211,11 @@ def _lists() -> Iterable[Statement]:
         .group_by(held.c.version, held.c.currency)
         .order_by(held.c.version, held.c.currency),
     )
+
+
+def _logs() -> Iterable[Statement]:
+    """Commands, movements and effects, in the order in which they were written."""
+    commands, movements, effects = schema.commands, schema.movements, schema.effects
     yield Statement(
         "commands_open",
         ("kinds", "before", "limit"),
@@ -222,10 +228,6 @@ def _lists() -> Iterable[Statement]:
         .order_by(commands.c.updated_at, commands.c.key)
         .limit(whole("limit")),
     )
-    beyond = sa.and_(
-        effects.c.lane_version == whole("after_version"), effects.c.position > whole("after_position")
-    )
-    movements = schema.movements
     yield Statement(
         "movements",
         ("lane", "after", "limit"),
@@ -238,6 +240,9 @@ def _lists() -> Iterable[Statement]:
         "effects_known",
         ("keys",),
         sa.select(effects.c.key).where(in_texts(effects.c.key, "keys")),
+    )
+    beyond = sa.and_(
+        effects.c.lane_version == whole("after_version"), effects.c.position > whole("after_position")
     )
     yield Statement(
         "effects",

@@ -7,7 +7,7 @@ from collections import Counter
 
 from purchase_core.facts.rows import CaseRow, InvoiceRow
 from purchase_core.instants import Instant
-from purchase_core.reads.outcomes import Outcome
+from purchase_core.reads.routed_outcomes import Outcome
 
 from .life import Customer, states
 from .playing import Steps, StoryFailed, check, settled

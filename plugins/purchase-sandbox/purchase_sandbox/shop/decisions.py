@@ -11,7 +11,7 @@ from starlette.routing import Route
 from purchase_core.billing import Billing
 from purchase_core.errors import NotFound
 from purchase_core.instants import Instant
-from purchase_core.reads.outcomes import Outcome
+from purchase_core.reads.routed_outcomes import Outcome
 from purchase_core.routing.decision_page import DECISION_STYLE, decision_section
 from purchase_core.routing.policy import Policy, decode_policy
 from purchase_core.routing.report import backtest_page

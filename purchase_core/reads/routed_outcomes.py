@@ -64,7 +64,7 @@ def result_of(opened_at: Instant, paid_at: Instant | None, now: Instant, horizon
     return "paid" if paid_at is not None and paid_at - opened_at <= horizon else "unpaid"
 
 
-class Outcomes:
+class RoutedOutcomes:
     """Reads the outcomes of routed checkouts, the newest first. Two reads a checkout, and one a page."""
 
     def __init__(self, store: Store) -> None:
