@@ -51,8 +51,10 @@ def _load(app: str, folder: Path) -> Opening:
         )
     if str(folder.resolve()) not in sys.path:
         sys.path.insert(0, str(folder.resolve()))
+    hint = f"Try `python -c 'import {module_name}'` in {folder.resolve().name}/."
     try:
         found: object = importlib.import_module(module_name)
+        hint = f"{module_name}.py needs a {attribute}() that returns Billing.open(...)."
         for name in attribute.split("."):
             found = getattr(found, name)
         opening = found() if callable(found) else found
@@ -60,8 +62,7 @@ def _load(app: str, folder: Path) -> Opening:
         raise
     except BaseException as error:  # a module may well end its process when it is imported
         raise ConfigurationError(
-            f"{app} cannot be loaded: {type(error).__name__}: {error}",
-            hint=f"Try `python -c 'import {module_name}'` in {folder.resolve().name}/.",
+            f"{app} cannot be loaded: {type(error).__name__}: {error}", hint=hint
         ) from error
     if not isinstance(opening, Opening):
         raise ConfigurationError(

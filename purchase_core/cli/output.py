@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -49,12 +51,20 @@ def _escaped(character: str) -> str:
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
-    """Aligned columns; what to do next where there are none."""
+    """Aligned columns; what to do next where there are none.
+
+    On a terminal that is too narrow for them each row is a paragraph, of what is there in it.
+    """
     if not rows:
         say(empty)
         return
     cells = [[_cell(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [list(headers), *cells]) for column in range(len(headers))]
+    if sys.stdout.isatty() and sum(widths) + 2 * (len(widths) - 1) > shutil.get_terminal_size().columns:
+        for place, row in enumerate(cells):
+            click.echo("\n" * (place > 0), nl=False)
+            print_pairs([(name, cell) for name, cell in zip(headers, row, strict=True) if cell])
+        return
     click.secho(_line(headers, widths), bold=True)
     for row in cells:
         click.echo(_line(row, widths))

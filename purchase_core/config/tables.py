@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import attrs
 import msgspec
 
-from purchase_core.errors import ConfigurationError
+from purchase_core.errors import ConfigurationError, PurchaseError
 from purchase_core.secret import Secret
 
 T = TypeVar("T")
@@ -40,6 +40,9 @@ def read_table(kind: type[T], table: Table, *, where: str, secret: ResolveSecret
     try:
         return msgspec.convert(dict(table), type=kind, dec_hook=hook)
     except msgspec.ValidationError as error:
+        own = error.__cause__
+        if isinstance(own, PurchaseError):  # of a class that checks its values; its hint is no part of it
+            raise ConfigurationError(f"{where}: {own.message}", hint=own.hint) from None
         raise ConfigurationError(f"{where}: {without_values(error)}") from None
     except ConfigurationError:
         raise

@@ -165,7 +165,8 @@ class Reconcile:
     def _provider(self, connection: str) -> Provider:
         provider = self._connections.get(connection)
         if provider is None:
-            raise UnknownConnection(f"no connection {connection!r} is configured")
+            there = ", ".join(self._connections)
+            raise UnknownConnection(f"no connection {connection!r} is configured", hint=f"There are {there}.")
         return provider
 
     # --- events ------------------------------------------------------------------------------

@@ -76,7 +76,10 @@ class ReplayRuns:
         if plan.source != KEPT:
             provider = self._connections.get(plan.connection)
             if provider is None:
-                raise UnknownConnection(f"no connection {plan.connection!r} is configured")
+                there = ", ".join(self._connections)
+                raise UnknownConnection(
+                    f"no connection {plan.connection!r} is configured", hint=f"There are {there}."
+                )
             if plan.source == LISTED:
                 provider.need(Capability.LIST_EVENTS)
             if plan.customer:

@@ -79,7 +79,9 @@ def raising(error: BaseException) -> Any:
         (":factory", "is not of the form"),
         ("shop:", "is not of the form"),
         ("no_such_module:factory", "ModuleNotFoundError"),
+        ("no_such_module:factory", "Fix: Try `python -c 'import no_such_module'` in "),
         ("{module}:nothing", "AttributeError"),
+        ("{module}:nothing", "Fix: {module}.py needs a nothing() that returns Billing.open(...)."),
         ("{module}:fails", "cannot be loaded: ZeroDivisionError"),
         ("{module}:exits", "cannot be loaded: SystemExit"),
         ("{module}:number", "returned int"),
@@ -98,7 +100,7 @@ def test_an_application_that_cannot_be_loaded_is_a_configuration_error(app: Any,
     ended = app.run("catalog", "show", app=name.format(module=app.module.__name__))
     assert ended.code == 2
     assert "(configuration_error)" in ended.err
-    assert why in ended.err
+    assert why.format(module=app.module.__name__) in ended.err
     assert "\n  Fix: " in ended.err
     assert "Traceback" not in ended.err
 

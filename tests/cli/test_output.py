@@ -8,9 +8,10 @@ import subprocess
 import sys
 from typing import Any
 
+import click
 import pytest
 
-from purchase_core.cli.output import instant_of, printable, time_of, wants_color, with_times
+from purchase_core.cli.output import instant_of, print_table, printable, time_of, wants_color, with_times
 from purchase_core.errors import InvalidArgument
 from purchase_core.instants import SECOND, Instant
 
@@ -99,6 +100,18 @@ def test_columns_align(app: Any) -> None:
     column = header.index("paid")
     assert [row[column - 2 : column].strip() for row in rows] == ["", ""]
     assert rows[1][column:].startswith("every month")
+
+
+@pytest.mark.parametrize(("terminal", "columns"), [(True, 20), (True, 24), (False, 20)])
+def test_a_table_that_a_terminal_has_no_room_for_is_told_in_paragraphs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], terminal: bool, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    print_table(["level", "what"], [["error", "it is not there"], ["", "so"]], empty="")
+    narrow = "level  error\nwhat   it is not there\n\nwhat  so\n"
+    wide = "level  what\nerror  it is not there\n       so\n"
+    assert click.unstyle(capsys.readouterr().out) == (narrow if terminal and columns < 22 else wide)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,12 @@ def test_keys_are_fields_and_references_become_secrets() -> None:
     assert CANARY not in repr(found)
 
 
+def test_the_hint_of_a_class_that_checks_its_values_is_the_errors_hint() -> None:
+    with pytest.raises(ConfigurationError) as told:
+        read_table(Config, {"url": "a", "level": 3}, where="here", secret=resolve)
+    assert (told.value.message, told.value.hint) == ("here: level must be even", "Write 2.")
+
+
 @pytest.mark.parametrize(
     ("table", "why"),
     [

@@ -249,7 +249,7 @@ def test_the_next_pass_over_events_begins_where_the_last_one_ended() -> None:
 def test_what_a_provider_cannot_list_is_said_beforehand() -> None:
     async def work() -> None:
         async with Shop() as shop:
-            with pytest.raises(UnknownConnection):
+            with pytest.raises(UnknownConnection, match=r"(?s)'nowhere' is configured.*There are sandbox\."):
                 await shop.billing.reconcile.start("nowhere", EVENTS, repair=False)
             with pytest.raises(NotFound):
                 await shop.billing.reconcile.resumed("run_none")

@@ -128,7 +128,7 @@ class SandboxClient:
             ) as response:
                 found = await _bounded(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-            problem = errors.unreachable(path)
+            problem = errors.unreachable(path, self._config.base_url)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             problem = calling.unclear(path, f"the connection failed ({type(error).__name__})", write=write)
         else:

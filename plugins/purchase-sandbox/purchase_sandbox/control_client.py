@@ -57,7 +57,8 @@ class ControlClient:
         try:
             response = self._http.request(method, path, content=body, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol):
-            problem = errors.unreachable(path)
+            at = self._http.base_url
+            problem = errors.unreachable(path, f"{at.scheme}://{at.netloc.decode()}")
         except httpx.HTTPError as error:
             raise calling.unclear(path, type(error).__name__, write=write) from None
         else:

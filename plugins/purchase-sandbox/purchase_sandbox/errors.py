@@ -32,10 +32,11 @@ KEY_IN_USE = "idempotency_key_in_use"
 RETRY_AFTER_SECONDS_MAX = 3_600
 
 
-def unreachable(operation: str) -> ProviderUnavailable:
+def unreachable(operation: str, url: str) -> ProviderUnavailable:
     """Nobody accepted the connection, so nothing was sent."""
     return ProviderUnavailable(
-        f"{operation}: no sandbox answers", hint="Start one with `purchase sandbox serve`."
+        f"{operation}: no sandbox answers at {url}",
+        hint="Start one there: `purchase sandbox serve --api-key env:…`, with the same key.",
     )
 
 

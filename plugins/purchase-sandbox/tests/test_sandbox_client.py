@@ -143,6 +143,12 @@ def test_f35_a_connection_that_breaks_proves_nothing_unless_nothing_was_sent(
     must_raise(Scripted(raising(kind)).write, write)
 
 
+def test_who_does_not_answer_is_named_with_what_to_do() -> None:
+    with pytest.raises(ProviderUnavailable, match=r"no sandbox answers at http://127\.0\.0\.1:4242") as told:
+        Scripted(raising(httpx.ConnectError)).read()
+    assert "purchase sandbox serve" in told.value.hint
+
+
 def test_an_answer_without_the_providers_time_proves_nothing() -> None:
     def timeless(_request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, stream=httpx.ByteStream(GOOD))

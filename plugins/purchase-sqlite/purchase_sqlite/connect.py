@@ -48,15 +48,20 @@ def open_writer(path: Path, config: SqliteConfig) -> sqlite3.Connection:
             connection.close()
             raise
     except sqlite3.Error as error:
-        raise trouble(error) from error
+        raise trouble(error, file=path) from error
     return connection
 
 
 def open_reader(path: Path, config: SqliteConfig) -> sqlite3.Connection:
     """A connection that cannot write. Raises StoreUnavailable.
 
-    A file that is not there has no tables, as an empty one has none; it is not made.
+    A file that is not there has no tables, as an empty one has none; it is not made. A folder that is not
+    there is another matter: it was not mounted, or the path is wrong.
     """
+    if not path.parent.is_dir():
+        raise StoreUnavailable(
+            f"there is no folder {path.parent}", hint="Create the folder, or correct [store] path."
+        )
     try:
         return sqlite3.connect(
             read_only_address(path) if path.exists() else NOTHING,
@@ -67,7 +72,7 @@ def open_reader(path: Path, config: SqliteConfig) -> sqlite3.Connection:
             cached_statements=STATEMENTS_CACHED_MAX,
         )
     except sqlite3.Error as error:
-        raise trouble(error) from error
+        raise trouble(error, file=path) from error
 
 
 def read_only_address(path: Path) -> str:

@@ -135,7 +135,7 @@ class SqliteStore(SqlStore):
             # All of them: a statement that is not read to its end keeps its snapshot open.
             return self._read(text, values).fetchall()
         except FAILURES as error:
-            raise trouble(error) from error
+            raise trouble(error, file=self.path) from error
 
     async def _page(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:
         return await self._long.rows(text, values)
@@ -144,7 +144,7 @@ class SqliteStore(SqlStore):
         try:
             return snapshot(self._read, asked)
         except FAILURES as error:
-            raise trouble(error) from error
+            raise trouble(error, file=self.path) from error
 
     async def _long_snapshot(self, asked: Sequence[Operation]) -> Sequence[Sequence[Record]]:
         return await self._snapshots.read(asked)
@@ -160,7 +160,7 @@ class SqliteStore(SqlStore):
         try:
             found = version_found(self._texts, self._read)
         except sqlite3.Error as error:
-            raise trouble(error) from error
+            raise trouble(error, file=self.path) from error
         return SchemaState(found, len(self._steps))
 
     async def migrate(self) -> SchemaState:

@@ -25,10 +25,19 @@ _WHAT: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_CORRUPT: ("the database file is damaged", "Stop writing, and restore a backup."),
     sqlite3.SQLITE_NOTADB: ("the file is not a SQLite database", "Check the path."),
 }
+_OF_THE_FILE = {
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+}
 
 
-def trouble(error: Exception, *, outcome_unknown: bool = False) -> PurchaseError:
-    """What one of FAILURES means to the caller. Carries no values: a statement's are never in its error."""
+def trouble(error: Exception, *, outcome_unknown: bool = False, file: object = "") -> PurchaseError:
+    """What one of FAILURES means to the caller. Carries no values: a statement's are never in its error.
+
+    `file` is named where it is what has to be looked at.
+    """
     if isinstance(error, UnicodeEncodeError):
         return InvalidText(SURROGATE)
     if isinstance(error, OverflowError):
@@ -36,6 +45,7 @@ def trouble(error: Exception, *, outcome_unknown: bool = False) -> PurchaseError
     code = getattr(error, "sqlite_errorcode", 0) & PRIMARY
     if code in _WHAT:
         what, hint = _WHAT[code]
+        what = f"{what}: {file}" if file and code in _OF_THE_FILE else what
         return StoreUnavailable(what, outcome_unknown=outcome_unknown, hint=hint)
     text = str(error)
     if code == sqlite3.SQLITE_ERROR and text.startswith(("no such table", "no such column", "table ")):

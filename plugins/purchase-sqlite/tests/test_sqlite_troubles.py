@@ -390,7 +390,8 @@ def test_reading_before_migrating_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "purchase.db").write_bytes(b"not a database, but long enough to look at " * 30)
-    with pytest.raises(StoreUnavailable, match="not a SQLite database"):
+    why = f"the file is not a SQLite database: {re.escape(str(tmp_path))}/purchase.db"
+    with pytest.raises(StoreUnavailable, match=why):
         asyncio.run(SqliteStore.open(SqliteConfig("purchase.db"), folder=tmp_path))
     # What could not be opened holds no lock.
     (tmp_path / "purchase.db").unlink()
@@ -405,6 +406,9 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="No such file"):
         asyncio.run(SqliteStore.open(SqliteConfig("nowhere/purchase.db"), folder=tmp_path))
+    reading = SqliteConfig("nowhere/purchase.db", read_only=True)
+    with pytest.raises(StoreUnavailable, match=f"there is no folder {re.escape(str(tmp_path))}/nowhere"):
+        asyncio.run(SqliteStore.open(reading, folder=tmp_path))
 
 
 @pytest.mark.parametrize("path", ["", ":memory:", "a\x00b"])

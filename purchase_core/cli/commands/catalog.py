@@ -68,4 +68,4 @@ def show(context: click.Context, *, as_json: bool) -> None:
         for offer, version in found.offers.items()
     ]
     print_table(["offer", "price", "paid", "grants", "version"], rows, empty="The catalog is empty.")
-    say(f"{len(rows)} offers, catalog {found.content_hash[:8]}")
+    say(f"{len(rows)} {'offer' if len(rows) == 1 else 'offers'}, catalog {found.content_hash[:8]}")

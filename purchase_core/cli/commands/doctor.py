@@ -13,9 +13,10 @@ from purchase_core.cli.app import find_app
 from purchase_core.cli.output import json_option, print_json, print_table, say
 from purchase_core.doctor import Doctor
 from purchase_core.opening import Opening
-from purchase_core.records.finding import ERROR, LEVELS, Finding
+from purchase_core.records.finding import ERROR, INFO, LEVELS, WARNING, Finding
 
 SHOWN_MAX = 1_000
+NAMES = {ERROR: ("error", "errors"), WARNING: ("warning", "warnings"), INFO: ("info", "info")}
 PROGRESS_FACTS = 100_000
 
 
@@ -69,8 +70,9 @@ def doctor(
             for one in sorted(shown, key=lambda one: -LEVELS.index(one.level))[:SHOWN_MAX]
         ]
         print_table(["level", "id", "what", "fix", "fact"], rows, empty="Nothing is wrong.")
-        counts = ", ".join(f"{sum(one.level == level for one in shown):,} {level}" for level in LEVELS)
-        say(f"{counts}; {found.facts:,} facts were looked at.")
+        counts = [(sum(one.level == level for one in shown), NAMES[level]) for level in reversed(LEVELS)]
+        told = ", ".join(f"{count:,} {name if count == 1 else names}" for count, (name, names) in counts)
+        say(f"{told}; {found.facts:,} facts were looked at.")
     if any(LEVELS.index(one.level) >= LEVELS.index(fail_level) for one in shown):
         context.exit(exit_codes.DIFFERENCES)
 
