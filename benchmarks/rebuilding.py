@@ -42,6 +42,8 @@ async def run(*, short: bool) -> None:
 async def measured(one: World) -> str:
     """The cells of one file."""
     facts = customers = wrong = 0
+    await one.store.lanes(limit=1)  # opens what reads
+    await one.store.holdings("", "")
     watch = Watch()
     async for _, done in one.billing.rebuild.shadow(Cursor()):
         facts += sum(each.facts for each in done)

@@ -158,7 +158,7 @@ class Rebuild:
 
     async def _shadows(self, first: str, last: str) -> list[Shadow]:
         shadows = [Shadow(one) for one in shares(await self._store.holdings(first, last))]
-        offers = await self._offers.learn(frozenset().union(*(one.versions() for one in shadows)))
+        offers = await self._offers.learn(frozenset().union(*(one.versions for one in shadows)))
         strangers = [key for one in shadows for key in one.strangers()]
         view = await self._store.look(Question(objects=tuple(strangers))) if strangers else None
         for one in shadows:

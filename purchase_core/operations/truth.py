@@ -65,7 +65,7 @@ class Truth:
 
     async def _offers(self, shadows: Sequence[Shadow], known: dict[str, bool]) -> list[Finding]:
         """Offer versions that are named and not kept, or kept as something else."""
-        named = frozenset().union(*(one.versions() for one in shadows))
+        named = frozenset().union(*(one.versions for one in shadows))
         fresh = [one for one in named if one not in known]
         found: Mapping[str, OfferVersion] = await self._store.offers(fresh) if fresh else {}
         known.update((one, one in found and found[one].hash == one) for one in fresh)

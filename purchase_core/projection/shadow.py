@@ -121,6 +121,8 @@ class Shadow:
     def __init__(self, share: Share) -> None:
         self.share = share
         self.folded: Folded = fold(share.lane.lane, share.facts)
+        # Offer versions that `derive` wants to know.
+        self.versions = frozenset().union(*map(versions_named, self.folded.clusters.values()))
         self.rows: Mapping[RowKey, Row] = {}
         self._same_rows = False
         self.elsewhere: Mapping[str, Reference] = {}
@@ -134,10 +136,6 @@ class Shadow:
     def outdated(self) -> bool:
         """Whether older code than this wrote to it."""
         return self.share.lane.reducer < REDUCER_VERSION
-
-    def versions(self) -> frozenset[str]:
-        """Offer versions that `derive` wants to know."""
-        return frozenset().union(*map(versions_named, self.folded.clusters.values()))
 
     def derive(self, offers: Mapping[str, OfferVersion]) -> None:
         """Work out the rows."""
