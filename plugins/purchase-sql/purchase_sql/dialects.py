@@ -167,6 +167,8 @@ class Target:
 
     `tables` is the database whose tables and migrations it has. `lists_rows`: what writes takes any number
     of rows as one parameter (`Listed`), and what its values are on the way is told beside the texts.
+    `joins_in_order`: a join walks its left side and looks up the right one. Others may rather walk a whole
+    table, as long as they have not counted what is in it.
     `table` is how a table is named, after its mark of the prefix.
     """
 
@@ -175,6 +177,7 @@ class Target:
     placeholder: str
     tables: str
     lists_rows: bool = False
+    joins_in_order: bool = False
     table: str = '"{prefix}'
 
     def text(self, clause: sa.ClauseElement, parameters: Sequence[str]) -> str:
@@ -204,8 +207,8 @@ _NO_OFFSET = re.compile(r" OFFSET (:param_1|CAST\(:param_1 AS INTEGER\))")
 
 TARGETS = (
     # ?1 and not :1 : a number may be used twice, and Python binds a sequence to it without complaint.
-    Target("sqlite", SQLiteDialect(paramstyle="named"), "?{number}", "sqlite"),
+    Target("sqlite", SQLiteDialect(paramstyle="named"), "?{number}", "sqlite", joins_in_order=True),
     # $1 is what the server itself reads: nobody need rewrite a text before it is sent.
     Target("postgresql", _Postgres(paramstyle="named"), "${number}", "postgresql", table='{schema}"{prefix}'),  # type: ignore[no-untyped-call]
-    Target("d1", _D1(paramstyle="named"), "?{number}", "sqlite", lists_rows=True),
+    Target("d1", _D1(paramstyle="named"), "?{number}", "sqlite", lists_rows=True, joins_in_order=True),
 )

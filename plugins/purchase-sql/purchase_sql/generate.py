@@ -41,7 +41,7 @@ def statements(target: Target) -> Sequence[Statement]:
     return [
         *writing.statements(Listed if target.lists_rows else Single),
         *reading.statements(),
-        *operating.statements(),
+        *operating.statements(joins_in_order=target.joins_in_order),
     ]
 
 

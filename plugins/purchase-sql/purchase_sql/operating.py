@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from purchase_core.facts.rows import CASE_STATUSES, ROW_TYPES, CaseRow, IntentRow
 from purchase_core.records.delivery import DONE
 from purchase_sql import schema, tallying
+from purchase_sql.dialects import OneOf
 from purchase_sql.shapes import (
     CLUSTER_COLUMNS,
     DELIVERY_COLUMNS,
@@ -23,15 +24,15 @@ from purchase_sql.statement import Statement, all_of, chosen, number, text, whol
 LISTED_COLUMNS = DELIVERY_COLUMNS[:-1]
 
 
-def statements() -> Iterable[Statement]:
-    """All of them."""
+def statements(*, joins_in_order: bool) -> Iterable[Statement]:
+    """All of them. `joins_in_order` is the database's (Target)."""
     yield from _deliveries()
     yield _inflow()
     yield _intents()
     yield from _cases()
     yield _commands()
     yield from _runs()
-    yield from _holding()
+    yield from _holding(joins_in_order=joins_in_order)
     yield from _dangling()
     yield from tallying.statements()
 
@@ -135,7 +136,7 @@ def _runs() -> Iterable[Statement]:
     yield Statement("runs_of", ("kind", "before_id", "limit"), page.where(runs.c.kind == text("kind")))
 
 
-def _holding() -> Iterable[Statement]:
+def _holding(*, joins_in_order: bool) -> Iterable[Statement]:
     """The parts of `holdings`: of each table what lies in a range of lanes, or in those linked to them.
 
     Lanes that are rebuilt one after the other lie side by side in every index, so that a range is walked and
@@ -153,8 +154,12 @@ def _holding() -> Iterable[Statement]:
     yield _in_range("lanes", lanes, LANE_COLUMNS, linked)
     for name, (table, columns) in parts.items():
         held = lanes.alias("held")
-        joined = held.join(table, table.c.lane == held.c.lane)
-        linked = chosen(table, columns).select_from(joined).where(*_linked_into(held))
+        if joins_in_order:
+            joined = held.join(table, table.c.lane == held.c.lane)
+            linked = chosen(table, columns).select_from(joined).where(*_linked_into(held))
+        else:
+            names = sa.select(held.c.lane).where(*_linked_into(held))
+            linked = chosen(table, columns).where(OneOf(table.c.lane, names))
         yield _in_range(name, table, columns, linked)
 
 

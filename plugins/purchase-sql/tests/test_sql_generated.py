@@ -27,7 +27,7 @@ from purchase_sql.statement import Statement, text
 from purchase_sql.texts import Texts, texts
 
 PACKAGE = Path(purchase_sql.__file__).parent
-ALL = [*writing.statements(), *reading.statements(), *operating.statements()]
+ALL = [*writing.statements(), *reading.statements(), *operating.statements(joins_in_order=True)]
 
 # The narrowest database (D1): parameters and bytes of a statement, columns of a table.
 PARAMETERS_MAX = 100
@@ -145,3 +145,9 @@ def test_running_statements_imports_no_sqlalchemy() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603  # our own code
     assert found.stdout.strip() == "[]"
+
+
+def test_where_a_join_may_walk_a_whole_table_what_lanes_hold_is_looked_up() -> None:
+    held = [text for name, text in POSTGRES.items() if name.endswith("_held")]
+    assert len(held) == len(ROW_TYPES) + 5
+    assert [text for text in held if " JOIN " in text] == []
