@@ -15,10 +15,12 @@ from purchase_core.records.lane import customer_of
 
 def case_rows(reading: Reading) -> Iterator[CaseRow]:
     """Every case of one cluster."""
-    yield from _payments(reading)
+    if reading.of(InvoiceSeen):
+        yield from _payments(reading)
+        yield from _overreturned(reading)
     yield from _money_back(reading)
-    yield from _overreturned(reading)
-    yield from _subscriptions(reading)
+    if reading.of(SubscriptionSeen):
+        yield from _subscriptions(reading)
     yield from _contested(reading)
     yield from _unordered(reading) if customer_of(reading.cluster.lane) else _unmatched(reading)
 

@@ -102,6 +102,8 @@ class Reading:
 
     def _judge_invoices(self) -> dict[str, tuple[str, str]]:
         verdicts = {one.object: self._invoice_verdict(one, seen) for one, seen in self.of(InvoiceSeen)}
+        if len(verdicts) < 2:  # noqa: PLR2004  # one is never too many
+            return verdicts
         paid = [key for key, (match, _) in verdicts.items() if match == MATCHED]
         for key in sorted(paid, key=self._payment_order)[1:] if len(paid) > 1 else ():
             verdicts[key] = (EXCESS, "a second payment for one intent")
@@ -141,7 +143,7 @@ class Reading:
         verdicts = {
             one.object: self._subscription_verdict(one, seen) for one, seen in self.of(SubscriptionSeen)
         }
-        if self.intent is not None:
+        if self.intent is not None and len(verdicts) > 1:
             bound = [key for key, (is_bound, _) in verdicts.items() if is_bound]
             for key in sorted(bound, key=self._subscription_order)[1:]:
                 verdicts[key] = (False, "a second subscription for one intent")

@@ -172,7 +172,7 @@ def place(fact: Fact, places: Places, claims: Sequence[CustomerClaim]) -> Placem
         owned = next((one for one in lanes if customer_of(one)), "")
         guests = next((one for one in lanes if is_guests(one)), "")
         lane = owned or guests or _linked(fact, places) or _claimed(fact, places, claims) or lanes[0]
-    unowned = dict.fromkeys(one for one in lanes if not customer_of(one) and one != lane)
+    unowned = dict.fromkeys([one for one in lanes if one != lane and not customer_of(one)])
     return Placement(lane, tuple(unowned))
 
 

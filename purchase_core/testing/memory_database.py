@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import attrs
 
@@ -17,7 +18,7 @@ from purchase_core.records.delivery import Delivery
 from purchase_core.records.details import Details
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
-from purchase_core.records.ledger_rows import LedgerRow
+from purchase_core.records.ledger_rows import LEDGER_TYPES, LedgerRow
 from purchase_core.records.mailbox import Mailbox
 from purchase_core.records.movement import Movement
 from purchase_core.records.reference import PriceReference, Reference
@@ -58,5 +59,5 @@ class MemoryDatabase:
 
     def table(self, row_type: type[R]) -> list[R]:
         """All rows of one documented table."""
-        held: list[TableRow] = [*self.rows.values(), *self.ledger.values()]
-        return [row for row in held if isinstance(row, row_type)]
+        held: Mapping[Any, TableRow] = self.ledger if row_type in LEDGER_TYPES else self.rows
+        return [row for row in held.values() if isinstance(row, row_type)]

@@ -21,7 +21,7 @@ from purchase_core.testing.simulation.scenario import Scenario
 from purchase_core.testing.simulation.shrinking import shrunk
 
 CHUNK_SEEDS = 250
-COLLECT_AFTER = 50_000  # objects
+COLLECT_AFTER = 200_000  # objects: some 30 MB
 FINDINGS_MAX = 20
 
 

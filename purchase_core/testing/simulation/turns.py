@@ -115,11 +115,11 @@ class Turns:
         if self._owners and not self.parked and not self._timers:
             raise Stuck(f"{len(self._owners)} activities wait for what nobody will do")
 
-    async def turn(self) -> None:
-        """Let others have their turn."""
+    def turn(self) -> asyncio.Future[None]:
+        """Wait for this to let others have their turn."""
         turn = asyncio.Future[None](loop=self._loop)
         self._turns.append(turn)
-        await turn
+        return turn
 
     async def park(self) -> None:
         """Stand still until somebody wakes this one."""
