@@ -154,6 +154,7 @@ def test_whoever_does_what_the_page_says_gets_what_it_shows(
     monkeypatch.setenv("WEBHOOK_SECRET", module.WEBHOOK_SECRET.reveal())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # of a module that is written anew within a second
     reader = Reader(tmp_path, provider, harness, capsys)
     try:
         with in_background(harness):

@@ -69,6 +69,7 @@ def line(
     monkeypatch.setenv("WEBHOOK_SECRET", WEBHOOK_SECRET.reveal())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # of a module that is written anew within a second
     Path("shop_of_cli.py").write_text(SHOP.format(amount="12.00"))
     with in_background(harness):
         Path("purchase.toml").write_text(CONFIG.format(url=harness.url, account=harness.account.id))
