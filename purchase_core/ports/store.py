@@ -259,10 +259,18 @@ class Store(OperatorReads):
         """Rows of one table, the ledger's too, by ascending key; of one lane, or of all ("")."""
 
     @abstractmethod
-    async def newest(self, row_type: type[N], lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[N]:
+    async def newest(
+        self,
+        row_type: type[N],
+        lane: str,
+        *,
+        before: tuple[Instant, str] | None = None,
+        limit: int = PAGE_ROWS_MAX,
+    ) -> Sequence[N]:
         """Rows of one lane, of a table of NEWEST_BY, the newest first: by descending (instant, key).
 
-        No more than `limit` are read, however many there are.
+        Only those behind `before`, the place of a row, if one is given. No more than `limit` are read,
+        however many there are.
         """
 
     @abstractmethod

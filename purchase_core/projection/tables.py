@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
+from purchase_core.errors import InvalidArgument, NotFound
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.paging import every_movement
-from purchase_core.ports.store import Store, TableRow
+from purchase_core.ports.store import NEWEST_BY, N, Store, TableRow
 from purchase_core.records.lane import customer_of
 from purchase_core.records.movement import Movement
 
@@ -31,6 +33,24 @@ async def row_of_lane(store: Store, table: type[R], lane: str, key: str) -> R | 
     before = f"{key[:-1]}{chr(ord(key[-1]) - 1)}\U0010ffff"
     found = await store.rows(table, lane=lane, after_key=before, limit=1)
     return next((row for row in found if row.key == key), None)
+
+
+async def newest_of_lane(
+    store: Store, table: type[N], lane: str, *, before: str = "", limit: int = PAGE_ROWS_MAX
+) -> Sequence[N]:
+    """A page of the rows of a lane, the newest first: behind the row of the key `before`, if it says any.
+
+    Raises InvalidArgument, and NotFound where there is no such row to go on from.
+    """
+    if type(limit) is not int or not 1 <= limit <= PAGE_ROWS_MAX:
+        raise InvalidArgument(f"limit must be a whole number from 1 to {PAGE_ROWS_MAX:,}")
+    if not before:
+        return await store.newest(table, lane, limit=limit)
+    last = await row_of_lane(store, table, lane, before)
+    if last is None:
+        raise NotFound(f"there is no {before!r} to go on from", hint="Begin with the newest again.")
+    when = next(column for growing, column in NEWEST_BY.items() if growing is table)
+    return await store.newest(table, lane, before=(getattr(last, when), last.key), limit=limit)
 
 
 async def journal_of(store: Store, lane: str) -> list[Movement]:

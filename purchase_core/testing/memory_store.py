@@ -196,11 +196,19 @@ class MemoryStore(MemoryWriting, MemoryOperatorReads, Store):
         ]
         return sorted(found, key=lambda row: row.key)[:limit]
 
-    async def newest(self, row_type: type[N], lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[N]:
+    async def newest(
+        self,
+        row_type: type[N],
+        lane: str,
+        *,
+        before: tuple[Instant, str] | None = None,
+        limit: int = PAGE_ROWS_MAX,
+    ) -> Sequence[N]:
         """Rows of one lane, the newest first."""
         found = [row for row in self.database.table(row_type) if row.lane == lane]
         by = next(when for table, when in NEWEST_BY.items() if table is row_type)
-        return sorted(found, key=lambda row: (getattr(row, by), row.key), reverse=True)[:limit]
+        placed = {(getattr(row, by), row.key): row for row in found}
+        return [placed[at] for at in sorted(placed, reverse=True) if before is None or at < before][:limit]
 
     async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:
         """The journal of one lane, in order."""

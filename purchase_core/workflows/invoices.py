@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from purchase_core.errors import NotFound, WrongState
 from purchase_core.facts.rows import InvoiceRow
+from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.provider import Capability, InvoiceLinks, RefundReason
 from purchase_core.ports.store import Store
 from purchase_core.projection.owner import lane_of
-from purchase_core.projection.tables import rows_of_lane
+from purchase_core.projection.tables import newest_of_lane, row_of_lane, rows_of_lane
 from purchase_core.workflows.commands import Commands
 from purchase_core.workflows.giving_back import GivenBack, GivingBack
 from purchase_core.workflows.refunds import Refunded, Refunds, Units
@@ -24,28 +25,41 @@ class Invoices:
         self._refunds = refunds
         self._giving_back = GivingBack(store, refunds)
 
-    async def list(self, customer: str) -> Sequence[InvoiceRow]:
-        """Every bill of the customer, the newest first."""
-        rows = await rows_of_lane(self._store, InvoiceRow, await lane_of(self._store, customer))
-        return sorted(rows, key=lambda row: (row.due_at or row.paid_at or row.seen_at, row.key), reverse=True)
+    async def list(
+        self, customer: str, *, before: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[InvoiceRow]:
+        """Bills of the customer, the newest first, by the provider's time of what is known of each.
+
+        `before`: the key of the last row of the page before. Raises InvalidArgument, NotFound.
+        """
+        lane = await lane_of(self._store, customer)
+        return await newest_of_lane(self._store, InvoiceRow, lane, before=before, limit=limit)
+
+    async def get(self, customer: str, invoice: str) -> InvoiceRow:
+        """One bill, by its row's key. Raises NotFound."""
+        row = await row_of_lane(self._store, InvoiceRow, await lane_of(self._store, customer), invoice)
+        if row is None:
+            raise NotFound(
+                f"customer {customer!r} has no invoice {invoice!r}",
+                hint="`billing.invoices.list` and `purchase invoices list` show them.",
+            )
+        return row
 
     async def open(self, customer: str) -> Sequence[InvoiceRow]:
         """Bills that wait for their money, the newest first. `action` says what the customer must do."""
-        return [row for row in await self.list(customer) if row.status == "open"]
+        rows = await rows_of_lane(self._store, InvoiceRow, await lane_of(self._store, customer))
+        waiting = [row for row in rows if row.status == "open"]
+        return sorted(waiting, key=lambda row: (row.seen_at, row.key), reverse=True)
 
     async def links(self, customer: str, invoice: str) -> InvoiceLinks:
         """Where to pay a bill and where to read it, made by the provider for the moment: not to be kept.
 
         Raises NotFound, CapabilityMissing, or a ProviderError.
         """
-        for row in await self.list(customer):
-            if row.key == invoice:
-                provider = self._commands.provider(row.connection)
-                provider.need(Capability.INVOICE_LINKS)
-                return await provider.invoice_links(row.provider_id)
-        raise NotFound(
-            f"customer {customer!r} has no invoice {invoice!r}", hint="`billing.invoices.list` returns them."
-        )
+        row = await self.get(customer, invoice)
+        provider = self._commands.provider(row.connection)
+        provider.need(Capability.INVOICE_LINKS)
+        return await provider.invoice_links(row.provider_id)
 
     async def pay_link(self, customer: str, invoice: str) -> str:
         """Where the customer can pay a bill, confirm it with their bank, or give another card.

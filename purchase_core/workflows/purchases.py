@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from purchase_core.errors import NotFound, WrongState
 from purchase_core.facts.fact import intent_key
 from purchase_core.facts.rows import InvoiceRow, PurchaseRow
+from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.provider import RefundReason
 from purchase_core.ports.store import Store
 from purchase_core.projection.owner import lane_of
-from purchase_core.projection.tables import rows_of_lane
+from purchase_core.projection.tables import newest_of_lane, row_of_lane, rows_of_lane
 from purchase_core.workflows.refunds import Refunded, Refunds, Units
 
 
@@ -21,20 +22,25 @@ class Purchases:
         self._store = store
         self._refunds = refunds
 
-    async def list(self, customer: str) -> Sequence[PurchaseRow]:
-        """Every purchase of the customer, the newest first."""
-        rows = await rows_of_lane(self._store, PurchaseRow, await lane_of(self._store, customer))
-        return sorted(rows, key=lambda row: (row.purchased_at, row.key), reverse=True)
+    async def list(
+        self, customer: str, *, before: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[PurchaseRow]:
+        """Purchases of the customer, the newest first.
+
+        `before`: the key of the last row of the page before. Raises InvalidArgument, NotFound.
+        """
+        lane = await lane_of(self._store, customer)
+        return await newest_of_lane(self._store, PurchaseRow, lane, before=before, limit=limit)
 
     async def get(self, customer: str, purchase: str) -> PurchaseRow:
         """One purchase, by its row's key. Raises NotFound."""
-        for row in await self.list(customer):
-            if row.key == purchase:
-                return row
-        raise NotFound(
-            f"customer {customer!r} has no purchase {purchase!r}",
-            hint="`billing.purchases.list` returns them; a purchase is named by its row's key.",
-        )
+        row = await row_of_lane(self._store, PurchaseRow, await lane_of(self._store, customer), purchase)
+        if row is None:
+            raise NotFound(
+                f"customer {customer!r} has no purchase {purchase!r}",
+                hint="`billing.purchases.list` returns them; a purchase is named by its row's key.",
+            )
+        return row
 
     async def refund(
         self,

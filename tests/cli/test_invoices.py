@@ -100,3 +100,12 @@ def test_no_money_moves_unless_somebody_has_said_yes_and_why(app: Any, shop: Sho
     assert refund(app, "--amount", "3.001").code == USAGE
     assert refund(app, "--amount", "20.01").code == FAILED
     assert not shop.made(Refund)
+
+
+def test_a_page_says_how_to_go_on(app: Any, shop: Shop) -> None:
+    key = bill(app)["key"]
+    ended = app.run("invoices", "list", "ana", "--limit", "1")
+    assert f"There may be more: purchase invoices list ana --before {key}" in ended.err
+    assert "ana has no more bills." in app.run("invoices", "list", "ana", "--before", key).err
+    assert app.run("invoices", "list", "ana", "--before", "invoice:no").code == FAILED
+    assert app.run("invoices", "list", "ana", "--limit", "1001").code == USAGE

@@ -91,6 +91,9 @@ class Rows(StorePromises):
             assert list(await store.newest(table, ANA)) == wanted
             for limit in (1, 2, 4):
                 assert list(await store.newest(table, ANA, limit=limit)) == wanted[:limit]
+                for count, one in enumerate(wanted, start=1):
+                    page = await store.newest(table, ANA, before=(getattr(one, when), one.key), limit=limit)
+                    assert list(page) == wanted[count : count + limit]
             assert list(await store.newest(table, "customer:nobody")) == []
 
     @promise

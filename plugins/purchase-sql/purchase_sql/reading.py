@@ -312,11 +312,15 @@ def _newest() -> Iterable[Statement]:
         table = schema.rows[row_type]
         clause = (
             chosen(table, ROW_COLUMNS[row_type])
-            .where(table.c.lane == text("lane"))
+            .where(
+                table.c.lane == text("lane"),
+                table.c[when] <= whole("before"),  # what an index can begin at
+                sa.or_(table.c[when] < whole("before"), table.c.key < text("before_key")),
+            )
             .order_by(table.c[when].desc(), table.c.key.desc())
             .limit(whole("limit"))
         )
-        yield Statement(f"{row_type.TABLE}_newest", ("lane", "limit"), clause)
+        yield Statement(f"{row_type.TABLE}_newest", ("lane", "before", "before_key", "limit"), clause)
 
 
 def _mailboxes() -> Iterable[Statement]:

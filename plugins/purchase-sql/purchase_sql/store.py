@@ -185,9 +185,17 @@ class SqlStore(SqlOperatorReads, Store):
             found = await self._page(self._texts.row_page[row_type], (after_key, limit))
         return [decode.row(row_type, record) for record in found]
 
-    async def newest(self, row_type: type[N], lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[N]:
+    async def newest(
+        self,
+        row_type: type[N],
+        lane: str,
+        *,
+        before: tuple[Instant, str] | None = None,
+        limit: int = PAGE_ROWS_MAX,
+    ) -> Sequence[N]:
         """Rows of one lane, the newest first."""
-        found = await self._page(self._texts.row_newest[row_type], (lane, limit))
+        values = (lane, *(before or (EVERYTHING, "")), limit)
+        found = await self._page(self._texts.row_newest[row_type], values)
         return [decode.row(row_type, record) for record in found]
 
     async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:

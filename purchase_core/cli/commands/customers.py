@@ -28,6 +28,7 @@ from purchase_core.facts.rows import Row
 from purchase_core.instants import to_datetime
 from purchase_core.money import Money
 from purchase_core.opening import Opening
+from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.reads.activity import Happening
 from purchase_core.reads.customers import Snapshot
 from purchase_core.reads.search import Hit, Search
@@ -242,8 +243,9 @@ def _progress(looked: int, emptied: int) -> None:
 async def _say_what_there_is(billing: Billing, customer: str) -> None:
     live = await billing.subscriptions.current(customer)
     bought = await billing.purchases.list(customer)
+    more = " or more" if len(bought) == PAGE_ROWS_MAX else ""
     going = f"a subscription ({live.status})" if live else "no subscription"
-    say(f"{customer} has {going} and {len(bought):,} purchases.")
+    say(f"{customer} has {going} and {len(bought):,}{more} purchases.")
 
 
 async def _activity(opening: Opening, customer: str, after: str, limit: int) -> Sequence[Happening]:

@@ -12,10 +12,10 @@ import msgspec
 from purchase_core.cli.app import find_app
 from purchase_core.cli.asking import make_sure
 from purchase_core.cli.output import json_option, print_json, print_table, say, time_of, with_times
-from purchase_core.errors import NotFound
 from purchase_core.facts.rows import InvoiceRow
 from purchase_core.money import Money
 from purchase_core.opening import Opening
+from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.workflows.giving_back import GivenBack
 
 
@@ -30,12 +30,20 @@ def invoices() -> None:
     """
 
 
-@invoices.command("list", short_help="Every bill, the newest first.")
+@invoices.command("list", short_help="Bills, the newest first.")
 @click.argument("customer")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, PAGE_ROWS_MAX),
+    default=100,
+    show_default=True,
+    help="How many at most.",
+)
+@click.option("--before", default="", metavar="INVOICE", help="Older than this one: the next page.")
 @json_option
 @click.pass_context
-def list_(context: click.Context, *, customer: str, as_json: bool) -> None:
-    """Every bill of a customer, the newest first: what was paid, what went back, what is on its way back.
+def list_(context: click.Context, *, customer: str, limit: int, before: str, as_json: bool) -> None:
+    """Bills of a customer, the newest first: what was paid, what went back, what is on its way back.
 
     \b
     Examples:
@@ -45,7 +53,7 @@ def list_(context: click.Context, *, customer: str, as_json: bool) -> None:
 
     async def found(opening: Opening) -> Sequence[InvoiceRow]:
         async with opening.reading() as billing:
-            return await billing.invoices.list(customer)
+            return await billing.invoices.list(customer, before=before, limit=limit)
 
     rows = asyncio.run(found(find_app(context)))
     if as_json:
@@ -61,7 +69,9 @@ def list_(context: click.Context, *, customer: str, as_json: bool) -> None:
         for one in rows
     ]
     headers = ["invoice", "status", "paid", "went back", "on its way back", "when"]
-    print_table(headers, cells, empty=f"{customer} has no bills.")
+    print_table(headers, cells, empty=f"{customer} has no {'more ' if before else ''}bills.")
+    if len(rows) == limit:
+        say(f"There may be more: purchase invoices list {customer} --before {rows[-1].key}")
 
 
 @invoices.command(short_help="Give money back: asks first.")
@@ -100,7 +110,7 @@ def refund(
 
     async def given(opening: Opening) -> GivenBack:
         async with opening as billing:
-            row = _named(await billing.invoices.list(customer), customer, invoice)
+            row = await billing.invoices.get(customer, invoice)
             minor = None if amount is None else Money(amount, row.currency).minor
             left = row.paid - row.refunded - row.refunding - row.disputed
             wanted = _money(left if minor is None else minor, row.currency)
@@ -123,15 +133,6 @@ def refund(
         say("Nothing more was done. If as much is meant once more, say --again.")
     if done.waits:
         say("The provider does not allow it yet; a worker asks again.")
-
-
-def _named(rows: Sequence[InvoiceRow], customer: str, invoice: str) -> InvoiceRow:
-    for row in rows:
-        if row.key == invoice:
-            return row
-    raise NotFound(
-        f"{customer!r} has no invoice {invoice!r}", hint=f"`purchase invoices list {customer}` shows them."
-    )
 
 
 def _money(amount: int, currency: str) -> str:

@@ -394,13 +394,27 @@ class AnswersTheFirstHundred(MemoryStore):
 class CutsTheNewestByTheirKeys(MemoryStore):
     """The newest rows are those with the last keys."""
 
-    async def newest(self, row_type: type[N], lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[N]:
-        found = sorted(await super().newest(row_type, lane), key=lambda one: one.key, reverse=True)
-        return found[:limit]
+    async def newest(
+        self,
+        row_type: type[N],
+        lane: str,
+        *,
+        before: tuple[Instant, str] | None = None,
+        limit: int = PAGE_ROWS_MAX,
+    ) -> Sequence[N]:
+        found = await super().newest(row_type, lane, before=before)
+        return sorted(found, key=lambda one: one.key, reverse=True)[:limit]
 
 
 class GivesTheOldestOfALane(MemoryStore):
     """A page of the newest rows begins with the first that there was."""
 
-    async def newest(self, row_type: type[N], lane: str, *, limit: int = PAGE_ROWS_MAX) -> Sequence[N]:
-        return (await super().newest(row_type, lane))[-limit:]
+    async def newest(
+        self,
+        row_type: type[N],
+        lane: str,
+        *,
+        before: tuple[Instant, str] | None = None,
+        limit: int = PAGE_ROWS_MAX,
+    ) -> Sequence[N]:
+        return (await super().newest(row_type, lane, before=before))[-limit:]
