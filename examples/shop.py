@@ -1,6 +1,6 @@
 """What every example sells, and where: a sandbox provider and a database file on this machine.
 
-purchase sandbox serve --webhook-url http://127.0.0.1:8000/billing/webhooks/sandbox
+How to run one: docs/frameworks.md.
 """
 
 from __future__ import annotations
