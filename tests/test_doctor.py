@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -20,22 +19,11 @@ from purchase_core.opening import Opening
 from purchase_core.operations.readiness import reached
 from purchase_core.outbox.subscribers import Subscribers
 from purchase_core.ports.provider import WebhookEndpoint
-from purchase_core.records.finding import LEVELS, Finding
+from purchase_core.records.finding import Finding
 from purchase_core.testing.sales import CATALOG
 from purchase_simulators.wire.embedded import EmbeddedServer
+from tests.examining import MINE, PUBLIC, ids, ready, registered
 from tests.faults.shop import Shop, run
-
-PUBLIC = "https://shop.example/billing"
-MINE = f"{PUBLIC}/webhooks/sandbox"
-
-
-def ids(found: Sequence[Finding]) -> list[str]:
-    assert all(one.level in LEVELS and one.message for one in found)
-    return sorted(one.id for one in found)
-
-
-async def ready(shop: Shop, *, probe: bool = False, **settings: object) -> list[Finding]:
-    return await Doctor(shop.unopened(**{"public_url": PUBLIC, **settings})).readiness(probe=probe)
 
 
 async def ready_with(shop: Shop, endpoint: WebhookEndpoint) -> list[Finding]:
@@ -44,10 +32,6 @@ async def ready_with(shop: Shop, endpoint: WebhookEndpoint) -> list[Finding]:
 
     with patch.object(type(shop.provider), "endpoints", endpoints):
         return await ready(shop)
-
-
-async def registered(shop: Shop, url: str = MINE) -> None:
-    await shop.provider.create_endpoint(url, key=f"endpoint-{url}")
 
 
 def test_where_nothing_is_wrong_nothing_is_said() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +12,15 @@ from typing import Any
 import attrs
 import pytest
 
-from purchase_core import Billing, Catalog, Money, feature, plan, subscription
+from purchase_core import Billing, Catalog, Money, credit_unit, feature, licence, plan, quota, subscription
 from purchase_core.cli.main import run
+from purchase_core.facts.bodies import Item, SubscriptionSeen
+from purchase_core.facts.fact import seen
+from purchase_core.instants import DAY, Instant, SystemClock
+from purchase_core.ports.provider import CustomerClaim, Normalised
 from purchase_core.testing.memory_store import SCHEMA_VERSION, MemoryDatabase
 from purchase_core.testing.plugins import MemoryPlugin
+from purchase_core.workflows.checkout import Checkout
 
 SHOP = "shop_for_this_test"
 CONFIG: dict[str, object] = {
@@ -83,3 +89,51 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     path = list(sys.path)
     yield App(f"{SHOP}:factory", database, call, module, catalog)
     sys.path[:] = path
+
+
+RICH = Catalog(
+    subscription("app", plans=[
+        plan("pro", price=Money("9.00", "EUR"), every=(3, "month"), includes=[
+            feature("export")(), quota("calls")(limit=1_000, reset="month"), licence("seats")(count=5),
+            credit_unit("ai", unit="credits")(amount=500),
+        ]),
+    ])
+)  # fmt: skip
+
+
+@pytest.fixture
+def sold(app: Any) -> Checkout:
+    """A checkout that was started, and its subscription, in the application's database."""
+    plugin = MemoryPlugin(app.database)
+
+    def opening() -> Any:
+        return Billing.open(catalog=RICH, config=CONFIG, plugins=[plugin], environ=ENVIRON)
+
+    async def scene() -> Checkout:
+        async with opening() as billing:
+            started: Checkout = await billing.checkout.start(
+                customer="user_1",
+                offer="app:pro",
+                success_url="https://shop.example/yes",
+                cancel_url="https://shop.example/no",
+                idempotency_key="1",
+            )
+            now = SystemClock().now()
+            price = next(iter(app.database.prices.values())).price
+            body = SubscriptionSeen(
+                "sub_1", "active", "cus_user_1", (Item(price, 1, 900, "EUR"),), now, Instant(now + 30 * DAY),
+                now, None, None, None, started.id,
+            )  # fmt: skip
+            provider = plugin.providers["shop"]
+            claims = (CustomerClaim("cus_user_1", "user_1"),)
+            provider.meanings["evt_1"] = Normalised((seen("shop", now, body, final=False),), claims)
+            receipt = await billing.webhooks.receive("shop", *provider.signed(b'{"id": "evt_1"}', now=now))
+            assert receipt.status == "done"
+            return started
+
+    def factory() -> Any:
+        fresh = MemoryPlugin(app.database)
+        return Billing.open(catalog=RICH, config=CONFIG, plugins=[fresh], environ={})
+
+    app.module.factory = factory
+    return asyncio.run(scene())

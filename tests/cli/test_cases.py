@@ -12,7 +12,7 @@ from purchase_core.cli.exit_codes import FAILED, OK, USAGE
 from purchase_sandbox.account.objects import Refund
 from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
 from tests.faults.shop import Shop
-from tests.workflows.test_cases import paid_twice
+from tests.workflows.paid_twice import paid_twice
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from purchase_sandbox.account.objects import Refund
 from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
 from tests.faults.shop import Shop
 from tests.operations.test_outcomes import LATER
-from tests.workflows.test_refunds import REFUNDS
+from tests.workflows.bought import REFUNDS
 
 
 @pytest.fixture

@@ -13,19 +13,9 @@ from typing import Any
 
 import pytest
 
-from purchase_core.instants import SystemClock
-from purchase_core.records.delivery import Delivery
+from tests.cli.deliveries import keep
 
-NOW = SystemClock().now()
 START_SECONDS_MAX = 60
-
-
-def keep(app: Any, identifier: str, state: str = "quarantined", reason: str = "malformed_body: odd") -> None:
-    app.database.deliveries[identifier] = Delivery(
-        id=identifier, connection="shop", event_id=f"evt_{identifier}", event_type="a.b",
-        object="invoice:shop:1", occurred_at=NOW, received_at=NOW, headers=(), body=b'{"id":"evt"}',
-        state=state, reason=reason,
-    )  # fmt: skip
 
 
 def test_all_of_one_reason_are_tried_again(app: Any) -> None:

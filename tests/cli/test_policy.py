@@ -8,7 +8,7 @@ from typing import Any
 
 from purchase_core.cli.exit_codes import OK
 from tests.faults.shop import Shop, run
-from tests.reads.test_what_if import sold_books
+from tests.reads.books import sold_books
 
 
 def test_what_another_policy_would_change_is_counted_and_shown(app: Any, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from purchase_core.instants import SECOND, Instant
 from purchase_core.operations.passes import HELD
 from purchase_core.records.run import FINISHED, Run
-from tests.cli.test_operations import keep
+from tests.cli.deliveries import keep
 
 
 def test_what_is_quarantined_is_shown_by_cause_and_given_up_with_a_reason(app: Any) -> None:

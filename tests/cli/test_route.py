@@ -11,9 +11,6 @@ import attrs
 import pytest
 
 from purchase_core.workflows.checkout import Checkout
-from tests.cli.test_sold import sold
-
-__all__ = ["sold"]
 
 EXPLAIN = ("route", "explain", "--offer", "app:pro", "--customer", "user_1")
 

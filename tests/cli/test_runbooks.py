@@ -25,7 +25,7 @@ from purchase_core.records.command import UNKNOWN
 from purchase_core.records.delivery import QUARANTINED, Settlement
 from purchase_core.records.effect import Effect
 from tests.faults.shop import Shop
-from tests.workflows.test_cases import paid_twice
+from tests.workflows.paid_twice import paid_twice
 
 PAGE = (Path(__file__).parents[2] / RUNBOOKS).read_text()
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))

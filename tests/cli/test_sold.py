@@ -2,69 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
-import pytest
-
-from purchase_core import Billing, Catalog, Money, credit_unit, feature, licence, plan, quota, subscription
-from purchase_core.facts.bodies import Item, SubscriptionSeen
-from purchase_core.facts.fact import seen
-from purchase_core.instants import DAY, Instant, SystemClock
-from purchase_core.ports.provider import CustomerClaim, Normalised
-from purchase_core.testing.plugins import MemoryPlugin
 from purchase_core.workflows.checkout import Checkout
-
-CONNECTION = {"plugin": "scripted", "mode": "test", "api_key": "env:KEY", "webhook_secrets": ["env:SECRET"]}
-RICH = Catalog(
-    subscription("app", plans=[
-        plan("pro", price=Money("9.00", "EUR"), every=(3, "month"), includes=[
-            feature("export")(), quota("calls")(limit=1_000, reset="month"), licence("seats")(count=5),
-            credit_unit("ai", unit="credits")(amount=500),
-        ]),
-    ])
-)  # fmt: skip
-
-
-@pytest.fixture
-def sold(app: Any) -> Checkout:
-    """A checkout that was started, and its subscription, in the application's database."""
-    plugin = MemoryPlugin(app.database)
-    config = {"store": {"plugin": "memory"}, "connections": {"shop": CONNECTION}}
-    environ = {"KEY": "key", "SECRET": "whsec_" + "a" * 32}
-
-    def opening() -> Any:
-        return Billing.open(catalog=RICH, config=config, plugins=[plugin], environ=environ)
-
-    async def scene() -> Checkout:
-        async with opening() as billing:
-            started: Checkout = await billing.checkout.start(
-                customer="user_1",
-                offer="app:pro",
-                success_url="https://shop.example/yes",
-                cancel_url="https://shop.example/no",
-                idempotency_key="1",
-            )
-            now = SystemClock().now()
-            price = next(iter(app.database.prices.values())).price
-            body = SubscriptionSeen(
-                "sub_1", "active", "cus_user_1", (Item(price, 1, 900, "EUR"),), now, Instant(now + 30 * DAY),
-                now, None, None, None, started.id,
-            )  # fmt: skip
-            provider = plugin.providers["shop"]
-            claims = (CustomerClaim("cus_user_1", "user_1"),)
-            provider.meanings["evt_1"] = Normalised((seen("shop", now, body, final=False),), claims)
-            receipt = await billing.webhooks.receive("shop", *provider.signed(b'{"id": "evt_1"}', now=now))
-            assert receipt.status == "done"
-            return started
-
-    def factory() -> Any:
-        fresh = MemoryPlugin(app.database)
-        return Billing.open(catalog=RICH, config=config, plugins=[fresh], environ={})
-
-    app.module.factory = factory
-    return asyncio.run(scene())
 
 
 def test_a_receipt_shows_its_stages_its_route_and_what_followed(app: Any, sold: Checkout) -> None:

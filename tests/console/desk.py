@@ -86,3 +86,11 @@ async def troubled() -> AsyncIterator[tuple[Shop, Desk]]:
         await in_trouble(shop)
         async with desk_of(shop.billing) as desk:
             yield shop, desk
+
+
+HERE, WHY = "/customers/of/ana", "/customers/why/ana"
+
+
+def words(page: str) -> str:
+    """What a page says, without its markup."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html import unescape
 from urllib.parse import quote
 
 from msgspec.structs import replace
@@ -13,15 +12,8 @@ from purchase_core.facts.rows import Row
 from purchase_core.instants import SECOND, Instant
 from purchase_core.reads.provenance import provenance
 from purchase_core.reads.search import Hit
-from tests.console.desk import desk_of, form_in
+from tests.console.desk import HERE, WHY, desk_of, form_in, words
 from tests.faults.shop import Shop, run
-
-HERE, WHY = "/customers/of/ana", "/customers/why/ana"
-
-
-def words(page: str) -> str:
-    """What a page says, without its markup."""
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
 def test_a_customer_is_found_by_any_id() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from purchase_core.console import Role
-from tests.console.desk import desk_of, form_in
-from tests.console.test_customers import words
+from tests.console.desk import desk_of, form_in, words
 from tests.importing.before import Before, applied, catalog
 from tests.rollout.street import Street, run
 

@@ -17,10 +17,9 @@ from purchase_core.records.run import FINISHED, RUNNING, Run
 from purchase_core.testing.sales import CATALOG
 from purchase_sandbox.account.objects import Price, Session
 from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
-from tests.console.desk import Desk, desk_of, form_in
-from tests.console.test_customers import HERE, words
+from tests.console.desk import HERE, Desk, desk_of, form_in, words
 from tests.faults.shop import SESSIONS, Shop, run
-from tests.operations.test_replay import blind
+from tests.operations.misreading import blind
 
 MENDER = {Role.VIEW, Role.REPLAY}
 

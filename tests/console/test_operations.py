@@ -16,8 +16,7 @@ from purchase_core.ports.batch import Batch
 from purchase_core.records.run import FINISHED, RUNNING, Run
 from purchase_sandbox.account.objects import Price
 from purchase_simulators.wire.chaos import Fault
-from tests.console.desk import desk_of, form_in
-from tests.console.test_customers import words
+from tests.console.desk import desk_of, form_in, words
 from tests.faults.shop import SESSIONS, Shop, run
 
 

@@ -32,6 +32,7 @@ from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.store import SqliteStore
 from tests.faults import dying
 from tests.faults.deliveries import of_webhook
+from tests.faults.killed import Killed
 from tests.faults.shop import Customer, Session, Shop, rows_in, run
 
 ROOT = Path(__file__).parents[2]
@@ -88,10 +89,6 @@ def test_f02_f11_what_was_answered_is_kept_and_worked_off_after_a_crash(
     answer, redelivered, counts = run(lambda: killed(tmp_path, mode, "answered"))
     assert (answer, redelivered) == (said, ["duplicate"])
     assert counts == {"died": 1, "redelivered": 1, "lots": 1}
-
-
-class Killed(BaseException):
-    """The process is gone: nothing of it runs on."""
 
 
 @pytest.mark.parametrize("mode", ["inline", "queue"])

@@ -13,8 +13,8 @@ from purchase_core.operations.surveying import CustomerRules
 from purchase_core.ports.provider import CheckoutRequest, CustomerRequest, OurReference
 from purchase_core.records.run import Run
 from purchase_core.testing.plugins import MemoryPlugin
+from tests.rollout.changing import by_hand
 from tests.rollout.street import CANCEL, SUCCESS, Street
-from tests.rollout.test_adoption import by_hand
 
 
 def catalog(provider_ids: dict[str, str] | None = None) -> Catalog:

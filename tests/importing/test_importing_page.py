@@ -23,9 +23,9 @@ from purchase_sandbox.account.objects import Price, Product
 from purchase_sandbox.client import SandboxClient
 from purchase_sandbox.config import SandboxConfig
 from purchase_sandbox.testing import API_KEY, WEBHOOK_SECRET, SandboxHarness
+from tests.cli.background import in_background
 from tests.pages import blocks
-from tests.rollout.test_page import in_background
-from tests.rollout.test_rollout_cli import CONFIG
+from tests.rollout.configured import CONFIG
 
 PAGE = "importing.md"
 SHOP = """

@@ -13,7 +13,7 @@ from purchase_core.facts.fact import Fact
 from purchase_core.operations.rebuild import UNCHANGED, Cursor
 from purchase_core.testing.bench import Bench, problems
 from purchase_core.testing.sales import Sale, later
-from tests.ledger.test_laws import GRANTS, LATE, Ask, Pass, ask, asks, passes
+from tests.ledger.asking import GRANTS, LATE, Ask, Pass, ask, asks, passes
 
 BOBS = Sale(number=11, customer="bob", offer="tokens:small")
 BOBS_PRO = Sale(number=12, customer="bob")

@@ -9,15 +9,12 @@ import pytest
 
 from purchase_core.ports.batch import Batch
 from purchase_core.testing.memory_store import MemoryStore
+from tests.faults.killed import Killed
 from tests.migrating.two_sides import SETTINGS, TwoSides
 
 WRITES = 20  # of a move from the first to the last one, and some more
 
 LEAST_WRITES = 12
-
-
-class Killed(BaseException):
-    """The process is gone."""
 
 
 class Death:

@@ -12,8 +12,8 @@ from purchase_core.doctor import Doctor
 from purchase_core.errors import ProviderUnavailable
 from purchase_core.ports.provider import Capability
 from purchase_core.records.finding import INFO, WARNING, Finding
+from tests.rollout.changing import sold
 from tests.rollout.street import PROVIDERS, Street, run
-from tests.rollout.test_adoption import sold
 
 OF_ACCOUNTS = ("catalog.", "stripe.", "paddle.", "retention.", "provider.")
 

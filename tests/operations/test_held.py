@@ -24,8 +24,8 @@ from purchase_core.testing.bench import problems
 from purchase_sandbox.account import subscriptions as sandbox_subscriptions
 from purchase_simulators.paddle import customers as paddle_customers
 from purchase_simulators.paddle import requests as paddle_requests
+from tests.rollout.changing import sold
 from tests.rollout.street import ENVIRON, PROVIDERS, Street, run
-from tests.rollout.test_adoption import sold
 
 
 async def looked(

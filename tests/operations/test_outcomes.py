@@ -25,7 +25,7 @@ from purchase_sandbox.account.objects import Refund, Session
 from purchase_sandbox.config import KEY_LIFETIME_SECONDS
 from purchase_simulators.wire.chaos import CERTAIN_PPM, Fault
 from tests.faults.shop import SESSIONS, Shop, run
-from tests.workflows.test_refunds import REFUNDS, bought, invoice
+from tests.workflows.bought import REFUNDS, bought, invoice
 
 LATER = KEY_LIFETIME_SECONDS - KEY_MARGIN_SECONDS + ABSENT_SECONDS + 1
 

@@ -13,7 +13,7 @@ from purchase_core.operations.quarantine import ROLLOUT, Chosen
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED
 from purchase_core.records.run import FINISHED
 from tests.faults.shop import Shop, run
-from tests.operations.test_replay import broken
+from tests.operations.misreading import broken
 
 NEVER = {"events_every_seconds": 0, "objects_every_seconds": 0}
 

@@ -26,23 +26,15 @@ from purchase_core.ports.batch import Batch
 from purchase_core.ports.store import Store
 from purchase_core.projection import derived, shadow
 from purchase_core.records.reference import Reference
-from purchase_core.records.run import FINISHED, RUNNING, Run
+from purchase_core.records.run import FINISHED, RUNNING
 from purchase_core.testing.bench import problems
 from purchase_core.testing.memory_store import MemoryDatabase
+from tests.faults.killed import Killed
 from tests.faults.shop import Shop, run
-from tests.operations.test_replay import image
+from tests.operations.misreading import image
+from tests.operations.rebuilding import busy_shop, rebuilt
 
 LANE = "customer:ana"
-
-
-async def rebuilt(shop: Shop) -> tuple[Run, list[Rebuilt]]:
-    """A rebuild to its end, and what became of every lane."""
-    found: list[Rebuilt] = []
-    last = await shop.billing.rebuild.start()
-    async for noted, done in shop.billing.rebuild.run(last):
-        last = noted
-        found += done
-    return last, found
 
 
 async def compared(shop: Shop) -> tuple[Cursor, list[Rebuilt]]:
@@ -57,15 +49,6 @@ async def compared(shop: Shop) -> tuple[Cursor, list[Rebuilt]]:
 
 def wrongs(shop: Shop) -> list[str]:
     return list(problems(shop.memory, now=shop.clock.now()))
-
-
-async def busy_shop(shop: Shop) -> None:
-    """Two customers with something of everything."""
-    await shop.sold()
-    await shop.sold("cart-2", customer="ben", offer="book:full")
-    await shop.sold("cart-3", customer="ben", offer="tokens:small")
-    shop.advance(days=32)
-    await shop.deliver()
 
 
 def test_what_is_as_its_facts_say_is_left_alone() -> None:
@@ -297,10 +280,6 @@ def test_f95_a_rebuild_that_was_cut_off_anywhere_goes_on_where_it_stopped() -> N
     commits = 1
     while not run(lambda: work(commits)):  # noqa: B023  # run at once
         commits += 3
-
-
-class Killed(BaseException):
-    """The process is gone."""
 
 
 @contextmanager

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from unittest.mock import patch
 
-import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from purchase_core.errors import LeaseLost, MalformedBody, NotFound, WrongState
+from purchase_core.errors import LeaseLost, NotFound, WrongState
 from purchase_core.instants import Instant
 from purchase_core.operations.replay import Replayed, Selection
-from purchase_core.ports.provider import Event, Normalised
 from purchase_core.records.delivery import DONE, PENDING, QUARANTINED
 from purchase_core.secret import Secret
-from purchase_sandbox.adapter import SandboxProvider
 from purchase_sandbox.testing import WEBHOOK_SECRET
 from tests.faults.shop import Shop, run
+from tests.operations.misreading import blind, broken, image
 
 EVERYTHING = Selection()
 
@@ -31,24 +28,6 @@ async def all_of(shop: Shop, selection: Selection = EVERYTHING, *, dry_run: bool
 
 def statuses(found: Sequence[Replayed]) -> dict[str, int]:
     return {one.status: sum(other.status == one.status for other in found) for one in found}
-
-
-def image(shop: Shop) -> tuple[Any, ...]:
-    """Everything that the database holds."""
-    return tuple(repr(getattr(shop.memory, field.name)) for field in attrs.fields(type(shop.memory)))
-
-
-def blind(kind: str) -> Any:
-    """An adapter of yesterday that did not read one kind of object."""
-    original = SandboxProvider.normalise
-
-    def normalise(self: SandboxProvider, event: Event) -> Normalised:
-        meaning = original(self, event)
-        if any(fact.kind == kind for fact in meaning.facts):
-            return Normalised(ignored="yesterday's code did not know it")
-        return meaning
-
-    return patch.object(SandboxProvider, "normalise", normalise)
 
 
 def test_what_was_read_well_is_not_written_again() -> None:
@@ -217,13 +196,6 @@ def test_a_secret_that_was_rotated_out_verifies_no_more() -> None:
 
 
 # --- quarantine ----------------------------------------------------------------------------------
-
-
-def broken() -> Any:
-    def normalise(self: SandboxProvider, event: Event) -> Normalised:
-        raise MalformedBody("today's code is broken")
-
-    return patch.object(SandboxProvider, "normalise", normalise)
 
 
 def test_what_was_quarantined_is_tried_again_once_the_code_is_mended() -> None:

@@ -12,41 +12,14 @@ from msgspec.structs import replace
 
 from purchase_core.errors import CapabilityMissing, InvalidArgument, NotFound, UnknownConnection, WrongState
 from purchase_core.operations import replay_runs
-from purchase_core.operations.replay import Replayed, Selection
+from purchase_core.operations.replay import Selection
 from purchase_core.operations.replay_runs import FILE, KEPT, LISTED, Plan
 from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import Capabilities, EventPage
 from purchase_core.records.run import FINISHED, RUNNING, Run
+from tests.faults.killed import Killed
 from tests.faults.shop import Shop, run
-from tests.operations.test_rebuild import Killed
-from tests.operations.test_replay import blind, image
-
-
-async def replayed(
-    shop: Shop, plan: Plan, lines: list[bytes] | None = None, *, dry_run: bool = False
-) -> tuple[Run, list[Replayed]]:
-    found: list[Replayed] = []
-    last = shop.billing.replay_runs.start(plan, note="ops: why")
-    async for noted, done in shop.billing.replay_runs.run(last, lines=lines or (), dry_run=dry_run):
-        last = noted
-        found += done
-    return last, found
-
-
-async def misread(shop: Shop) -> None:
-    """Sales to two customers of which yesterday's code saw no bill."""
-    with blind("invoice"):
-        await shop.sold()
-        await shop.sold("cart-2", customer="ben")
-        shop.advance(days=32)
-        await shop.deliver()
-
-
-async def well_read(shop: Shop) -> None:
-    await shop.sold()
-    await shop.sold("cart-2", customer="ben")
-    shop.advance(days=32)
-    await shop.deliver()
+from tests.operations.misreading import image, misread, replayed, well_read
 
 
 def bodies_are_gone(shop: Shop) -> list[bytes]:

@@ -16,10 +16,10 @@ from purchase_core.operations.retention import BODIES, EMPTIED, FOREIGNS, LEFT
 from purchase_core.records.delivery import PENDING, QUARANTINED, Delivery
 from purchase_core.records.run import FINISHED, RUNNING
 from purchase_core.testing.bench import problems
+from tests.examining import ids, registered
+from tests.faults.killed import Killed
 from tests.faults.shop import Shop, run
-from tests.operations.test_rebuild import Killed
-from tests.operations.test_replay import blind
-from tests.test_doctor import ids, registered
+from tests.operations.misreading import blind
 
 KEPT = {"bodies_days": 30, "foreign_days": 7}
 
@@ -174,7 +174,7 @@ def test_a_worker_does_it_by_itself_and_the_doctor_tells_where_nobody_does() -> 
 
 
 def test_replay_skips_what_was_emptied_and_still_reads_it_from_the_provider() -> None:
-    from tests.operations.test_replay_runs import misread, replayed, well_read  # noqa: PLC0415
+    from tests.operations.misreading import misread, replayed, well_read  # noqa: PLC0415
 
     async def work() -> None:
         from purchase_core.operations.replay_runs import KEPT as FROM_KEPT  # noqa: PLC0415

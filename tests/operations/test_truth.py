@@ -24,7 +24,7 @@ from purchase_sandbox.account import refunds
 from purchase_sandbox.account.objects import Invoice
 from tests.faults.shop import Shop, run
 from tests.operations.corruptions import CORRUPTIONS
-from tests.operations.test_rebuild import busy_shop, rebuilt
+from tests.operations.rebuilding import busy_shop, rebuilt
 
 PLANTED = 100
 

@@ -9,8 +9,8 @@ import pytest
 from purchase_core.instants import Instant
 from purchase_core.plugins.hookspecs import hookimpl
 from purchase_core.records.finding import Finding
+from tests.examining import ids, ready, registered
 from tests.faults.shop import Shop, run
-from tests.test_doctor import ids, ready, registered
 
 
 class Plugin:

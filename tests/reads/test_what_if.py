@@ -13,20 +13,9 @@ from purchase_core.reads import what_if as module
 from purchase_core.reads.what_if import Moved
 from tests.faults.shop import Shop, run
 from tests.pages import blocks, run_block
+from tests.reads.books import CUSTOMERS, sold_books
 
 STORES = pytest.mark.parametrize("store", ["memory", "sqlite"])
-CUSTOMERS = 7
-
-
-async def sold_books(shop: Shop) -> None:
-    """Seven customers have a book; of the first three, a part went back."""
-    for number in range(CUSTOMERS):
-        await shop.sold(f"cart-{number}", customer=f"c{number}", offer="book:full")
-        if number < 3:
-            (row,) = await shop.billing.purchases.list(f"c{number}")
-            await shop.billing.purchases.refund(
-                f"c{number}", row.key, amount=500, idempotency_key=f"r{number}"
-            )
 
 
 @STORES

@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from purchase_core import Catalog, Money, plan, subscription
 from purchase_core.errors import PlanInvalid
-from purchase_core.ports.provider import PriceRequest, ProductRequest
 from purchase_core.rollout.comparing import NEW, RENAME, REPLACE
+from tests.rollout.catalogs import told
+from tests.rollout.changing import by_hand, sold
 from tests.rollout.street import PROVIDERS, Street, run
-from tests.rollout.test_drift import forget
-from tests.rollout.test_rollout import told
-
-
-def sold(offer: str = "pro", amount: str = "12.00", **more: Any) -> Catalog:
-    """A catalog of one plan."""
-    one = plan(offer, name="Pro", price=Money(amount, "USD"), every="month", **more)
-    return Catalog(subscription("app", name="App", plans=[one]))
-
-
-async def by_hand(
-    street: Street, provider: str, amount: int = 1_200, name: str = "App Pro", interval: str = "month"
-) -> tuple[str, str]:
-    """A product and its price, made in the dashboard; their ids."""
-    async with street.opening(sold(), [provider]) as billing:
-        connection = billing.connections[provider]
-        product = await connection.create_product(ProductRequest("hand", name), key=f"hand:{name}:{amount}")
-        request = PriceRequest("hand", "hand", name, amount, "USD", interval, product=product)
-        price = await connection.create_price(request, key=f"hand:price:{name}:{amount}")
-    forget(street, provider)
-    return product, price
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from purchase_core import Catalog, Money, plan, subscription
 from purchase_core.ports.provider import ListedPrice, ListedProduct, ProductRequest
-from purchase_sandbox.account import objects as sandbox
-from purchase_simulators.stripe.objects import catalog as stripe
+from tests.rollout.catalogs import CATALOG, PACK, app, told
+from tests.rollout.changing import forget
 from tests.rollout.street import PROVIDERS, Street, run
-from tests.rollout.test_rollout import CATALOG, PACK, app, told
 
 ONE = Catalog(
     subscription("app", name="App", plans=[plan("pro", price=Money("12.00", "USD"), every="month")])
@@ -178,28 +176,6 @@ def test_a_provider_that_forgets_metadata_makes_nothing_twice(provider: str) -> 
             assert (await billing.rollout.plan()).steps == ()
 
     run(work, [provider])
-
-
-def forget(street: Street, provider: str, project: str = "") -> None:
-    """Strip products and prices of their metadata and lookup keys: all of them, or those of one project."""
-
-    def chosen(metadata: Any) -> bool:
-        return not project or (metadata or {}).get("purchase_project") == project
-
-    for row in (*street.paddle.book.rows("pro"), *street.paddle.book.rows("pri")):
-        if provider == "paddle" and chosen(row["custom_data"]):
-            row["custom_data"] = None
-    ours = street.sandbox.account.book
-    things: list[Any] = [*ours.all(sandbox.Product), *ours.all(sandbox.Price)]
-    for thing in things:
-        if provider == "sandbox" and chosen(thing.metadata):
-            thing.metadata.clear()
-    theirs = street.stripe.account.book
-    if provider == "stripe":
-        for product in filter(lambda one: chosen(one.metadata), list(theirs.all(stripe.Product))):
-            theirs.put(replace(product, metadata={}))
-        for price in filter(lambda one: chosen(one.metadata), list(theirs.all(stripe.Price))):
-            theirs.put(replace(price, metadata={}, lookup_key=None))
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

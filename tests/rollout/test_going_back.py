@@ -6,8 +6,8 @@ import pytest
 
 from purchase_core import Catalog, Money, plan, subscription
 from purchase_core.rollout.plan import decode_plan
+from tests.rollout.catalogs import CATALOG, PACK, app, told
 from tests.rollout.street import PROVIDERS, Street, run
-from tests.rollout.test_rollout import CATALOG, PACK, app, told
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

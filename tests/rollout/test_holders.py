@@ -9,8 +9,8 @@ import pytest
 from purchase_core import Catalog, Money, plan, subscription
 from purchase_core.errors import InvalidArgument, NotFound, OfferNotSellable, OutcomeUnknown, WrongState
 from purchase_core.instants import DAY, Instant
+from tests.rollout.catalogs import PACK, app
 from tests.rollout.street import PROVIDERS, Street, run
-from tests.rollout.test_rollout import PACK, app
 
 FIRST, DEARER = Catalog(app(), PACK), Catalog(app("15.00"), PACK)
 

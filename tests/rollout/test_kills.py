@@ -16,8 +16,9 @@ from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.provider import ListedPrice, ListedProduct
 from purchase_core.rollout.plan import Plan, decode_plan
 from purchase_core.workflows.rollout_log import LEASE_SECONDS
+from tests.faults.killed import Killed
+from tests.rollout.catalogs import BOOK, PACK
 from tests.rollout.street import PROVIDERS, Street
-from tests.rollout.test_rollout import BOOK, PACK
 
 CALLS = (
     "create_product",
@@ -28,10 +29,6 @@ CALLS = (
     "archive_price",
 )
 POINTS_MAX = 200
-
-
-class Killed(BaseException):
-    """The process is gone."""
 
 
 @attrs.define

@@ -6,10 +6,7 @@ import asyncio
 import importlib
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import attrs
@@ -22,6 +19,7 @@ from purchase_paddle import testing as paddle
 from purchase_paddle.testing import PaddleHarness
 from purchase_simulators.stripe import testing as stripe
 from purchase_simulators.stripe.testing import StripeHarness
+from tests.cli.background import in_background
 
 PAGE = (Path(__file__).parents[2] / "docs" / "catalog.md").read_text()
 PART = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```|^<!-- (?P<note>.*?) -->", re.MULTILINE | re.DOTALL)
@@ -120,22 +118,6 @@ class Reader:
         for line in shown if self.provider == "stripe" else ():
             pattern = ".+".join(re.escape(part) for part in line.split("…"))
             assert any(re.fullmatch(pattern, one) for one in lines), f"{command}: {line!r} is not in {lines}"
-
-
-@contextmanager
-def in_background(harness: Any) -> Iterator[None]:
-    """The simulator, in a thread of its own."""
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        asyncio.run_coroutine_threadsafe(harness.__aenter__(), loop).result(60)
-        yield
-        asyncio.run_coroutine_threadsafe(harness.__aexit__(None, None, None), loop).result(60)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paddle"])

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from purchase_core import Catalog, Money, one_time, plan, subscription
+from tests.rollout.catalogs import told
+from tests.rollout.changing import forget
 from tests.rollout.street import PROVIDERS, Street, run
-from tests.rollout.test_drift import forget
-from tests.rollout.test_rollout import told
 
 HOSTILE = 'Pro "plan" \\ \' {x} \n"""); import os #'
 THEIRS = Catalog(

@@ -18,8 +18,8 @@ from purchase_core.errors import (
 )
 from purchase_core.ports.provider import Capability
 from purchase_core.rollout.plan import decode_plan
+from tests.rollout.catalogs import CATALOG, PACK, app
 from tests.rollout.street import Street, run
-from tests.rollout.test_rollout import CATALOG, PACK, app
 
 
 async def untouched(street: Street, billing: Billing) -> None:

@@ -17,7 +17,8 @@ from purchase_core.instants import SystemClock
 from purchase_core.rollout.plan import decode_plan
 from purchase_core.testing.clocks import ManualClock
 from purchase_sandbox.testing import API_KEY, WEBHOOK_SECRET, SandboxHarness
-from tests.rollout.test_page import in_background
+from tests.cli.background import in_background
+from tests.rollout.configured import CONFIG
 
 SHOP = """
 from purchase_core import Billing, Catalog, Money, plan, subscription
@@ -26,21 +27,6 @@ PRO = plan("pro", name="Pro", price=Money("{amount}", "USD"), every="month")
 
 def billing():
     return Billing.open(catalog=Catalog(subscription("app", name="App", plans=[PRO])), config="purchase.toml")
-"""
-CONFIG = """
-app = "shop_of_cli:billing"
-
-[connections.main]
-plugin = "sandbox"
-mode = "test"
-api_key = "env:API_KEY"
-webhook_secrets = ["env:WEBHOOK_SECRET"]
-account = "{account}"
-base_url = "{url}"
-
-[store]
-plugin = "sqlite"
-path = "purchase.db"
 """
 
 

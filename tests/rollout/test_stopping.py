@@ -18,8 +18,8 @@ from purchase_core.errors import (
 from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.provider import PricePage, ProductRequest
 from purchase_core.workflows.rollout_log import LEASE_SECONDS
+from tests.rollout.catalogs import CATALOG
 from tests.rollout.street import PROVIDERS, Street, run
-from tests.rollout.test_rollout import CATALOG
 
 
 def test_f99_of_two_rollouts_at_once_one_wins_and_the_other_is_told() -> None:

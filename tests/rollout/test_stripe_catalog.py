@@ -10,8 +10,8 @@ from purchase_core import Catalog, Money, one_time, plan
 from purchase_core.errors import ProviderRefused
 from purchase_core.ports.provider import PriceRequest, ProductRequest, Provider
 from purchase_simulators.stripe.objects.catalog import Price, Product
+from tests.rollout.catalogs import CATALOG
 from tests.rollout.street import Street, run
-from tests.rollout.test_rollout import CATALOG
 
 REQUEST = PriceRequest("app:pro", "v1", "App Pro", 1_200, "USD", "month")
 

@@ -130,3 +130,6 @@ async def another(market: Market, *extra: object, **settings: dict[str, object])
     """One more process over the same database and accounts."""
     async with market.opening(*extra, **settings) as billing:
         yield billing
+
+
+PADDLE_FIRST: dict[str, object] = {"share": {"paddle": 100, "stripe": 0}}

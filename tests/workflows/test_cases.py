@@ -22,28 +22,9 @@ from purchase_simulators.wire.chaos import Fault
 from tests.faults.shop import CANCEL as BACK
 from tests.faults.shop import SUCCESS, Shop, run
 from tests.pages import blocks, run_block
+from tests.workflows.paid_twice import paid_twice, the_case
 
 MONTH_DAYS = 31
-
-
-async def paid_twice(shop: Shop, offer: str = "app:pro") -> None:
-    """Ana pays one order on two pages, as two tabs or a lost answer leave them behind."""
-    checkout = await shop.start(offer=offer)
-    (page,) = shop.made(Session)
-    reference = OurReference(intent=checkout.id, attempt="attempt_of_the_other_tab", customer="ana")
-    request = CheckoutRequest(
-        page.mode, page.price, page.quantity, page.customer or "", SUCCESS, BACK, reference
-    )
-    other = await shop.provider.create_checkout(request, key="the other tab")
-    await shop.harness.pay(checkout.session)
-    shop.advance(seconds=30)
-    await shop.harness.pay(other.id)
-    await shop.deliver()
-
-
-async def the_case(shop: Shop, about: str = "invoice") -> CaseRow:
-    (found,) = [row for row in await shop.billing.cases.list() if row.about.startswith(about)]
-    return found
 
 
 def live(shop: Shop) -> list[str]:

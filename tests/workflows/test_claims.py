@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -21,15 +19,7 @@ from purchase_core.testing.bench import problems
 from purchase_core.workflows.claims import VALID_SECONDS
 from purchase_core.workflows.sessions import Checkout
 from tests.faults.shop import Session, Shop, rows_in, run
-
-SECRET = "a secret of the shop, long enough"  # of a test
-
-
-@contextmanager
-def guests(shop: Shop) -> Iterator[None]:
-    """The shop sells to buyers whom it does not know, and can sign what they claim with."""
-    with patch.object(shop.billing.checkout._claims, "_secret", Secret(SECRET)):
-        yield
+from tests.workflows.guests import SECRET, guests
 
 
 async def bought(shop: Shop, key: str = "cart-1", **wish: Any) -> Checkout:

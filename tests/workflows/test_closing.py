@@ -18,8 +18,7 @@ from purchase_core.facts.fact import Fact
 from purchase_core.ports.provider import CheckoutRequest, ProviderCheckout
 from purchase_core.records.command import CONFIRMED, REFUSED
 from purchase_core.testing.shaped import Trouble
-from tests.workflows.market import Market, another, run
-from tests.workflows.test_switching import PADDLE_FIRST
+from tests.workflows.market import PADDLE_FIRST, Market, another, run
 
 
 async def close(market: Market, key: str = "cart-1") -> str:

@@ -13,9 +13,9 @@ from purchase_core.errors import NotFound, WrongState
 from purchase_core.operations.replay import BODY_GONE
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED
 from tests.faults.shop import Customer, Shop, run
-from tests.operations.test_replay import broken
+from tests.operations.misreading import broken
+from tests.workflows.guests import guests
 from tests.workflows.persons import EMAIL, MONTH_DAYS, NAME, STORES, shop_of
-from tests.workflows.test_claims import guests
 
 
 async def everything(shop: Shop) -> bytes:

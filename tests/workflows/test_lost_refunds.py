@@ -27,7 +27,7 @@ from purchase_sandbox.account.objects import Refund
 from purchase_sandbox.config import KEY_LIFETIME_SECONDS
 from purchase_simulators.wire.chaos import Fault
 from tests.faults.shop import Shop, run
-from tests.workflows.test_refunds import PAID, REFUNDS, bought, invoice, slowly
+from tests.workflows.bought import PAID, REFUNDS, bought, invoice, slowly
 
 
 def test_f57_i06_a_refund_whose_answer_was_lost_counts_as_on_its_way() -> None:

@@ -217,7 +217,7 @@ def test_what_is_never_allowed_is_refused_in_the_end_and_sets_the_money_free() -
 
 
 def test_a_refund_that_waits_leaves_its_case_open() -> None:
-    from tests.workflows.test_cases import paid_twice, the_case  # noqa: PLC0415
+    from tests.workflows.paid_twice import paid_twice, the_case  # noqa: PLC0415
 
     async def work() -> None:
         async with Shop() as shop:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from unittest.mock import patch
 
 import pytest
@@ -20,7 +19,6 @@ from purchase_core.errors import (
 )
 from purchase_core.facts.bodies import DisputeSeen
 from purchase_core.facts.fact import seen
-from purchase_core.facts.rows import InvoiceRow, PurchaseRow
 from purchase_core.identifiers import SeededIds
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
@@ -30,21 +28,7 @@ from purchase_core.testing.memory_store import MemoryStore
 from purchase_sandbox.account import refunds
 from purchase_sandbox.account.objects import Invoice, Refund
 from tests.faults.shop import Shop, run
-
-REFUNDS = "/v1/refunds"
-PAID = 2_000
-
-
-async def bought(shop: Shop) -> PurchaseRow:
-    """Ana's book, for 20.00 EUR."""
-    await shop.sold(offer="book:full")
-    (row,) = await shop.billing.purchases.list("ana")
-    return row
-
-
-async def invoice(shop: Shop) -> InvoiceRow:
-    (row,) = await shop.billing.invoices.list("ana")
-    return row
+from tests.workflows.bought import PAID, bought, invoice, slowly
 
 
 def test_a_purchase_is_paid_back_whole() -> None:
@@ -164,17 +148,6 @@ def test_f53_i06_refunds_that_race_never_exceed_what_was_paid(amounts: list[int]
             await shop.checked_hash()
 
     run(work)
-
-
-def slowly(method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
-    """A read of the store after which others get on first: what was read is old by then."""
-
-    async def reading(*arguments: object, **options: object) -> object:
-        found = await method(*arguments, **options)
-        await asyncio.sleep(0)
-        return found
-
-    return reading
 
 
 @pytest.mark.parametrize("processes", [False, True])

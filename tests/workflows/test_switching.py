@@ -20,7 +20,7 @@ from purchase_core.instants import SECOND
 from purchase_core.ports.provider import CheckoutRequest, ProviderCheckout
 from purchase_core.testing.shaped import Trouble
 from purchase_core.workflows.order import CheckoutOptions
-from tests.workflows.market import Market, another, run
+from tests.workflows.market import PADDLE_FIRST, Market, another, run
 
 
 def test_switching_expires_the_old_session_first_and_opens_the_next() -> None:
@@ -106,9 +106,6 @@ def test_f43_while_the_expiry_is_not_confirmed_nothing_is_switched(error: Except
         assert (await market.billing.checkout.switch(idempotency_key="cart-1")).connection == "paddle"
 
     run(work)
-
-
-PADDLE_FIRST: dict[str, object] = {"share": {"paddle": 100, "stripe": 0}}
 
 
 def test_f44_a_page_that_cannot_be_closed_is_withdrawn_and_a_second_payment_is_seen() -> None:
