@@ -29,7 +29,7 @@ def pull_command(context: click.Context, connection: str, *, output: str | None,
     """
 
     async def found(opening: Opening) -> str:
-        async with opening.looking() as billing:
+        async with opening as billing:
             return await billing.rollout.pull(connection)
 
     code = asyncio.run(found(find_app(context)))

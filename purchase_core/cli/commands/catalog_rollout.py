@@ -173,7 +173,7 @@ def versions_command(context: click.Context, *, as_json: bool) -> None:
 
 def _planned(opening: Opening, connections: Sequence[str], to: str, answers: dict[str, str]) -> Plan:
     async def planned() -> Plan:
-        async with opening.looking() as billing:
+        async with opening as billing:
             return await billing.rollout.plan(connections=connections, to=to, answers=answers)
 
     return asyncio.run(planned())
