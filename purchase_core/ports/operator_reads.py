@@ -131,8 +131,8 @@ class OperatorReads(ABC):
     async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
         """What waits, counted, as of one moment: by ascending (`of` in the order of TALLIES, `by`).
 
-        Of each sort no more than `limit` rows are counted. A quarantined delivery's `error` is its reason up
-        to the first colon.
+        Of each sort no more than `limit` rows are looked at: for what is abandoned, of what is pending, the
+        first that are due. A quarantined delivery's `error` is its reason up to the first colon.
         """
 
     @abstractmethod

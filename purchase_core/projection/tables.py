@@ -1,18 +1,21 @@
-"""Whole tables and journals of one lane."""
+"""Tables and journals of one lane: whole, or one row of one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TypeVar
 
-from purchase_core.errors import InvalidArgument, NotFound
+from purchase_core.errors import InvalidArgument, InvalidText, NotFound
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.paging import every_movement
 from purchase_core.ports.store import NEWEST_BY, N, Store, TableRow
 from purchase_core.records.lane import customer_of
 from purchase_core.records.movement import Movement
+from purchase_core.text import storable
 
 R = TypeVar("R", bound=TableRow)
+
+BEFORE_SURROGATES, SURROGATES_END = 0xD7FF, 0xDFFF
 
 
 async def rows_of_lane(store: Store, table: type[R], lane: str) -> list[R]:
@@ -28,10 +31,10 @@ async def rows_of_lane(store: Store, table: type[R], lane: str) -> list[R]:
 
 
 async def row_of_lane(store: Store, table: type[R], lane: str, key: str) -> R | None:
-    """The row of one key in a lane; None if there is none."""
-    # Behind all that sorts before it, it is the first.
-    before = f"{key[:-1]}{chr(ord(key[-1]) - 1)}\U0010ffff"
-    found = await store.rows(table, lane=lane, after_key=before, limit=1)
+    """The row of one key in a lane; None if there is none. Reads no other, however many there are."""
+    if not key or not _is_storable(key):
+        return None
+    found = await store.rows(table, lane=lane, after_key=_just_before(key), limit=1)
     return next((row for row in found if row.key == key), None)
 
 
@@ -51,6 +54,24 @@ async def newest_of_lane(
         raise NotFound(f"there is no {before!r} to go on from", hint="Begin with the newest again.")
     when = next(column for growing, column in NEWEST_BY.items() if growing is table)
     return await store.newest(table, lane, before=(getattr(last, when), last.key), limit=limit)
+
+
+def _just_before(key: str) -> str:
+    """What sorts before a key, and behind all that is stored before it."""
+    last = ord(key[-1]) - 1
+    if not last:
+        return key[:-1]  # what lies between holds a NUL
+    if BEFORE_SURROGATES < last <= SURROGATES_END:
+        last = BEFORE_SURROGATES
+    return f"{key[:-1]}{chr(last)}\U0010ffff"
+
+
+def _is_storable(key: str) -> bool:
+    try:
+        storable("key", key, characters_max=len(key))
+    except InvalidText:
+        return False
+    return True
 
 
 async def journal_of(store: Store, lane: str) -> list[Movement]:

@@ -129,7 +129,7 @@ class MemoryOperatorReads(OperatorReads):
 
     async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
         """What waits, counted."""
-        found = {of: list(self._waiting(of, now))[:limit] for of in TALLIES}
+        found = {of: list(self._waiting(of, now, limit))[:limit] for of in TALLIES}
         return [tally for of, rows in found.items() for tally in _counted(of, rows)]
 
     async def waiting(self, row_type: type[W], *, limit: int = PAGE_ROWS_MAX) -> Sequence[W]:
@@ -145,9 +145,11 @@ class MemoryOperatorReads(OperatorReads):
         found = [one for one in mine if kind in ("", one.kind) and one.key > after_key]
         return sorted(found, key=lambda one: one.key)[:limit]
 
-    def _waiting(self, of: str, now: Instant) -> Iterable[Waiting]:
-        if of in ("pending", "abandoned", "quarantined"):
-            return self._deliveries(of, now)
+    def _waiting(self, of: str, now: Instant, limit: int) -> Iterable[Waiting]:
+        if of == "abandoned":
+            return self._abandoned(now, limit)
+        if of in ("pending", "quarantined"):
+            return self._deliveries(of)
         if of == "commands":
             known = self.database.commands.values()
             return (
@@ -160,17 +162,17 @@ class MemoryOperatorReads(OperatorReads):
             return (((one.subscriber, one.state), one.available_at, 0) for one in boxes if one.state != IDLE)
         return self._money(of)
 
-    def _deliveries(self, of: str, now: Instant) -> Iterable[Waiting]:
+    def _abandoned(self, now: Instant, limit: int) -> Iterable[Waiting]:
         leases = self.database.leases
+        pending = [one for one in self.database.deliveries.values() if one.state == PENDING]
+        for one in sorted(pending, key=lambda one: (one.available_at, one.id))[:limit]:
+            if NOT_LEASED < leases.get(one.id, NOT_LEASED) < now:
+                yield (one.connection,), leases[one.id], 0
+
+    def _deliveries(self, of: str) -> Iterable[Waiting]:
         for one in self.database.deliveries.values():
             if of == "pending" and one.state == PENDING:
                 yield (one.connection,), one.received_at, 0
-            elif (
-                of == "abandoned"
-                and one.state == PENDING
-                and NOT_LEASED < leases.get(one.id, NOT_LEASED) < now
-            ):
-                yield (one.connection,), leases[one.id], 0
             elif of == "quarantined" and one.state == QUARANTINED:
                 yield (one.connection, one.event_type, _error(one)), one.received_at, 0
 

@@ -26,7 +26,7 @@ from purchase_core.ports.provider import RefundReason
 from purchase_core.ports.store import Question, Store
 from purchase_core.projection.owner import lane_of
 from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX
-from purchase_core.projection.tables import rows_of_lane
+from purchase_core.projection.tables import row_of_lane, rows_of_lane
 from purchase_core.records.command import CONFIRMED, OPEN_STATES, PLANNED, Command, Stage
 from purchase_core.text import identifier, storable
 from purchase_core.workflows.command_log import CommandLog
@@ -139,9 +139,9 @@ class Cases:
         about = case.split(":", 2)[-1]
         view = await self._store.look(Question(objects=(about,)))
         known = view.references.get(about)
-        for row in await rows_of_lane(self._store, CaseRow, known.lane) if known else ():
-            if row.key == case:
-                return row
+        row = await row_of_lane(self._store, CaseRow, known.lane, case) if known else None
+        if row is not None:
+            return row
         raise NotFound(f"no case {case!r}", hint="`purchase cases list` shows those that there are.")
 
     async def explain(self, case: str) -> CaseExplained:

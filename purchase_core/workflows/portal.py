@@ -11,7 +11,7 @@ from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.ports.provider import PortalFlow, PortalRequest, needed_for_portal
 from purchase_core.ports.store import Store
 from purchase_core.projection.owner import lane_of
-from purchase_core.projection.tables import rows_of_lane
+from purchase_core.projection.tables import row_of_lane
 from purchase_core.workflows.commands import Commands
 from purchase_core.workflows.links import Links
 from purchase_core.workflows.urls import return_url as checked_url
@@ -61,9 +61,9 @@ class Portal:
         return PortalSession(await provider.create_portal(request), name)
 
     async def _subscription(self, customer: str, lane: str, key: str) -> SubscriptionRow:
-        for row in await rows_of_lane(self._store, SubscriptionRow, lane):
-            if row.key == key:
-                return row
+        row = await row_of_lane(self._store, SubscriptionRow, lane, key)
+        if row is not None:
+            return row
         raise NotFound(f"customer {customer!r} has no subscription {key!r}")
 
     async def _known(self, customer: str, lane: str, connection: str) -> tuple[str, str]:

@@ -6,6 +6,8 @@ any number of processes, end with one of each.
 
 from __future__ import annotations
 
+import attrs
+
 from purchase_core.canonical import content_hash
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import AuthenticationFailed, InvalidArgument, ProviderRefused
@@ -25,6 +27,14 @@ from purchase_core.workflows.links import Links
 EMAIL_CHARACTERS_MAX = 254
 
 
+@attrs.frozen
+class Provided:
+    """A provider's customer; "" for a guest. `another`: it took the place of one who is gone."""
+
+    id: str
+    another: bool = False
+
+
 class Provisions:
     """Finds what is there already, and makes what is not."""
 
@@ -35,20 +45,20 @@ class Provisions:
         self._ids = ids
         self.links = Links(store, clock, ids)
 
-    async def customer(self, provider: Provider, customer: str, email: str) -> str:
-        """The provider's customer of ours; "" for a guest. One link row decides; it is written once.
+    async def customer(self, provider: Provider, customer: str, email: str) -> Provided:
+        """The provider's customer of ours. One link row decides; it is written once.
 
         Another one takes the place of those that are gone, unless somebody has put that right.
         """
         if not customer:
-            return ""
-        linked = await self.links.of_customer(provider, customer)
+            return Provided("")
+        connection, lane = provider.connection, await lane_of(self._store, customer)
+        linked = await self.links.of(connection.name, lane)
         if linked.good:
-            return linked.good[0]
+            return Provided(linked.good[0], another=bool(linked.gone))
         for one in linked.gone:
-            if not await self.links.is_gone(provider, await lane_of(self._store, customer), one):
-                return one
-        connection = provider.connection
+            if not await self.links.is_gone(provider, lane, one):
+                return Provided(one, another=len(linked.gone) > 1)
         words = ("customer", connection.project, connection.environment, customer)
         key = ":".join((*words, *(("instead", content_hash(linked.gone)) if linked.gone else ())))
         request = CustomerRequest(customer, email, linked.gone)
@@ -59,10 +69,10 @@ class Provisions:
         except ProviderRefused:
             # Another checkout may have used the key, with another e-mail: then the customer is there by now.
             made = await provider.ensure_customer(request, key=key)
-        lane = await lane_of(self._store, customer)
+        # If the lane was merged meanwhile, the recorder finds its owner.
         reference = Reference(object_key("customer", connection.name, made), lane)
         await self._recorder.link(reference, cause="checkout")
-        return made
+        return Provided(made, another=bool(linked.gone))
 
     async def must_have_address(self, provider: Provider, customer: str, email: str) -> None:
         """Raise InvalidArgument where the provider would refuse the customer for want of an e-mail address.

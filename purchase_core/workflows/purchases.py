@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from purchase_core.errors import NotFound, WrongState
 from purchase_core.facts.fact import intent_key
-from purchase_core.facts.rows import InvoiceRow, PurchaseRow
+from purchase_core.facts.rows import IntentRow, PurchaseRow
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.provider import RefundReason
 from purchase_core.ports.store import Store
 from purchase_core.projection.owner import lane_of
-from purchase_core.projection.tables import newest_of_lane, row_of_lane, rows_of_lane
+from purchase_core.projection.tables import newest_of_lane, row_of_lane
 from purchase_core.workflows.refunds import Refunded, Refunds, Units
 
 
@@ -58,19 +58,19 @@ class Purchases:
         `Refunds.refund` raises.
         """
         row = await self.get(customer, purchase)
-        invoice = await self._payment(row)
-        return await self._refunds.refund(
-            customer,
-            invoice.key,
+        return await self._refunds.refund_in(
+            row.lane,
+            await self._payment(row),
             amount=amount,
             units=None if quantity is None else Units(quantity, version=row.version),
             reason=reason,
             idempotency_key=idempotency_key,
         )
 
-    async def _payment(self, purchase: PurchaseRow) -> InvoiceRow:
+    async def _payment(self, purchase: PurchaseRow) -> str:
         """The payment that answered the intent. One too many is a case, and is paid back from there."""
-        for row in await rows_of_lane(self._store, InvoiceRow, purchase.lane):
-            if row.intent == purchase.intent and row.match == "matched":
-                return row
-        raise WrongState(f"no payment of {intent_key(purchase.intent)} is known")
+        key = intent_key(purchase.intent)
+        intent = await row_of_lane(self._store, IntentRow, purchase.lane, key)
+        if intent is not None and intent.settled_by:
+            return intent.settled_by
+        raise WrongState(f"no payment of {key} is known")

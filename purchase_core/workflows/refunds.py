@@ -18,7 +18,7 @@ from purchase_core.instants import Instant
 from purchase_core.ports.provider import Capability, OurReference, Provider, RefundReason, RefundRequest
 from purchase_core.ports.store import Question, Store
 from purchase_core.projection.owner import lane_of
-from purchase_core.projection.tables import rows_of_lane
+from purchase_core.projection.tables import row_of_lane, rows_of_lane
 from purchase_core.records.command import PLANNED, Command
 from purchase_core.records.lane import customer_of
 from purchase_core.workflows.commands import CommandKind, Commands, Draft
@@ -202,9 +202,9 @@ class Refunds:
         raise NotFound(f"{row.key} has no line of {units.offer or units.version or 'any offer'}")
 
     async def _invoice(self, lane: str, invoice: str) -> InvoiceRow:
-        for row in await rows_of_lane(self._store, InvoiceRow, lane):
-            if row.key == invoice:
-                return row
+        row = await row_of_lane(self._store, InvoiceRow, lane, invoice)
+        if row is not None:
+            return row
         raise NotFound(
             f"{customer_of(lane) or lane!r} has no invoice {invoice!r}",
             hint="`billing.invoices.list` returns them.",

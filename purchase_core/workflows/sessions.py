@@ -43,7 +43,7 @@ from purchase_core.routing.failover import (
 )
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.order import Order, attempt_of, checkout_request, decode_order, moved_on
-from purchase_core.workflows.provisions import Provisions
+from purchase_core.workflows.provisions import Provided, Provisions
 from purchase_core.workflows.recognising import recognised
 from purchase_core.workflows.resolving import NEVER_ARRIVED, may_have_arrived, may_send_again
 
@@ -176,39 +176,38 @@ class Sessions:
         )
         this.sent = True
         try:
-            request = checkout_request(order, customer, price, made_of)
-            checkout = await self._send(order, provider, request, this)
+            request = checkout_request(order, customer.id, price, made_of)
+            checkout = await self._send(order, provider, request, this, another=customer.another)
         except ProviderRefused as refused:
             # Nothing was opened. If it is for want of the customer, another one takes their place.
             links, whose = self._provisions.links, order.wish.customer
             if isinstance(refused, AuthenticationFailed):
                 raise
-            if not await links.proves_gone(provider, whose, customer):
+            if not await links.proves_gone(provider, whose, customer.id):
                 raise
             customer = await self._customer(order, provider, email)
-            request = checkout_request(order, customer, price, made_of)
-            checkout = await self._send(order, provider, request, this)
-        return Opened(checkout, price, customer)
+            request = checkout_request(order, customer.id, price, made_of)
+            checkout = await self._send(order, provider, request, this, another=customer.another)
+        return Opened(checkout, price, customer.id)
 
     async def _send(
-        self, order: Order, provider: Provider, request: CheckoutRequest, this: _Try
+        self, order: Order, provider: Provider, request: CheckoutRequest, this: _Try, *, another: bool
     ) -> ProviderCheckout:
-        """Under the attempt's key; another customer is another request, and has a key of its own.
+        """Under the attempt's key; `another` customer is another request, and has a key of its own.
 
         Whoever sends it again, after an answer that was lost, cannot tell for whom it was sent: it is looked
         for first.
         """
-        links = self._provisions.links
-        whose = order.wish.customer
-        if not whose or not (await links.of_customer(provider, whose)).gone:
+        if not another:
             return await provider.create_checkout(request, key=order.attempt)
         opened = None if this.fresh else await provider.find_checkout(order.attempt)
         return opened or await provider.create_checkout(request, key=f"{order.attempt}:{request.customer}")
 
-    async def _customer(self, order: Order, provider: Provider, email: str) -> str:
+    async def _customer(self, order: Order, provider: Provider, email: str) -> Provided:
         """The provider's customer. Whoever is moved here, and whose address nobody says, types it there."""
         if order.wish.replaces and provider.capabilities.unique_emails and not email:
-            return await self._provisions.known_customer(provider, order.wish.customer) or ""
+            linked = await self._provisions.links.of_customer(provider, order.wish.customer)
+            return Provided(next(iter(linked.good), ""), another=bool(linked.gone))
         return await self._provisions.customer(provider, order.wish.customer, email)
 
     async def _look_only(self, command: Command, order: Order, provider: Provider) -> Opened:

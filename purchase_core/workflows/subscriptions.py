@@ -27,7 +27,7 @@ from purchase_core.ports.provider import (
 )
 from purchase_core.ports.store import Store
 from purchase_core.projection.owner import lane_of
-from purchase_core.projection.tables import rows_of_lane
+from purchase_core.projection.tables import row_of_lane, rows_of_lane
 from purchase_core.workflows.commands import CommandKind, Commands, Draft
 from purchase_core.workflows.provisions import Provisions
 from purchase_core.workflows.subscription_commands import (
@@ -249,10 +249,10 @@ class Subscriptions:
         return SubscriptionChanged(await self._find(customer, subscription), done.id)
 
     async def _find(self, customer: str, subscription: str) -> SubscriptionRow:
-        rows = await rows_of_lane(self._store, SubscriptionRow, await lane_of(self._store, customer))
-        for row in rows:
-            if row.key == subscription:
-                return row
+        lane = await lane_of(self._store, customer)
+        row = await row_of_lane(self._store, SubscriptionRow, lane, subscription)
+        if row is not None:
+            return row
         raise NotFound(
             f"customer {customer!r} has no subscription {subscription!r}",
             hint="`billing.subscriptions.list` returns them; a subscription is named by its row's key.",

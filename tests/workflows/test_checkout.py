@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -25,6 +26,7 @@ from purchase_core.plugins.hookspecs import hookimpl
 from purchase_core.ports.router import RouteRequest, RoutingDecision
 from purchase_core.records.command import CONFIRMED, REFUSED, SENDING
 from purchase_core.workflows.checkout import KIND
+from purchase_core.workflows.links import Links
 from purchase_simulators.wire.chaos import Fault
 from tests.faults.shop import CUSTOMERS, SESSIONS, Customer, Price, Session, Shop, run
 
@@ -337,5 +339,17 @@ def test_a_receipt_tells_what_really_happened() -> None:
             assert (causes["invoice"], causes["subscription"]) == ("delivery", "delivery")
             with pytest.raises(NotFound):
                 await shop.billing.receipts.get("receipt_none")
+
+    run(work)
+
+
+def test_a_checkout_reads_once_who_its_customer_is_at_the_provider() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.buy("cart-1")
+            read = Links.of
+            with patch.object(Links, "of", autospec=True, side_effect=read) as counted:
+                await shop.buy("cart-2")
+            assert counted.call_count == 1
 
     run(work)

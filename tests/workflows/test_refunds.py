@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -19,6 +21,7 @@ from purchase_core.errors import (
 )
 from purchase_core.facts.bodies import DisputeSeen
 from purchase_core.facts.fact import seen
+from purchase_core.facts.rows import IntentRow, InvoiceRow, PurchaseRow, RefundRow
 from purchase_core.identifiers import SeededIds
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import Recorder
@@ -227,5 +230,26 @@ def test_what_was_refunded_elsewhere_is_known_before_and_after() -> None:
             assert (bill.refunded, bill.refunding) == (1_500, 0)
             done = await shop.billing.purchases.refund("ana", row.key, idempotency_key="rest")
             assert done.refund.amount == 500
+
+    run(work)
+
+
+def test_a_refund_reads_its_own_bill_and_not_all_of_the_customers() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            for number in range(4):
+                await shop.sold(offer="book:full", key=f"cart-{number}")
+            first, *_ = await shop.billing.purchases.list("ana")
+            asked, rows = [], shop.billing.store.rows
+
+            async def counted(table: type[Any], **page: Any) -> Sequence[Any]:
+                found = await rows(table, **page)
+                asked.append((table, len(found)))
+                return found
+
+            with patch.object(shop.billing.store, "rows", side_effect=counted):
+                await shop.billing.purchases.refund("ana", first.key, idempotency_key="r", amount=700)
+            assert {table for table, _ in asked} == {PurchaseRow, IntentRow, InvoiceRow, RefundRow}
+            assert max(count for _, count in asked) == 1
 
     run(work)

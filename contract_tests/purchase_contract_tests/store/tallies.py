@@ -131,6 +131,12 @@ class Tallies(StorePromises):
         await store.commit(Batch("batch_1", NOW, deliveries=flood, rows=rows))
         found = await store.tallies(now=NOW, limit=3)
         assert {one.of: one.count for one in found} == {"pending": 3, "cases": 3}
+        # Nor is more looked at: the last two were abandoned, behind what was due before them.
+        await store.claim(now=later(6), lease_until=later(10), limit=2, newest=True)
+        for limit, abandoned in ((3, {}), (4, {"abandoned": 1}), (5, {"abandoned": 2})):
+            found = await store.tallies(now=later(11), limit=limit)
+            counted = {one.of: one.count for one in found}
+            assert counted == {"pending": limit, "cases": limit} | abandoned
 
     @promise
     async def what_waits_for_a_person_comes_with_the_most_money_first(self, store: Store) -> None:

@@ -19,20 +19,24 @@ from purchase_sql.statement import Statement, number, whole, word
 
 @attrs.frozen
 class _Waiting:
-    """Rows of one sort: which, in the order of an index; what they are counted by, since when, and money."""
+    """Rows of one sort: which, in the order of an index; what they are counted by, since when, and money.
+
+    `over`: of those that were chosen, the ones whose instant is over are counted.
+    """
 
     which: tuple[sa.ColumnElement[bool] | sa.TextClause, ...]
     order: tuple[sa.ColumnElement[Any], ...]
     by: tuple[sa.ColumnElement[str], ...]
     since: sa.Column[int]
     amount: sa.ColumnElement[int] = attrs.field(factory=lambda: number(0))
+    over: bool = False
 
 
 def statements() -> Iterable[Statement]:
     """All of them."""
     sorts = _sorts()
     for of, waiting in sorts.items():
-        taken = (("now",) if of == "abandoned" else ()) + ("limit",)
+        taken = (("now",) if waiting.over else ()) + ("limit",)
         yield Statement(f"tally_{of}", taken, _counted(waiting, TALLIES[of]))
     for row_type in WAITING_TYPES:
         waiting, table = sorts[row_type.TABLE], schema.rows[row_type]
@@ -55,7 +59,7 @@ def _counted(waiting: _Waiting, names: tuple[str, ...]) -> sa.Select[Any]:
         .subquery("counted")
     )
     by = [chosen.c[name] for name in names]
-    return (
+    counted = (
         sa.select(
             *by,
             sa.func.count().label("count"),
@@ -65,6 +69,7 @@ def _counted(waiting: _Waiting, names: tuple[str, ...]) -> sa.Select[Any]:
         .group_by(*by)
         .order_by(*by)
     )
+    return counted.where(chosen.c.since < whole("now")) if waiting.over else counted
 
 
 def _sorts() -> dict[str, _Waiting]:
@@ -75,10 +80,11 @@ def _sorts() -> dict[str, _Waiting]:
     return {
         "pending": _Waiting((pending,), due, (deliveries.c.connection,), deliveries.c.received_at),
         "abandoned": _Waiting(
-            (pending, deliveries.c.leased_until < whole("now")),
+            (pending,),  # by an index of leases, each claim would write every index of its row again
             due,
             (deliveries.c.connection,),
             deliveries.c.leased_until,
+            over=True,
         ),
         "quarantined": _Waiting(
             (deliveries.c.state == word(QUARANTINED), sa.text(schema.IS_NOT_DONE)),

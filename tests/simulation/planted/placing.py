@@ -103,7 +103,7 @@ def says_the_address(to: Planter) -> None:
     """An error about a customer quotes the e-mail address."""
     customer = Provisions.customer
 
-    async def telling(self: Any, provider: Any, name: str, email: str) -> str:
+    async def telling(self: Any, provider: Any, name: str, email: str) -> Any:
         try:
             return await customer(self, provider, name, email)
         except ProviderRefused as error:

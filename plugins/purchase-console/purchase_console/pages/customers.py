@@ -29,6 +29,7 @@ from purchase_core.facts.rows import (
 from purchase_core.instants import SECOND, Instant, to_datetime
 from purchase_core.money import Money
 from purchase_core.projection.owner import lane_of, owning_lane
+from purchase_core.projection.tables import row_of_lane
 from purchase_core.reads.activity import Happening
 from purchase_core.reads.customers import Snapshot
 from purchase_core.reads.provenance import provenance
@@ -229,9 +230,7 @@ def _section(title: str, rows: Sequence[Row], *, more: bool = False) -> Section:
 async def _row(visit: Visit, customer: str, key: str) -> Row:
     lane = await lane_of(visit.billing.store, customer)
     for table in ROW_TYPES if key else ():
-        # Behind all that sorts before it, it is the first.
-        before = key[:-1] + chr(ord(key[-1]) - 1)
-        for row in await visit.billing.store.rows(table, lane=lane, after_key=f"{before}\U0010ffff", limit=1):
-            if row.key == key:
-                return row
+        row = await row_of_lane(visit.billing.store, table, lane, key)
+        if row is not None:
+            return row
     raise NotFound(f"customer {customer!r} has no row {key!r}")
