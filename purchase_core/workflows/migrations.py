@@ -40,13 +40,15 @@ from purchase_core.workflows.mover import KIND as MOVE
 from purchase_core.workflows.mover import Mover, move_of, progress_of
 from purchase_core.workflows.moves import Halt, Move, Phase, Progress
 from purchase_core.workflows.planning import Planner
-from purchase_core.workflows.prospects import Prospect, Prospects, Settings, move_key
+from purchase_core.workflows.prospects import BEGINNING, Place, Prospect, Prospects, Settings, move_key
 from purchase_core.workflows.resolving import Resolver
 from purchase_core.workflows.subscriptions import Subscriptions
 from purchase_core.workflows.urls import return_url
 
 KIND = "provider.migration"
-ENLIST_SECONDS = 3_600  # how long after the last look workers look again for who could go
+ENLIST_SECONDS = 3_600  # how long after the last pass workers look again for who could go
+ENLIST_SLICE_SECONDS = 30  # a worker that has not come to the end of its slice by then is taken for gone
+ENLISTED_MAX = 1_000  # subscriptions of one slice
 PAIRS_MAX = 100
 
 log = logging.getLogger("purchase.migrations")
@@ -130,39 +132,51 @@ class Migrations:
     async def enlist(self) -> int:
         """Take in those of each cohort that grows who have come since, or can be moved by now; how many.
 
-        For workers: each migration is looked at once in ENLIST_SECONDS, by one of them. `stop` ends it.
+        For workers: a pass over those who can be moved begins ENLIST_SECONDS after the last one, and goes on
+        ENLISTED_MAX subscriptions at a time, each by one worker, from where the one before has come to,
+        whoever that was. `stop` ends it.
         """
-        begun = 0
-        before = Instant(self._clock.now() - ENLIST_SECONDS * SECOND)
+        begun, now = 0, self._clock.now()
+        before = Instant(now - ENLIST_SLICE_SECONDS * SECOND)
         for command in await self._store.open_commands((KIND,), before=before, limit=PAIRS_MAX):
             settings = msgspec.json.decode(command.request, type=Settings)
-            if settings.grows and settings.halt is Halt.NO and await self._look_again(command):
-                begun += await self._enlisted(settings)
+            is_due = command.result or now - command.updated_at >= ENLIST_SECONDS * SECOND
+            if is_due and settings.grows and settings.halt is Halt.NO:
+                begun += await self._enlisted(command, settings)
         return begun
 
-    async def _look_again(self, known: Command) -> bool:
-        """Note that it is looked at now; False if another worker was quicker."""
-        now = self._clock.now()
-        mine = False
-
-        def looked(found: Command) -> Command:
-            nonlocal mine
-            mine = found.updated_at == known.updated_at
-            return attrs.evolve(found, updated_at=now) if mine else found
-
-        await self._log.change(known, looked)
-        return mine
-
-    async def _enlisted(self, settings: Settings) -> int:
+    async def _enlisted(self, known: Command, settings: Settings) -> int:
+        """Take in those of one slice; how many. None if another worker is at it."""
+        if not await self._came_to(known, known.result):
+            return 0
+        place = msgspec.json.decode(known.result, type=Place) if known.result else BEGINNING
         try:
             self._prospects.check(settings)
             self._both_open(settings)
-            return len([one async for one in self._take_in(settings)])
+            found, end = await self._prospects.later(settings, place, limit=ENLISTED_MAX)
+            begun = [one for one in found if one.verdict == "move" and await self._begin(settings, one)]
         except StoreError:
             raise
         except PurchaseError as error:  # other migrations are looked at all the same
             log.warning("nobody goes from %s to %s now: %s", settings.old, settings.new, type(error).__name__)
             return 0
+        command = await self._store.command(known.key)
+        if command is not None:
+            await self._came_to(command, msgspec.json.encode(end) if end else b"")
+        return len(begun)
+
+    async def _came_to(self, known: Command, place: bytes) -> bool:
+        """Note how far it has come, and that it is looked at now; False if another worker was quicker."""
+        now = self._clock.now()
+        mine = False
+
+        def noted(found: Command) -> Command:
+            nonlocal mine
+            mine = (found.updated_at, found.result) == (known.updated_at, known.result)
+            return attrs.evolve(found, updated_at=now, result=place) if mine else found
+
+        await self._log.change(known, noted)
+        return mine
 
     async def _take_in(
         self, settings: Settings, limit: int | None = None, *, again: bool = False

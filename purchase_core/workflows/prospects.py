@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -10,6 +11,7 @@ from purchase_core.catalog.versions import OfferVersion
 from purchase_core.errors import InvalidArgument, NotFound
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.instants import DAY, Clock, Instant
+from purchase_core.ports.deadlines import PERIOD_ENDS
 from purchase_core.ports.paging import every_row
 from purchase_core.ports.store import Store
 from purchase_core.records.command import OPEN_STATES
@@ -28,6 +30,13 @@ from purchase_core.workflows.routing import NOWHERE
 PERCENT = 100
 LEAD_DAYS, UNDO_DAYS = 7, 3
 LEAD_DAYS_MAX = 60
+YEAR = 366 * DAY
+YEARS_MAX = 100  # nothing is paid for longer
+
+Place: TypeAlias = tuple[Instant, str]
+"""When what is paid ends, and a key: where a pass over subscriptions has come to."""
+
+BEGINNING: Place = (Instant(0), "")
 
 
 class Settings(Value, frozen=True):
@@ -82,6 +91,28 @@ class Prospects:
         async for row in self._live_on(settings.old):
             if in_cohort(settings, customer_of(row.lane)):
                 yield await self._prospect(settings, row)
+
+    async def later(
+        self, settings: Settings, place: Place, *, limit: int
+    ) -> tuple[Sequence[Prospect], Place | None]:
+        """Those of the cohort whose time is not over yet, behind a place, and where to go on; None: the end.
+
+        From an index of live subscriptions by when what is paid ends: no more than `limit` of them are read,
+        and none that renews too soon to be moved.
+        """
+        now = self._clock.now()
+        soonest = (Instant(now + settings.lead_days * DAY), "")
+        page = await self._store.due(
+            PERIOD_ENDS, after=max(place, soonest), until=Instant(now + YEARS_MAX * YEAR), limit=limit
+        )
+        found = [
+            await self._prospect(settings, row)
+            for row in page
+            if row.connection == settings.old
+            and customer_of(row.lane)
+            and in_cohort(settings, customer_of(row.lane))
+        ]
+        return found, (page[-1].period_end, page[-1].key) if len(page) == limit else None
 
     async def _live_on(self, connection: str) -> AsyncIterator[SubscriptionRow]:
         async for row in every_row(self._store, SubscriptionRow):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from msgspec.structs import replace
 
-from purchase_core.errors import InvalidArgument, NotFound, ProviderRefused
+from purchase_core.errors import InvalidArgument, NotFound, ProviderRefused, StoreUnavailable
 from purchase_core.facts.fact import Fact
+from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.workflows import migrations as module
 from purchase_core.workflows.moves import REFUSED_AGAIN_SECONDS
 from purchase_core.workflows.prospects import Prospect, Settings, in_cohort
 from purchase_simulators.stripe.objects.subscriptions import Subscription
@@ -398,5 +401,50 @@ def test_what_a_provider_refuses_is_asked_for_again_an_hour_later_and_is_seen(
         (shown,) = (await sides.billing.migrations.status("stripe", "paddle")).moves
         assert (shown.phase, shown.reason) == ("watched", "no payment method was given in time")
         assert not await ends(sides, "ana")
+
+    run(work)
+
+
+def test_a_pass_goes_on_where_it_was_left_and_reads_only_whom_it_looks_at() -> None:
+    """Slice by slice, whichever worker; one that dies in its slice leaves it to the next."""
+
+    async def work(sides: TwoSides) -> None:
+        await sides.subscribe("zoe")
+        await sides.pass_days()
+        await begin(sides)
+        for number in range(5):
+            await sides.subscribe(f"user_{number}")
+        await sides.pass_days(work=False)
+        migrations, store = sides.billing.migrations, sides.billing.store
+        due, rows, looked = store.due, store.rows, []
+
+        async def counted(*asked: Any, **limits: Any) -> Any:
+            found = await due(*asked, **limits)
+            looked.append([one.key for one in found])
+            return found
+
+        async def of_lanes(table: Any, **asked: Any) -> Any:
+            assert asked.get("lane") or table is not SubscriptionRow, "all subscriptions are read"
+            return await rows(table, **asked)
+
+        with (
+            patch.object(module, "ENLISTED_MAX", 2),
+            patch.object(store, "due", counted),
+            patch.object(store, "rows", of_lanes),
+        ):
+            counts = [await migrations.enlist(), await migrations.enlist()]
+            assert len(looked) == 1, "somebody may be at the next slice"
+            sides.clock.advance(seconds=31)
+            gone = StoreUnavailable("gone")
+            with patch.object(migrations, "_begin", side_effect=gone), pytest.raises(StoreUnavailable):
+                await migrations.enlist()
+            for _ in range(4):
+                sides.clock.advance(seconds=31)
+                counts.append(await migrations.enlist())
+        assert [len(one) for one in looked] == [2, 2, 2, 2, 0]
+        assert looked[1] == looked[2], "what was not done is done again"
+        assert sum(counts) == 5
+        status = await migrations.status("stripe", "paddle")
+        assert len(status.moves) == 6
 
     run(work)
