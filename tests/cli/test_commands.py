@@ -161,6 +161,15 @@ def test_json_escapes_what_a_terminal_would_obey_and_means_the_same(app: Any) ->
 # --- words -----------------------------------------------------------------------------------------
 
 
+@each_leaf
+def test_no_command_escapes_what_is_its_own(app: Any, path: tuple[str, ...]) -> None:
+    """A cell that a command has styled would show its escapes, as a value's from outside is shown."""
+    Path("policy.toml").write_text("share = { shop = 100 }")
+    Path("access.toml").write_text("paused_grants = true")
+    ended = app.run("--color", "always", *path, *ARGUMENTS.get(path, ()))
+    assert "\ufffd" not in ended.out + ended.err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["webhooks", "list"], ["webhooks", "show", "delivery_1"], ["webhooks", "show", "delivery_1", "--body"]],

@@ -225,16 +225,15 @@ def verify(context: click.Context, customers: Sequence[str], *, as_json: bool) -
     if as_json:
         print_json({"verified": msgspec.to_builtins(told)})
     else:
-        rows = [[one.customer, f"{one.movements:,}", one.hash or "-", _verdict(one)] for one in told]
+        rows = [
+            [one.customer, f"{one.movements:,}", one.hash or "-", "no" if one.problems else "yes"]
+            for one in told
+        ]
         print_table(["customer", "movements", "hash", "whole"], rows, empty="")
         for one in told:
             for problem in one.problems:
                 say(problem)
     return DIFFERENCES if any(one.problems for one in told) else 0
-
-
-def _verdict(one: Verification) -> str:
-    return click.style("no", fg="red") if one.problems else click.style("yes", fg="green")
 
 
 def _sides(one: Movement) -> str:

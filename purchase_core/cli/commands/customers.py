@@ -130,8 +130,9 @@ def explain(context: click.Context, customer: str, feature: str, *, at: str | No
     if as_json:
         print_json(with_times(msgspec.to_builtins(found)))
         return
-    verdict = click.style("yes", fg="green") if found.granted else click.style("no", fg="red")
-    print_pairs([(feature, verdict), ("at", time_of(found.at)), ("policy", found.policy)])
+    print_pairs(
+        [(feature, "yes" if found.granted else "no"), ("at", time_of(found.at)), ("policy", found.policy)]
+    )
     click.echo()
     rows = [
         ["yes" if one.grants else "no", one.offer or "-", one.why, time_of(one.until), one.about or "-"]
