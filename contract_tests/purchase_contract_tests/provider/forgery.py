@@ -30,6 +30,7 @@ from purchase_core.identifiers import SeededIds
 from purchase_core.inbox.inbox import Inbox
 from purchase_core.inbox.processing import Processor
 from purchase_core.inbox.receive import HEADER_CHARACTERS_MAX, HEADER_COUNT_MAX, RawHeaders
+from purchase_core.inbox.refusal_log import KIND as REFUSALS
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.provider import SIGNATURE_WINDOW_SECONDS, Headers
@@ -88,7 +89,11 @@ class Post:
         return "" if self._contents() == before else f"{case.what}: refused, and left a trace"
 
     def _contents(self) -> dict[str, object]:
-        return {one.name: copy(getattr(self.database, one.name)) for one in attrs.fields(MemoryDatabase)}
+        """All that is stored, but how many were refused: that is kept, of every delivery alike."""
+        found = {one.name: copy(getattr(self.database, one.name)) for one in attrs.fields(MemoryDatabase)}
+        found["runs"] = [one for one in self.database.runs.values() if one.kind != REFUSALS]
+        del found["batches"]  # ids alone: whatever else a batch writes is in another table
+        return found
 
 
 async def genuine(bench: ProviderBench) -> tuple[bytes, Instant]:
