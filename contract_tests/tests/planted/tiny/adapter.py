@@ -13,7 +13,6 @@ import msgspec
 
 from purchase_core.errors import (
     AuthenticationFailed,
-    InvalidArgument,
     MalformedBody,
     OutcomeUnknown,
     ProviderRefused,
@@ -55,10 +54,11 @@ from purchase_core.ports.provider import (
 )
 from purchase_core.secret import Secret
 from purchase_core.strict_json import decode
-from purchase_core.text import identifier
 
 from .catalog import TinyCatalog
 from .documents import KINDS, TYPES, Document, Head
+from .listed import endpoint, listed_customer
+from .texts import equal, optional, text, texts
 
 D = TypeVar("D", bound="Document")
 
@@ -99,7 +99,7 @@ class TinyProvider(TinyCatalog):
         self.check_time(self.time_of(time), now)
         given = [item.removeprefix("v1=") for item in signatures.split(",") if item.startswith("v1=")]
         expected = [self.signature(secret, time, body) for secret in self._secrets]
-        matches = [_equal(one, other) for one in given[:SIGNATURES_MAX] for other in expected]
+        matches = [equal(one, other) for one in given[:SIGNATURES_MAX] for other in expected]
         if not any(matches):
             raise SignatureInvalid("no signature matches")
 
@@ -122,10 +122,10 @@ class TinyProvider(TinyCatalog):
     def parse(self, body: bytes) -> Event:
         head = self.convert(decode(body), Head)
         kind = head.data.get("object", "")
-        key = object_key(_text(kind), self.connection.name, _text(head.data.get("id")))
+        key = object_key(text(kind), self.connection.name, text(head.data.get("id")))
         created = Instant(head.created)
-        texts = (head.id, head.type, head.account, head.mode, head.version)
-        identity, type_, account, mode, version = map(_text, texts)
+        written = (head.id, head.type, head.account, head.mode, head.version)
+        identity, type_, account, mode, version = map(text, written)
         return Event(identity, type_, key, created, account, mode, version, head.data)
 
     def parse_fetched(self, fetched: Fetched) -> Event:
@@ -146,8 +146,8 @@ class TinyProvider(TinyCatalog):
     def ours(self, metadata: Mapping[str, object]) -> OurReference:
         """Our reference in some metadata."""
         found = OurReference.read(metadata, self.connection)
-        texts = (found.intent, found.attempt, found.customer, "", found.command)
-        return OurReference(*(_optional(one) for one in texts))
+        written = (found.intent, found.attempt, found.customer, "", found.command)
+        return OurReference(*(optional(one) for one in written))
 
     def document(self, kind: str, payload: object) -> Any:
         """A document of a kind that means something."""
@@ -163,9 +163,9 @@ class TinyProvider(TinyCatalog):
 
     def check_text(self, body: Body) -> None:
         """Refuse text that could not be stored, and an object without an id."""
-        _text(body.id)
-        for text in _texts(msgspec.to_builtins(body)):
-            _optional(text)
+        text(body.id)
+        for one in texts(msgspec.to_builtins(body)):
+            optional(one)
 
     def convert(self, value: object, kind: type[D] | type[Head]) -> Any:
         """The value as a document."""
@@ -308,12 +308,12 @@ class TinyProvider(TinyCatalog):
 
     async def endpoints(self) -> tuple[WebhookEndpoint, ...]:
         self.need(Capability.WEBHOOK_ENDPOINTS)
-        return tuple(_endpoint(one) for one in self.call("list", {"object": "endpoint"})["data"])
+        return tuple(endpoint(one) for one in self.call("list", {"object": "endpoint"})["data"])
 
     async def create_endpoint(self, url: str, *, key: str) -> WebhookEndpoint:
         self.need(Capability.WEBHOOK_ENDPOINTS)
         made = self.call("make_endpoint", {"url": url, "events": sorted(TYPES)}, key)
-        return attrs.evolve(_endpoint(made), secret=Secret(made["secret"]))
+        return attrs.evolve(endpoint(made), secret=Secret(made["secret"]))
 
     async def events(self, *, cursor: str, limit: int = 100) -> EventPage:
         self.need(Capability.LIST_EVENTS)
@@ -390,35 +390,3 @@ def _change(request: ChangeRequest) -> dict[str, Any]:
         "at_period_end": request.at_period_end,
         "at": int(request.preview or 0),
     }
-
-
-def listed_customer(one: Mapping[str, Any]) -> ListedCustomer:
-    """A customer as it is listed."""
-    return ListedCustomer(one["id"], one["email"], one["metadata"], gone=one["archived"])
-
-
-def _endpoint(one: Mapping[str, Any]) -> WebhookEndpoint:
-    return WebhookEndpoint(one["id"], one["url"], one["enabled"], tuple(one["events"]), one["version"])
-
-
-def _equal(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode())
-
-
-def _text(value: object) -> str:
-    try:
-        return identifier("identifier", value, characters_max=255)  # type: ignore[arg-type]
-    except InvalidArgument:
-        raise MalformedBody("an identifier cannot be one") from None
-
-
-def _optional(value: str) -> str:
-    return _text(value) if value else ""
-
-
-def _texts(value: object) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for one in value.values() for text in _texts(one)]
-    return [text for one in value for text in _texts(one)] if isinstance(value, list | tuple) else []
