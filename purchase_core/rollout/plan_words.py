@@ -83,7 +83,8 @@ def summary(plan: Plan) -> str:
         if step.act in KEEPING
     }
     touched = sum(kept.values())
-    return f"{text}; {touched} subscribers keep what they have." if touched else f"{text}."
+    keep = "1 subscriber keeps" if touched == 1 else f"{touched} subscribers keep"
+    return f"{text}; {keep} what they have." if touched else f"{text}."
 
 
 KEEPING = ("retire", "archive")

@@ -101,8 +101,9 @@ def test_it_is_the_same_on_other_providers(
 
 
 def test_people_read_what_happens_what_is_run_and_what_is_true_now(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert run(["demo", "--incident", "4", "--headless"]) == 0
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
@@ -112,6 +113,8 @@ def test_people_read_what_happens_what_is_run_and_what_is_true_now(
     assert "     (exit code 3)" in lines
     assert "  8. Now: Ana has what she paid for." in lines
     assert printed.err.startswith("Played. The operator got out of it")
+    assert max(map(len, lines)) <= 80
+    assert "…" not in printed.out, "nothing that was printed is cut off"
 
 
 class Keyboard(io.StringIO):

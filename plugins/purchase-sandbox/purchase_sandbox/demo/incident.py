@@ -25,6 +25,7 @@ from purchase_sandbox.incidents.telling import Audience, Scene, StoryFailed
 
 LINES_SHOWN_MAX = 12
 COLUMNS_MAX = 120  # where nobody has a terminal
+COLUMNS_MIN = 40
 INDENT = "     "
 
 
@@ -128,7 +129,7 @@ class _Told(_Heard):
             click.echo(f"{scene.number:3}. {head}{f'{chr(10)}{INDENT}'.join(wrapped)}\n")
             return
         for line in scene.lines[:LINES_SHOWN_MAX]:
-            click.echo(f"{INDENT}{self._fitting(printable(line))}".rstrip())
+            click.echo(self._wrapped(printable(line)))
         left = len(scene.lines) - LINES_SHOWN_MAX
         if left > 0:
             click.secho(f"{INDENT}… and {left} more lines", dim=True)
@@ -136,6 +137,14 @@ class _Told(_Heard):
             click.secho(f"{INDENT}(exit code {scene.code})", dim=True)
         click.echo()
 
-    def _fitting(self, line: str) -> str:
-        room = max(self._columns, COLUMNS_MAX) - len(INDENT)
-        return line if len(line) <= room else f"{line[: room - 1]}…"
+    def _wrapped(self, line: str) -> str:
+        """All of it: what stands at the end of a row is often what to run next."""
+        parts = textwrap.wrap(
+            line,
+            max(self._columns, COLUMNS_MIN),
+            initial_indent=INDENT,
+            subsequent_indent=f"{INDENT}    ",
+            replace_whitespace=False,
+            break_on_hyphens=False,
+        )
+        return "\n".join(parts)

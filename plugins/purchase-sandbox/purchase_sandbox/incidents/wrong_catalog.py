@@ -35,7 +35,15 @@ def play(stage: Stage) -> None:
     )
     must((stage.paid("ana"), stage.paid("cara")) == ([PRICE], [WRONG.minor]), "old ones pay as before")
     stage.runs("catalog", "versions", says=["in force"])
-    found = stage.runs("catalog", "plan", "--to", version[:8], "-o", back, says=["1 keep it"])
+    found = stage.runs(
+        "catalog",
+        "plan",
+        "--to",
+        version[:8],
+        "-o",
+        back,
+        says=["1 keep it", "1 subscriber keeps what they have."],
+    )
     must("12.00 USD every month" in found.out, "the price of before is sold again")
     edited = stage.folder / "edited.json"
     edited.write_text(Path(back).read_text().replace("12.00 USD", "13.00 USD"))
