@@ -81,6 +81,11 @@ class ImportPlan(Value, frozen=True):
         """The plan, with its seal."""
         return replace(self, seal=_seal(self))
 
+    @property
+    def version(self) -> str:
+        """The same for plans that do the same, whenever they were made."""
+        return content_hash(replace(self, made_at=Instant(0), requests=0, seal=""))
+
     def encode(self) -> bytes:
         """The plan as a file, for people to read too."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"

@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from purchase_core.catalog.catalog import Catalog
-from purchase_core.errors import PlanInvalid, WrongState
+from purchase_core.errors import NotFound, PlanInvalid, WrongState
 from purchase_core.facts.fact import object_key
 from purchase_core.facts.reading import UNNEEDED
 from purchase_core.facts.rows import InvoiceRow
@@ -27,6 +27,7 @@ from purchase_core.importing.orders import order_before, versions_sold
 from purchase_core.importing.plan import Account, ImportPlan, Link
 from purchase_core.importing.pricing import Priced, Standing, priced
 from purchase_core.instants import Clock
+from purchase_core.operations.import_plans import ImportPlans
 from purchase_core.operations.passes import OBJECTS, Found
 from purchase_core.operations.reconcile import Reconcile
 from purchase_core.operations.surveying import DECISION, CustomerRules, Survey, Tell, decision_key
@@ -87,6 +88,7 @@ class Import:
         self._clock = clock
         self._ids = ids
         self._code = code
+        self.plans = ImportPlans(store, clock, ids)
 
     # --- planning ----------------------------------------------------------------------------
 
@@ -192,6 +194,21 @@ class Import:
             run = replace(run, updated_at=self._clock.now())
             await self._store.commit(Batch(self._ids.new("batch"), run.updated_at, runs=(run,)))
             yield run, found
+
+    async def resumed(self, run_id: str) -> tuple[Run, ImportPlan]:
+        """A run that was cut off, and its plan, if that is kept. Raises NotFound, WrongState."""
+        found = await self._store.run(run_id)
+        if found is None or found.kind != IMPORT:
+            raise NotFound(f"no import {run_id!r}", hint="`purchase runs list` shows what there is.")
+        if found.state != RUNNING:
+            raise WrongState(f"import {run_id!r} is {found.state}")
+        plan = await self.plan_of(found)
+        self._must_be_here(plan)
+        return found, plan
+
+    async def plan_of(self, run: Run) -> ImportPlan:
+        """The plan that a run carries out. Raises NotFound where it is not kept."""
+        return await self.plans.get(_place(run).seal)
 
     def _must_be_here(self, plan: ImportPlan) -> None:
         one = plan.account

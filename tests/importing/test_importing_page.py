@@ -153,6 +153,9 @@ def test_where_money_moves_somebody_is_asked_and_odd_files_are_refused(office: O
     assert (code, "say --yes" in err) == (2, True)
     code, _, err = office("purchase import apply live.json --yes")
     assert (code, "another place" in err) == (2, True)
+    for both_or_neither in ("", " plan.json --resume run_1"):
+        assert office(f"purchase import apply{both_or_neither}")[0] == 2
+    assert office("purchase import apply --resume run_none")[0] == 1
     assert office("purchase import plan main --customers nothing.csv")[0] == 1
     assert office("purchase import plan nowhere")[0] != 0
     assert office("purchase import decide main cus_ana --reason why")[0] == 2

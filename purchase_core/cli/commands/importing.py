@@ -95,23 +95,30 @@ def plan_command(
 
 
 @importing.command("apply", short_help="Do what a plan says, and read all that was sold.")
-@click.argument("file", type=click.Path(dir_okay=False))
+@click.argument("file", required=False, type=click.Path(dir_okay=False))
+@click.option("--resume", default="", metavar="RUN", help="Go on with one that the console began.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--note", default="", metavar="TEXT", help="Who wants it and why, for the receipt.")
 @json_option
 @click.pass_context
-def apply_command(context: click.Context, file: str, *, yes: bool, note: str, as_json: bool) -> None:
+def apply_command(
+    context: click.Context, *, file: str | None, resume: str, yes: bool, note: str, as_json: bool
+) -> None:
     """Carry out a plan: record prices, link customers, and read every object of the account.
 
-    If it was killed, or the provider was down, apply the same file again: it goes on where it stopped. Exit
-    code 1 if an object could not be understood.
+    If it was killed, or the provider was down, apply the same file again: it goes on where it stopped. One
+    that the console began has no file: --resume goes on with it. Exit code 1 if an object could not be
+    understood.
 
     \b
     Examples:
       purchase import apply import.json
       purchase import apply import.json --yes --json
     """
-    opening, plan = find_app(context), decode_import(_file(file, PLAN_BYTES_MAX))
+    if bool(file) == bool(resume):
+        raise click.UsageError("say either a FILE or --resume RUN")
+    opening = find_app(context)
+    plan = decode_import(_file(file, PLAN_BYTES_MAX)) if file else asyncio.run(_kept(opening, resume))
     if not as_json:
         _show(plan)
     if plan.account.mode == "live":
@@ -193,6 +200,11 @@ async def _planned(
 
     async with opening as billing:
         return await billing.importing.plan(connection, rules, prices=said, tell=tell)
+
+
+async def _kept(opening: Opening, run: str) -> ImportPlan:
+    async with opening.reading() as billing:
+        return (await billing.importing.resumed(run))[1]
 
 
 async def _applied(opening: Opening, plan: ImportPlan, note: str, *, quiet: bool) -> _Done:

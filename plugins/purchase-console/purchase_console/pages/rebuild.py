@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from purchase_console.going_on import PORTIONS_AT_ONCE, go_on
+from purchase_console.going_on import PORTIONS_AT_ONCE, begin
 from purchase_console.page import Action, Page
 from purchase_console.visit import Visit
 from purchase_core.console import Role
@@ -44,15 +43,11 @@ async def show(visit: Visit) -> Response:
 
 async def exchange(visit: Visit) -> Response:
     """Exchange every row that is not as its facts say, of every customer."""
-    deed = visit.deed("rebuild", "all", reasoned=True)
-    begun: list[Run] = []
 
-    async def work() -> Mapping[str, int]:
-        begun.append(await visit.billing.rebuild.start(note=f"{deed.by}: {deed.reason}"))
-        return {"begun": 1}
+    async def start(note: str) -> Run:
+        return await visit.billing.rebuild.start(note=note)
 
-    run = await visit.billing.deeds.once(deed, work)
-    return await go_on(visit, begun[0]) if begun else visit.go("/runs", run)
+    return await begin(visit, visit.deed("rebuild", "all", reasoned=True), start)
 
 
 PAGE = Page(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote
 
 from starlette.responses import Response
 
-from purchase_console.going_on import go_on
+from purchase_console.going_on import begin
 from purchase_console.page import Action, Page
 from purchase_console.visit import Visit
 from purchase_core.canonical import content_hash
@@ -49,15 +48,11 @@ async def show(visit: Visit) -> Response:
 async def read(visit: Visit) -> Response:
     """Read them again, and write what changed."""
     plan = _plan(visit)
-    deed = visit.deed("replay", content_hash(plan), reasoned=True)
-    begun: list[Run] = []
 
-    async def work() -> Mapping[str, int]:
-        begun.append(visit.billing.replay_runs.start(plan, note=f"{deed.by}: {deed.reason}"))
-        return {"begun": 1}
+    async def start(note: str) -> Run:
+        return visit.billing.replay_runs.start(plan, note=note)
 
-    run = await visit.billing.deeds.once(deed, work)
-    return await go_on(visit, begun[0]) if begun else visit.go("/runs", run)
+    return await begin(visit, visit.deed("replay", content_hash(plan), reasoned=True), start)
 
 
 PAGE = Page(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from purchase_console.going_on import COMMANDS, PAGES_AT_ONCE, go_on, resumed
+from purchase_console.going_on import COMMANDS, PAGES_AT_ONCE, begin, go_on, resumed
 from purchase_console.page import Action, Page, View
 from purchase_console.visit import Visit
 from purchase_core.console import Role
@@ -66,17 +66,11 @@ async def reconcile(visit: Visit) -> Response:
 async def repair(visit: Visit) -> Response:
     """Begin to record what a provider says. A worker goes on with it."""
     connection, kind = visit.field("connection"), _pass(visit)
-    deed = visit.deed("reconcile", f"{connection} {kind}")
-    begun: list[Run] = []
 
-    async def work() -> Mapping[str, int]:
-        begun.append(
-            await visit.billing.reconcile.start(connection, kind, repair=True, note=f"{deed.by}: console")
-        )
-        return {"begun": 1}
+    async def start(note: str) -> Run:
+        return await visit.billing.reconcile.start(connection, kind, repair=True, note=note)
 
-    run = await visit.billing.deeds.once(deed, work)
-    return await go_on(visit, begun[0]) if begun else visit.go("/runs", run)
+    return await begin(visit, visit.deed("reconcile", f"{connection} {kind}"), start)
 
 
 async def more(visit: Visit) -> Response:
