@@ -108,6 +108,17 @@ class Money:
         return other
 
 
+def money_of(amount: int, currency: str) -> str:
+    """An amount in minor units for people: "12.00 EUR"; "" where there is no currency. Raises nothing.
+
+    A provider's word for a currency may be one that this code has never heard of: then it is "1200 ABC".
+    """
+    try:
+        return str(Money.of_minor(amount, currency)) if currency else ""
+    except InvalidMoney:
+        return f"{amount} {currency}"
+
+
 def _decimals(currency: str) -> int:
     if not isinstance(currency, str) or currency not in DECIMALS:
         shown = currency[:16] if isinstance(currency, str) else type(currency).__name__

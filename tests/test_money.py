@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from purchase_core.currencies import DECIMALS
 from purchase_core.errors import InvalidArgument, InvalidMoney
-from purchase_core.money import MINOR_MAX, Money
+from purchase_core.money import MINOR_MAX, Money, money_of
 
 minors = st.integers(-MINOR_MAX, MINOR_MAX)
 small_minors = st.integers(-(10**12), 10**12)
@@ -251,3 +251,19 @@ def test_f68_a_split_loses_no_unit_of_any_currency(currency: str, minor: int, pa
     shares = [one.minor for one in Money.of_minor(minor, currency).allocate([1] * parts)]
     assert sum(shares) == minor
     assert max(shares) - min(shares) <= 1
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"),
+    [
+        (1_250, "EUR", "12.50 EUR"),
+        (-5, "JPY", "-5 JPY"),
+        (0, "", ""),
+        (1_250, "ABC", "1250 ABC"),
+        (7, "eur", "7 eur"),
+    ],
+)
+def test_any_amount_can_be_shown_whatever_its_currency_is_called(
+    amount: int, currency: str, shown: str
+) -> None:
+    assert money_of(amount, currency) == shown

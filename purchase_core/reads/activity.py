@@ -11,7 +11,7 @@ from typing import TypeAlias, cast
 import attrs
 import msgspec
 
-from purchase_core.errors import InvalidArgument, InvalidMoney
+from purchase_core.errors import InvalidArgument
 from purchase_core.facts.bodies import (
     AttemptMade,
     Body,
@@ -27,7 +27,7 @@ from purchase_core.facts.bodies import (
 )
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.instants import Instant
-from purchase_core.money import Money
+from purchase_core.money import money_of
 from purchase_core.ports.store import Store
 from purchase_core.projection.owner import lane_of
 from purchase_core.reads.activity_movements import go_together, is_told, told
@@ -142,15 +142,8 @@ def _happening(position: str, recorded: RecordedFact) -> Happening:
     return Happening(position, fact.order, recorded.recorded_at, fact.object, text, recorded.cause)
 
 
-def _money(amount: int, currency: str) -> str:
-    try:
-        return str(Money.of_minor(amount, currency))
-    except InvalidMoney:  # a provider's word for a currency that this code has never heard of
-        return f"{amount} {currency}"
-
-
 def _intent(body: IntentPlaced) -> str:
-    price = _money(body.unit_amount, body.currency)
+    price = money_of(body.unit_amount, body.currency)
     trial = f", after {body.trial_days} days of trial" if body.trial_days else ""
     return f"set out to buy {body.quantity} x {body.offer} at {price}{trial}"
 
@@ -164,19 +157,19 @@ def _session(body: SessionSeen) -> str:
 
 
 def _subscription(body: SubscriptionSeen) -> str:
-    items = ", ".join(f"{item.quantity} x {_money(item.unit_amount, item.currency)}" for item in body.items)
+    items = ", ".join(f"{item.quantity} x {money_of(item.unit_amount, item.currency)}" for item in body.items)
     ending = ", about to end" if body.cancel_at and not body.ended_at else ""
     return f"subscription is {body.status}: {items}{ending}"
 
 
 def _invoice(body: InvoiceSeen) -> str:
-    paid = f"{_money(body.paid, body.currency)} paid of {_money(body.total, body.currency)}"
+    paid = f"{money_of(body.paid, body.currency)} paid of {money_of(body.total, body.currency)}"
     action = f"; the customer must {body.action}" if body.action else ""
     return f"{body.reason} bill is {body.status}: {paid}{action}"
 
 
 def _refund_asked(body: RefundAsked) -> str:
-    return f"refund of {_money(body.amount, body.currency)} {body.status}"
+    return f"refund of {money_of(body.amount, body.currency)} {body.status}"
 
 
 def _case_decided(body: CaseDecided) -> str:
@@ -184,11 +177,11 @@ def _case_decided(body: CaseDecided) -> str:
 
 
 def _refund(body: RefundSeen) -> str:
-    return f"refund of {_money(body.amount, body.currency)} is {body.status}"
+    return f"refund of {money_of(body.amount, body.currency)} is {body.status}"
 
 
 def _dispute(body: DisputeSeen) -> str:
-    return f"dispute over {_money(body.amount, body.currency)} is {body.status}"
+    return f"dispute over {money_of(body.amount, body.currency)} is {body.status}"
 
 
 _TOLD = cast(

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from purchase_core.cli.exit_codes import FAILED, OK, USAGE
 from purchase_sandbox.account.objects import Refund
@@ -51,6 +52,22 @@ def test_a_case_is_shown_with_what_would_set_it_right(app: Any, shop: Shop) -> N
     document = json.loads(app.run("cases", "show", key, "--json").out)
     assert [(one["kind"], one["amount"]) for one in document["steps"]] == [("refund", 2_000)]
     assert app.run("cases", "show", "case:excess:invoice:sandbox:no").code == FAILED
+
+
+def test_f64_a_currency_that_nobody_has_heard_of_hides_nothing(app: Any, shop: Shop) -> None:
+    """A provider's word for a currency is data: what it is about is listed all the same."""
+    strange = {
+        key: replace(row, currency="ABC") for key, row in shop.memory.rows.items() if hasattr(row, "currency")
+    }
+    shop.memory.rows.update(strange)
+    for command in (
+        ("attention",),
+        ("cases", "list"),
+        ("invoices", "list", "ana"),
+        ("customers", "show", "ana"),
+    ):
+        ended = app.run(*command)
+        assert (ended.code, "2000 ABC" in ended.out) == (OK, True), command
 
 
 def test_no_money_moves_unless_somebody_has_said_yes(app: Any, shop: Shop) -> None:

@@ -14,8 +14,7 @@ from purchase_core.facts.rows import (
     SubscriptionRow,
 )
 from purchase_core.instants import Instant
-
-from .rendering import money_of
+from purchase_core.money import money_of
 
 GOOD = ("active", "trialing", "paid", "open", "settled", "matched", "resolved")
 

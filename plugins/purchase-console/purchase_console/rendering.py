@@ -14,7 +14,7 @@ from starlette.templating import Jinja2Templates
 
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import DAY, HOUR, MINUTE, SECOND, Instant, to_datetime
-from purchase_core.money import Money
+from purchase_core.money import money_of
 from purchase_core.records.lane import customer_of
 
 from .forms import keep_token, token_of
@@ -90,8 +90,3 @@ def span_of(microseconds: int) -> str:
 def command_of(words: Sequence[str], *more: str) -> str:
     """A command line that can be pasted into a shell, whatever stands in its words."""
     return shlex.join(("purchase", *words, *more))
-
-
-def money_of(amount: int, currency: str) -> str:
-    """An amount with its currency; "" where there is no currency."""
-    return str(Money.of_minor(amount, currency)) if currency else ""

@@ -11,7 +11,7 @@ import msgspec
 from purchase_core.cli.app import find_app
 from purchase_core.cli.exit_codes import DIFFERENCES
 from purchase_core.cli.output import json_option, print_json, print_table, time_of, with_times
-from purchase_core.money import Money
+from purchase_core.money import money_of
 from purchase_core.opening import Opening
 from purchase_core.operations.attention import Item
 
@@ -68,4 +68,4 @@ async def _list(opening: Opening) -> Sequence[Item]:
 
 
 def _money(one: Item) -> str:
-    return str(Money.of_minor(one.amount, one.currency)) if one.currency else "-"
+    return money_of(one.amount, one.currency) or "-"

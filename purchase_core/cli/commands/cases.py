@@ -21,7 +21,7 @@ from purchase_core.cli.output import (
 )
 from purchase_core.errors import WrongState
 from purchase_core.facts.rows import CaseRow
-from purchase_core.money import Money
+from purchase_core.money import money_of
 from purchase_core.opening import Opening
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.records.lane import customer_of
@@ -228,7 +228,7 @@ def _taken(one: Taken) -> list[str]:
 
 
 def _money(amount: int, currency: str) -> str:
-    return str(Money.of_minor(amount, currency)) if currency else "-"
+    return money_of(amount, currency) or "-"
 
 
 def _document(case: CaseRow) -> dict[str, object]:

@@ -19,7 +19,7 @@ from purchase_core.cli.output import (
     time_of,
     with_times,
 )
-from purchase_core.money import Money
+from purchase_core.money import money_of
 from purchase_core.workflows.holders import Announcement, Cohort, Move
 
 
@@ -83,8 +83,8 @@ def migrate_holders_command(
         [
             one.connection,
             one.version[:8],
-            _money(one.was, one.currency),
-            "not sold so" if one.becomes is None else _money(one.becomes, one.currency),
+            money_of(one.was, one.currency),
+            "not sold so" if one.becomes is None else money_of(one.becomes, one.currency),
             f"{one.holders:,}",
             f"{one.scheduled:,}",
         ]
@@ -94,7 +94,3 @@ def migrate_holders_command(
     print_table(headers, rows, empty="Nobody has an older version.")
     if told:
         say(f"Announced as {told.id}, from {time_of(told.begins_at)} on.")
-
-
-def _money(amount: int, currency: str) -> str:
-    return str(Money.of_minor(amount, currency))

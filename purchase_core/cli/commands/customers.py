@@ -26,7 +26,7 @@ from purchase_core.cli.output import (
 )
 from purchase_core.facts.rows import Row
 from purchase_core.instants import to_datetime
-from purchase_core.money import Money
+from purchase_core.money import money_of
 from purchase_core.opening import Opening
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.reads.activity import Happening
@@ -303,7 +303,7 @@ def _table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 def _value(row: Row, name: str) -> str:
     value: object = getattr(row, name)
     if name in _MONEY and isinstance(value, int):
-        return str(Money.of_minor(value, str(getattr(row, "currency", ""))))
+        return money_of(value, str(getattr(row, "currency", "")))
     if name.endswith(("_at", "_end")):
         return time_of(value)  # type: ignore[arg-type]  # instants, by the names of documented columns
     return str(value)

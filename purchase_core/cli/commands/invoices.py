@@ -13,7 +13,7 @@ from purchase_core.cli.app import find_app
 from purchase_core.cli.asking import make_sure
 from purchase_core.cli.output import json_option, print_json, print_table, say, time_of, with_times
 from purchase_core.facts.rows import InvoiceRow
-from purchase_core.money import Money
+from purchase_core.money import Money, money_of
 from purchase_core.opening import Opening
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.workflows.giving_back import GivenBack
@@ -63,7 +63,7 @@ def list_(context: click.Context, *, customer: str, limit: int, before: str, as_
         [
             one.key,
             one.status,
-            *(_money(amount, one.currency) for amount in (one.paid, one.refunded, one.refunding)),
+            *(money_of(amount, one.currency) for amount in (one.paid, one.refunded, one.refunding)),
             time_of(one.paid_at or one.seen_at),
         ]
         for one in rows
@@ -113,8 +113,8 @@ def refund(
             row = await billing.invoices.get(customer, invoice)
             minor = None if amount is None else Money(amount, row.currency).minor
             left = row.paid - row.refunded - row.refunding - row.disputed
-            wanted = _money(left if minor is None else minor, row.currency)
-            say(f"{invoice}: {_money(row.paid, row.currency)} paid, {_money(left, row.currency)} left.")
+            wanted = money_of(left if minor is None else minor, row.currency)
+            say(f"{invoice}: {money_of(row.paid, row.currency)} paid, {money_of(left, row.currency)} left.")
             make_sure(f"Give back {wanted} to {customer}?", yes=yes)
             return await billing.invoices.give_back(
                 customer, invoice, amount=minor, because=reason, by=by, again=again
@@ -124,7 +124,7 @@ def refund(
     if as_json:
         print_json(with_times(msgspec.to_builtins(done)))
         return
-    money = _money(done.refund.amount, done.refund.currency)
+    money = money_of(done.refund.amount, done.refund.currency)
     if done.is_new:
         say(f"{money}, {done.refund.status}; {done.receipt}", head="Asked for.", fg="green")
     else:
@@ -133,7 +133,3 @@ def refund(
         say("Nothing more was done. If as much is meant once more, say --again.")
     if done.waits:
         say("The provider does not allow it yet; a worker asks again.")
-
-
-def _money(amount: int, currency: str) -> str:
-    return str(Money.of_minor(amount, currency))

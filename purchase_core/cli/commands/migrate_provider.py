@@ -21,7 +21,7 @@ from purchase_core.cli.output import (
     time_of,
     with_times,
 )
-from purchase_core.money import Money
+from purchase_core.money import money_of
 from purchase_core.opening import Opening
 from purchase_core.workflows.migrations import Moved, Status
 from purchase_core.workflows.prospects import LEAD_DAYS, LEAD_DAYS_MAX, UNDO_DAYS, Prospect, Settings
@@ -276,7 +276,7 @@ def _print_plan(found: Sequence[Prospect]) -> None:
             one.verdict,
             one.customer,
             f"{one.offer} × {one.quantity}",  # noqa: RUF001  # times
-            str(Money.of_minor(one.amount, one.currency)),
+            money_of(one.amount, one.currency),
             time_of(one.ends),
             f"{one.trial_days} days",
             one.reason,

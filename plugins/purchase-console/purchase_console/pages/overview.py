@@ -13,9 +13,10 @@ from starlette.responses import Response
 from purchase_console.charts import bar, columns
 from purchase_console.glance import WAITING_MAX, Glance, glance
 from purchase_console.page import Page, View
-from purchase_console.rendering import money_of, time_of
+from purchase_console.rendering import time_of
 from purchase_console.visit import Visit
 from purchase_core.instants import Instant
+from purchase_core.money import money_of
 from purchase_core.operations.attention import Item
 from purchase_core.operations.passes import CUSTOMERS, HELD
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED
