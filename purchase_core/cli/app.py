@@ -5,15 +5,20 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from purchase_core.cli.output import say
 from purchase_core.config.load import find_config, load_settings
-from purchase_core.errors import ConfigurationError, PurchaseError
+from purchase_core.errors import ConfigurationError, PurchaseError, SchemaError
 from purchase_core.opening import Opening
+
+if TYPE_CHECKING:
+    from purchase_core.billing import Billing
 
 VARIABLE = "PURCHASE_APP"
 
@@ -40,6 +45,20 @@ def find_app(context: click.Context) -> Opening:
     say(f"Using {app} (from {origin})")
     opening = _load(app, folder)
     return opening.configured(config) if config else opening
+
+
+@asynccontextmanager
+async def looking(opening: Opening) -> AsyncIterator[Billing]:
+    """The billing, to write nothing: beside a process that has the store for itself.
+
+    Where there are no tables yet they are made, as whoever opens a billing has them made.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            billing = await stack.enter_async_context(opening.looking())
+        except SchemaError:
+            billing = await stack.enter_async_context(opening)
+        yield billing
 
 
 def _load(app: str, folder: Path) -> Opening:

@@ -231,6 +231,7 @@ def look_from_the_desk(desk: Path) -> None:
 
     assert [one["granted"] for one in asked("customers", "show", CUSTOMER)["lots"]] == [500]
     assert [one["id"] for one in asked("doctor", "--ready")["findings"]] == ["config.public-url"]
+    assert "ai:ai_500" not in {one["offer"] for one in asked("catalog", "plan")["steps"]}
 
 
 @pytest.mark.usefixtures("interruptible")

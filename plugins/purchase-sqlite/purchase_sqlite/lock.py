@@ -32,7 +32,8 @@ class WriterLock:
             os.close(self._file)
             raise StoreUnavailable(
                 f"another process or store is writing {database}",
-                hint="Stop it, open this one with read_only = true, or set several_writers = true on all.",
+                hint="Act in that process (an application's console does what commands do), or stop it. "
+                "To look needs read_only = true; several_writers = true on all lets several write.",
             ) from None
 
     def release(self) -> None:

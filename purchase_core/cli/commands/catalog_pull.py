@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from purchase_core.cli.app import find_app
+from purchase_core.cli.app import find_app, looking
 from purchase_core.cli.output import json_option, print_json, say
 from purchase_core.opening import Opening
 
@@ -29,7 +29,7 @@ def pull_command(context: click.Context, connection: str, *, output: str | None,
     """
 
     async def found(opening: Opening) -> str:
-        async with opening as billing:
+        async with looking(opening) as billing:
             return await billing.rollout.pull(connection)
 
     code = asyncio.run(found(find_app(context)))

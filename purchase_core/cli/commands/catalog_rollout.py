@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from purchase_core.cli import exit_codes
-from purchase_core.cli.app import find_app
+from purchase_core.cli.app import find_app, looking
 from purchase_core.cli.asking import make_sure
 from purchase_core.cli.output import (
     json_option,
@@ -173,7 +173,7 @@ def versions_command(context: click.Context, *, as_json: bool) -> None:
 
 def _planned(opening: Opening, connections: Sequence[str], to: str, answers: dict[str, str]) -> Plan:
     async def planned() -> Plan:
-        async with opening as billing:
+        async with looking(opening) as billing:
             return await billing.rollout.plan(connections=connections, to=to, answers=answers)
 
     return asyncio.run(planned())
