@@ -27,7 +27,13 @@ from purchase_core.ports.batch import Batch
 from purchase_core.ports.provider import CustomerClaim
 from purchase_core.ports.store import View
 from purchase_core.projection.derived import DerivedRows
-from purchase_core.projection.placing import Places, place, provider_customer, waiting_key
+from purchase_core.projection.placing import (
+    Places,
+    follows_agreement,
+    place,
+    provider_customer,
+    waiting_key,
+)
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane, LaneStep, customer_of, is_guests, object_lane
 from purchase_core.records.ledger_rows import LedgerRow
@@ -112,7 +118,7 @@ class Change:
         self.places.objects[fact.object] = cluster.lane
         for member in cluster.members():
             self._place_member(member, cluster)
-        customer = provider_customer(fact)
+        customer = "" if follows_agreement(fact) else provider_customer(fact)
         if customer and not customer_of(cluster.lane) and not is_guests(cluster.lane):
             # A link of this customer must find what waits, even if it arrives at the same time.
             guard = object_lane(customer)

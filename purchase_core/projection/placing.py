@@ -4,6 +4,7 @@ An intent, and what we give, belongs to its customer. Any other fact goes to the
 or an object it names, is already in; else to where its agreement is; else to the customer that the
 provider's customer is linked to; else to a customer of ours that the metadata claims and that we know; else
 it waits in the lane of its agreement, its *home*. A claim never moves an object from one customer to another.
+What names an agreement goes where the agreement does, whoever has paid it: one may pay for another.
 
 The home is linked to the owner with the first fact that has one. So renewals, which name nothing, find
 their way without a customer link; and two changes that see an agreement for the first time at once both
@@ -123,6 +124,11 @@ def provider_customer(fact: Fact) -> str:
     return object_key("customer", fact.connection, customer) if customer and fact.connection != OWN else ""
 
 
+def follows_agreement(fact: Fact) -> bool:
+    """Whether a fact is of a subscription that it only names: then who pays it does not tell whose it is."""
+    return not isinstance(fact.body, SubscriptionSeen) and bool(getattr(fact.body, "subscription", ""))
+
+
 def waiting_key(connection: str, lane: str) -> str:
     """Object key of the reference by which a provider's customer knows a lane that waits for its owner."""
     return object_key(WAITING, connection, lane)
@@ -171,7 +177,8 @@ def place(fact: Fact, places: Places, claims: Sequence[CustomerClaim]) -> Placem
         # guest's, whoever the provider's customer is linked to.
         owned = next((one for one in lanes if customer_of(one)), "")
         guests = next((one for one in lanes if is_guests(one)), "")
-        lane = owned or guests or _linked(fact, places) or _claimed(fact, places, claims) or lanes[0]
+        linked = "" if follows_agreement(fact) else _linked(fact, places)
+        lane = owned or guests or linked or _claimed(fact, places, claims) or lanes[0]
     unowned = dict.fromkeys([one for one in lanes if one != lane and not customer_of(one)])
     return Placement(lane, tuple(unowned))
 

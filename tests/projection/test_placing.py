@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import permutations
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -84,12 +85,37 @@ def test_an_intent_that_others_named_before_is_its_customers_all_the_same() -> N
 
     async def scenario(bench: Bench) -> None:
         await bench.link(BOBS.link)
+        await bench.record(but(BOBS.subscription(), intent=""))
         await bench.record(but(BOBS.invoice(), intent="intent_1"))
         await bench.record(PRO.placed(), PRO.tried())
         await bench.record(PRO.invoice())
         assert lanes(bench)["intent_1"] == lanes(bench)["in_1_1"] == ALICE
         assert lanes(bench)["in_2_1"] == BOB
         assert [row.status for row in of(bench, IntentRow)] == ["settled"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+def test_a_renewal_that_another_customer_pays_is_of_its_agreement_in_whatever_order(
+    order: tuple[int, ...],
+) -> None:
+    """It names no order, and may be heard of first: whoever pays it does not get it, nor the agreement."""
+
+    async def scenario(bench: Bench) -> None:
+        await bench.link(PRO.link)
+        await bench.record(PRO.placed(), PRO.tried())
+        paid = but(PRO.renewal(1), customer=BOBS.payer)
+        facts: list[Callable[[], Awaitable[object]]] = [
+            lambda: bench.record(PRO.subscription()),
+            lambda: bench.record(paid),
+            lambda: bench.link(BOBS.link),
+        ]
+        for number in order:
+            await facts[number]()
+        assert {row.lane for row in bench.rows()} == {ALICE}
+        assert of(bench, CaseRow) == []
+        assert [row.match for row in of(bench, InvoiceRow)] == ["unneeded"]
 
     run(scenario)
 

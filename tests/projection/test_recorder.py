@@ -207,7 +207,10 @@ def test_a_link_finds_what_waits_whenever_it_comes(when: str) -> None:
 
 
 def test_several_renewals_wait_together_for_their_owner() -> None:
-    """A second fact about an agreement that waits joins it, and one case each shows the money."""
+    """A fact about an agreement that waits joins it; a case shows the money, until the agreement is heard of.
+
+    Who pays them does not tell whose they are: somebody may pay for another.
+    """
 
     async def scenario() -> None:
         bench = await Bench().open()
@@ -217,7 +220,10 @@ def test_several_renewals_wait_together_for_their_owner() -> None:
         assert {row.lane for row in waiting} == {"object:subscription:stripe-eu:sub_1_1"}
         assert [(row.kind, row.amount) for row in waiting] == [("unmatched", 1_000)] * 3
         await bench.link(SALE.link)
+        assert [row for row in bench.rows() if isinstance(row, CaseRow)] == waiting
+        await bench.record(SALE.subscription())
         assert [row for row in bench.rows() if isinstance(row, CaseRow)] == []
+        assert {row.lane for row in bench.rows()} == {customer_lane("alice")}
         assert found_wrong(bench) == []
 
     asyncio.run(scenario())
@@ -276,7 +282,7 @@ def test_a_fact_that_is_placed_while_its_link_is_written_finds_it() -> None:
         one = await Bench().open()
         two = Bench(one.database)
         overtaken(one, "commit", lambda: two.link(SALE.link))
-        await one.record(SALE.renewal(1))
+        await one.record(SALE.subscription())
         assert found_wrong(one) == []
         assert {row.lane for row in one.rows()} == {customer_lane("alice")}
 
@@ -290,7 +296,7 @@ def test_a_link_finds_what_came_while_it_was_written(moment: str) -> None:
     async def scenario() -> None:
         one = await Bench().open()
         two = Bench(one.database)
-        overtaken(two, moment, lambda: one.record(SALE.renewal(1)))
+        overtaken(two, moment, lambda: one.record(SALE.subscription()))
         await two.link(SALE.link)
         assert found_wrong(one) == []
         assert {row.lane for row in one.rows()} == {customer_lane("alice")}

@@ -48,10 +48,13 @@ def started(world: World, **other: Any) -> Any:
         **other,
     }
     checkout = asked(world, lambda billing: billing.checkout.start(**wish))
-    if not world.carts:  # so that the oracle knows of it
+    number = int(wish["idempotency_key"].rpartition("-")[2])
+    if number not in [cart.number for cart in world.carts]:  # so that the oracle knows of it
         ask = Ask("", lambda billing: billing.checkout.start(**wish), lambda known: known.id, state=DONE)
         page = (checkout.connection, checkout.session)
-        world.carts.append(Cart(0, wish["customer"], wish["offer"], wish.get("quantity", 1), ask, [page]))
+        world.carts.append(
+            Cart(number, wish["customer"], wish["offer"], wish.get("quantity", 1), ask, [page])
+        )
     return checkout
 
 

@@ -8,16 +8,17 @@ import pytest
 
 from purchase_core.errors import InvalidArgument, OutcomeUnknown, ProviderRefused
 from purchase_core.facts.rows import CaseRow, InvoiceRow, RefundRow, SubscriptionRow
-from purchase_core.instants import SECOND, Instant
+from purchase_core.instants import DAY, SECOND, Instant
 from purchase_core.records.command import CONFIRMED
 from purchase_core.testing.clocks import ManualClock
 from purchase_core.testing.simulation import Plan, play
 from purchase_core.testing.simulation.provider import changing
 from purchase_core.testing.simulation.provider.money import dispute
-from purchase_core.testing.simulation.provider.selling import pay
+from purchase_core.testing.simulation.provider.selling import Twist, pay
 from purchase_core.testing.simulation.world import World
 
-from .stage import asked, delivered, stage, started
+from .planted import planted
+from .stage import asked, delivered, ended, stage, started
 
 
 def paid(world: World) -> str:
@@ -223,3 +224,32 @@ def give(world: World, amount: int, customer: str = "ana") -> None:
         world,
         lambda billing: billing.credits.grant(customer, "ai", amount, idempotency_key=f"gift-{customer}"),
     )
+
+
+def who_pays_for_another() -> list[str]:
+    """Bo pays for ana's subscription, and a renewal is the first that is heard of it: what is found."""
+    world = stage("paddle")
+    account = world.accounts["paddle"]
+    page = started(world, offer="app:pro", email="ana@example.com")
+    started(world, customer="bo", email="bo@example.com", idempotency_key="cart-1")
+    (bo,) = [one.id for one in account.book.payers.values() if one.email == "bo@example.com"]
+    pay(account, account.book.sessions[page.session], Twist(payer=bo))
+    world.carts[0].twisted = True
+    world.pass_time(32 * DAY)
+    (post,) = world.posts.values()
+    post.collect()
+    renewal = list(account.book.invoices)[-1].encode()
+    told = [one for one in post.waiting if renewal in one.body]
+    assert told
+    for one in told:
+        world.run(world.deliver(post, one))
+    return ended(world)
+
+
+def test_a_renewal_that_somebody_else_pays_goes_where_its_agreement_goes() -> None:
+    assert who_pays_for_another() == []
+
+
+def test_it_is_noticed_where_a_renewal_goes_to_who_pays_it() -> None:
+    with planted("gives-agreements-to-who-pays-for-them"):
+        assert any("(I3, I10)" in one for one in who_pays_for_another())

@@ -47,7 +47,7 @@ ONCE = (
 def after_step(world: World) -> None:
     """The invariants that hold at every moment, whatever is on its way."""
     _acknowledged(world)
-    _ended(world)
+    ended_stay(world)
     _one_effect(world)
     _bounded(world)
     _asked(world)
@@ -63,7 +63,7 @@ def _acknowledged(world: World) -> None:
     world.fresh.clear()
 
 
-def _ended(world: World) -> None:
+def ended_stay(world: World) -> None:
     """I12: what a worker has brought to its end, none that comes late takes back."""
     if not world.worked:
         return

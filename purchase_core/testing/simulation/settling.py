@@ -8,7 +8,9 @@ from purchase_core.records.delivery import IGNORED, PENDING, QUARANTINED
 from purchase_core.records.mailbox import STUCK, WAITING
 from purchase_core.testing.simulation import moving
 from purchase_core.testing.simulation.asking import OPEN
+from purchase_core.testing.simulation.checks import ended_stay
 from purchase_core.testing.simulation.hearing import HEARS
+from purchase_core.testing.simulation.process import LEASE_SECONDS
 from purchase_core.testing.simulation.world import World
 from purchase_core.workflows.checkout import KIND as CHECKOUT
 from purchase_core.workflows.refunds import GiveBack
@@ -25,9 +27,7 @@ def settle(world: World) -> None:
     """Bring everything to its end. What does not end is a finding of I12."""
     world.note("faults stop")
     world.calm()
-    for number in range(len(world.turns.parked), 0, -1):
-        world.turns.wake(number - 1)
-    world.run()
+    _overtaken(world)
     for row in world.deliveries(QUARANTINED):
         world.run(world.retry(row.id))
     for mailbox in world.read(world.store.mailboxes(HEARS, state=STUCK)):
@@ -43,6 +43,20 @@ def settle(world: World) -> None:
         _drained(world)
         world.pass_time(SECOND)
         world.run(world.work(world.processes[0]))
+
+
+def _overtaken(world: World) -> None:
+    """Whoever stood still goes on after a lease, when others have done what they stood still over."""
+    parked = world.turns.parked
+    if parked:
+        world.pass_time((LEASE_SECONDS + 1) * SECOND)
+        others = [one for one in world.processes if one not in [still.process for still in parked]]
+        world.run(world.work((others or world.processes)[0]))
+        ended_stay(world)
+    for number in range(len(world.turns.parked), 0, -1):
+        world.turns.wake(number - 1)
+    world.run()
+    ended_stay(world)
 
 
 def _drained(world: World) -> None:

@@ -98,9 +98,7 @@ def _twist(world: World, account: Account, cart: Cart, payer: str) -> selling.Tw
         selling.Twist(currency="JPY"),
         selling.Twist(discount=unit // 2),
     ]
-    # Where a renewal does not name its order, and is heard of before its agreement, it goes to its payer.
-    told_apart = not account.dialect.joint or offer.product != "subscription"
-    if others and payer and told_apart:
+    if others and payer:
         twists.append(selling.Twist(payer=world.chance.one_of(others)))
     return world.chance.one_of(twists)
 

@@ -48,6 +48,12 @@ def follows_the_payer(to: Planter) -> None:
 
 
 @bug
+def gives_agreements_to_who_pays_for_them(to: Planter) -> None:
+    """A renewal that is heard of before its agreement is of whoever has paid it."""
+    to.everywhere(placing.follows_agreement, lambda fact: False)
+
+
+@bug
 def leaves_rows_behind_when_linking(to: Planter) -> None:
     """What waited for its owner stays where it waited."""
 
