@@ -153,7 +153,7 @@ def test_however_much_there_is_a_page_shows_the_newest_of_it() -> None:
                 )
             page = words(await desk.get(HERE))
             assert page.count("first bill, sandbox") == 20
-            assert "Invoices and more: purchase customers show ana" in page
+            assert "Invoices and more: purchase invoices list ana" in page
 
     run(work)
 
