@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,7 +24,7 @@ import pytest
 from purchase_core.cli.main import run
 from purchase_core.config.load import load_settings
 from purchase_core.instants import DAY
-from purchase_sandbox.demo import first_sale, playing
+from purchase_sandbox.demo import first_sale, live, playing
 from purchase_sandbox.demo import running as parts
 from purchase_sandbox.demo.catalog import CATALOG
 from purchase_sandbox.demo.desk import DeskClock
@@ -283,6 +285,23 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(
     assert run([*arguments, str(taken), "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "invalid_argument"
     assert left_behind(empty) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "called", "told"),
+    [
+        ("/usr/bin/purchase", "/usr/bin/purchase", "purchase"),
+        (None, ".venv/bin/purchase", "{here}/.venv/bin/purchase"),
+        (None, "/a b/bin/purchase", "'/a b/bin/purchase'"),
+        (None, "/somewhere/main.py", f"{shlex.quote(sys.executable)} -m purchase_core.cli.main"),
+    ],
+)
+def test_a_command_is_told_as_it_can_be_called_from_the_desk(
+    monkeypatch: pytest.MonkeyPatch, found: str | None, called: str, told: str
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: found)
+    monkeypatch.setattr(sys, "argv", [called])
+    assert live.program() == told.format(here=Path.cwd())
 
 
 @pytest.mark.parametrize("names", [("sandbox",), PROVIDERS])

@@ -57,7 +57,7 @@ def _ready(demo: Demo, desk: Path, *, kept: bool, as_json: bool) -> None:
         ),
         *((one.title, f"{one.url}/  (simulated)") for one in demo.providers.values()),
         ("Database", f"{demo.database}{'' if kept else '  (thrown away at the end)'}"),
-        ("Commands", f"cd {shlex.quote(str(desk))} && {_program()} attention  (or any other that reads)"),
+        ("Commands", f"cd {shlex.quote(str(desk))} && {program()} attention  (or any other that reads)"),
         ("Key", f"{demo.key.reveal()}  (in PURCHASE_SANDBOX_KEY, for `purchase sandbox`)"),
     ):
         say(f"{name.ljust(10)} {value}")
@@ -65,9 +65,14 @@ def _ready(demo: Demo, desk: Path, *, kept: bool, as_json: bool) -> None:
     say("No money moves. Stop with ^C.\n")
 
 
-def _program() -> str:
+def program() -> str:
     """How the command line is called from another terminal, where nobody has activated anything."""
-    return "purchase" if shutil.which("purchase") else shlex.quote(sys.argv[0])
+    if shutil.which("purchase"):
+        return "purchase"
+    called = Path(sys.argv[0]).absolute()  # from another folder, too
+    if called.stem == "purchase":
+        return shlex.quote(str(called))
+    return f"{shlex.quote(sys.executable)} -m purchase_core.cli.main"
 
 
 def _tell(line: Line) -> None:
