@@ -1,6 +1,8 @@
 """What indexes for operators cost a webhook: the same ones received with them, and without, in turns.
 
-Of SQLite the processor time of this process, all threads; of Postgres that of the server's processes.
+Of SQLite the processor time of this process, all threads; of Postgres that of the server's processes. What is
+written depends on no machine: by how much the file grows, and how long the server's log becomes. No whole
+pages are written to that: which ones would be, is chance.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import os
 import shutil
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -41,6 +44,9 @@ GROUPS = {
 }
 """Of what they are: the newest rows of a customer, what falls due, and what waits or was placed lately."""
 
+Taken = dict[str, list[tuple[float, float]]]
+"""Microseconds and bytes a webhook, of each round."""
+
 VARIANTS: dict[str, tuple[str, ...]] = {
     "all of them": (),
     **{f"without `{name}`": indexes for name, indexes in GROUPS.items()},
@@ -52,20 +58,21 @@ async def run(*, short: bool) -> None:
     """Print a row for each group that is left out."""
     sales, rounds = (60, 3) if short else (200, 7)
     print(
-        "| database | indexes | processor time a webhook (range) | of that with all (range) |\n"
-        "|---|---|---|---|"
+        "| database | indexes | processor time a webhook (range) | of that with all (range) | written |\n"
+        "|---|---|---|---|---|"
     )
     _print("SQLite", await _sqlite(sales, rounds))
     with from_wheel(durable=True) as address:
         _print("Postgres", await _postgres(address, sales, rounds))
 
 
-def _print(database: str, taken: dict[str, list[float]]) -> None:
-    for name, times in taken.items():
-        shares = [100 * one / whole for one, whole in zip(times, taken["all of them"], strict=True)]
+def _print(database: str, taken: Taken) -> None:
+    for name in VARIANTS:
+        times, written = zip(*taken[name], strict=True)
+        shares = [100 * one / whole for one, (whole, _) in zip(times, taken["all of them"], strict=True)]
         print(
             f"| {database} | {name} | {median(times):,.0f} us ({spread(times)}) "
-            f"| {median(shares):.1f} % ({min(shares):.0f}..{max(shares):.0f}) |",
+            f"| {median(shares):.0f} % ({min(shares):.0f}..{max(shares):.0f}) | {median(written):,.0f} B |",
             flush=True,
         )
 
@@ -78,8 +85,8 @@ def _turns(rounds: int) -> list[str]:
     ]
 
 
-async def _sqlite(sales: int, rounds: int) -> dict[str, list[float]]:
-    taken: dict[str, list[float]] = {name: [] for name in VARIANTS}
+async def _sqlite(sales: int, rounds: int) -> Taken:
+    taken: Taken = defaultdict(list)
     with TemporaryDirectory() as folder:
         base, file = Path(folder) / "base.db", Path(folder) / "purchase.db"
         async with SandboxHarness(SystemClock()) as harness:
@@ -91,10 +98,14 @@ async def _sqlite(sales: int, rounds: int) -> dict[str, list[float]]:
                 with closing(sqlite3.connect(file)) as connection:
                     for index in VARIANTS[name]:
                         connection.execute(f"DROP INDEX {index}")
+                    connection.execute("VACUUM")
+                size = file.stat().st_size
                 async with world(file, harness) as one:
                     before = time.process_time()
                     await receive_all(one, deliveries, CONCURRENT)
-                    taken[name].append(1e6 * (time.process_time() - before) / len(deliveries))
+                    spent = time.process_time() - before
+                grown = file.stat().st_size - size
+                taken[name].append((1e6 * spent / len(deliveries), grown / len(deliveries)))
     return taken
 
 
@@ -103,8 +114,11 @@ async def _sold(path: Path, harness: SandboxHarness, sales: int) -> Sequence[Web
         return interleaved(await sell(one, [f"user_{number}" for number in range(sales)]))
 
 
-async def _postgres(address: str, sales: int, rounds: int) -> dict[str, list[float]]:
-    taken: dict[str, list[float]] = {name: [] for name in VARIANTS}
+async def _postgres(address: str, sales: int, rounds: int) -> Taken:
+    taken: Taken = defaultdict(list)
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET full_page_writes = off")
+        connection.execute("SELECT pg_reload_conf()")
     server = _server_seconds(address)
     for name in _turns(rounds):
         with schema(address) as tables:
@@ -113,11 +127,18 @@ async def _postgres(address: str, sales: int, rounds: int) -> dict[str, list[flo
                 with psycopg.connect(address, autocommit=True) as connection:
                     for index in VARIANTS[name]:
                         connection.execute(f'DROP INDEX "{tables}"."{index}"')
-                await warm(one)
-                before = server()
-                await receive_all(one, deliveries, CONCURRENT)
-                taken[name].append(1e6 * (server() - before) / len(deliveries))
+                    await warm(one)
+                    before, begin = server(), _log_bytes(connection)
+                    await receive_all(one, deliveries, CONCURRENT)
+                    spent, written = server() - before, _log_bytes(connection) - begin
+                taken[name].append((1e6 * spent / len(deliveries), written / len(deliveries)))
     return taken
+
+
+def _log_bytes(connection: psycopg.Connection) -> int:
+    """How long the server's log has become, since ever."""
+    ((found,),) = connection.execute("SELECT pg_current_wal_insert_lsn() - '0/0'").fetchall()
+    return int(found)
 
 
 def _server_seconds(address: str) -> Callable[[], float]:

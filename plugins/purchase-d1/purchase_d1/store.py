@@ -76,7 +76,7 @@ class D1Store(SqlStore):
         try:
             await self._run.write([one for batch in batches for one in self._sent(batch)])
         except GuardBroken as broken:
-            if not all([await self.committed(one.id) for one in batches]):
+            if not await self._all_committed(batches):
                 raise LaneConflict(f"one of {len(batches)} batches is refused: {broken.guard}") from None
 
     async def _taken(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:

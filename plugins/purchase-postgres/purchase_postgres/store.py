@@ -75,7 +75,7 @@ class PostgresStore(SqlStore):
             guard = broken_constraint(broken.constraint, self._texts.prefix)
             if guard is None:
                 raise broken.error from None
-            if not all([await self.committed(one.id) for one in batches]):
+            if not await self._all_committed(batches):
                 raise LaneConflict(f"one of {len(batches)} batches is refused: {guard}") from None
 
     async def _taken(self, text: str, values: tuple[Value, ...]) -> Sequence[Record]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from purchase_core.catalog.versions import OfferVersion, decode_offer
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.instants import Instant
+from purchase_core.ports.batch import Batch
 from purchase_core.ports.deadlines import D, Deadline
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.store import Holders, N, Question, Store, TableRow, View
@@ -56,6 +57,13 @@ class SqlStore(SqlOperatorReads, Store):
     async def committed(self, batch_id: str) -> bool:
         """Whether a batch of this id was written."""
         return bool(await self._rows(self._texts.batch, (batch_id,)))
+
+    async def _all_committed(self, batches: Sequence[Batch]) -> bool:
+        """Whether they were written before; mostly the first of them says that they were not."""
+        for one in batches:
+            if not await self.committed(one.id):
+                return False
+        return True
 
     async def look(self, question: Question) -> View:
         """Everything the question names, from one snapshot."""
