@@ -106,7 +106,9 @@ def test_f84_the_binding_keeps_every_promise_of_stores(printed: Sequence[list[st
     )
 
 
-def test_the_binding_that_miniflare_hands_out_is_understood(printed: Sequence[list[str]]) -> None:
+def test_f84_over_the_binding_that_miniflare_hands_out_a_refused_batch_leaves_nothing(
+    printed: Sequence[list[str]],
+) -> None:
     assert printed[0] == ["direct", [1, "lane 'customer:ana' is at 1, not at 0", False]]
 
 
