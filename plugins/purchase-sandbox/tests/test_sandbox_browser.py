@@ -53,7 +53,8 @@ def demo(
 ) -> Iterator[Demo]:
     """The demo of one provider, in a thread of its own."""
     assert browser
-    demo = running(tmp_path_factory.mktemp("demo") / "purchase.db", [request.param], catalog=CATALOG)
+    desk = tmp_path_factory.mktemp("desk")
+    demo = running(desk / "purchase.db", [request.param], catalog=CATALOG, desk=desk)
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(demo) as found:
         yield found
 
