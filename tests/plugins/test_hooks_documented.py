@@ -56,7 +56,7 @@ def test_a_hook_has_a_section_with_the_same_example(hook: str) -> None:
 
 @each_hook
 def test_a_hook_is_implemented_by_a_test(hook: str) -> None:
-    sources = "".join(path.read_text() for path in TESTS.glob("test_*.py") if path != Path(__file__))
+    sources = "".join(path.read_text() for path in TESTS.glob("*.py") if path != Path(__file__))
     assert re.search(rf"@hookimpl\n +(async )?def {hook}\(", sources)
 
 
