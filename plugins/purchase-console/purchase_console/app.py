@@ -24,6 +24,7 @@ from purchase_core.ports.provider.pages import Receive, Scope, Send
 from .forms import form_of
 from .page import Action, Page, View
 from .pages import PAGES
+from .provider_pages import ProviderPages
 from .rendering import FOLDER, Rendering
 from .visit import Visit
 
@@ -50,7 +51,7 @@ class Console:
         self._billing = billing
         self._auth = auth
         self._origin = origin
-        self._rendering = Rendering(pages, ids or RandomIds())
+        self._rendering = Rendering(pages, ids or RandomIds(), ProviderPages(billing.connections))
         self._app = Starlette(
             routes=[
                 *(route for page in pages for route in self._routes(page)),

@@ -18,6 +18,7 @@ from purchase_core.money import money_of
 from purchase_core.records.lane import customer_of
 
 from .forms import keep_token, token_of
+from .provider_pages import ProviderPages
 
 if TYPE_CHECKING:
     from .page import Page
@@ -40,7 +41,7 @@ HEADERS = {
 class Rendering:
     """Makes the pages of a console. `pages` are what its navigation names."""
 
-    def __init__(self, pages: Sequence[Page], ids: IdSource) -> None:
+    def __init__(self, pages: Sequence[Page], ids: IdSource, dashboards: ProviderPages) -> None:
         self._ids = ids
         self._pages = tuple(one for one in pages if one.title)
         environment = Environment(
@@ -57,6 +58,7 @@ class Rendering:
             "money": money_of,
             "customer": customer_of,
             "number": "{:,}".format,
+            "dashboard": dashboards.url,
         }
         self._templates = Jinja2Templates(env=environment)
 

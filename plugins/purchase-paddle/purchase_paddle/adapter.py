@@ -38,6 +38,7 @@ from purchase_core.ports.provider import (
     RefundRequest,
     WebhookEndpoint,
     calling,
+    dashboard_page,
     needed_for_change,
     needed_for_checkout,
     needed_for_pause,
@@ -61,7 +62,7 @@ from . import (
 )
 from .catalog import PaddleCatalog
 from .client import Fields, PaddleClient, Query
-from .config import API_VERSION, CAPABILITIES, PLUGIN, PaddleConfig
+from .config import API_VERSION, CAPABILITIES, PAGES, PLUGIN, PaddleConfig
 from .documents import at
 from .identifiers import safe
 
@@ -130,6 +131,9 @@ class PaddleProvider(PaddleCatalog):
         if event.type not in normalise.TYPES:
             return Normalised(ignored=f"{event.type} tells nothing about a sale")
         return normalise.normalised(event.type.partition(".")[0], event.payload, None, self.connection)
+
+    def page_url(self, kind: str, provider_id: str) -> str:
+        return dashboard_page(self.config.dashboard(self.connection.mode), PAGES, kind, provider_id)
 
     # --- awaited ---------------------------------------------------------------------------------
 

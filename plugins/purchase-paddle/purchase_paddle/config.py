@@ -13,6 +13,15 @@ from purchase_core.ports.provider import Capabilities, Capability
 PLUGIN = "paddle"
 API_VERSION = "1"
 LIVE_URL, SANDBOX_URL = "https://api.paddle.com", "https://sandbox-api.paddle.com"
+DASHBOARDS = {LIVE_URL: "https://vendors.paddle.com", SANDBOX_URL: "https://sandbox-vendors.paddle.com"}
+PAGES = {
+    ("customer", "ctm_"): "customers-v2",
+    ("subscription", "sub_"): "subscriptions-v2",
+    ("invoice", "txn_"): "transactions-v2",
+    ("session", "txn_"): "transactions-v2",
+    ("product", "pro_"): "products-v2",
+}
+"""What the dashboard has a page of: kinds, the prefixes of their ids, and folders."""
 LIVE = "live"
 CALL_SECONDS_MAX = 300.0
 CURRENCIES = frozenset(
@@ -146,3 +155,7 @@ class PaddleConfig:
     def url(self, mode: str) -> str:
         """Where the API is."""
         return self.base_url or (LIVE_URL if mode == LIVE else SANDBOX_URL)
+
+    def dashboard(self, mode: str) -> str:
+        """Where the account's owner looks at it; "" for a simulator."""
+        return DASHBOARDS.get(self.url(mode), "")

@@ -39,6 +39,7 @@ from purchase_core.ports.provider import (
     ProviderCheckout,
     RefundRequest,
     WebhookEndpoint,
+    dashboard_page,
     needed_for_change,
     needed_for_checkout,
     needed_for_pause,
@@ -53,7 +54,7 @@ from . import asking, documents, pending, signature
 from .catalog import StripeCatalog
 from .changing import Changing
 from .client import StripeCalls, as_key
-from .config import API_VERSION, CAPABILITIES, PLUGIN, StripeConfig
+from .config import API_VERSION, CAPABILITIES, PAGES, PLUGIN, StripeConfig
 from .looking import checked
 from .normalise import FETCHED, KIND_OF_OBJECT, MEANING, fact_of
 
@@ -137,6 +138,9 @@ class StripeProvider(StripeCatalog):
             api_version="",
             payload=event,
         )
+
+    def page_url(self, kind: str, provider_id: str) -> str:
+        return dashboard_page(self._config.dashboard(self.connection.mode), PAGES, kind, provider_id)
 
     # --- awaited ---------------------------------------------------------------------------------
 

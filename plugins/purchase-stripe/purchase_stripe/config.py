@@ -18,6 +18,19 @@ KEY_LIFETIME_SECONDS = 86_400  # https://docs.stripe.com/api/idempotent_requests
 CALL_SECONDS_MAX = 300.0
 LIVE, TEST = "https://api.stripe.com", "http://127.0.0.1:4242"
 
+DASHBOARD = "https://dashboard.stripe.com"
+PAGES = {
+    ("customer", "cus_"): "customers",
+    ("subscription", "sub_"): "subscriptions",
+    ("invoice", "in_"): "invoices",
+    ("dispute", "dp_"): "disputes",
+    ("dispute", "du_"): "disputes",
+    ("event", "evt_"): "events",
+    ("product", "prod_"): "products",
+    ("price", "price_"): "prices",
+}
+"""What the dashboard has a page of: kinds, the prefixes of their ids, and folders."""
+
 OTHER_DECIMALS = frozenset({"ISK", "MGA", "UGX"})
 """Currencies that Stripe counts in other units than ISO 4217 does: sold for a hundredth, or a hundredfold.
 
@@ -104,3 +117,9 @@ class StripeConfig:
     portal_configuration: str = ""
     connect_seconds: float = attrs.field(default=5.0, validator=_seconds)
     call_seconds: float = attrs.field(default=30.0, validator=_seconds)
+
+    def dashboard(self, mode: str) -> str:
+        """Where the account's owner looks at it; "" for a simulator."""
+        if self.base_url != LIVE:
+            return ""
+        return DASHBOARD if mode == "live" else f"{DASHBOARD}/test"

@@ -27,6 +27,7 @@ from purchase_core.ports.provider.connection import (
     OurReference,
 )
 from purchase_core.ports.provider.customers import CustomerPage, ListedCustomer
+from purchase_core.ports.provider.dashboard import dashboard_page
 from purchase_core.ports.provider.events import (
     EVENT_PAGE_MAX,
     SIGNATURE_WINDOW_SECONDS,
@@ -130,6 +131,7 @@ __all__ = [
     "SignatureForm",
     "TaxBehavior",
     "WebhookEndpoint",
+    "dashboard_page",
     "needed_for_change",
     "needed_for_checkout",
     "needed_for_pause",

@@ -136,6 +136,14 @@ class Provider(ABC):
         Raises MalformedBody where a documented type lacks what it needs; the event is then quarantined.
         """
 
+    def page_url(self, kind: str, provider_id: str) -> str:
+        """Where the provider's dashboard shows an object, in this connection's mode: https; "" for nowhere.
+
+        `kind`: one that facts have, or `customer`, `event`, `product`, `price`. Pure and total: whatever is
+        no id of the provider's is shown nowhere.
+        """
+        return ""
+
     # --- awaited -------------------------------------------------------------------------------
 
     @abstractmethod
