@@ -75,9 +75,9 @@ class Snapshot:
     documented tables; `hash` identifies the rows under one version of the fold. `wallets` has one for each
     unit of credits that there are, `drawn` what was taken of each lot.
 
-    Of checkouts, purchases, lots and bills it tells the newest 200 each, and every bill that is open. `more`
-    names the tables of which there are others: rights and wallets count them, `billing.invoices.list` and
-    `billing.purchases.list` return them.
+    Of checkouts, purchases, lots and bills it tells the newest 200 each, and every open bill of a
+    subscription. `more` names the tables of which there are others: rights and wallets count them,
+    `billing.invoices.list` and `billing.purchases.list` return them.
     """
 
     customer: str

@@ -1,6 +1,6 @@
 """Which rows of a customer a snapshot tells of: the newest where there are many, else all.
 
-A bill that waits for its money is told however old it is: something is asked of the customer.
+A subscription's bill that waits for its money is told however old it is: something is asked of the customer.
 """
 
 from __future__ import annotations
