@@ -23,6 +23,7 @@ from purchase_core.instants import Clock, SystemClock
 from purchase_core.opening import Opening
 from purchase_core.operations.attention import Attention
 from purchase_core.operations.deeds import Deeds
+from purchase_core.operations.export import Export
 from purchase_core.operations.importing import Import
 from purchase_core.operations.metrics import Metrics
 from purchase_core.operations.metrics_page import MetricsPage
@@ -234,6 +235,7 @@ class Billing:
         self.metrics = Metrics(store, parts.connections, health, self.webhooks.refusals, clock, code=code)
         self._metrics_token = parts.metrics_token
         self.retention = Retention(store, clock, ids, parts.retention, code=code)
+        self.export = Export(store)
         self.truth = Truth(store, self.rebuild, clock)
         self._reconcile_schedule = ReconcileSchedule(
             self.reconcile, sorted(parts.connections), clock, parts.reconcile

@@ -32,6 +32,11 @@ def to_datetime(moment: Instant) -> datetime:
     return _EPOCH + timedelta(microseconds=moment)
 
 
+def to_text(moment: Instant) -> str:
+    """ISO 8601, UTC, exact: `2026-01-31T12:00:00Z`."""
+    return to_datetime(moment).isoformat().replace("+00:00", "Z")
+
+
 class Clock(Protocol):
     """Tells the time. Passed in everywhere, so that tests and replays have a time of their own."""
 

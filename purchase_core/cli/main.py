@@ -22,6 +22,7 @@ COMMANDS = {
     "credits": "What a customer can spend, and what was spent.",
     "doctor": "Whether it is ready for customers, and what is stored is true.",
     "customers": "What a customer has, and may do.",
+    "export": "Everything that is known of customers, as JSON lines.",
     "invoices": "A customer's bills, and giving their money back.",
     "metrics": "What waits, as numbers, and which of them are worth an alert.",
     "import": "Bring in customers and subscriptions of before, from a provider.",

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from purchase_core.errors import InvalidArgument, PurchaseError
-from purchase_core.instants import Instant, instant, to_datetime
+from purchase_core.instants import Instant, instant, to_text
 
 SCHEMA_VERSION = 1
 CELL_CHARACTERS_MAX = 120
@@ -34,15 +34,19 @@ def json_option(command: F) -> F:
 
 def print_json(document: Mapping[str, object]) -> None:
     """The document, with the version of its schema."""
+    click.echo(json_text(document, indent=2))
+
+
+def json_text(document: Mapping[str, object], *, indent: int = 0) -> str:
+    """The document, with the version of its schema, as JSON: on one line where it is not indented."""
     import msgspec  # noqa: PLC0415  # help needs none
 
-    encoded = msgspec.json.format(
-        msgspec.json.encode({"schema_version": SCHEMA_VERSION, **document}), indent=2
-    )
+    encoded = msgspec.json.encode({"schema_version": SCHEMA_VERSION, **document})
+    text = (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()
+    if text.isprintable():
+        return text
     # Escapes are the same text to a machine, and move no terminal's cursor.
-    click.echo(
-        "".join(one if one.isprintable() or one == "\n" else _escaped(one) for one in encoded.decode())
-    )
+    return "".join(one if one.isprintable() or one == "\n" else _escaped(one) for one in text)
 
 
 def _escaped(character: str) -> str:
@@ -115,7 +119,7 @@ def wants_color(setting: str, environ: Mapping[str, str] = os.environ) -> bool |
 
 def time_of(moment: Instant | None) -> str:
     """An instant for people and machines: ISO 8601, UTC; "" for none."""
-    return "" if moment is None else to_datetime(moment).isoformat().replace("+00:00", "Z")
+    return "" if moment is None else to_text(moment)
 
 
 def with_times(document: dict[str, object]) -> dict[str, object]:

@@ -93,7 +93,7 @@ class Rebuild:
 
     async def portions(self, after: str = "") -> AsyncIterator[tuple[list[Shadow], str]]:
         """Every lane behind this one with its shadow, and the name of the last of each portion."""
-        async for first, last in self._portions(after):
+        async for first, last in ranges(self._store, after):
             yield await self._shadows(first, last), last
 
     async def one(self, lane: str, *, shadow: bool) -> Rebuilt:
@@ -123,7 +123,7 @@ class Rebuild:
         Raises StoreError. What was done before stays done.
         """
         cursor = msgspec.json.decode(run.cursor, type=Cursor) if run.cursor else Cursor()
-        async for first, last in self._portions(cursor.after):
+        async for first, last in ranges(self._store, cursor.after):
             shadows = await self._shadows(first, last)
             keep = rows_kept(shadows)
             done = [await self._exchange(one, keep) for one in shadows]
@@ -142,19 +142,6 @@ class Rebuild:
 
     async def _note(self, run: Run) -> None:
         await self._store.commit(Batch(self._ids.new("batch"), run.updated_at, runs=(run,)))
-
-    async def _portions(self, after: str) -> AsyncIterator[tuple[str, str]]:
-        """Lanes by ascending name, as many at once as can be held: the first and the last of each portion."""
-        first = last = ""
-        lanes = weight = 0
-        async for lane in every_lane(self._store, after=after):
-            first, last = first or lane.lane, lane.lane
-            lanes, weight = lanes + 1, weight + lane.version
-            if weight >= VERSIONS_AT_ONCE or lanes == LANES_AT_ONCE:
-                yield first, last
-                first, lanes, weight = "", 0, 0
-        if first:
-            yield first, last
 
     async def _shadows(self, first: str, last: str) -> list[Shadow]:
         shadows = [Shadow(one) for one in shares(await self._store.holdings(first, last))]
@@ -206,3 +193,17 @@ def _counted(run: Run, done: Sequence[Rebuilt]) -> dict[str, int]:
         counts[one.status] += 1
         counts["facts"] += one.facts
     return counts
+
+
+async def ranges(store: Store, after: str) -> AsyncIterator[tuple[str, str]]:
+    """Lanes by ascending name, as many at once as can be held: the first and the last of each portion."""
+    first = last = ""
+    lanes = weight = 0
+    async for lane in every_lane(store, after=after):
+        first, last = first or lane.lane, lane.lane
+        lanes, weight = lanes + 1, weight + lane.version
+        if weight >= VERSIONS_AT_ONCE or lanes == LANES_AT_ONCE:
+            yield first, last
+            first, lanes, weight = "", 0, 0
+    if first:
+        yield first, last

@@ -70,6 +70,7 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("retention", "prune"): ("--yes",),
     ("doctor",): ("--truth",),
     ("rebuild",): ("--shadow",),
+    ("export",): ("customers.jsonl",),
     ("runs", "show"): ("run_1",),
     ("webhooks", "discard"): ("delivery_1", "--because", "odd"),
     ("webhooks", "retry"): ("delivery_1",),
