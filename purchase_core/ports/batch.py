@@ -42,7 +42,7 @@ class Batch(Value, frozen=True):
     | offers | inserted by hash, or ignored |
     | command | written by key; a key or an id that another holds is KeyConflict("command", key) |
     | deliveries | inserted; a known (connection, event_id) or id is KeyConflict("delivery", key) |
-    | settlements | applied to the claimed row; other fence: LeaseLost |
+    | settlements | applied to the claimed row; other fence, or a row that is OVER: LeaseLost |
     | dropped_subscribers | removed with their mailboxes; absent is fine |
     | subscribers | inserted by name, or ignored; known from this batch's effects on |
     | effects | inserted by key, or ignored; where inserted, the mailboxes of their lane wait, one for each |

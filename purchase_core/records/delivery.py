@@ -10,6 +10,8 @@ DONE = "done"
 IGNORED = "ignored"
 QUARANTINED = "quarantined"
 
+OVER = (DONE, IGNORED)  # nothing is left to do: a settlement that comes after that is refused
+
 WEBHOOK = "webhook"
 LISTED = "listed"
 FETCH = "fetch"
@@ -53,7 +55,8 @@ class Delivery(Value, frozen=True):
 
 
 class Settlement(Value, frozen=True):
-    """How a claimed inbox row goes on. Refused with LeaseLost unless `fence` is the row's current one.
+    """How a claimed inbox row goes on. Refused with LeaseLost unless `fence` is the row's current one, and
+    the row is not OVER: who has settled it, and never learnt of that, takes nothing back.
 
     A settlement also ends the claim; `state` pending means: again from `available_at`.
     """

@@ -18,7 +18,7 @@ from purchase_core.errors import (
 )
 from purchase_core.instants import Instant
 from purchase_core.ports.batch import Batch
-from purchase_core.records.delivery import PENDING, Delivery
+from purchase_core.records.delivery import OVER, PENDING, Delivery
 from purchase_core.records.lane import Lane, LaneStep
 from purchase_core.records.reference import PriceReference
 from purchase_core.testing.memory_database import NOT_LEASED, MemoryDatabase
@@ -122,7 +122,7 @@ class MemoryWriting(MemoryMailboxes):
     def _check_settlements(self, batch: Batch) -> None:
         for settlement in batch.settlements:
             row = self.database.deliveries.get(settlement.id)
-            if row is None or row.fence != settlement.fence:
+            if row is None or row.fence != settlement.fence or row.state in OVER:
                 raise LeaseLost(f"delivery {settlement.id!r} is not held under fence {settlement.fence}")
 
     def _apply(self, batch: Batch) -> None:

@@ -124,6 +124,30 @@ def test_f91_a_worker_that_comes_back_after_its_lease_writes_nothing() -> None:
     run(work)
 
 
+def test_f91_a_worker_that_never_learns_of_its_commit_takes_nothing_back() -> None:
+    """Found by the simulator: what was done waited again, or was quarantined at its last try."""
+
+    class Late(MemoryStore):
+        async def commit(self, batch: Batch) -> None:
+            await super().commit(batch)
+            if any(one.state == DONE for one in batch.settlements):
+                raise TimeoutError  # the lease ran out before the answer came
+
+    async def work() -> None:
+        def meddle(store: Any) -> Any:
+            return Late(store.database)
+
+        async with Shop(inbox={**QUEUE, "attempts_max": 1}, meddle=meddle) as shop:
+            await shop.buy()
+            await shop.deliver()
+            report = await shop.billing.webhooks.drain()
+            assert (report.lost, report.worked) == (len(rows(shop)), len(rows(shop)))
+            assert {(one.state, one.fence) for one in rows(shop)} == {(DONE, 1)}
+            assert (await shop.rights()).has("export")
+
+    run(work)
+
+
 def test_f92_what_a_dead_worker_held_is_taken_again() -> None:
     async def work() -> None:
         async with Shop(inbox=QUEUE) as shop:

@@ -160,6 +160,18 @@ class Inbox(StorePromises):
         assert await store.delivery_by_id(slow.id) == replace(slow, state=DONE)
 
     @promise
+    async def f91_what_is_over_is_not_put_back_by_its_own_worker(self, store: Store) -> None:
+        for number, state in enumerate((DONE, IGNORED)):
+            await keep(store, delivery(number))
+            (row,) = await claim(store)
+            await settle(store, row, state)
+            late = Settlement(row.id, row.fence, PENDING, "its answer was lost", row.attempts, NOW)
+            with pytest.raises(LeaseLost):
+                await store.commit(Batch(f"late {number}", NOW, lanes=(step(ANA),), settlements=(late,)))
+            assert await store.delivery_by_id(row.id) == replace(row, state=state)
+        assert (await store.lane(ANA)).version == 0
+
+    @promise
     async def a_settlement_says_how_the_row_goes_on(self, store: Store) -> None:
         await keep(store, delivery())
         (row,) = await claim(store)

@@ -16,7 +16,7 @@ from purchase_core.facts.rows import CaseRow
 from purchase_core.instants import Instant
 from purchase_core.ports.batch import Batch
 from purchase_core.records.command import Command
-from purchase_core.records.delivery import Delivery
+from purchase_core.records.delivery import OVER, Delivery
 from purchase_core.records.effect import Effect
 
 
@@ -56,7 +56,7 @@ class Model:
         taken = self.commands.get(batch.command.key) if batch.command else None
         if taken is not None and batch.command is not None and taken.id != batch.command.id:
             found.add(KeyConflict)
-        fences = {one.row.id: one.row.fence for one in self.queue.values()}
+        fences = {one.row.id: one.row.fence for one in self.queue.values() if one.row.state not in OVER}
         if any(fences.get(one.id) != one.fence for one in batch.settlements):
             found.add(LeaseLost)
         return found

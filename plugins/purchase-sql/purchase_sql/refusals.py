@@ -162,7 +162,7 @@ def _lease_lost(batch: Batch, fences: dict[str, int]) -> LeaseLost:
     for one in batch.settlements:
         if fences.get(one.id) != one.fence:
             return LeaseLost(f"delivery {one.id!r} is not held under fence {one.fence}")
-    return LeaseLost(f"delivery {batch.settlements[0].id!r} was claimed by another worker")
+    return LeaseLost(f"delivery {batch.settlements[0].id!r} is over, or was claimed by another worker")
 
 
 def _mailbox_lost(batch: Batch, fences: dict[tuple[str, str], int]) -> LeaseLost:

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import Insert
 
 from purchase_core.facts.rows import ROW_TYPES
 from purchase_core.ports.store import TABLES
-from purchase_core.records.delivery import PENDING
+from purchase_core.records.delivery import OVER, PENDING
 from purchase_sql import mailboxes, schema
 from purchase_sql.dialects import NoBytes, OneOf
 from purchase_sql.schema import WHOLE
@@ -205,12 +205,13 @@ def _settle(given: type[Given]) -> Statement:
         "fence": sa.case((there, settled["fence"]), else_=IMPOSSIBLE),
     })  # fmt: skip
     fresh = inserting.excluded
+    held = sa.and_(deliveries.c.fence == fresh.fence, *(deliveries.c.state != word(state) for state in OVER))
     clause = inserting.on_conflict_do_update(
         index_elements=["id"],
         set_={
             **{name: fresh[name] for name in SETTLED},
             "leased_until": sa.null(),
-            "fence": sa.case((deliveries.c.fence == fresh.fence, fresh.fence), else_=IMPOSSIBLE),
+            "fence": sa.case((held, fresh.fence), else_=IMPOSSIBLE),
         },
     )
     return Statement("settle", row.parameters, clause)

@@ -140,6 +140,16 @@ class IgnoresFences(MemoryStore):
                 raise LeaseLost(f"no delivery {settlement.id!r}")
 
 
+class PutsBackWhatIsOver(MemoryStore):
+    """A worker whose answer was lost takes back what it has done."""
+
+    def _check_settlements(self, batch: Batch) -> None:
+        for one in batch.settlements:
+            row = self.database.deliveries.get(one.id)
+            if row is None or row.fence != one.fence:
+                raise LeaseLost(f"delivery {one.id!r} is not held under fence {one.fence}")
+
+
 class SettlesNothing(MemoryStore):
     """An update that meets no row counts as done."""
 
