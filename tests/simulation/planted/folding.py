@@ -177,7 +177,7 @@ def minds_no_currency(to: Planter) -> None:
             else "another amount"
         ),
     )
-    to.put(match, "_total_mismatch", lambda intent, invoice: "")
+    to.put(match, "_total_mismatch", lambda intent, line, invoice: "")
 
 
 @bug

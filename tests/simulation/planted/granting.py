@@ -159,7 +159,7 @@ def revokes_on_no_refund(to: Planter) -> None:
 def adds_seats_up_wrongly(to: Planter) -> None:
     """Several of something grant as much as one."""
     held = evaluating._Held
-    to.put(evaluating, "_Held", lambda version, agreements, quantity: held(version, agreements, 1))
+    to.put(evaluating, "_Held", lambda version, count, _, *rest: held(version, count, 1, *rest))
 
 
 @bug

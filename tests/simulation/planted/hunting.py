@@ -13,6 +13,9 @@ from purchase_core.testing.simulation.world import World
 
 from .planting import planted
 
+MISFITS = ("TypeError", "AttributeError", "NameError")
+"""What a patch raises that was written for other code. No check has found a bug by these."""
+
 
 @attrs.frozen
 class Hunted:
@@ -33,17 +36,26 @@ class Hunted:
 
 
 def hunt(bug: str, histories: int, *, unchecked: str = "") -> Hunted:
-    """Play histories 0, 1, 2 … with a bug, whatever it is. `unchecked`: a check that is left out."""
+    """Play histories 0, 1, 2 … with a bug, whatever it is. `unchecked`: a check that is left out.
+
+    Raises ValueError where the bug is none, but a patch that does not fit the code any more.
+    """
     with planted(bug), _without(unchecked):
         for seed in range(histories):
             try:
                 played = play(Plan(seed))
             except Exception as error:  # code that breaks is found by whoever runs it
-                return Hunted(bug, seed, ("broken",), f"{type(error).__name__}: {error}")
+                return _fitting(Hunted(bug, seed, ("broken",), f"{type(error).__name__}: {error}"))
             if played.findings:
                 checks = tuple(sorted({one.check for one in played.findings}))
-                return Hunted(bug, seed, checks, str(played.findings[0]))
+                return _fitting(Hunted(bug, seed, checks, str(played.findings[0])))
     return Hunted(bug, -1)
+
+
+def _fitting(hunted: Hunted) -> Hunted:
+    if any(error in hunted.finding for error in MISFITS):
+        raise ValueError(f"the patch of {hunted.bug} does not fit what it patches: {hunted.finding}")
+    return hunted
 
 
 @contextmanager

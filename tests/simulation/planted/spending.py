@@ -285,7 +285,8 @@ def tells_the_newest_first(to: Planter) -> None:
         effects = list(await self._store.effects(mailbox.lane, after=mailbox.told))
         if not effects:
             return None, mailbox.newest
-        return replace(effects[-1], place=effects[0].place), mailbox.told
+        first = effects[0]
+        return replace(effects[-1], lane_version=first.lane_version, position=first.position), mailbox.told
 
     to.put(Subscribers, "_next", last)
 
