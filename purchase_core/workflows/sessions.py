@@ -150,7 +150,7 @@ class Sessions:
         started = self._clock.now()
         try:
             if this.fresh or may_send_again(provider, sent_at(command), started):
-                opened = await self._create(order, provider, this, email)
+                opened = await self._create_or_find(order, provider, this, email)
             else:
                 opened = await self._look_only(command, order, provider)
         except ProviderError as error:
@@ -168,6 +168,22 @@ class Sessions:
                 hint="Configure the connection again, so that it can be resolved.",
             )
         return provider
+
+    async def _create_or_find(self, order: Order, provider: Provider, this: _Try, email: str) -> Opened:
+        """What is opened; where it is sent again and refused, what was opened before.
+
+        Since its customer was merged, it may be another request by now under the same key: a refusal of that
+        says nothing of the first.
+        """
+        try:
+            return await self._create(order, provider, this, email)
+        except ProviderRefused as refused:
+            if this.fresh or isinstance(refused, AuthenticationFailed):
+                raise
+            checkout = await provider.find_checkout(order.attempt)
+            if checkout is None:
+                raise
+            return await self._opened(order, provider, checkout)
 
     async def _create(self, order: Order, provider: Provider, this: _Try, email: str) -> Opened:
         customer = await self._customer(order, provider, email)

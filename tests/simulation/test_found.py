@@ -76,6 +76,28 @@ def test_f48_a_worker_that_knows_no_address_gives_no_checkout_up() -> None:
     assert command.state == CONFIRMED
 
 
+def test_f35_f101_a_page_whose_answer_was_lost_is_found_though_its_customer_was_merged() -> None:
+    """Sent again it names another customer: another request under its key, and refused as that."""
+    world = stage("stripe")
+    started(world, customer="bo", email="bo@example.com", idempotency_key="cart-1")
+    provider = world.processes[0].billing.connections["stripe"]
+    create = provider.create_checkout
+
+    async def lost(*request: Any, **named: Any) -> Any:
+        await create(*request, **named)
+        raise OutcomeUnknown("no answer")
+
+    provider.create_checkout = lost  # type: ignore[method-assign]
+    with pytest.raises(OutcomeUnknown):
+        started(world, email="ana@example.com")
+    provider.create_checkout = create  # type: ignore[method-assign]
+    asked(world, lambda billing: billing.customers.merge("ana", into="bo", reason="one", by="op"))
+    checkout = started(world, email="ana@example.com")
+    pages = [one.id for one in world.accounts["stripe"].book.sessions.values() if one.status == "open"]
+    assert checkout.session in pages
+    assert len(pages) == 2
+
+
 def test_nothing_is_begun_for_want_of_an_address() -> None:
     """What is written down without it could never be sent."""
     world = stage("paddle")

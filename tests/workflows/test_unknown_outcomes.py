@@ -320,8 +320,10 @@ def test_what_was_opened_is_open_even_if_another_process_gave_it_up() -> None:
             other = await shop.another()
 
             async def given_up() -> None:
+                sandbox = other.connections["sandbox"]
                 with (
-                    patch.object(other.connections["sandbox"], "create_checkout", refusing),
+                    patch.object(sandbox, "create_checkout", refusing),
+                    patch.object(sandbox, "find_checkout", finding_nothing),
                     pytest.raises(ProviderRefused),
                 ):
                     await shop.start(billing=other)
@@ -337,6 +339,10 @@ def test_what_was_opened_is_open_even_if_another_process_gave_it_up() -> None:
 
 async def refusing(*_: Any, **__: Any) -> None:
     raise ProviderRefused("no")
+
+
+async def finding_nothing(*_: Any, **__: Any) -> None:
+    return None
 
 
 # --- resolving -------------------------------------------------------------------------------------
