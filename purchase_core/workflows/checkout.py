@@ -37,6 +37,7 @@ from purchase_core.routing.breaker import HealthBook
 from purchase_core.routing.failover import FailoverPolicy
 from purchase_core.routing.moving import moving_router
 from purchase_core.workflows.adoption import Adoptions
+from purchase_core.workflows.checkout_result import Checkout, checkout_said
 from purchase_core.workflows.claims import Claims
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.context import NO_CONTEXT, RouteContext
@@ -44,7 +45,7 @@ from purchase_core.workflows.order import NO_OPTIONS, CheckoutOptions, Order, Wi
 from purchase_core.workflows.planning import Plan, Planner
 from purchase_core.workflows.provisions import Provisions, checked_email
 from purchase_core.workflows.resolving import Resolver, concluded, may_arrive_until
-from purchase_core.workflows.sessions import Checkout, Sessions, checkout_said, sent_at
+from purchase_core.workflows.sessions import Sessions, sent_at
 from purchase_core.workflows.switching import Switching
 
 __all__ = ["KIND", "Checkout", "Checkouts", "Replacement"]

@@ -29,6 +29,7 @@ from purchase_core.projection.tables import rows_of_lane
 from purchase_core.records.command import CONFIRMED, REFUSED, SENDING, Command, Stage
 from purchase_core.workflows.checkout import KIND as CHECKOUT
 from purchase_core.workflows.checkout import Checkout, Checkouts, Replacement
+from purchase_core.workflows.checkout_result import checkout_of
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.moves import (
     ENDED,
@@ -42,7 +43,6 @@ from purchase_core.workflows.moves import (
     next_step,
 )
 from purchase_core.workflows.resolving import NEVER_ARRIVED
-from purchase_core.workflows.sessions import checkout_of
 from purchase_core.workflows.subscription_commands import Cancel
 from purchase_core.workflows.subscriptions import Subscriptions
 

@@ -41,6 +41,7 @@ from purchase_core.routing.failover import (
     next_connection,
     proves_nothing_happened,
 )
+from purchase_core.workflows.checkout_result import Checkout, checkout_of
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.order import Order, attempt_of, checkout_request, decode_order, moved_on
 from purchase_core.workflows.provisions import Provided, Provisions
@@ -48,24 +49,6 @@ from purchase_core.workflows.recognising import recognised
 from purchase_core.workflows.resolving import NEVER_ARRIVED, may_have_arrived, may_send_again
 
 UNCLEAR = "Tell the customer that it is not known whether a payment page was opened, and ask again later."
-
-
-@attrs.frozen
-class Checkout:
-    """A checkout that the customer can be sent to. `id` is the intent; `receipt` names the receipt.
-
-    `url` is "" where the provider showed the session later than it answered, by the id that a person gave.
-    `claim` is a guest's token, by which they can claim later what they buy; it is shown to nobody else.
-    """
-
-    id: str
-    receipt: str
-    offer: str
-    connection: str
-    session: str
-    url: str
-    expires_at: Instant | None
-    claim: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen
@@ -149,8 +132,8 @@ class Sessions:
         provider = self._provider(order)
         started = self._clock.now()
         try:
-            if this.fresh or may_send_again(provider, sent_at(command), started):
-                opened = await self._create_or_find(order, provider, this, email)
+            if self._may_send(command, provider, this):
+                opened = await self._create_or_find(command, order, provider, this, email)
             else:
                 opened = await self._look_only(command, order, provider)
         except ProviderError as error:
@@ -169,14 +152,19 @@ class Sessions:
             )
         return provider
 
-    async def _create_or_find(self, order: Order, provider: Provider, this: _Try, email: str) -> Opened:
+    def _may_send(self, command: Command, provider: Provider, this: _Try) -> bool:
+        return this.fresh or may_send_again(provider, sent_at(command), self._clock.now())
+
+    async def _create_or_find(
+        self, command: Command, order: Order, provider: Provider, this: _Try, email: str
+    ) -> Opened:
         """What is opened; where it is sent again and refused, what was opened before.
 
         Since its customer was merged, it may be another request by now under the same key: a refusal of that
         says nothing of the first.
         """
         try:
-            return await self._create(order, provider, this, email)
+            return await self._create(command, order, provider, this, email)
         except ProviderRefused as refused:
             if this.fresh or isinstance(refused, AuthenticationFailed):
                 raise
@@ -185,11 +173,15 @@ class Sessions:
                 raise
             return await self._opened(order, provider, checkout)
 
-    async def _create(self, order: Order, provider: Provider, this: _Try, email: str) -> Opened:
+    async def _create(
+        self, command: Command, order: Order, provider: Provider, this: _Try, email: str
+    ) -> Opened:
         customer = await self._customer(order, provider, email)
         price, made_of = await self._provisions.price(
             provider, order.version, order.currency, trial=bool(order.trial_days)
         )
+        if not self._may_send(command, provider, this):  # it took so long that the key is forgotten by now
+            return await self._look_only(command, order, provider)
         this.sent = True
         try:
             request = checkout_request(order, customer.id, price, made_of)
@@ -400,17 +392,3 @@ def sent_at(command: Command) -> Instant:
 def after(command: Command, now: Instant) -> Instant:
     """An instant for what becomes of an attempt, behind all that was said of it, whatever the clock does."""
     return Instant(max(now, sent_at(command) + 1))
-
-
-def checkout_said(command: Command, session: str) -> Checkout:
-    """What a caller is told of a session that a person says is there: nobody knows its address."""
-    order = decode_order(command.request)
-    return Checkout(order.intent, command.id, order.wish.offer, order.connection, session, "", None)
-
-
-def checkout_of(command: Command) -> Checkout:
-    """What the caller was told."""
-    return _CHECKOUT.decode(command.result)
-
-
-_CHECKOUT = msgspec.json.Decoder(Checkout)

@@ -18,10 +18,11 @@ from purchase_core.ports.router import Router, decode_decision
 from purchase_core.ports.store import Question, Store
 from purchase_core.records.command import CONFIRMED, REFUSED, SENDING, Command, Stage
 from purchase_core.routing.failover import FailoverPolicy, next_connection
+from purchase_core.workflows.checkout_result import Checkout, checkout_of
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.order import Order, attempt_of, decode_order, moved_on
 from purchase_core.workflows.provisions import Provisions
-from purchase_core.workflows.sessions import Checkout, after, checkout_of
+from purchase_core.workflows.sessions import after
 
 EXPIRED, WITHDRAWN = "expired", "withdrawn"
 

@@ -16,8 +16,8 @@ from purchase_core.facts.rows import CaseRow, SubscriptionRow
 from purchase_core.records.lane import guest_lane
 from purchase_core.secret import Secret
 from purchase_core.testing.bench import problems
+from purchase_core.workflows.checkout_result import Checkout
 from purchase_core.workflows.claims import VALID_SECONDS
-from purchase_core.workflows.sessions import Checkout
 from tests.faults.shop import Session, Shop, rows_in, run
 from tests.workflows.guests import SECRET, guests
 

@@ -144,6 +144,29 @@ def test_after_the_keys_lifetime_it_only_looks(days: int) -> None:
     run(work)
 
 
+def test_f35_whoever_is_held_up_until_the_key_is_forgotten_only_looks() -> None:
+    """Found by the simulator: it had asked whether it may send before it looked customer and price up."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            with shop.trouble(SESSIONS), suppress(OutcomeUnknown):
+                await shop.start()
+            (session,) = shop.made(Session)
+            provisions = shop.billing.checkout._sessions._provisions
+            price = provisions.price
+
+            async def held_up(*rest: Any, **named: Any) -> Any:
+                shop.advance(seconds=KEY_LIFETIME_SECONDS + 3_600)
+                return await price(*rest, **named)
+
+            with patch.object(provisions, "price", held_up):
+                checkout = await shop.start()
+            assert checkout.session == session.id
+            assert made(shop) == (1, 1, 1)
+
+    run(work)
+
+
 def test_what_never_arrived_is_refused_after_the_keys_lifetime_and_not_sent_again() -> None:
     async def work() -> None:
         async with Shop() as shop:
