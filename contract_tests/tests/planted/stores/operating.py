@@ -12,7 +12,6 @@ from purchase_core.instants import Instant
 from purchase_core.ports.batch import Batch
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.operator_reads import Dangling, Holdings, Tally, W
-from purchase_core.ports.store import N
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.lane import Lane
 from purchase_core.records.run import Run
@@ -311,17 +310,3 @@ class FiltersCasesOfAPage(MemoryStore):
     ) -> Sequence[CaseRow]:
         page = await super().cases(status, after_key=after_key, limit=limit)
         return [one for one in page if kind in ("", one.kind)]
-
-
-class BeginsEachPageOfTheNewestAnew(MemoryStore):
-    """Where a page of the newest rows is to begin is not looked at."""
-
-    async def newest(
-        self,
-        row_type: type[N],
-        lane: str,
-        *,
-        before: tuple[Instant, str] | None = None,
-        limit: int = PAGE_ROWS_MAX,
-    ) -> Sequence[N]:
-        return await super().newest(row_type, lane, limit=limit)

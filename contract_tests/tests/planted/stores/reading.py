@@ -15,7 +15,7 @@ from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.instants import Instant
 from purchase_core.ports.batch import Batch
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.ports.store import Holders, N, Question, TableRow, View
+from purchase_core.ports.store import Holders, Question, TableRow, View
 from purchase_core.records.command import UNKNOWN, Command
 from purchase_core.records.effect import Effect
 from purchase_core.records.lane import Lane
@@ -389,32 +389,3 @@ class AnswersTheFirstHundred(MemoryStore):
 
     async def offers(self, hashes: Sequence[str]) -> Mapping[str, OfferVersion]:
         return await super().offers(hashes[:PARAMETERS_MAX])
-
-
-class CutsTheNewestByTheirKeys(MemoryStore):
-    """The newest rows are those with the last keys."""
-
-    async def newest(
-        self,
-        row_type: type[N],
-        lane: str,
-        *,
-        before: tuple[Instant, str] | None = None,
-        limit: int = PAGE_ROWS_MAX,
-    ) -> Sequence[N]:
-        found = await super().newest(row_type, lane, before=before)
-        return sorted(found, key=lambda one: one.key, reverse=True)[:limit]
-
-
-class GivesTheOldestOfALane(MemoryStore):
-    """A page of the newest rows begins with the first that there was."""
-
-    async def newest(
-        self,
-        row_type: type[N],
-        lane: str,
-        *,
-        before: tuple[Instant, str] | None = None,
-        limit: int = PAGE_ROWS_MAX,
-    ) -> Sequence[N]:
-        return (await super().newest(row_type, lane, before=before))[-limit:]
