@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -80,12 +81,14 @@ class AccountPages:
         customer = customer_of(request)
         returned = request.query_params.get("from") == "checkout"
         view = await self._view(customer, patient=returned)
+        changed = self._billing.catalog.offers.get(request.query_params.get("changed", ""))
         activity = await self._newest(customer)
         return self._rendering.page(
             request,
             "account.html",
             account=view,
             waiting=returned and view.waiting,
+            changing=changed is not None and changed.name not in [line.title for line in view.lines],
             thanks=returned and not view.waiting and bool(view.lines),
             activity=activity_view(activity),
             wallets=[wallet_view(await self._billing.credits.wallet(customer, unit)) for unit in view.units],
@@ -160,7 +163,8 @@ class AccountPages:
         await self._billing.subscriptions.change(
             customer, what, offer=offer, preview=token, idempotency_key=f"{key}:{offer}"
         )
-        return ""
+        # Within a second an answer can count as older than what is known: the page looks until it shows.
+        return f"/account?{urlencode({'changed': offer})}"
 
     async def _cancel(self, customer: str, what: str, key: str, form: Mapping[str, str]) -> str:
         await self._billing.subscriptions.cancel(customer, what, idempotency_key=key)
