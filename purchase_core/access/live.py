@@ -131,29 +131,30 @@ def exchange(
 
     `drawn` is what was taken of lots, where the document does not know.
     """
-    return exchanged(live, gone, came, now=now, drawn=drawn)[0]
+    after = changing(live, now)
+    exchange_rows(after, gone, came, now=now, drawn=drawn)
+    return after
 
 
-def exchanged(
+def exchange_rows(
     live: Live,
     gone: Iterable[Row],
     came: Iterable[Row],
     *,
     now: Instant,
     drawn: Mapping[str, int] = NONE_DRAWN,
-) -> tuple[Live, Mapping[str, tuple[Leg, ...]]]:
-    """As `exchange`, with the legs of what that moves, by unit."""
+) -> Mapping[str, tuple[Leg, ...]]:
+    """As `exchange`, in a document that is being changed; the legs of what that moves, by unit."""
     gone, came = tuple(gone), tuple(came)
-    after = changing(live, now)
     for row in gone:
-        _take_out(after, row)
+        _take_out(live, row)
     for row in came:
-        _put_in(after, row, now)
+        _put_in(live, row, now)
     legs: dict[str, list[Leg]] = {}  # of the past, a customer's rows of all years come at once
     lots = ([row for row in rows if isinstance(row, LotRow)] for rows in (gone, came))
-    for unit, leg in exchange_lots(after.purse, *lots, drawn=drawn, now=now):
+    for unit, leg in exchange_lots(live.purse, *lots, drawn=drawn, now=now):
         legs.setdefault(unit, []).append(leg)
-    return after, {unit: tuple(moved) for unit, moved in legs.items()}
+    return {unit: tuple(moved) for unit, moved in legs.items()}
 
 
 def of_rows(rows: Iterable[Row], now: Instant) -> Live:

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from purchase_core.access.live import Live, changing, decode_live, encode_live, exchanged, left_behind
-from purchase_core.access.purse import Purse
+from purchase_core.access.live import Live, changing, decode_live, encode_live, exchange_rows, left_behind
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.bodies import InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.cluster import Cluster, absorb
@@ -173,18 +172,16 @@ class Change:
         self._rows_after = self._rows(self._clusters, offers)
 
     def lots_unknown(self) -> list[str]:
-        """Lots that have changed, and of which the documents do not say what was taken."""
-        found = []
-        purses: dict[str, Purse] = {}
-        for (table, key), row in self._rows_before.items():
-            after = self._rows_after.get((table, key))
-            if table is not LotRow or after == row or not customer_of(row.lane):
-                continue
-            if row.lane not in purses:
-                purses[row.lane] = decode_live(self._lane(row.lane).document).purse
-            if key not in purses[row.lane].lots:
-                found.append(key)
-        return found
+        """Lots that have changed, and of which the documents do not say what was taken.
+
+        They are asked as they are being changed: what has long expired they have forgotten by then.
+        """
+        return [
+            key
+            for (table, key), row in self._rows_before.items()
+            if table is LotRow and self._rows_after.get((table, key)) != row and customer_of(row.lane)
+            if key not in self.live(row.lane).purse.lots
+        ]
 
     def exchange(self, drawn: Mapping[str, int]) -> None:
         """Bring the documents up to date, and the journals of customers. `drawn` is of `lots_unknown()`."""
@@ -201,8 +198,7 @@ class Change:
             left = [row for row in gone if row.lane == name]
             joined = [row for row in came if row.lane == name]
             if left or joined:
-                live = decode_live(self._lane(name).document)
-                self._lives[name], legs = exchanged(live, left, joined, now=self.now, drawn=drawn)
+                legs = exchange_rows(self.live(name), left, joined, now=self.now, drawn=drawn)
                 if customer_of(name):
                     self._moved[name] = tuple(self._movement(name, unit, legs[unit]) for unit in sorted(legs))
         if self._merged is not None:

@@ -10,7 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from purchase_core.facts.fact import Fact
+from purchase_core.instants import to_datetime
 from purchase_core.operations.rebuild import UNCHANGED, Cursor
+from purchase_core.projection.tables import journal_of
+from purchase_core.records.lane import customer_lane
+from purchase_core.records.movement import SPENT, balances
 from purchase_core.testing.bench import Bench, problems
 from purchase_core.testing.sales import Sale, later
 from tests.ledger.asking import GRANTS, LATE, Ask, Pass, ask, asks, passes
@@ -127,6 +131,25 @@ def test_what_was_spent_of_a_lot_that_is_no_more_is_owed_until_it_comes_back(mer
         await bench.record(BOBS_BACK)
         wallet = await bench.credits.wallet("bob", "ai")
         assert (wallet.debt, wallet.live) == (0, had - 60)
+        await holds(bench)
+
+    asyncio.run(scenario())
+
+
+def test_what_was_spent_of_credits_that_have_long_expired_moves_as_well() -> None:
+    """The document forgets such a lot with what changes: not so what was taken of it."""
+
+    async def scenario() -> None:
+        bench = await Bench().open()
+        await bench.credits.grant("alice", "ai", 1, idempotency_key="a")
+        ends = to_datetime(later(days=41))
+        await bench.credits.grant("bob", "ai", 60, idempotency_key="b", expires_at=ends)
+        await bench.credits.consume("bob", "ai", 25, idempotency_key="spent")
+        bench.clock.advance(seconds=90 * 86_400)
+        await bench.customers.merge("bob", into="alice", reason="one person", by="mia")
+        assert balances(await journal_of(bench.store, customer_lane("bob"))) == {}
+        sides = balances(await bench.credits.history("alice"))
+        assert sum(amount for (_, account), amount in sides.items() if account == SPENT) == 25
         await holds(bench)
 
     asyncio.run(scenario())

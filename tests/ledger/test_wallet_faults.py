@@ -17,6 +17,7 @@ from purchase_core.testing.sales import Sale, later
 
 PACK = Sale(offer="tokens:small")
 BOUGHT = (PACK.placed(), PACK.tried(), PACK.invoice())
+MONTHLY = Sale(number=2)  # its credits expire
 
 
 def run(scenario: Callable[[Bench], Awaitable[None]]) -> None:
@@ -175,6 +176,22 @@ def test_f63_credits_that_expire_settle_no_debt() -> None:
         await bench.credits.adjust("alice", "ai", 200, reason="written off", idempotency_key="a")
         await bench.credits.grant("alice", "ai", 7, idempotency_key="g2")
         assert (await bench.credits.wallet("alice", "ai")).spendable == 7
+
+    run(scenario)
+
+
+def test_f62_f63_what_was_spent_of_refunded_credits_is_owed_though_they_have_long_expired() -> None:
+    """The document forgets such a lot with what changes, and what was taken of it is in the ledger."""
+
+    async def scenario(bench: Bench) -> None:
+        await bench.record(MONTHLY.placed(), MONTHLY.tried(), MONTHLY.subscription())
+        await bench.record(MONTHLY.invoice(at=later(days=39)))
+        await bench.credits.consume("alice", "ai", 40, idempotency_key="k")
+        bench.clock.advance(seconds=90 * 86_400)
+        await bench.record(MONTHLY.refund(1_000))
+        wallet = await bench.credits.wallet("alice", "ai")
+        assert (wallet.spendable, wallet.live, wallet.debt) == (0, 0, 40)
+        assert (await bench.credits.verify("alice")).problems == ()
 
     run(scenario)
 

@@ -240,6 +240,13 @@ def test_t13_of_somebody_erased_nothing_is_kept_whenever_it_turns_out_to_be_thei
     assert not played.findings, played.plan.command()
 
 
+# Long after they had expired their payment was refunded; their customer was merged into another.
+@pytest.mark.parametrize("seed", [120_202, 149_213])
+def test_f63_what_was_spent_of_credits_is_known_however_long_ago_they_expired(seed: int) -> None:
+    played = play(Plan(seed))
+    assert not played.findings, played.plan.command()
+
+
 def give(world: World, amount: int, customer: str = "ana") -> None:
     """Somebody is given credits that never expire."""
     asked(

@@ -245,10 +245,11 @@ def forgets_uses_with_each_change(to: Planter) -> None:
     """Whoever buys something begins to count anew."""
 
     def exchanged(document: Any, gone: Any, came: Any, **how: Any) -> Any:
-        after, legs = exchange(document, gone, came, **how)
-        return (replace(after, counters={}) if came else after), legs
+        if came:
+            document.counters.clear()
+        return exchange(document, gone, came, **how)
 
-    exchange = live.exchanged
+    exchange = live.exchange_rows
     to.everywhere(exchange, exchanged)
 
 
