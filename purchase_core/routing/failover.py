@@ -17,7 +17,7 @@ from purchase_core.errors import (
     ProviderError,
     ProviderRefused,
 )
-from purchase_core.ports.router import NONE_FITS, POLICY_CHANGED, RoutingDecision
+from purchase_core.ports.router import NONE_FITS, POLICY_CHANGED, Router, RoutingDecision
 
 
 @attrs.frozen
@@ -66,28 +66,28 @@ def proves_nothing_happened(error: ProviderError, *, fresh: bool, sent: bool) ->
     return fresh
 
 
-def next_connection(
-    decision: RoutingDecision,
-    tried: tuple[str, ...],
-    *,
-    configured: Container[str],
-    policy_now: str,
-    failover: FailoverPolicy,
-) -> Next:
-    """The next connection in the decision's order that was not tried."""
-    left = [one for one in decision.order if one not in tried]
-    if len(tried) >= failover.attempts_max:
-        many = "1 connection was" if len(tried) == 1 else f"{len(tried)} connections were"
-        return Next(why_none=f"{many} tried, and the policy allows no more", left=bool(left))
-    if not left:
-        return Next(why_none="no other connection can take it")
-    if decision.policy != policy_now and failover.on_policy_change == "stop":
-        return Next(why_none="the policy has changed since it was routed", kind=POLICY_CHANGED, left=True)
-    there = next((one for one in left if one in configured), "")
-    return Next(there) if there else Next(why_none="the others are not configured any more", left=True)
+@attrs.frozen
+class Failover:
+    """The policy, over the connections that are `configured` and the `router` that is in force."""
 
+    policy: FailoverPolicy
+    configured: Container[str]
+    router: Router
 
-def allowed(error: ProviderError, failover: FailoverPolicy) -> bool:
-    """Whether the policy wants the next connection after this error."""
-    refused = isinstance(error, ProviderRefused) and not isinstance(error, AuthenticationFailed)
-    return (failover.on_refusal if refused else failover.on_unavailable) == "next"
+    def allowed(self, error: ProviderError) -> bool:
+        """Whether the policy wants the next connection after this error."""
+        refused = isinstance(error, ProviderRefused) and not isinstance(error, AuthenticationFailed)
+        return (self.policy.on_refusal if refused else self.policy.on_unavailable) == "next"
+
+    def following(self, decision: RoutingDecision, tried: tuple[str, ...]) -> Next:
+        """The next connection in the decision's order that was not tried."""
+        left = [one for one in decision.order if one not in tried]
+        if len(tried) >= self.policy.attempts_max:
+            many = "1 connection was" if len(tried) == 1 else f"{len(tried)} connections were"
+            return Next(why_none=f"{many} tried, and the policy allows no more", left=bool(left))
+        if not left:
+            return Next(why_none="no other connection can take it")
+        if decision.policy != self.router.policy and self.policy.on_policy_change == "stop":
+            return Next(why_none="the policy has changed since it was routed", kind=POLICY_CHANGED, left=True)
+        there = next((one for one in left if one in self.configured), "")
+        return Next(there) if there else Next(why_none="the others are not configured any more", left=True)

@@ -34,7 +34,7 @@ from purchase_core.projection.locks import LaneLocks
 from purchase_core.projection.recorder import Recorder
 from purchase_core.records.command import OPEN_STATES, SENDING, Command, Stage
 from purchase_core.routing.breaker import HealthBook
-from purchase_core.routing.failover import FailoverPolicy
+from purchase_core.routing.failover import Failover, FailoverPolicy
 from purchase_core.routing.moving import moving_router
 from purchase_core.workflows.adoption import Adoptions
 from purchase_core.workflows.checkout_result import Checkout, checkout_said
@@ -45,7 +45,8 @@ from purchase_core.workflows.order import NO_OPTIONS, CheckoutOptions, Order, Wi
 from purchase_core.workflows.planning import Plan, Planner
 from purchase_core.workflows.provisions import Provisions, checked_email
 from purchase_core.workflows.resolving import Resolver, concluded, may_arrive_until
-from purchase_core.workflows.sessions import Sessions, sent_at
+from purchase_core.workflows.session_opener import SessionOpener, sent_at
+from purchase_core.workflows.sessions import Sessions
 from purchase_core.workflows.switching import Switching
 
 __all__ = ["KIND", "Checkout", "Checkouts", "Replacement"]
@@ -92,12 +93,10 @@ class Checkouts:
         self._ids = ids
         self._log = CommandLog(store, recorder)
         provisions = Provisions(store, recorder, clock, ids)
-        self._sessions = Sessions(
-            store, self._log, provisions, connections, planner.router, failover, health, clock, ids
-        )
-        self._switching = Switching(
-            store, self._log, provisions, connections, planner.router, failover, clock, ids
-        )
+        opener = SessionOpener(store, provisions, connections, health, clock)
+        ruled = Failover(failover, connections, planner.router)
+        self._sessions = Sessions(opener, self._log, provisions, connections, ruled, clock, ids)
+        self._switching = Switching(store, self._log, provisions, connections, ruled, clock, ids)
         self._adoptions = Adoptions(store, clock, ids)
         self._provisions = provisions
         self._connections = connections

@@ -14,15 +14,15 @@ from purchase_core.facts.reading import Reading
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
 from purchase_core.ports.provider import Capability, Provider
-from purchase_core.ports.router import Router, decode_decision
+from purchase_core.ports.router import decode_decision
 from purchase_core.ports.store import Question, Store
 from purchase_core.records.command import CONFIRMED, REFUSED, SENDING, Command, Stage
-from purchase_core.routing.failover import FailoverPolicy, next_connection
+from purchase_core.routing.failover import Failover
 from purchase_core.workflows.checkout_result import Checkout, checkout_of
 from purchase_core.workflows.command_log import CommandLog
 from purchase_core.workflows.order import Order, attempt_of, decode_order, moved_on
 from purchase_core.workflows.provisions import Provisions
-from purchase_core.workflows.sessions import after
+from purchase_core.workflows.session_opener import after
 
 EXPIRED, WITHDRAWN = "expired", "withdrawn"
 
@@ -36,8 +36,7 @@ class Switching:
         log: CommandLog,
         provisions: Provisions,
         connections: Mapping[str, Provider],
-        router: Router,
-        failover: FailoverPolicy,
+        failover: Failover,
         clock: Clock,
         ids: IdSource,
     ) -> None:
@@ -45,7 +44,6 @@ class Switching:
         self._log = log
         self._provisions = provisions
         self._connections = connections
-        self._router = router
         self._failover = failover
         self._clock = clock
         self._ids = ids
@@ -107,13 +105,8 @@ class Switching:
         return any(one.status == "current" and one.session == session for one in reading.attempts)
 
     def _next(self, command: Command, order: Order) -> str:
-        found = next_connection(
-            decode_decision(command.decision),
-            (*order.tried, order.connection),
-            configured=self._connections,
-            policy_now=self._router.policy,
-            failover=self._failover,
-        )
+        tried = (*order.tried, order.connection)
+        found = self._failover.following(decode_decision(command.decision), tried)
         if not found.connection:
             raise NoRoute([found.why_none], kind=found.kind)
         return found.connection
@@ -147,7 +140,7 @@ class Switching:
             )
         if Capability.EXPIRE_CHECKOUT in provider.capabilities:
             return EXPIRED, await self._expire(provider, order, checkout)
-        if self._failover.unexpirable == "refuse":
+        if self._failover.policy.unexpirable == "refuse":
             raise NotSwitchable(f"{provider.plugin} cannot close the page of checkout {order.intent}")
         return WITHDRAWN, ()
 

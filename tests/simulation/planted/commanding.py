@@ -23,7 +23,7 @@ from purchase_core.workflows.commands import Commands
 from purchase_core.workflows.order import Wish
 from purchase_core.workflows.refunds import GiveBack
 from purchase_core.workflows.resolving import Resolver
-from purchase_core.workflows.sessions import Sessions
+from purchase_core.workflows.session_opener import SessionOpener
 from purchase_core.workflows.subscription_commands import Cancel, SubscriptionCommand
 from purchase_core.workflows.switching import Switching
 
@@ -245,14 +245,14 @@ def leaves_late_pages_open(to: Planter) -> None:
     async def nothing(self: Any, order_: Any, session: str) -> Any:
         return ()
 
-    to.put(Sessions, "_closed", nothing)
+    to.put(SessionOpener, "close", nothing)
 
 
 @bug
 def fails_over_on_silence(to: Planter) -> None:
     """A lost answer is taken for a refusal, and the next connection is tried."""
     to.everywhere(failover.proves_nothing_happened, lambda error, *, fresh, sent: True)
-    to.everywhere(failover.allowed, lambda error, policy: True)
+    to.put(failover.Failover, "allowed", lambda self, error: True)
 
 
 @bug
