@@ -21,6 +21,9 @@ OPEN, DONE, REFUSED = "open", "done", "refused"
 class Ask:
     """A request under one key. While it is open it may be asked again, here or in another process.
 
+    A try that ends without an answer leaves it open, also where an earlier one was refused: what was refused
+    may be granted when it is asked for again, so nobody knows what came of it until they ask once more.
+
     `done` makes of a result what must be the same each time. `refusals`: what it may be refused
     for; none: for anything that is a refusal. `moves`: another request may have changed what this one is
     answered. `passing`: refusals that are none for ever. `kept`: what was done is never refused afterwards.
@@ -39,9 +42,16 @@ class Ask:
     state: str = OPEN
     answer: object = None
     said: str = ""
+    _tries: int = attrs.field(default=0, init=False)
+    _unsure: int = attrs.field(default=0, init=False)
 
-    def end(self, result: Any, error: BaseException | None) -> str:
-        """Take a result or an error. Returns what is wrong with it, or ""."""
+    def begin(self) -> int:
+        """It is asked, once more. Returns which try that is."""
+        self._tries += 1
+        return self._tries
+
+    def end(self, number: int, result: Any, error: BaseException | None) -> str:
+        """Take the result or error of a try. Returns what is wrong with it, or ""."""
         if error is None:
             answer = self.done(result)
             # Only a provider's refusal is remembered.
@@ -52,16 +62,29 @@ class Ask:
             self.state, self.answer = DONE, answer
             return ""
         if isinstance(error, Crashed):
-            return ""
+            return self._untold()
         if not isinstance(error, PurchaseError):
             return f"{self.name} raised {type(error).__name__}: {error}"
-        if _is_final(error) and not (self.passing and self.passing in error.message):
-            if self.state == DONE and (self.kept or isinstance(error, ProviderRefused)) and not self.moves:
-                return f"{self.name} was done, and is refused now: {error.message}"
-            if self.refusals and not any(one in error.message for one in self.refusals):
-                return f"{self.name} was refused for no reason: {error}"
-            if self.state != DONE:
-                self.state, self.said = REFUSED, f"{type(error).__name__} {error.message}"
+        if not _is_final(error) or (self.passing and self.passing in error.message):
+            return self._untold()
+        return self._refused(number, error)
+
+    def _refused(self, number: int, error: PurchaseError) -> str:
+        if self.state == DONE and (self.kept or isinstance(error, ProviderRefused)) and not self.moves:
+            return f"{self.name} was done, and is refused now: {error.message}"
+        if self.refusals and not any(one in error.message for one in self.refusals):
+            return f"{self.name} was refused for no reason: {error}"
+        if self.state != DONE:
+            self.said = f"{type(error).__name__} {error.message}"
+            if number > self._unsure:
+                self.state = REFUSED
+        return ""
+
+    def _untold(self) -> str:
+        # Those that are still on their way may be refused by what was before this one had its effect.
+        self._unsure = self._tries
+        if self.state == REFUSED:
+            self.state = OPEN
         return ""
 
 

@@ -245,9 +245,10 @@ class World:
 
     def ask(self, ask: Ask) -> Activity:
         """Ask it, or ask it again, in some process."""
+        number = ask.begin()
 
         def end(result: Any, error: BaseException | None) -> None:
-            wrong = ask.end(result, error)
+            wrong = ask.end(number, result, error)
             self.note(f"{ask.name}: {ask.state} {_told(error)}")
             self.booked = True
             if wrong:
