@@ -34,9 +34,10 @@ from purchase_core.testing.simulation.process import (
     open_process,
 )
 from purchase_core.testing.simulation.provider.account import Account, Sent
-from purchase_core.testing.simulation.provider.adapter import Clear, SimulatedProvider
+from purchase_core.testing.simulation.provider.adapter import SimulatedProvider
 from purchase_core.testing.simulation.provider.billing import catch_up
 from purchase_core.testing.simulation.provider.dialect import PADDLE_SHAPED, STRIPE_SHAPED, Dialect
+from purchase_core.testing.simulation.provider.line import Clear
 from purchase_core.testing.simulation.scenario import Scenario
 from purchase_core.testing.simulation.turns import Activity, Crashed, Stuck, Turns
 

@@ -18,39 +18,8 @@ from .refusal import Refusal, field
 from .shapes import Document
 
 CURRENCIES = frozenset(
-    [
-        "USD",
-        "EUR",
-        "GBP",
-        "JPY",
-        "AUD",
-        "CAD",
-        "CHF",
-        "HKD",
-        "SGD",
-        "SEK",
-        "ARS",
-        "BRL",
-        "CNY",
-        "COP",
-        "CZK",
-        "DKK",
-        "HUF",
-        "ILS",
-        "INR",
-        "KRW",
-        "MXN",
-        "NOK",
-        "NZD",
-        "PLN",
-        "RUB",
-        "THB",
-        "TRY",
-        "TWD",
-        "UAH",
-        "VND",
-        "ZAR",
-    ]
+    "USD EUR GBP JPY AUD CAD CHF HKD SGD SEK ARS BRL CNY COP CZK DKK HUF ILS INR KRW "
+    "MXN NOK NZD PLN RUB THB TRY TWD UAH VND ZAR".split()
 )
 TAX_CATEGORIES = (
     "digital-goods", "ebooks", "implementation-services", "professional-services", "saas",

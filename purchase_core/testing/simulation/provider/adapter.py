@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container, Sequence
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -35,6 +35,7 @@ from purchase_core.secret import Secret
 from purchase_core.testing.simulation.provider import changing, money, selling
 from purchase_core.testing.simulation.provider.account import Account, Refusal
 from purchase_core.testing.simulation.provider.billing import catch_up
+from purchase_core.testing.simulation.provider.line import Line
 from purchase_core.testing.simulation.provider.objects import Document, Price, Session, Subscription, Told
 from purchase_core.testing.simulation.provider.reading import FETCHED, fact_of, meaning
 
@@ -44,36 +45,6 @@ PAGE_MAX = 1
 FORM = SignatureForm("simulated-signature", time_name="t", scheme="v1", separator=",", joint=".")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Told).decode
-
-
-class Line(Protocol):
-    """What lies between an application's process and the provider."""
-
-    async def before(self, operation: str) -> None:
-        """The request is on its way. Raises a ProviderError where it does not arrive."""
-        ...
-
-    def refuses(self, operation: str) -> bool:
-        """Whether the provider says no to what it has not been asked under this key before."""
-        ...
-
-    async def after(self, operation: str) -> None:
-        """The answer is on its way. Raises OutcomeUnknown where it does not arrive."""
-        ...
-
-
-class Clear:
-    """A line on which nothing goes wrong."""
-
-    async def before(self, operation: str) -> None:
-        """It arrives."""
-
-    def refuses(self, operation: str) -> bool:
-        """Never."""
-        return False
-
-    async def after(self, operation: str) -> None:
-        """It arrives."""
 
 
 class SimulatedProvider(Provider):
