@@ -25,10 +25,11 @@ Addition = Callable[[Batch], Batch]
 
 @attrs.define(eq=False)
 class Request:
-    """Some work to be recorded. `alone`: it was tried together with others, and one of them was in the way.
+    """Some work to be recorded. `alone`: it is tried together with others once, and then by itself.
 
-    `refused`: its decision was not to be taken, which is an outcome as well. `heads`: how far the journals of
-    lanes have come, where their documents did not say.
+    `tried`: what was to be committed together with others; whether it was may not be known. `refused`: its
+    decision was not to be taken, which is an outcome as well. `heads`: how far the journals of lanes have
+    come, where their documents did not say.
     """
 
     batch_id: str
@@ -38,6 +39,7 @@ class Request:
     outcome: Recorded | None = None
     refused: PurchaseError | None = None
     alone: bool = False
+    tried: Recorded | None = None
     heads: Mapping[str, Head] = attrs.Factory(dict)
 
     @property

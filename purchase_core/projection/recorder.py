@@ -77,7 +77,11 @@ class Recorder:
             self._waiting_works.remove(request, lanes)
 
     async def _record_alone(self, request: Request, view: View) -> Recorded:
+        if request.tried is not None:
+            request.batch_id = self._ids.new("batch")  # of two, so that one can be told from the other
         for _ in range(CONFLICT_RETRIES_MAX):
+            if written := await self._written_together(request):
+                return written
             outcome = await self._decide(request, view)
             if outcome.batch is None:
                 return outcome
@@ -96,6 +100,17 @@ class Recorder:
         message = f"a lane kept moving for {CONFLICT_RETRIES_MAX} tries: {', '.join(view.lanes)}"
         raise LaneConflict(message)
 
+    async def _written_together(self, request: Request) -> Recorded | None:
+        """What was committed with others, if it was: whoever was to hear of that was gone, or could not.
+
+        Decided again, it would come to something else, which is not what was written.
+        """
+        tried = request.tried
+        if tried is None or tried.batch is None or not await self._store.committed(tried.batch.id):
+            return None
+        self._on_commit(tried.batch)
+        return tried
+
     async def _find_journals(self, request: Request, batch: Batch, error: KeyConflict) -> None:
         """Read how far journals have come whose documents were lost. Raises the error if it is another one.
 
@@ -110,18 +125,19 @@ class Recorder:
         """Decide all of them, each on what the others lead to, and commit them as one.
 
         A decision that is not to be taken is refused, and those behind it go on. If anything else is wrong
-        with one, each is left to do its own work alone: its own batch id tells whether it was written all the
-        same.
+        with one, each is left to do its own work alone.
         """
         if len(requests) == 1:
             return
+        for one in requests:
+            one.alone = True
         try:
             outcomes = await self._decide_all(requests)
+            for one, outcome in zip(requests, outcomes, strict=True):
+                one.tried = outcome if isinstance(outcome, Recorded) else None
             batches = [one.batch for one in outcomes if isinstance(one, Recorded) and one.batch is not None]
             await self._store.commit_all(batches)
         except Exception:  # whosever it is, it is raised again where that one works alone
-            for one in requests:
-                one.alone = True
             return
         for one, outcome in zip(requests, outcomes, strict=True):
             if not isinstance(outcome, Recorded):

@@ -112,9 +112,12 @@ def test_f81_decisions_whose_common_answer_is_lost_count_once() -> None:
         slow = Slow(bench)
         slow.lose_the_next = True
         recorded = await asyncio.gather(*(decide(bench, number) for number in range(MANY)))
-        assert all(one.batch for one in recorded)
         assert (await bench.store.lane(ANA)).version == MANY
         assert len(bench.database.deliveries) == MANY
+        # Each is told of what was written, and not of what it would come to by now.
+        batches = [one.batch for one in recorded]
+        assert [one.lanes[0].expected_version for one in batches if one] == list(range(MANY))
+        assert bench.batches == batches
 
     asyncio.run(run())
 
@@ -133,6 +136,9 @@ def test_whoever_is_cancelled_leaves_the_others_their_work(turns: int) -> None:
         assert all(one.done() and not one.cancelled() for one in tasks[2:])
         there = set(bench.database.deliveries)
         assert {delivery(number).id for number in range(2, MANY)} <= there
+        told = [batch for one in tasks[2:] if (batch := one.result().batch)]
+        assert all([await bench.store.committed(batch.id) for batch in told])
+        assert len({batch.lanes[0].expected_version for batch in told}) == MANY - 2
         assert (await bench.store.lane(ANA)).version == len(there)
         assert not bench.recorder._waiting_works._by_lane
         assert not bench.recorder._locks._entries

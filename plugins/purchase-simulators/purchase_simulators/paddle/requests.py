@@ -17,10 +17,11 @@ from purchase_core.strict_json import decode
 from .refusal import Refusal, field
 from .shapes import Document
 
-CURRENCIES = frozenset(
-    "USD EUR GBP JPY AUD CAD CHF HKD SGD SEK ARS BRL CNY COP CZK DKK HUF ILS INR KRW "
-    "MXN NOK NZD PLN RUB THB TRY TWD UAH VND ZAR".split()
-)
+CURRENCIES = frozenset([
+    "USD", "EUR", "GBP", "JPY", "AUD", "CAD", "CHF", "HKD", "SGD", "SEK", "ARS", "BRL",
+    "CNY", "COP", "CZK", "DKK", "HUF", "ILS", "INR", "KRW", "MXN", "NOK", "NZD", "PLN",
+    "RUB", "THB", "TRY", "TWD", "UAH", "VND", "ZAR",
+])  # fmt: skip
 TAX_CATEGORIES = (
     "digital-goods", "ebooks", "implementation-services", "professional-services", "saas",
     "software-programming-services", "standard", "training-services", "website-hosting",
