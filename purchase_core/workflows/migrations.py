@@ -118,7 +118,7 @@ class Migrations:
         `limit`: so many at most, and workers take in nobody by themselves (`grows`). To begin again widens
         the cohort. `again`: also who was tried before. What is recorded is gone on with by `advance`. Raises
         InvalidArgument, and CapabilityMissing where the old side cannot end with the period or take that
-        back.
+        back, or one of them cannot end at once.
         """
         self._prospects.check(settings)
         return_url("success_url", settings.success_url)
@@ -191,10 +191,11 @@ class Migrations:
                 yield one
 
     def _both_open(self, settings: Settings) -> None:
-        old = self._connections.get(settings.old)
-        if old is None or settings.new not in self._connections:
+        old, new = self._connections.get(settings.old), self._connections.get(settings.new)
+        if old is None or new is None:
             raise ProviderUnavailable("both connections must be open to begin a migration")
-        old.need(Capability.CANCEL_AT_PERIOD_END, Capability.UNCANCEL)
+        old.need(Capability.CANCEL_AT_PERIOD_END, Capability.UNCANCEL, Capability.CANCEL_NOW)
+        new.need(Capability.CANCEL_NOW)
 
     async def stop(self, old: str, new: str, *, undo: bool = False) -> Settings:
         """Begin no more moves. What is offered stays so until its time; `undo`: is taken back at once."""

@@ -89,7 +89,7 @@ class Mover:
             command = await self._write(command, progress, following)
             if following.phase in ENDED:
                 return command
-        return command
+        return await self._touched(command)  # not again at once, should its steps come to no end
 
     async def page(self, command: Command, email: str) -> Checkout:
         """The page of a move that is offered: a new one in the place of one that is over, or a day old."""
@@ -134,7 +134,7 @@ class Mover:
                     move.subscription,
                     idempotency_key=_again(f"{command.id}:keep:{progress.page}", progress),
                 )
-            case Act.END_NEW:
+            case Act.END_NOW:
                 await self._subscriptions.cancel(
                     move.customer,
                     step.about,

@@ -66,7 +66,7 @@ class Act(StrEnum):
     OPEN_PAGE = "open page"
     CLOSE_PAGE = "close page"
     KEEP_OLD = "keep old"
-    END_NEW = "end new"
+    END_NOW = "end now"
 
 
 class Move(Value, frozen=True):
@@ -110,7 +110,7 @@ class Step:
     act: Act
     phase: Phase
     reason: str = ""
-    about: str = ""  # the subscription that is to end
+    about: str = ""  # the subscription that is to end at once
 
 
 def next_step(
@@ -125,7 +125,7 @@ def next_step(
     """What comes next. `rows` are the customer's; `asked`: it was we who told the old one to end."""
     step = _next(move, progress, rows, now, halt, asked=asked)
     too_early = progress.refusals and now < progress.refused_at + REFUSED_AGAIN_SECONDS * SECOND
-    if too_early and step.act in (Act.END_OLD, Act.KEEP_OLD, Act.END_NEW):
+    if too_early and step.act in (Act.END_OLD, Act.KEEP_OLD, Act.END_NOW):
         return Step(Act.WAIT, progress.phase)
     return step
 
@@ -145,7 +145,7 @@ def _next(
     new.sort(key=lambda row: (row.started_at, row.key))
     live = [row for row in new if row.status not in ENDED_SUBSCRIPTIONS]
     if len(live) > 1:  # two pages were paid: the second one is ended before it bills
-        return Step(Act.END_NEW, progress.phase, progress.reason, live[-1].key)
+        return Step(Act.END_NOW, progress.phase, progress.reason, live[-1].key)
     match progress.phase:
         case Phase.RECORDED:
             return _recorded(move, old, now, halt, asked=asked)
@@ -223,25 +223,38 @@ def _watched(
         return Step(Act.NOTHING if new else Act.WAIT, phase, progress.reason)
     if old and not _ended(old) and old.cancel_at is None:
         if live[0].status != "trialing":
-            return Step(Act.END_NEW, Phase.BOTH, BOTH_HAVE_BILLED, live[0].key)
-        return Step(Act.END_NEW, Phase.WATCHED, progress.reason, live[0].key)
+            return Step(Act.END_NOW, Phase.BOTH, BOTH_HAVE_BILLED, live[0].key)
+        return Step(Act.END_NOW, Phase.WATCHED, progress.reason, live[0].key)
     return Step(Act.NOTHING, Phase.SWITCHED)
 
 
 def _switched(move: Move, old: SubscriptionRow | None, live: Sequence[SubscriptionRow]) -> Step:
-    if _ended(old):
+    if old is None or _ended(old):
         if live:
             return Step(Act.NOTHING, Phase.DONE)
         return Step(Act.NOTHING, Phase.LEFT, "the customer has ended the new one, too")
-    if old is None or old.cancel_at is not None:
-        return Step(Act.WAIT, Phase.SWITCHED)
     if not live:
-        return Step(Act.NOTHING, Phase.UNDONE, "the new one was ended, and the old one goes on")
-    if old.period_end <= move.ends:
+        return _alone(old)
+    renewed = old.cancel_at is None and old.period_end > move.ends
+    if old.status == "paused" and not renewed:
+        # It begins no period, and would never end with one. What is left of it, the new one grants.
+        return Step(Act.END_NOW, Phase.SWITCHED, about=old.key)
+    if old.cancel_at is not None:
+        return Step(Act.WAIT, Phase.SWITCHED)
+    if not renewed:
         return Step(Act.END_OLD, Phase.SWITCHED)  # somebody took its end back
     if live[0].status == "trialing":
-        return Step(Act.END_NEW, Phase.UNDOING, "the old one was renewed", live[0].key)
+        return Step(Act.END_NOW, Phase.UNDOING, "the old one was renewed", live[0].key)
     return Step(Act.END_OLD, Phase.BOTH, BOTH_HAVE_BILLED)  # so that it does not happen again
+
+
+def _alone(old: SubscriptionRow) -> Step:
+    """The new one was ended after the switch, and the old one is there."""
+    if old.cancel_at is None:
+        return Step(Act.NOTHING, Phase.UNDONE, "the new one was ended, and the old one goes on")
+    if old.status == "paused":
+        return Step(Act.NOTHING, Phase.LEFT, "the new one was ended, and the old one is paused")
+    return Step(Act.WAIT, Phase.SWITCHED)
 
 
 def _ended(row: SubscriptionRow | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import product
 from random import Random
 
 import attrs
@@ -19,6 +19,7 @@ from purchase_core.workflows.moves import (
     Move,
     Phase,
     Progress,
+    Step,
     moved_version,
     next_step,
     stays,
@@ -114,10 +115,14 @@ PERIOD_DAYS_LEAST = 28
 
 @attrs.define
 class World:
-    """What is true at both providers, day by day. Rows are what we know of it: all of it, or of yesterday."""
+    """What is true at both providers, day by day. Rows are what we know of it: all of it, or of yesterday.
+
+    `closes`: the new side can close a page (Stripe), and the old one pauses nothing that is about to end, and
+    ends what is paused at once (Paddle). Else it is the other way about: what is paused has no end.
+    """
 
     random: Random
-    closes: bool  # whether the new side can close a page
+    closes: bool
     now: Instant = NOW
     old: SubscriptionRow = OLD
     new: SubscriptionRow | None = None
@@ -130,7 +135,7 @@ class World:
     def day(self) -> None:
         """A day goes by: what ends ends, what renews is billed."""
         self.now = Instant(self.now + DAY)
-        if self.old.ended_at is None and self.now >= self.old.period_end:
+        if self.old.status == "active" and self.now >= self.old.period_end:
             if self.old.cancel_at is not None:
                 self.old = replace(self.old, status="canceled", ended_at=self.old.period_end)
             else:
@@ -142,7 +147,7 @@ class World:
         self.gap |= self.old.ended_at is not None and (self.new is None or self.new.ended_at is not None)
 
     def customer(self) -> None:
-        """The customer pays the page, if it can be, or takes the end of the old one back."""
+        """The customer pays the page, if it can be, takes the end of the old one back, or pauses it."""
         happens = self.random.random()
         if happens < 0.08 and self.new is None and (self.page or (self.open_tab and not self.closes)):
             self.new = replace(
@@ -152,6 +157,10 @@ class World:
             )  # fmt: skip
         elif happens < 0.1 and self.old.ended_at is None:
             self.old = replace(self.old, cancel_at=None)
+        elif happens < 0.13 and self.old.status == "active" and not (self.closes and self.old.cancel_at):
+            self.old = replace(self.old, status="paused")
+        elif happens < 0.17 and self.old.status == "paused" and self.now < self.old.period_end:
+            self.old = replace(self.old, status="active")
 
     def work(self) -> None:
         """A worker goes on; now and then it dies between what it does and writing that down."""
@@ -161,18 +170,20 @@ class World:
             step = next_step(MOVE, self.progress, rows, self.now, asked=asked)
             if step.act is Act.WAIT or self.progress.phase in ENDED:
                 return
-            closed = self.act(step.act)
+            closed = self.act(step)
             if closed is None or self.random.random() < 0.1:
                 return
             self.progress = replace(
                 self.progress, phase=step.phase, closed=closed or self.progress.closed, reason=step.reason
             )
 
-    def act(self, act: Act) -> str | None:
+    def act(self, step: Step) -> str | None:
         """How the page was closed, if it was; None if it is paid."""
-        match act:
+        match step.act:
             case Act.END_OLD:
                 assert self.old.ended_at is None
+                if self.old.status == "paused" and self.closes:
+                    self.old = replace(self.old, status="canceled", ended_at=self.now)
                 self.old = replace(self.old, cancel_at=self.old.period_end)
             case Act.OPEN_PAGE:
                 assert self.old.cancel_at is not None, "no page before the old one is to end"
@@ -185,7 +196,10 @@ class World:
             case Act.KEEP_OLD:
                 assert not self.page, "the old one goes on only once the page is closed"
                 self.old = replace(self.old, cancel_at=None)
-            case Act.END_NEW:
+            case Act.END_NOW if step.about == self.old.key:
+                assert self.new is not None
+                self.old = replace(self.old, status="canceled", ended_at=self.now)
+            case Act.END_NOW:
                 assert self.new is not None
                 self.new = replace(self.new, status="canceled", ended_at=self.now)
             case _:
@@ -204,8 +218,9 @@ def test_no_two_bills_and_no_gap_whatever_a_customer_does(*, closes: bool) -> No
             if world.random.random() < WORKER_IS_THERE:
                 world.work()
         phases.add(world.progress.phase)
-        days = sorted(at // DAY for at, _ in world.bills)
-        apart = all(later - day >= PERIOD_DAYS_LEAST for day, later in pairwise(days))
+        olds, news = ([at // DAY for at, of in world.bills if of == side] for side in ("old", "new"))
+        apart = all(abs(old - new) >= PERIOD_DAYS_LEAST for old, new in product(olds, news))
         assert apart or world.progress.phase is Phase.BOTH, (seed, world.bills)
         assert not world.gap, seed
+        assert world.progress.phase in ENDED | {Phase.WATCHED}, seed
     assert phases >= {Phase.DONE, Phase.UNDONE, Phase.BOTH}

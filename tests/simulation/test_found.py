@@ -247,6 +247,13 @@ def test_f63_what_was_spent_of_credits_is_known_however_long_ago_they_expired(se
     assert not played.findings, played.plan.command()
 
 
+# Paused in the portal, or by the application, while its customer accepts: its period never ends any more.
+@pytest.mark.parametrize("seed", [117_769, 120_374])
+def test_a_move_ends_though_the_old_one_is_paused(seed: int) -> None:
+    played = play(Plan(seed))
+    assert not played.findings, played.plan.command()
+
+
 def give(world: World, amount: int, customer: str = "ana") -> None:
     """Somebody is given credits that never expire."""
     asked(

@@ -102,7 +102,7 @@ def _asked(world: World) -> None:
         for operation, name, how in account.asked:
             wished = not wishes.isdisjoint({(operation, name, how), (operation, name, None)})
             by_itself = operation == "expire_checkout" or moving.ours(
-                world, account.connection, operation, how
+                world, account.connection, operation, name, how
             )
             if not (wished or by_itself):
                 world.found("asked", f"{operation} of {name} was asked for, {how}, and nobody wished that")

@@ -96,14 +96,17 @@ def _expected(world: World, what: str, error: BaseException | None) -> None:
         world.found("answers", f"{what} raised {type(error).__name__}: {error}")
 
 
-def ours(world: World, connection: str, operation: object, how: object) -> bool:
-    """Whether a move may have asked for this: the old one ends with its period or goes on, a new one ends."""
+def ours(world: World, connection: str, operation: object, name: object, how: object) -> bool:
+    """Whether a move may have asked for this: the old one ends with its period or goes on, a new one ends.
+
+    One that somebody has paused has no end of its period: it ends at once.
+    """
     olds, news = {old for old, _ in world.migrations}, {new for _, new in world.migrations}
-    return (
-        (operation == "cancel_subscription" and how is True and connection in olds)
-        or (operation == "uncancel_subscription" and connection in olds)
-        or (operation == "cancel_subscription" and how is False and connection in news)
-    )
+    if operation == "uncancel_subscription" or (operation, how) == ("cancel_subscription", True):
+        return connection in olds
+    wished = {ask.wish[1] for ask in world.wishes if ask.wish and ask.wish[0] == "pause_subscription"}
+    paused = connection in olds and name in world.meddled | wished
+    return (operation, how) == ("cancel_subscription", False) and (connection in news or paused)
 
 
 # --- until all have ended ----------------------------------------------------------------------

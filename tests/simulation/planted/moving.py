@@ -80,7 +80,7 @@ def keeps_both(to: Planter) -> None:
 
     def kept(*what: Any) -> Any:
         step = watched(*what)
-        if step.act is not moves.Act.END_NEW:
+        if step.act is not moves.Act.END_NOW:
             return step
         return attrs.evolve(step, act=moves.Act.WAIT)
 
