@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -55,25 +56,36 @@ PYTHON_MIN = (3, 11)
 
 def main(arguments: list[str]) -> int:
     """Run one command; the rest of the arguments are passed on."""
-    command, *rest = arguments or ["help"]
     if sys.version_info < PYTHON_MIN:
         print(f"Purchase needs Python {PYTHON_MIN[0]}.{PYTHON_MIN[1]} or later; this is {sys.version}.")
         return 2
+    try:
+        return run(*(arguments or ["help"]))
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+    except subprocess.CalledProcessError as failed:
+        print(f"\nThis failed: {shlex.join(map(str, failed.cmd))}", file=sys.stderr)
+        return 1
+
+
+def run(command: str, *rest: str) -> int:
+    """What each command does."""
     if command == "demo":
         install("demo")
-        return call(BIN / "purchase", "demo", *rest)
+        return become(BIN / "purchase", "demo", *rest)
     if command == "test":
         install("test")
-        return call(BIN / "python", "-m", "pytest", *rest)
+        return become(BIN / "python", "-m", "pytest", *rest)
     if command in ("crash-points", "scale-out"):
         install("test")
-        return call(BIN / "python", "-m", f"tests.{command.replace('-', '_')}", *rest)
+        return become(BIN / "python", "-m", f"tests.{command.replace('-', '_')}", *rest)
     if command == "contract":
         install("test")
-        return contract(rest)
+        return contract(list(rest))
     if command == "equivalence":
         install("test")
-        return equivalence(rest)
+        return equivalence(list(rest))
     if command == "check":
         install("ci")
         return check()
@@ -88,21 +100,42 @@ def main(arguments: list[str]) -> int:
 
 def install(level: str) -> None:
     """Bring `.venv` to a level, unless it is there already: first third parties by hash, then the members."""
-    if not (BIN / "python").exists() and not (BIN / "python.exe").exists():
-        print(f"Making {VENV} ...", flush=True)
-        venv.create(VENV, with_pip=True)
     wanted = fingerprint(level)
     marks = [VENV / f".installed-{one}" for one in LEVELS[LEVELS.index(level) :]]
     if any(mark.exists() and mark.read_text() == fingerprint(one) for mark, one in
            zip(marks, LEVELS[LEVELS.index(level) :], strict=True)):  # fmt: skip
         return
-    print(f"Installing what `{level}` needs ...", flush=True)
-    pip = [str(BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(BIN / "python"), "-m", "pip"]
+    if not works(*pip, "--version"):  # not made yet, or whoever made it was interrupted before pip was in it
+        make()
+    print(f"Installing what `{level}` needs, once; it takes about half a minute ...", flush=True)
+    pip += ["install", "--quiet", "--disable-pip-version-check"]
     requirements = ROOT / "requirements" / f"{level}.txt"
     subprocess.run([*pip, "--require-hashes", "-r", str(requirements)], check=True, cwd=ROOT)
     members = [part for member in MEMBERS for part in ("-e", str(ROOT / member))]
     subprocess.run([*pip, "--no-deps", "--no-build-isolation", *members], check=True, cwd=ROOT)
     (VENV / f".installed-{level}").write_text(wanted)
+
+
+def make() -> None:
+    """Make `.venv`, or what it lacks."""
+    print(f"Making {VENV} ...", flush=True)
+    try:
+        venv.create(VENV, with_pip=True)
+    except subprocess.CalledProcessError:
+        package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+        print(
+            f"This Python lacks what makes pip. On Debian and Ubuntu: apt install {package}", file=sys.stderr
+        )
+        raise
+
+
+def works(*command: str) -> bool:
+    """Whether a program is there and ends well."""
+    try:
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+    except OSError:
+        return False
 
 
 def fingerprint(level: str) -> str:
@@ -196,6 +229,14 @@ def clients() -> int:
 def call(*command: object) -> int:
     """Run a command in the workspace and return its exit code."""
     return subprocess.run([str(part) for part in command], check=False, cwd=ROOT).returncode
+
+
+def become(*command: object) -> int:
+    """Run a command in the workspace instead of this one, so that ^C and signals are its own to answer."""
+    if os.name != "nt":  # where a process cannot become another one
+        os.chdir(ROOT)
+        os.execv(str(command[0]), [str(part) for part in command])  # noqa: S606  a shell is not wanted
+    return call(*command)
 
 
 if __name__ == "__main__":
