@@ -190,6 +190,8 @@ def _offered(
         return Step(Act.CLOSE_PAGE, Phase.UNDOING, "the old one has ended before its period")
     if old and old.cancel_at is None:
         return Step(Act.CLOSE_PAGE, Phase.UNDOING, "the old one is not to end any more")
+    if old and _renewed(move, old):
+        return Step(Act.CLOSE_PAGE, Phase.UNDOING, "the old one has another period by now")
     if now >= move.undo_at:
         return Step(Act.CLOSE_PAGE, Phase.UNDOING, "no payment method was given in time")
     if halt is Halt.UNDO:
@@ -230,22 +232,23 @@ def _watched(
 
 def _switched(move: Move, old: SubscriptionRow | None, live: Sequence[SubscriptionRow]) -> Step:
     if old is None or _ended(old):
-        if live:
-            return Step(Act.NOTHING, Phase.DONE)
-        return Step(Act.NOTHING, Phase.LEFT, "the customer has ended the new one, too")
+        if not live:
+            return Step(Act.NOTHING, Phase.LEFT, "the customer has ended the new one, too")
+        if old and _renewed(move, old):
+            return Step(Act.NOTHING, Phase.BOTH, BOTH_HAVE_BILLED)
+        return Step(Act.NOTHING, Phase.DONE)
     if not live:
         return _alone(old)
-    renewed = old.cancel_at is None and old.period_end > move.ends
-    if old.status == "paused" and not renewed:
+    if _renewed(move, old):  # to end with its new period or not: its money was taken
+        if live[0].status == "trialing":
+            return Step(Act.END_NOW, Phase.UNDOING, "the old one was renewed", live[0].key)
+        return Step(Act.END_OLD, Phase.BOTH, BOTH_HAVE_BILLED)  # so that it does not happen again
+    if old.status == "paused":
         # It begins no period, and would never end with one. What is left of it, the new one grants.
         return Step(Act.END_NOW, Phase.SWITCHED, about=old.key)
-    if old.cancel_at is not None:
-        return Step(Act.WAIT, Phase.SWITCHED)
-    if not renewed:
+    if old.cancel_at is None:
         return Step(Act.END_OLD, Phase.SWITCHED)  # somebody took its end back
-    if live[0].status == "trialing":
-        return Step(Act.END_NOW, Phase.UNDOING, "the old one was renewed", live[0].key)
-    return Step(Act.END_OLD, Phase.BOTH, BOTH_HAVE_BILLED)  # so that it does not happen again
+    return Step(Act.WAIT, Phase.SWITCHED)
 
 
 def _alone(old: SubscriptionRow) -> Step:
@@ -255,6 +258,14 @@ def _alone(old: SubscriptionRow) -> Step:
     if old.status == "paused":
         return Step(Act.NOTHING, Phase.LEFT, "the new one was ended, and the old one is paused")
     return Step(Act.WAIT, Phase.SWITCHED)
+
+
+def _renewed(move: Move, old: SubscriptionRow) -> bool:
+    """Whether it has had another period than was to be its last: it was renewed, or paused and resumed.
+
+    Of one that is over, its period may have no other end than when it was seen to: then its beginning tells.
+    """
+    return old.period_end > move.ends and not (_ended(old) and old.period_start <= move.since)
 
 
 def _ended(row: SubscriptionRow | None) -> bool:

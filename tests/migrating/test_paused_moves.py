@@ -60,6 +60,54 @@ def test_a_paused_one_ends_once_the_new_one_is_there(*, pauses_first: bool) -> N
     run(work)
 
 
+async def resume(sides: TwoSides) -> None:
+    """With a new period, which is paid now; it is still to end."""
+    (row,) = [one for one in await sides.subscriptions("ana") if one.connection == "stripe"]
+    done = await sides.billing.subscriptions.resume("ana", row.key, idempotency_key="resume")
+    after = done.subscription
+    assert after.status == "active"
+    assert after.cancel_at is not None
+    assert after.period_end > row.period_end
+    sides.clock.advance(seconds=5)
+
+
+def test_who_resumes_with_another_period_is_not_moved_beside_it() -> None:
+    """It is paid beyond the day on which the new one would bill."""
+
+    async def work(sides: TwoSides) -> None:
+        await offered(sides)
+        await pause(sides)
+        await sides.pass_days(9, work=False)
+        await resume(sides)
+        await go_on(sides)
+        (move,) = (await sides.billing.migrations.status("stripe", "paddle")).moves
+        assert (move.phase, move.reason) == ("watched", "the old one has another period by now")
+        assert await sides.billing.migrations.page("ana") is None
+        await sides.pass_days(60)
+        assert [name for _, name, _ in await sides.bills("ana")] == ["stripe"] * 3
+
+    run(work)
+
+
+def test_where_it_was_resumed_with_another_period_the_new_one_ends_before_it_bills() -> None:
+    """They accept and resume before anybody has looked."""
+
+    async def work(sides: TwoSides) -> None:
+        session = await offered(sides)
+        await pause(sides)
+        sides.accept(session, "ana")
+        await sides.deliver()
+        await resume(sides)
+        await go_on(sides)
+        assert await states(sides) == [("paddle", "canceled"), ("stripe", "active")]
+        (move,) = (await sides.billing.migrations.status("stripe", "paddle")).moves
+        assert (move.phase, move.reason) == ("undone", "the old one was renewed")
+        await sides.pass_days(65)
+        assert {name for _, name, _ in await sides.bills("ana")} == {"stripe"}
+
+    run(work)
+
+
 def test_where_nobody_accepts_a_paused_one_stays_paused() -> None:
     async def work(sides: TwoSides) -> None:
         await offered(sides)
