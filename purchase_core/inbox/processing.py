@@ -83,7 +83,7 @@ class Processor:
         fetched: list[Delivery] = []
         while True:
             if not needs:
-                recorded = await self._record(Work(facts, claims), cause, settle, fetched)
+                recorded = await self._record(Work(facts, claims), cause, event.object, settle, fetched)
                 if recorded.batch is not None:
                     return _ended(recorded.batch)
                 needs = recorded.needs
@@ -118,13 +118,14 @@ class Processor:
         self,
         work: Work,
         cause: str,
+        about: str,
         settle: Settle,
         fetched: Sequence[Delivery],
     ) -> Recorded:
         def addition(batch: Batch) -> Batch:
             state, reason = (DONE, "") if batch.facts else (IGNORED, FOREIGN)
             whole = replace(batch, deliveries=(*batch.deliveries, *fetched))
-            return sealed(settle(with_deliveries_noted(whole, cause), state, reason), cause)
+            return sealed(settle(with_deliveries_noted(whole, cause, about), state, reason), cause)
 
         return await self._recorder.record(work, cause=cause, addition=addition)
 

@@ -22,6 +22,7 @@ from purchase_core.instants import Clock
 from purchase_core.ports.batch import Batch
 from purchase_core.ports.paging import every_delivery
 from purchase_core.ports.store import Store
+from purchase_core.projection.forgetting import deliveries_noted
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX, Recorder
 from purchase_core.projection.work import Work
@@ -209,11 +210,13 @@ class ManagedCustomers(Customers):
 
     async def _deliveries_of(self, lane: str) -> AsyncIterator[tuple[Delivery, bool]]:
         """Every delivery, and whether it is about the customer of a lane."""
-        causes = {one.cause async for one in recorded_facts(self._store, lane)}
-        objects = {one.fact.object async for one in recorded_facts(self._store, lane)}
-        objects |= {one.object for one in await self._store.references_of(lane, "customer")}
+        objects = {one.object for one in await self._store.references_of(lane, "customer")}
+        known = await deliveries_noted(self._store, (lane, *await self._store.linked_lanes(lane)))
+        async for recorded in recorded_facts(self._store, lane):
+            objects.add(recorded.fact.object)
+            known.add(recorded.cause)
         async for one in every_delivery(self._store):
-            yield one, one.id in causes or one.object in objects
+            yield one, one.id in known or one.object in objects
 
     async def _guarded(self, lane: Lane, addition: Callable[[Batch], Batch], *, cause: str) -> None:
         def guarded(batch: Batch) -> Batch:

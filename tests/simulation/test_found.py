@@ -240,6 +240,23 @@ def test_t13_of_somebody_erased_nothing_is_kept_whenever_it_turns_out_to_be_thei
     assert not played.findings, played.plan.command()
 
 
+def test_t13_an_event_that_tells_nothing_new_is_emptied_as_well() -> None:
+    """It names another object than what it turned out to mean, and that was known: no fact is of it."""
+    world = stage("stripe")
+    invoice = paid(world)
+    asked(world, lambda billing: billing.invoices.refund("ana", invoice, idempotency_key="back-1"))
+    delivered(world)
+    world.run(world.work())
+    deliveries = world.read(world.store.deliveries())
+    (bare,) = [one for one in deliveries if one.object.startswith("bare:")]
+    causes = [one.cause for one in world.store.database.facts.values()]  # type: ignore[attr-defined]
+    assert bare.id not in causes
+    asked(world, lambda billing: billing.customers.erase("ana"))
+    kept = world.read(world.store.delivery_by_id(bare.id))
+    assert kept is not None
+    assert (kept.state, kept.body, kept.headers) == ("done", b"", ())
+
+
 # Long after they had expired their payment was refunded; their customer was merged into another.
 @pytest.mark.parametrize("seed", [120_202, 149_213])
 def test_f63_what_was_spent_of_credits_is_known_however_long_ago_they_expired(seed: int) -> None:
