@@ -18,6 +18,7 @@ from benchmarks import (
     indexes,
     long_customer,
     postgres,
+    postgres_console,
     postgres_history,
     providers,
     rebuilding,
@@ -45,6 +46,7 @@ ALL = {
     "console": console.run,
     "postgres": postgres.run,
     "postgres-history": postgres_history.run,
+    "postgres-console": postgres_console.run,
     "d1": d1.run,
     "concurrency": concurrency.run,
 }

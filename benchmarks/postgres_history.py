@@ -32,7 +32,7 @@ async def run(*, short: bool) -> None:
         async with SandboxHarness(SystemClock()) as harness:
             with psycopg.connect(server, autocommit=True) as connection:
                 connection.execute(f"CREATE DATABASE {SEED}")
-            place = _address(server, SEED)
+            place = address_of(server, SEED)
             async with world_on(place, "", harness) as one:
                 customers = [f"{SEED_CUSTOMER}{number}" for number in range(SEED_SALES)]
                 await receive_all(one, interleaved(await sell(one, customers)), CONCURRENT)
@@ -71,12 +71,13 @@ def _copy(server: str, database: str, name: str) -> Iterator[str]:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {database} STRATEGY file_copy")
         connection.execute("CHECKPOINT")
         try:
-            yield _address(server, name)
+            yield address_of(server, name)
         finally:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _address(server: str, database: str) -> str:
+def address_of(server: str, database: str) -> str:
+    """Where a database of this server is."""
     return make_conninfo(server, dbname=database)
 
 

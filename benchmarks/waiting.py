@@ -6,7 +6,7 @@ Written as rows, since nothing but their number and shape matters here: no page 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from purchase_core.records.delivery import PENDING, QUARANTINED
 QUARANTINED_ROWS, PENDING_ROWS = 100_000, 20_000
 CASES, HOT_CASES, UNMATCHED = 10_000, 1_000, 10_000
 UNKNOWN_OUTCOMES, STUCK_REFUNDS, STUCK_LANES = 5_000, 2_000, 10_000
+COPIED = ("deliveries", "commands")
 CAUSES = tuple(
     (event_type, f"{error}: {detail}", code)
     for event_type in ("invoice.paid", "subscription.updated", "refund.updated", "dispute.created")
@@ -30,32 +31,34 @@ CAUSES = tuple(
 
 def flood(path: Path, customers: Sequence[str], clock: Clock) -> None:
     """Add all that to a file, spread over these customers; the first of them has HOT_CASES cases."""
-    now = clock.now()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
+        alike = {name: _first(connection.execute(f"SELECT * FROM {name} LIMIT 1")) for name in COPIED}  # noqa: S608
         with connection:
-            _copies(connection, "deliveries", _deliveries(now))
-            _copies(connection, "commands", _commands(now))
-            _rows(connection, "cases", _cases(customers, now))
-            _rows(connection, "refunds", _refunds(customers, now))
-            connection.execute("INSERT INTO object_references SELECT about, lane, root FROM cases")
-            connection.execute("INSERT INTO subscribers VALUES ('ledger') ON CONFLICT DO NOTHING")
-            _rows(connection, "mailboxes", _mailboxes(now))
+            for table, row in waiting(customers, clock.now(), alike):
+                places = ", ".join("?" for _ in row)
+                connection.execute(f"INSERT INTO {table} VALUES ({places})", row)  # noqa: S608
 
 
-def _rows(connection: sqlite3.Connection, table: str, rows: Iterator[tuple[object, ...]]) -> None:
-    found = connection.execute(f"SELECT * FROM {table} LIMIT 0")  # noqa: S608
-    places = ", ".join("?" for _ in found.description)
-    connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608
+def waiting(
+    customers: Sequence[str], now: Instant, alike: Mapping[str, Mapping[str, object]]
+) -> Iterator[tuple[str, Sequence[object]]]:
+    """(table, row) of all that. `alike`: a row of each table of COPIED, which the others are like."""
+    for name, changes in (("deliveries", _deliveries(now)), ("commands", _commands(now))):
+        for one in changes:
+            yield name, tuple({**alike[name], **one}.values())
+    for case in _cases(customers, now):
+        yield "cases", case
+        yield "object_references", (case[4], case[1], case[2])
+    yield "subscribers", ("ledger",)
+    for refund in _refunds(customers, now):
+        yield "refunds", refund
+    for mailbox in _mailboxes(now):
+        yield "mailboxes", mailbox
 
 
-def _copies(connection: sqlite3.Connection, table: str, changes: Iterator[dict[str, object]]) -> None:
-    """Copies of a row of the table, each with its changes."""
-    found = connection.execute(f"SELECT * FROM {table} LIMIT 1")  # noqa: S608
-    names = [name for name, *_ in found.description]
-    row = dict(zip(names, found.fetchone(), strict=True))
-    places = ", ".join(f":{name}" for name in names)
-    connection.executemany(f"INSERT INTO {table} VALUES ({places})", (row | one for one in changes))  # noqa: S608
+def _first(found: sqlite3.Cursor) -> dict[str, object]:
+    return dict(zip((name for name, *_ in found.description), found.fetchone(), strict=True))
 
 
 def _deliveries(now: Instant) -> Iterator[dict[str, object]]:

@@ -89,7 +89,7 @@ class Quarantine:
         counts: dict[Cause, int] = {}
         first: dict[Cause, Instant] = {}
         looked_at = 0
-        async for one in self.each(Chosen()):
+        async for one in every_delivery(self._store, state=QUARANTINED):
             if looked_at == newest:
                 break
             looked_at += 1

@@ -6,7 +6,7 @@ Each costs what it returns or is told to look at, however much is stored; `dangl
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from purchase_core.facts.cluster import StoredCluster
@@ -99,7 +99,10 @@ class OperatorReads(ABC):
     async def deliveries(
         self, *, state: str = "", before_id: str = "", limit: int = 100
     ) -> Sequence[Delivery]:
-        """Inbox rows, newest first (by id), without their bodies (empty); `state` "" means any."""
+        """Inbox rows, newest first (by id), without their bodies (empty); `state` "" means any.
+
+        Nearly all are DONE, so that these are found by walking past what is not: as far as that goes.
+        """
 
     @abstractmethod
     async def oldest_deliveries(self, *, after_id: str = "", limit: int = 100) -> Sequence[Delivery]:
@@ -128,11 +131,14 @@ class OperatorReads(ABC):
         """
 
     @abstractmethod
-    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
+    async def tallies(
+        self, *, now: Instant, limit: int, of: Collection[str] = tuple(TALLIES)
+    ) -> Sequence[Tally]:
         """What waits, counted, as of one moment: by ascending (`of` in the order of TALLIES, `by`).
 
-        Of each sort no more than `limit` rows are looked at: for what is abandoned, of what is pending, the
-        first that are due. A quarantined delivery's `error` is its reason up to the first colon.
+        Only the sorts that are asked for are read, and of each no more than `limit` rows are looked at: for
+        what is abandoned, of what is pending, the first that are due. A quarantined delivery's `error` is its
+        reason up to the first colon.
         """
 
     @abstractmethod

@@ -9,6 +9,7 @@ PENDING = "pending"
 DONE = "done"
 IGNORED = "ignored"
 QUARANTINED = "quarantined"
+DELIVERY_STATES = (PENDING, DONE, IGNORED, QUARANTINED)
 
 OVER = (DONE, IGNORED)  # nothing is left to do: a settlement that comes after that is refused
 

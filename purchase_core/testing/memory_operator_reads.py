@@ -127,10 +127,12 @@ class MemoryOperatorReads(OperatorReads):
         ]
         return sorted(found, key=lambda one: one.id, reverse=True)[:limit]
 
-    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
+    async def tallies(
+        self, *, now: Instant, limit: int, of: Collection[str] = tuple(TALLIES)
+    ) -> Sequence[Tally]:
         """What waits, counted."""
-        found = {of: list(self._waiting(of, now, limit))[:limit] for of in TALLIES}
-        return [tally for of, rows in found.items() for tally in _counted(of, rows)]
+        found = {sort: list(self._waiting(sort, now, limit))[:limit] for sort in TALLIES if sort in of}
+        return [tally for sort, rows in found.items() for tally in _counted(sort, rows)]
 
     async def waiting(self, row_type: type[W], *, limit: int = PAGE_ROWS_MAX) -> Sequence[W]:
         """Rows that wait for a person, those with the most money first."""

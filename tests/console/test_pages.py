@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 import purchase_console.glance
+from purchase_console.pages.inbox import SCANNED_ROWS, SHOWN_ROWS
 from purchase_core.facts.rows import IntentRow
 from purchase_core.instants import MINUTE, Instant
 from purchase_core.ports.batch import Batch
@@ -32,6 +33,29 @@ def test_the_overview_says_how_it_stands_and_what_waits_money_first() -> None:
             part = await desk.get("/now")
             assert "<html" not in part
             assert "<strong>9</strong> pending" in part
+
+    run(work)
+
+
+def test_where_more_waits_than_is_counted_the_overview_says_so() -> None:
+    async def work() -> None:
+        async with troubled() as (shop, desk):
+            counted = AsyncMock(wraps=shop.billing.store.tallies)
+            with (
+                patch.object(purchase_console.glance, "WAITING_MAX", 2),
+                patch.object(shop.billing.store, "tallies", counted),
+            ):
+                page = await desk.get("/")
+            for told in (
+                "<strong>2+</strong> pending",
+                "the oldest for 2 hours or more",
+                "<strong>2+</strong> quarantined",
+                " or more</span>",
+            ):
+                assert told in page, told
+            (asked,) = counted.await_args_list
+            assert asked.kwargs["limit"] == 2
+            assert not {"abandoned", "commands", "mailboxes"} & set(asked.kwargs["of"]), "shown by no tile"
 
     run(work)
 
@@ -88,6 +112,19 @@ def test_the_inbox_is_read_in_pages_by_state_connection_and_type() -> None:
             assert seen == len(expected) > 100
             assert "No such deliveries" in await desk.get("/inbox?state=done&type=unheard.of")
             assert (await desk.get("/inbox?state=made-up")).count("data-row") == 50
+
+    run(work)
+
+
+def test_what_is_done_is_looked_for_among_so_many_however_much_waits() -> None:
+    async def work() -> None:
+        async with troubled() as (shop, desk):
+            listed = AsyncMock(wraps=shop.billing.store.deliveries)
+            with patch.object(shop.billing.store, "deliveries", listed):
+                assert (await desk.get("/inbox?state=done")).count("data-row") == 50
+                assert (await desk.get("/inbox?state=ignored")).count("data-row") == 20
+            asked = [(one.kwargs["state"], one.kwargs["limit"]) for one in listed.await_args_list]
+            assert asked == [("", SCANNED_ROWS), ("ignored", SHOWN_ROWS)]
 
     run(work)
 

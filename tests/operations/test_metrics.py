@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,10 @@ class Waiting(MemoryStore):
         super().__init__()
         self._tallies = tallies
 
-    async def tallies(self, *, now: Instant, limit: int) -> tuple[Tally, ...]:
-        del now, limit
+    async def tallies(
+        self, *, now: Instant, limit: int, of: Collection[str] = tuple(TALLIES)
+    ) -> tuple[Tally, ...]:
+        del now, limit, of
         return self._tallies
 
 

@@ -131,6 +131,8 @@ class Tallies(StorePromises):
         await store.commit(Batch("batch_1", NOW, deliveries=flood, rows=rows))
         found = await store.tallies(now=NOW, limit=3)
         assert {one.of: one.count for one in found} == {"pending": 3, "cases": 3}
+        found = await store.tallies(now=NOW, limit=3, of={"refunds", "cases"})
+        assert [(one.of, one.count) for one in found] == [("cases", 3)]
         # Nor is more looked at: the last two were abandoned, behind what was due before them.
         await store.claim(now=later(6), lease_until=later(10), limit=2, newest=True)
         for limit, abandoned in ((3, {}), (4, {"abandoned": 1}), (5, {"abandoned": 2})):

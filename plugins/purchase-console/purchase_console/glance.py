@@ -16,7 +16,10 @@ from purchase_core.records.inflow import Inflow
 
 DELIVERIES_MAX = 2_000
 CHECKOUTS_MAX = 500
-WAITING_MAX = 10_000  # of each sort; what is more is not counted
+WAITING_MAX = 2_000  # of each sort; what is more is not counted
+SHOWN = ("pending", "quarantined", "cases", "refunds")
+"""What is counted (TALLIES). The metrics count the rest too, and further."""
+
 WINDOWS = ((DAY, 30 * MINUTE), (HOUR, 2 * MINUTE))
 """How far back is looked, and in which stretches; the next where so much arrived that it is not all seen."""
 
@@ -38,8 +41,12 @@ class Glance:
     health: Mapping[str, Health]
 
     def count(self, of: str) -> int:
-        """How much of one sort waits."""
+        """How much of one sort waits, up to WAITING_MAX."""
         return sum(one.count for one in self.tallies if one.of == of)
+
+    def more(self, of: str) -> bool:
+        """Whether more of it may wait than was counted."""
+        return self.count(of) >= WAITING_MAX
 
     @property
     def lag(self) -> int | None:
@@ -67,7 +74,7 @@ async def glance(billing: Billing) -> Glance:
         since,
         stretch,
         inflow,
-        await billing.store.tallies(now=at, limit=WAITING_MAX),
+        await billing.store.tallies(now=at, limit=WAITING_MAX, of=SHOWN),
         _routes(intents),
         {name: billing.routing.health(name) for name in sorted(billing.connections)},
     )

@@ -11,6 +11,7 @@ import pytest
 from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.operator_reads import WAITING_TYPES
 from purchase_core.ports.store import NEWEST_BY, TABLES
+from purchase_core.records.delivery import DELIVERY_STATES, DONE
 from purchase_core.secret import Secret
 from purchase_postgres.config import PostgresConfig
 from purchase_postgres.store import PostgresStore
@@ -24,14 +25,14 @@ ALL_OF_IT = {name for name in STATEMENTS if name.startswith("dangling_")}
 DUE = {f"due_{one.name}" for one in DEADLINES}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
-    "claim", "claim_newest", "commands_open", "deliveries", "deliveries_done", "deliveries_in",
-    "deliveries_oldest", "effects",
+    "claim", "claim_newest", "commands_open", "deliveries", "deliveries_oldest", "effects",
     "facts", "lanes_page", "runs", "runs_of",
     "mailbox_claim", "mailboxes", "intents_since", "cases_open", "cases_resolved", "cases_of_kind",
     "movements", "price_for", "prices_of", "references_of",
     *(f"{one.TABLE}_page_of_lane" for one in TABLES),
     *(f"{one.TABLE}_waiting" for one in WAITING_TYPES),
     *DUE,
+    *(f"deliveries_{one}" for one in DELIVERY_STATES),
     *(f"{one.TABLE}_newest" for one in NEWEST_BY),
 }  # fmt: skip
 
@@ -74,3 +75,30 @@ def test_what_falls_due_is_found_from_its_instant_on(plans: dict[str, list[str]]
         assert [line for line in plans[name] if f"Index Scan using {name} " in line], plans[name]
         (condition,) = [line for line in plans[name] if "Index Cond" in line]
         assert condition.count(">=") == condition.count("<=") == 1, condition
+
+
+FLOOD = """
+INSERT INTO deliveries SELECT
+    'd' || lpad(n::text, 6, '0'), 'acme', 'e' || n, 'paid', 'o', n, n, '[]', 'webhook',
+    CASE WHEN n % 25 = 0 THEN 'pending' WHEN n BETWEEN 9000 AND 10000 THEN 'quarantined' ELSE 'done' END,
+    'malformed_body: ' || n, 1, n, 1, '', decode(repeat('ab', 1000), 'hex'), NULL
+FROM generate_series(1, 20000) AS n
+"""
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+def test_what_is_not_done_is_found_among_what_is_whatever_the_planner_has_counted(
+    address: str, mode: str
+) -> None:
+    """Nothing is forbidden to it here, and what waits is frequent enough to tempt it to walk the key."""
+    asyncio.run(_migrate(address))
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(FLOOD)
+        connection.execute("VACUUM ANALYZE deliveries")
+        connection.execute(f"SET plan_cache_mode = {mode}")
+        for name in ("tally_quarantined", *(f"deliveries_{one}" for one in DELIVERY_STATES if one != DONE)):
+            connection.execute(f"PREPARE one AS {with_prefix(STATEMENTS[name], '')}")
+            values = "100" if name.startswith("tally_") else "'e', 100"
+            plan = [one for (one,) in connection.execute(f"EXPLAIN EXECUTE one({values})").fetchall()]
+            connection.execute("DEALLOCATE one")
+            assert [one for one in plan if re.search(r"Index Scan .*using deliveries_state ", one)], plan

@@ -86,6 +86,31 @@ def _one_of_postgresql(element: OneOf, compiler: SQLCompiler, **options: object)
     return f"{compiler.process(element.column)} = ANY (ARRAY{compiler.process(element.choices)})"
 
 
+class Indexed(ColumnElement[bool]):
+    """The condition of a partial index, which follows from what else is asked.
+
+    SQLite takes such an index only where its condition is said. Postgres finds that it follows; were it said
+    as well, what it excludes would count twice: much would look like little, and be read and sorted whole.
+    """
+
+    inherit_cache = False
+    type = sa.Boolean()
+    _is_implicitly_boolean = True
+
+    def __init__(self, condition: str) -> None:
+        self.condition = condition
+
+
+@compiles(Indexed, "sqlite")
+def _indexed_sqlite(element: Indexed, compiler: SQLCompiler, **options: object) -> str:
+    return element.condition
+
+
+@compiles(Indexed, "postgresql")
+def _indexed_postgresql(element: Indexed, compiler: SQLCompiler, **options: object) -> str:
+    return "true"
+
+
 class BeforeColon(ColumnElement[str]):
     """A text up to its first colon; all of it where there is none."""
 

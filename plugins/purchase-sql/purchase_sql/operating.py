@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from purchase_core.facts.rows import CASE_STATUSES, ROW_TYPES, CaseRow, IntentRow
-from purchase_core.records.delivery import DONE
+from purchase_core.records.delivery import DELIVERY_STATES, DONE
 from purchase_sql import schema, tallying
 from purchase_sql.dialects import OneOf
 from purchase_sql.shapes import (
@@ -20,6 +20,7 @@ from purchase_sql.shapes import (
     ROW_COLUMNS,
 )
 from purchase_sql.statement import Statement, all_of, chosen, number, text, whole, word
+from purchase_sql.tallying import in_state
 
 LISTED_COLUMNS = DELIVERY_COLUMNS[:-1]
 
@@ -39,12 +40,8 @@ def statements(*, joins_in_order: bool) -> Iterable[Statement]:
 
 def _deliveries() -> Iterable[Statement]:
     deliveries = schema.deliveries
-    listed = (
-        chosen(deliveries, LISTED_COLUMNS)
-        .where(deliveries.c.id < text("before_id"))
-        .order_by(deliveries.c.id.desc())
-        .limit(whole("limit"))
-    )
+    every = chosen(deliveries, LISTED_COLUMNS).limit(whole("limit"))
+    listed = every.where(deliveries.c.id < text("before_id")).order_by(deliveries.c.id.desc())
     yield Statement("deliveries", ("before_id", "limit"), listed)
     yield Statement(
         "deliveries_oldest",
@@ -56,11 +53,12 @@ def _deliveries() -> Iterable[Statement]:
     )
     # Nearly all rows are done, so that state needs no index, and a delivery that is done writes none.
     yield Statement("deliveries_done", ("before_id", "limit"), listed.where(deliveries.c.state == word(DONE)))
-    yield Statement(
-        "deliveries_in",
-        ("state", "before_id", "limit"),
-        listed.where(deliveries.c.state == text("state"), sa.text(schema.IS_NOT_DONE)),
-    )
+    place = sa.tuple_(deliveries.c.state, deliveries.c.id)
+    for state in DELIVERY_STATES:
+        if state != DONE:
+            within = every.where(*in_state(state), place < sa.tuple_(word(state), text("before_id")))
+            in_order = within.order_by(deliveries.c.state.desc(), deliveries.c.id.desc())
+            yield Statement(f"deliveries_{state}", ("before_id", "limit"), in_order)
 
 
 def _inflow() -> Statement:

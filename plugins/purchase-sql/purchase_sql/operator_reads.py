@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from purchase_core.facts.cluster import StoredCluster
 from purchase_core.facts.rows import ROW_TYPES, CaseRow, IntentRow
 from purchase_core.instants import Instant
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.ports.operator_reads import Dangling, Holdings, OperatorReads, Tally, W
+from purchase_core.ports.operator_reads import TALLIES, Dangling, Holdings, OperatorReads, Tally, W
 from purchase_core.records.command import Command
-from purchase_core.records.delivery import DONE, Delivery
+from purchase_core.records.delivery import DELIVERY_STATES, Delivery
 from purchase_core.records.inflow import Inflow
 from purchase_core.records.run import Run
 from purchase_sql import decode
@@ -37,13 +37,10 @@ class SqlOperatorReads(Asking, OperatorReads):
         self, *, state: str = "", before_id: str = "", limit: int = 100
     ) -> Sequence[Delivery]:
         """Inbox rows, newest first, without their bodies."""
-        page = (before_id or BEYOND_EVERY_ID, limit)
-        if not state:
-            found = await self._page(self._texts.deliveries, page)
-        elif state == DONE:
-            found = await self._page(self._texts.deliveries_done, page)
-        else:
-            found = await self._page(self._texts.deliveries_in, (state, *page))
+        if state and state not in DELIVERY_STATES:
+            return []
+        text = self._texts.deliveries_in[state] if state else self._texts.deliveries
+        found = await self._page(text, (before_id or BEYOND_EVERY_ID, limit))
         return [decode.delivery_without_body(record) for record in found]
 
     async def oldest_deliveries(self, *, after_id: str = "", limit: int = 100) -> Sequence[Delivery]:
@@ -88,16 +85,18 @@ class SqlOperatorReads(Asking, OperatorReads):
             [decode.movement(one) for one in movements if one[1] in lanes],
         )
 
-    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
+    async def tallies(
+        self, *, now: Instant, limit: int, of: Collection[str] = tuple(TALLIES)
+    ) -> Sequence[Tally]:
         """What waits, counted, from one snapshot."""
-        texts = self._texts.tallies
+        texts = {sort: text for sort, text in self._texts.tallies.items() if sort in of}
         asked: list[Operation] = [
-            (text, (now, limit) if of == "abandoned" else (limit,)) for of, text in texts.items()
+            (text, (now, limit) if sort == "abandoned" else (limit,)) for sort, text in texts.items()
         ]
         answers = await self._long_snapshot(asked)
         return [
-            Tally(of, tuple(by), count, Instant(oldest), amount)
-            for of, records in zip(texts, answers, strict=True)
+            Tally(sort, tuple(by), count, Instant(oldest), amount)
+            for sort, records in zip(texts, answers, strict=True)
             for *by, count, oldest, amount in records
         ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -12,7 +12,7 @@ from purchase_core.facts.rows import CaseRow, RefundRow
 from purchase_core.ports.operator_reads import TALLIES, WAITING_TYPES
 from purchase_core.records.delivery import QUARANTINED
 from purchase_sql import schema
-from purchase_sql.dialects import BeforeColon
+from purchase_sql.dialects import BeforeColon, Indexed
 from purchase_sql.shapes import ROW_COLUMNS
 from purchase_sql.statement import Statement, number, whole, word
 
@@ -24,12 +24,22 @@ class _Waiting:
     `over`: of those that were chosen, the ones whose instant is over are counted.
     """
 
-    which: tuple[sa.ColumnElement[bool] | sa.TextClause, ...]
+    which: Sequence[sa.ColumnElement[bool] | sa.TextClause]
     order: tuple[sa.ColumnElement[Any], ...]
     by: tuple[sa.ColumnElement[str], ...]
     since: sa.Column[int]
     amount: sa.ColumnElement[int] = attrs.field(factory=lambda: number(0))
     over: bool = False
+
+
+def in_state(state: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """That a delivery is in a state which is not DONE, to be read in the order of (state, id).
+
+    An equation would leave the order of ids alone, and a planner that takes the state for frequent would walk
+    the key, past everything that is done.
+    """
+    column = schema.deliveries.c.state
+    return (column >= word(state), column <= word(state), Indexed(schema.IS_NOT_DONE))
 
 
 def statements() -> Iterable[Statement]:
@@ -87,8 +97,8 @@ def _sorts() -> dict[str, _Waiting]:
             over=True,
         ),
         "quarantined": _Waiting(
-            (deliveries.c.state == word(QUARANTINED), sa.text(schema.IS_NOT_DONE)),
-            (deliveries.c.id,),
+            in_state(QUARANTINED),
+            (deliveries.c.state, deliveries.c.id),
             (deliveries.c.connection, deliveries.c.event_type, BeforeColon(deliveries.c.reason)),
             deliveries.c.received_at,
         ),

@@ -10,6 +10,7 @@ from purchase_core.facts.rows import CASE_STATUSES, ROW_TYPES
 from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.operator_reads import RELATIONS, TALLIES, WAITING_TYPES
 from purchase_core.ports.store import NEWEST_BY, TABLES
+from purchase_core.records.delivery import DELIVERY_STATES
 from purchase_sql.prefix import checked_prefix, checked_schema, with_prefix
 
 
@@ -62,9 +63,7 @@ class Texts:
     delivery: str
     delivery_by_id: str
     deliveries: str
-    deliveries_done: str
     deliveries_oldest: str
-    deliveries_in: str
     inflow: str
     facts: str
     linked_lanes: str
@@ -106,6 +105,7 @@ class Texts:
     row_waiting: Mapping[type[object], str]
     row_newest: Mapping[type[object], str]
     cases: Mapping[str, str]
+    deliveries_in: Mapping[str, str]
     due: Mapping[str, str]
     dangling: Mapping[str, str]
     tallies: Mapping[str, str]
@@ -123,6 +123,7 @@ class Texts:
             self.row_waiting,
             self.row_newest,
             self.cases,
+            self.deliveries_in,
             self.due,
             self.dangling,
             self.tallies,
@@ -148,6 +149,7 @@ def texts(shipped: Mapping[str, str], prefix: str, schema: str = "") -> Texts:
         )
     }
     groups["cases"] = {one: ready.pop(f"cases_{one}") for one in CASE_STATUSES}
+    groups["deliveries_in"] = {one: ready.pop(f"deliveries_{one}") for one in DELIVERY_STATES}
     groups["due"] = {one.name: ready.pop(f"due_{one.name}") for one in DEADLINES}
     groups["dangling"] = {one: ready.pop(f"dangling_{one.replace('.', '_')}") for one in RELATIONS}
     groups["tallies"] = {one: ready.pop(f"tally_{one}") for one in TALLIES}

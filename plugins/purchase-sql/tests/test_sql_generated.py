@@ -16,6 +16,7 @@ from purchase_core.facts.rows import CASE_STATUSES, ROW_TYPES
 from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.operator_reads import RELATIONS, TALLIES, WAITING_TYPES
 from purchase_core.ports.store import NEWEST_BY, TABLES, TableRow
+from purchase_core.records.delivery import DELIVERY_STATES
 from purchase_sql import operating, reading, schema, writing
 from purchase_sql.dialects import TARGETS, Target
 from purchase_sql.generate import module, statements
@@ -47,10 +48,11 @@ def test_every_statement_has_a_place_in_texts() -> None:
     rows |= {f"{one.TABLE}_waiting" for one in WAITING_TYPES}
     rows |= {f"{one.TABLE}_newest" for one in NEWEST_BY}
     rows |= {f"cases_{one}" for one in CASE_STATUSES}
+    rows |= {f"deliveries_{one}" for one in DELIVERY_STATES}
     rows |= {f"due_{one.name}" for one in DEADLINES}
     rows |= {f"dangling_{one.replace('.', '_')}" for one in RELATIONS}
     rows |= {f"tally_{one}" for one in TALLIES}
-    grouped = {"prefix", "schema", "cases", "due", "dangling", "tallies"}
+    grouped = {"prefix", "schema", "cases", "deliveries_in", "due", "dangling", "tallies"}
     names = {one.name for one in attrs.fields(Texts)} - grouped
     single = {one for one in names if not one.startswith("row_")}
     assert {one.name for one in ALL} == single | rows

@@ -10,6 +10,7 @@ import pytest
 from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.operator_reads import WAITING_TYPES
 from purchase_core.ports.store import NEWEST_BY, TABLES
+from purchase_core.records.delivery import DELIVERY_STATES
 from purchase_sql.generated import d1, sqlite
 from purchase_sql.migration import migrations
 
@@ -18,14 +19,14 @@ WALKS = {f"{one.TABLE}_page" for one in TABLES} | {"schema_version", "subscriber
 DUE = {f"due_{one.name}" for one in DEADLINES}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
-    "claim", "claim_newest", "commands_open", "commands_page", "deliveries", "deliveries_done",
-    "deliveries_in", "deliveries_oldest",
+    "claim", "claim_newest", "commands_open", "commands_page", "deliveries", "deliveries_oldest",
     "effects", "facts", "holders", "linked_lanes", "mailbox_claim", "mailboxes", "price_for", "prices_of",
     "intents_since", "cases_open", "cases_resolved", "cases_of_kind",
     "movements", "references_of", "lanes_page", "runs", "runs_of",
     *(f"{one.TABLE}_page_of_lane" for one in TABLES),
     *(f"{one.TABLE}_waiting" for one in WAITING_TYPES),
     *DUE,
+    *(f"deliveries_{one}" for one in DELIVERY_STATES),
     *(f"{one.TABLE}_newest" for one in NEWEST_BY),
 }  # fmt: skip
 

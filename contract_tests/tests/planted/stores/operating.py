@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
@@ -11,7 +11,7 @@ from purchase_core.facts.rows import STUCK_REFUNDS, CaseRow, IntentRow
 from purchase_core.instants import Instant
 from purchase_core.ports.batch import Batch
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.ports.operator_reads import Dangling, Holdings, Tally, W
+from purchase_core.ports.operator_reads import TALLIES, Dangling, Holdings, Tally, W
 from purchase_core.records.delivery import Delivery
 from purchase_core.records.lane import Lane
 from purchase_core.records.run import Run
@@ -195,45 +195,66 @@ class ForgetsTheCode(MemoryStore):
 class CountsTheFloodOnly(MemoryStore):
     """Whatever waits, only deliveries are counted."""
 
-    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
-        return [one for one in await super().tallies(now=now, limit=limit) if one.of == "pending"]
+    async def tallies(
+        self, *, now: Instant, limit: int, of: Collection[str] = tuple(TALLIES)
+    ) -> Sequence[Tally]:
+        return [one for one in await super().tallies(now=now, limit=limit, of=of) if one.of == "pending"]
 
 
 class CountsWithoutLimit(MemoryStore):
     """A flood is counted to its end."""
 
-    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
-        return await super().tallies(now=now, limit=limit * PAGE_ROWS_MAX)
+    async def tallies(
+        self, *, now: Instant, limit: int, of: Collection[str] = tuple(TALLIES)
+    ) -> Sequence[Tally]:
+        return await super().tallies(now=now, limit=limit * PAGE_ROWS_MAX, of=of)
+
+
+class CountsWhatNobodyAskedFor(MemoryStore):
+    """Whatever is asked for, everything that waits is counted."""
+
+    async def tallies(
+        self, *, now: Instant, limit: int, of: Collection[str] = tuple(TALLIES)
+    ) -> Sequence[Tally]:
+        return await super().tallies(now=now, limit=limit)
 
 
 class CountsWhatIsBeingWorkedOnAsAbandoned(MemoryStore):
     """A lease that still holds is taken for one that ran out."""
 
-    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
-        return await super().tallies(now=Instant(now + 3_600_000_000), limit=limit)
+    async def tallies(
+        self, *, now: Instant, limit: int, of: Collection[str] = tuple(TALLIES)
+    ) -> Sequence[Tally]:
+        return await super().tallies(now=Instant(now + 3_600_000_000), limit=limit, of=of)
 
 
 class CountsCasesThatWereResolved(MemoryStore):
     """Every case is counted, also those that somebody has decided."""
 
-    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
+    async def tallies(
+        self, *, now: Instant, limit: int, of: Collection[str] = tuple(TALLIES)
+    ) -> Sequence[Tally]:
         more = sum(isinstance(one, CaseRow) and one.status != "open" for one in self.database.rows.values())
-        found = await super().tallies(now=now, limit=limit)
+        found = await super().tallies(now=now, limit=limit, of=of)
         return [replace(one, count=one.count + more) if one.of == "cases" else one for one in found]
 
 
 class ForgetsSinceWhenItWaits(MemoryStore):
     """What came last says since when all of it waits."""
 
-    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
-        return [replace(one, oldest=now) for one in await super().tallies(now=now, limit=limit)]
+    async def tallies(
+        self, *, now: Instant, limit: int, of: Collection[str] = tuple(TALLIES)
+    ) -> Sequence[Tally]:
+        return [replace(one, oldest=now) for one in await super().tallies(now=now, limit=limit, of=of)]
 
 
 class MixesErrors(MemoryStore):
     """What is particular to one delivery is taken for its error."""
 
-    async def tallies(self, *, now: Instant, limit: int) -> Sequence[Tally]:
-        found = await super().tallies(now=now, limit=limit)
+    async def tallies(
+        self, *, now: Instant, limit: int, of: Collection[str] = tuple(TALLIES)
+    ) -> Sequence[Tally]:
+        found = await super().tallies(now=now, limit=limit, of=of)
         return [
             replace(one, by=(*one.by[:2], "malformed")) if one.of == "quarantined" else one for one in found
         ]

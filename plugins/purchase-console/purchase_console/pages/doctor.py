@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 import attrs
 from starlette.responses import Response
 
-from purchase_console.glance import WAITING_MAX
 from purchase_console.page import Page, View
 from purchase_console.visit import Visit
 from purchase_core.operations import readiness
 from purchase_core.operations.alerts import firing
 from purchase_core.records.finding import LEVELS, Finding
 
+COUNTED_ROWS_MAX = 5_000  # of each sort: alerts ask whether anything waits, and for how long
 FACTS_MAX = 20_000
 FINDINGS_MAX = 200
 READY, PROVIDERS, DATABASE, TRUTH = "", "providers", "database", "truth"
@@ -46,7 +46,7 @@ async def show(visit: Visit) -> Response:
         look=look,
         found=found,
         shown=found.findings[:FINDINGS_MAX],
-        alerts=firing(await visit.billing.metrics.read(rows_max=WAITING_MAX)),
+        alerts=firing(await visit.billing.metrics.read(rows_max=COUNTED_ROWS_MAX)),
     )
 
 

@@ -13,12 +13,11 @@ from purchase_console.visit import Visit
 from purchase_core.canonical import content_hash
 from purchase_core.console import Role
 from purchase_core.errors import WrongState
-from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED, Delivery
+from purchase_core.records.delivery import DELIVERY_STATES, DONE, Delivery
 
 SHOWN_ROWS = 50
-SCANNED_ROWS = 1_000  # of one request, where few are meant
+SCANNED_ROWS = 1_000  # of one request, where the store has no index of what is meant
 BODY_CHARACTERS_MAX = 200_000
-STATES = (PENDING, DONE, IGNORED, QUARANTINED)
 
 
 class Wanted(NamedTuple):
@@ -29,28 +28,36 @@ class Wanted(NamedTuple):
     event_type: str
 
     def means(self, delivery: Delivery) -> bool:
-        """Whether a delivery, whose state is right already, is one of them."""
-        return self.connection in ("", delivery.connection) and self.event_type in delivery.event_type
+        """Whether a delivery is one of them."""
+        return (
+            self.state in ("", delivery.state)
+            and self.connection in ("", delivery.connection)
+            and self.event_type in delivery.event_type
+        )
+
+    @property
+    def indexed(self) -> str:
+        """The state by which the store finds them. What is done has no index: nearly all is."""
+        return "" if self.state == DONE else self.state
 
 
 async def show(visit: Visit) -> Response:
     """Deliveries, newest first."""
     state = visit.query("state")
-    wanted = Wanted(state if state in STATES else "", visit.query("connection"), visit.query("type"))
+    wanted = Wanted(state if state in DELIVERY_STATES else "", visit.query("connection"), visit.query("type"))
+    limit = SHOWN_ROWS if wanted == (wanted.indexed, "", "") else SCANNED_ROWS
     scanned = await visit.billing.webhooks.list(
-        state=wanted.state,
-        before_id=visit.query("before"),
-        limit=SCANNED_ROWS if any(wanted[1:]) else SHOWN_ROWS,
+        state=wanted.indexed, before_id=visit.query("before"), limit=limit
     )
     meant = [one for one in scanned if wanted.means(one)]
     shown = meant[:SHOWN_ROWS]
-    full = len(scanned) == (SCANNED_ROWS if any(wanted[1:]) else SHOWN_ROWS)
+    full = len(scanned) == limit
     behind = shown[-1].id if len(meant) > SHOWN_ROWS else scanned[-1].id if full else ""
     return visit.page(
         "inbox.html",
         deliveries=shown,
         wanted=wanted,
-        states=STATES,
+        states=DELIVERY_STATES,
         connections=sorted(visit.billing.connections),
         behind=behind,
         scanned=len(scanned),

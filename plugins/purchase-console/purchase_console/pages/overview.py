@@ -11,7 +11,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from purchase_console.charts import bar, columns
-from purchase_console.glance import WAITING_MAX, Glance, glance
+from purchase_console.glance import Glance, glance
 from purchase_console.page import Page, View
 from purchase_console.rendering import time_of
 from purchase_console.visit import Visit
@@ -62,7 +62,6 @@ async def _found(visit: Visit) -> dict[str, object]:
         "items_count": len(waits.items),
         "more": waits.more,
         "asked_at": waits.at,
-        "waiting_max": WAITING_MAX,
         "money_in": partial(_money_in, found),
         "inflow": _inflow(found),
         "arrived": Counter(one.state for one in found.inflow for _ in range(one.count)),
