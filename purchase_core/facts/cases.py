@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from purchase_core.facts.bodies import CaseDecided, DisputeSeen, InvoiceSeen, RefundSeen, SubscriptionSeen
+from purchase_core.facts.bodies import CaseDecided, InvoiceSeen, SubscriptionSeen
 from purchase_core.facts.fact import object_key
 from purchase_core.facts.match import CONFIRMED_STATES
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS, EXCESS, MISMATCHED, WAITING, Reading, invoice_of
@@ -17,8 +17,9 @@ def case_rows(reading: Reading) -> Iterator[CaseRow]:
     """Every case of one cluster."""
     if reading.of(InvoiceSeen):
         yield from _payments(reading)
+    if reading.gone_back:
         yield from _overreturned(reading)
-    yield from _money_back(reading)
+        yield from _money_back(reading)
     if reading.of(SubscriptionSeen):
         yield from _subscriptions(reading)
     yield from _contested(reading)
@@ -39,10 +40,7 @@ def _payments(reading: Reading) -> Iterator[CaseRow]:
 
 def _money_back(reading: Reading) -> Iterator[CaseRow]:
     """Refunds and disputes that cannot be set against their invoice."""
-    found: list[tuple[Register, RefundSeen | DisputeSeen]] = []
-    found += reading.of(RefundSeen)
-    found += reading.of(DisputeSeen)
-    for one, back in found:
+    for one, back in reading.gone_back:
         invoice = reading.cluster.registers.get(invoice_of(one, back))
         billed = invoice.newest.body if invoice else None
         if isinstance(billed, InvoiceSeen) and back.currency != billed.currency:

@@ -214,7 +214,7 @@ def _purchases(reading: Reading) -> Iterator[PurchaseRow]:
         return
     answers = [key for key, (match, _) in reading.invoice_verdicts.items() if match in (MATCHED, EXCESS)]
     back = [reading.money_back(key) for key in answers]
-    winner = cast("InvoiceSeen", reading.cluster.registers[settled_by].newest.body)
+    winner = reading.invoices[settled_by]
     yield PurchaseRow(
         key=object_key("purchase", OWN, intent.id),
         lane=reading.cluster.lane,
@@ -226,7 +226,7 @@ def _purchases(reading: Reading) -> Iterator[PurchaseRow]:
         quantity=intent.quantity,
         currency=winner.currency,
         due=winner.total,
-        paid=sum(cast("InvoiceSeen", reading.cluster.registers[key].newest.body).paid for key in answers),
+        paid=sum(reading.invoices[key].paid for key in answers),
         refunded=sum(one.refunded for one in back),
         disputed=sum(one.disputed for one in back),
         lost=sum(one.lost for one in back),

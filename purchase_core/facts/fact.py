@@ -101,18 +101,17 @@ def mapped(body: Body) -> int:
 
 def digest_of(body: Body) -> str:
     """The digest of a body, mapped or not: offer versions are ours, and no part of it."""
-    if not mapped(body):
-        return content_hash(body)
-    if isinstance(body, SubscriptionSeen):
-        bare = replace(body, items=_unmapped(body.items), next_items=_unmapped(body.next_items))
-        return content_hash(bare)
     if isinstance(body, InvoiceSeen):
         return content_hash(replace(body, lines=_unmapped(body.lines)))
+    if isinstance(body, SubscriptionSeen):
+        items, later = _unmapped(body.items), _unmapped(body.next_items)
+        return content_hash(replace(body, items=items, next_items=later))
     return content_hash(body)
 
 
 def _unmapped(parts: Iterable[P]) -> tuple[P, ...]:
-    return tuple(replace(one, version="") for one in parts)
+    # A tuple, as the default is one: an empty list would not be left out of what is hashed.
+    return tuple([replace(one, version="") if one.version else one for one in parts])
 
 
 def names(fact: Fact) -> tuple[str, ...]:
@@ -122,69 +121,69 @@ def names(fact: Fact) -> tuple[str, ...]:
     period stand together, and a cluster stays small however long a subscription lives.
     """
     named = _NAMED_BY.get(type(fact.body))
-    return named(fact.connection, fact.body) if named else ()
+    return named(fact, fact.body) if named else ()
 
 
-def _named_by_attempt(_: str, made: AttemptMade) -> tuple[str, ...]:
+def _named_by_attempt(_: Fact, made: AttemptMade) -> tuple[str, ...]:
     intent = intent_key(made.intent)
     return (intent, object_key("session", made.connection, made.session)) if made.session else (intent,)
 
 
-def _named_by_request(_: str, asked: RefundAsked) -> tuple[str, ...]:
+def _named_by_request(_: Fact, asked: RefundAsked) -> tuple[str, ...]:
     return (object_key("invoice", asked.connection, asked.invoice),)
 
 
-def _named_by_decision(_: str, case: CaseDecided) -> tuple[str, ...]:
+def _named_by_decision(_: Fact, case: CaseDecided) -> tuple[str, ...]:
     return (case.about,)
 
 
-def _named_by_session(connection: str, session: SessionSeen) -> tuple[str, ...]:
+def _named_by_session(fact: Fact, session: SessionSeen) -> tuple[str, ...]:
     found = [intent_key(session.intent)] if session.intent else []
     if session.subscription:
-        found.append(object_key("subscription", connection, session.subscription))
+        found.append(object_key("subscription", fact.connection, session.subscription))
     if session.invoice:
-        found.append(object_key("invoice", connection, session.invoice))
+        found.append(object_key("invoice", fact.connection, session.invoice))
     return tuple(found)
 
 
-def _named_by_subscription(_: str, subscription: SubscriptionSeen) -> tuple[str, ...]:
+def _named_by_subscription(_: Fact, subscription: SubscriptionSeen) -> tuple[str, ...]:
     return (intent_key(subscription.intent),) if subscription.intent else ()
 
 
-def _named_by_invoice(connection: str, invoice: InvoiceSeen) -> tuple[str, ...]:
+def _named_by_invoice(fact: Fact, invoice: InvoiceSeen) -> tuple[str, ...]:
     if invoice.reason != "first":
-        return _periods(connection, invoice)
+        return _periods(fact, invoice)
     found = [intent_key(invoice.intent)] if invoice.intent else []
     if invoice.subscription:
-        found.append(object_key("subscription", connection, invoice.subscription))
-    return (*found, *_periods(connection, invoice))
+        found.append(object_key("subscription", fact.connection, invoice.subscription))
+    return (*found, *_periods(fact, invoice))
 
 
-def _named_by_refund(connection: str, refund: RefundSeen) -> tuple[str, ...]:
-    invoice = object_key("invoice", connection, refund.invoice)
+def _named_by_refund(fact: Fact, refund: RefundSeen) -> tuple[str, ...]:
+    invoice = object_key("invoice", fact.connection, refund.invoice)
     return (invoice, object_key("refund_request", OWN, refund.command)) if refund.command else (invoice,)
 
 
-def _named_by_dispute(connection: str, dispute: DisputeSeen) -> tuple[str, ...]:
-    return (object_key("invoice", connection, dispute.invoice),)
+def _named_by_dispute(fact: Fact, dispute: DisputeSeen) -> tuple[str, ...]:
+    return (object_key("invoice", fact.connection, dispute.invoice),)
 
 
-def _periods(connection: str, invoice: InvoiceSeen) -> tuple[str, ...]:
+def _periods(fact: Fact, invoice: InvoiceSeen) -> tuple[str, ...]:
     """The periods of a subscription that a bill is for, as objects of their own."""
     if not invoice.subscription:
         return ()
-    starts = dict.fromkeys([line.period_start for line in invoice.lines if not line.proration])
-    of = object_key("period", connection, invoice.subscription)
-    return tuple([f"{of}:{start}" for start in starts if start is not None])
+    starts = [line.period_start for line in invoice.lines if not line.proration]
+    of = f"period:{fact.connection}:{invoice.subscription}"
+    return tuple([f"{of}:{start}" for start in dict.fromkeys(starts) if start is not None])
 
 
 def intent_key(intent: str) -> str:
     """The object key of one of our checkout intents."""
-    return object_key("intent", OWN, intent)
+    return f"intent:{OWN}:{intent}"
 
 
 _NAMED_BY = cast(
-    "Mapping[type[Body], Callable[[str, Body], tuple[str, ...]]]",
+    "Mapping[type[Body], Callable[[Fact, Body], tuple[str, ...]]]",
     {
         AttemptMade: _named_by_attempt,
         RefundAsked: _named_by_request,

@@ -67,11 +67,12 @@ class Reading:
     other stays open, so that no payment answers two.
 
     `intent` is the checkout intent, if it is known; `attempts` are those at it, on whatever connection.
+    `invoices` are what was last seen of each, by key.
     `invoice_verdicts` say per invoice key how it stands to the intent, and what is wrong where it does not
     match; `subscription_verdicts` per subscription key whether it is bound, and what is wrong where not.
     `settling_invoice` is the key of the invoice that answers the intent, `settled_by` that of whatever does:
-    a paid invoice, or a subscription whose trial is confirmed; "" for none. `registers` are all of them,
-    by ascending key.
+    a paid invoice, or a subscription whose trial is confirmed; "" for none. `gone_back` are the refunds and
+    disputes that were seen. `registers` are all of them, by ascending key.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -83,11 +84,16 @@ class Reading:
         placed = self.of(IntentPlaced)
         self.intent = placed[0][1] if placed else None
         self.attempts = self._attempts()
+        self.invoices = {one.object: seen for one, seen in self.of(InvoiceSeen)}
         self.invoice_verdicts = self._judge_invoices()
         matched = (key for key, (match, _) in self.invoice_verdicts.items() if match == MATCHED)
         self.settling_invoice = next(matched, "")
         self.subscription_verdicts = self._judge_subscriptions()
         self.settled_by = self._settled_by()
+        self.gone_back: list[tuple[Register, RefundSeen | DisputeSeen]] = [
+            *self.of(RefundSeen),
+            *self.of(DisputeSeen),
+        ]
         self._money_back = self._add_up_money_back()
 
     def of(self, body: type[B]) -> Sequence[tuple[Register, B]]:
@@ -135,8 +141,7 @@ class Reading:
 
     def _payment_order(self, key: str) -> tuple[Instant, str]:
         one = self.cluster.registers[key]
-        invoice = cast("InvoiceSeen", one.newest.body)
-        return invoice.paid_at or one.first.order, key
+        return self.invoices[key].paid_at or one.first.order, key
 
     def _judge_subscriptions(self) -> dict[str, tuple[bool, str]]:
         """One subscription answers one intent: a second one would bill twice at the next renewal."""
@@ -168,7 +173,7 @@ class Reading:
         return any(
             match in (MATCHED, EXCESS)
             and key.split(":", 2)[1] == connection
-            and cast("InvoiceSeen", self.cluster.registers[key].newest.body).subscription == identifier
+            and self.invoices[key].subscription == identifier
             for key, (match, _) in self.invoice_verdicts.items()
         )
 
@@ -188,9 +193,8 @@ class Reading:
 
     def kept(self, invoice_key: str) -> int:
         """What is still there of an invoice's payment, in minor units."""
-        invoice = cast("InvoiceSeen", self.cluster.registers[invoice_key].newest.body)
         back = self.money_back(invoice_key)
-        return invoice.paid - back.refunded - back.lost
+        return self.invoices[invoice_key].paid - back.refunded - back.lost
 
     def unanswered_refunds(self) -> list[tuple[Register, RefundAsked]]:
         """Refunds that we asked for, and of which nothing was seen yet."""
@@ -203,8 +207,7 @@ class Reading:
     def _add_up_money_back(self) -> dict[str, MoneyBack]:
         """Per invoice, in its own currency: other money cannot be added to it, and opens a case."""
         found: dict[str, MoneyBack] = {}
-        told: list[tuple[Register, MoneyGone]] = [*self.of(RefundSeen), *self.of(DisputeSeen)]
-        told += self.unanswered_refunds()
+        told: list[tuple[Register, MoneyGone]] = [*self.gone_back, *self.unanswered_refunds()]
         for one, seen in told:
             key = invoice_of(one, seen)
             invoice = self.cluster.registers.get(key)

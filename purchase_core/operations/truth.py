@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 from purchase_core.catalog.versions import OfferVersion
-from purchase_core.facts.fact import RecordedFact, digest_of
+from purchase_core.facts.fact import digest_of
 from purchase_core.facts.rows import InvoiceRow, LotRow, PurchaseRow
 from purchase_core.instants import HOUR, Clock
 from purchase_core.operations.rebuild import Rebuild
@@ -23,6 +23,7 @@ from purchase_core.records.finding import ERROR, INFO, WARNING, Finding
 DANGLING_MAX = 1_000
 FACTS_NAMED_MAX = 5
 AHEAD = HOUR  # by which clocks of machines may differ
+RESTORE = "Restore it from a backup."
 REBUILD_FIX = "purchase rebuild --shadow --diff, then purchase rebuild"
 
 
@@ -50,9 +51,15 @@ class Truth:
         lane, now = shadow.share.lane, self._clock.now()
         come_to = {one.lane: one.version for one in (lane, *shadow.share.linked)}
         for position, recorded in shadow.share.recorded:
-            yield from _of_fact(come_to.get(recorded.lane, 0), position, recorded)
+            fact = recorded.fact
+            if digest_of(fact.body) != fact.digest:
+                message = "a fact says something else than it was recorded for"
+                yield Finding("truth.digest", ERROR, message, fact.object, (fact.key,), RESTORE)
+            if not 0 < position // FACTS_PER_BATCH_MAX <= come_to.get(recorded.lane, 0):
+                message = f"a fact lies behind what lane {recorded.lane} has come to"
+                yield Finding("truth.position", ERROR, message, fact.object, (fact.key,), RESTORE)
             if recorded.recorded_at > now + AHEAD:
-                yield Finding("truth.time", ERROR, "a fact was recorded in the future", recorded.fact.key)
+                yield Finding("truth.time", ERROR, "a fact was recorded in the future", fact.key)
         if shadow.newer:
             yield Finding("truth.newer", INFO, f"newer code wrote to lane {lane.lane}", lane.lane)
             return
@@ -80,17 +87,6 @@ class Truth:
             for one in sorted(fresh)
             if not known[one]
         ]
-
-
-def _of_fact(come_to: int, position: int, recorded: RecordedFact) -> Iterator[Finding]:
-    """What is wrong with a fact of a lane that has come to this version."""
-    fact = recorded.fact
-    if digest_of(fact.body) != fact.digest:
-        message = "a fact says something else than it was recorded for"
-        yield Finding("truth.digest", ERROR, message, fact.object, (fact.key,), "Restore it from a backup.")
-    if not 0 < position // FACTS_PER_BATCH_MAX <= come_to:
-        message = f"a fact lies behind what lane {recorded.lane} has come to"
-        yield Finding("truth.position", ERROR, message, fact.object, (fact.key,), "Restore it from a backup.")
 
 
 def _differing(shadow: Shadow, difference: Difference) -> Finding:

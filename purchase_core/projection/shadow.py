@@ -7,6 +7,7 @@ the one in the place of the other. Nothing is told to anybody: what was told onc
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import TypeAlias
 
 from msgspec.structs import replace
@@ -78,8 +79,10 @@ def shares(held: Holdings) -> list[Share]:
     """The holdings by lane, those by ascending name that are linked to no other."""
     owners = {name: one.linked_to or name for name, one in held.lanes.items()}
     facts: dict[str, list[tuple[int, RecordedFact]]] = {}
-    for placed in sorted(held.facts, key=lambda one: (one[1].lane, one[0])):
-        facts.setdefault(owners[placed[1].lane], []).append(placed)
+    for placed in held.facts:
+        facts.setdefault(placed[1].lane, []).append(placed)
+    for log in facts.values():
+        log.sort(key=itemgetter(0))  # by position, as most databases told them: then that is one look at each
     clusters: dict[str, dict[str, StoredCluster]] = {}
     for cluster in held.clusters:
         clusters.setdefault(owners[cluster.lane], {})[cluster.root] = cluster
@@ -90,24 +93,24 @@ def shares(held: Holdings) -> list[Share]:
     for row in held.rows:
         rows.setdefault(owners[row.lane], {})[type(row), row.key] = row
     movements: dict[str, list[Movement]] = {}  # a journal is that of its own lane, whatever that is linked to
-    for movement in sorted(held.movements, key=lambda one: (one.lane, one.position)):
+    for movement in held.movements:
         movements.setdefault(movement.lane, []).append(movement)
-    linked: dict[str, list[Lane]] = {}
+    for journal in movements.values():
+        journal.sort(key=attrgetter("position"))
+    together: dict[str, list[str]] = {}
     for name in sorted(held.lanes):
-        if owners[name] != name:
-            linked.setdefault(owners[name], []).append(held.lanes[name])
+        together.setdefault(owners[name], []).append(name)
     return [
         Share(
             held.lanes[name],
-            tuple(linked.get(name, ())),
-            tuple(facts.get(name, ())),
+            tuple([held.lanes[one] for one in together[name] if one != name]),
+            tuple([placed for one in together[name] for placed in facts.get(one, ())]),
             clusters.get(name, {}),
             references.get(name, {}),
             rows.get(name, {}),
             movements.get(name, ()),
         )
-        for name in sorted(held.lanes)
-        if owners[name] == name
+        for name in sorted(together)
     ]
 
 
