@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -20,6 +20,7 @@ from purchase_core.projection.forgetting import with_deliveries_noted
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Recorded, Work
 from purchase_core.records.delivery import DONE, FETCH, IGNORED, LOOKUP, PENDING, Delivery
+from purchase_core.records.lane import Lane
 from purchase_core.values import Value
 
 FOREIGN = "foreign: not of this application"
@@ -75,9 +76,7 @@ class Processor:
         meaning = _meaning(provider, event)
         if meaning.ignored:
             empty = Batch(self._ids.new("batch"), self._clock.now())
-            settled = settle(empty, IGNORED, meaning.ignored)
-            erased = await self._is_erased(event.object)
-            await self._store.commit(without_bodies(settled, cause) if erased else settled)
+            await self._ignore(event, settle(empty, IGNORED, meaning.ignored), cause)
             return Processed(IGNORED, meaning.ignored)
         facts, claims, needs = meaning.facts, meaning.claims, meaning.needs
         fetched: list[Delivery] = []
@@ -97,6 +96,19 @@ class Processor:
             facts, claims, needs = (*found, *facts), (*claims, *claimed), ()
             fetched += answers
 
+    async def _ignore(self, event: Event, settled: Batch, cause: str) -> None:
+        """Commit the end of an event that means nothing here, and keep no body of somebody erased.
+
+        No lane guards it, so an erasure may have looked through the inbox just before it came there: it is
+        asked again once it is there. One that begins later finds it itself.
+        """
+        lanes = await self._lanes_of(event.object)
+        erased = any(lane.erased for lane in lanes)
+        await self._store.commit(without_bodies(settled, cause) if erased else settled)
+        if lanes and not erased and await self._is_erased(event.object):
+            empty = Batch(self._ids.new("batch"), self._clock.now())
+            await self._store.commit(without_bodies(empty, cause))
+
     async def give_up(self, quarantined: Delivery) -> bool:
         """Empty an event that was just quarantined, and ignore it, if its customer was erased; else False.
 
@@ -111,8 +123,11 @@ class Processor:
 
     async def _is_erased(self, key: str) -> bool:
         """Whether an object is of a customer who was erased."""
-        view = await self._store.look(Question(objects=(key,)))
-        return any(lane.erased for lane in view.lanes.values())
+        return any(lane.erased for lane in await self._lanes_of(key))
+
+    async def _lanes_of(self, key: str) -> Collection[Lane]:
+        """The lane that an object is in, and that which it is linked to; none where it is not known."""
+        return (await self._store.look(Question(objects=(key,)))).lanes.values()
 
     async def _record(
         self,

@@ -7,8 +7,9 @@ Facts, rows and their hash hold ids and amounts only, and stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 import attrs
 import msgspec
@@ -24,6 +25,7 @@ from purchase_core.ports.paging import every_delivery
 from purchase_core.ports.store import Store
 from purchase_core.projection.forgetting import deliveries_noted
 from purchase_core.projection.offers import OfferShelf
+from purchase_core.projection.owner import lane_of, owning_lane
 from purchase_core.projection.recorder import CONFLICT_RETRIES_MAX, Recorder
 from purchase_core.projection.work import Work
 from purchase_core.reads.customers import Customers
@@ -40,6 +42,8 @@ VALUE_CHARACTERS_MAX = 1_000
 REDACTED_AT_ONCE_MAX = 100
 DELIVERIES_PER_WORD = 1_000  # how often progress is told
 MERGE = "customer.merge"
+
+T = TypeVar("T")
 
 Tell = Callable[[int, int], None]
 """Is told now and then of how many events were looked through, and how many were emptied."""
@@ -81,25 +85,30 @@ class ManagedCustomers(Customers):
     async def upsert(self, customer: str, **details: str) -> None:
         """Keep what the application says of a customer: an e-mail address, a name, in place of what it said.
 
-        Raises InvalidArgument, or WrongState for a customer who was erased.
+        Of who was merged, it is kept under whom they were merged into. Raises InvalidArgument, or WrongState
+        for a customer who was erased.
         """
-        lane = await self._store.lane(customer_lane(customer_id(customer)))
-        if lane.erased:
-            raise WrongState(
-                f"customer {customer!r} was erased", hint="A person who comes back is a new one."
-            )
         body = msgspec.json.encode(_checked(details), order="sorted")
-        row = Details(customer, body, self._clock.now())
 
-        def addition(batch: Batch) -> Batch:
-            return replace(batch, details=(row,))
+        async def keep(lane: Lane) -> None:
+            if lane.erased:
+                raise WrongState(
+                    f"customer {customer!r} was erased", hint="A person who comes back is a new one."
+                )
+            row = Details(customer_of(lane.lane), body, self._clock.now())
 
-        # The lane is stepped, so that no erasure can come between the look at it and this.
-        await self._guarded(lane, addition, cause="upsert")
+            def addition(batch: Batch) -> Batch:
+                if any(step.erased for step in batch.lanes):
+                    raise WrongState(f"customer {customer!r} was erased meanwhile")
+                return replace(batch, details=(row,))
+
+            await self._of_one_person(lane, addition, cause="upsert")
+
+        await self._until_settled(customer, keep)
 
     async def details(self, customer: str) -> Mapping[str, str]:
         """What is kept of a person, by name."""
-        found = await self._store.details(customer_id(customer))
+        found = await self._store.details(customer_of(await lane_of(self._store, customer)))
         return msgspec.json.decode(found.body, type=dict[str, str]) if found else {}
 
     # --- two who are one ---------------------------------------------------------------------
@@ -145,9 +154,12 @@ class ManagedCustomers(Customers):
         )
 
         def addition(batch: Batch) -> Batch:
-            # What was looked at must still be so: they may have been erased since, or merged.
-            if any(step.lane == mine.lane and step.expected_version != mine.version for step in batch.lanes):
+            # What was looked at must still be so: either may have been erased since, or merged.
+            steps = {step.lane: step for step in batch.lanes}
+            if steps[mine.lane].expected_version != mine.version:
                 raise LaneConflict(f"lane {mine.lane!r} moved on since it was looked at")
+            if steps[theirs.lane].linked_to or steps[theirs.lane].erased:
+                raise LaneConflict(f"lane {theirs.lane!r} is another's since it was looked at, or erased")
             return replace(batch, command=command, dropped_details=(customer,))
 
         work = Work(
@@ -161,20 +173,11 @@ class ManagedCustomers(Customers):
         """Forget who a customer is: details, and the bodies of every event about them, now and later.
 
         The ledger stays, under the application's id. Looks through all events that were ever kept, so it
-        takes its time; done again, it goes on. Copies elsewhere (backups, logs, the provider) are not ours to
-        erase. Raises NotFound where nothing is known of the customer.
+        takes its time; done again, it goes on. Who was merged is whom they were merged into. Copies elsewhere
+        (backups, logs, the provider) are not ours to erase. Raises NotFound where nothing is known of the
+        customer.
         """
-        lane = await self._store.lane(customer_lane(customer_id(customer)))
-        known = await self._store.details(customer)
-        if not lane.version and known is None:
-            raise NotFound(f"nothing is known of customer {customer!r}")
-
-        def addition(batch: Batch) -> Batch:
-            steps = [replace(one, erased=one.erased or one.lane == lane.lane) for one in batch.lanes]
-            return replace(batch, lanes=tuple(steps), dropped_details=(customer,))
-
-        work = Work(lanes=(lane.lane,))
-        await self._recorder.record(work, cause="erase", addition=addition)
+        lane, had_details = await self._until_settled(customer, self._forget)
         emptied = looked = waiting = 0
         found: list[str] = []
         async for one, theirs in self._deliveries_of(lane.lane):
@@ -191,7 +194,21 @@ class ManagedCustomers(Customers):
                 tell(looked, emptied)
         emptied += await self._redact(found)
         tell(looked, emptied)
-        return Erased(customer, emptied, waiting, known is not None)
+        return Erased(customer_of(lane.lane), emptied, waiting, had_details)
+
+    async def _forget(self, lane: Lane) -> tuple[Lane, bool]:
+        """Mark a customer's lane for ever, and drop the details; the lane, and whether there were any."""
+        customer = customer_of(lane.lane)
+        known = await self._store.details(customer)
+        if not lane.version and known is None:
+            raise NotFound(f"nothing is known of customer {customer!r}")
+
+        def addition(batch: Batch) -> Batch:
+            steps = [replace(one, erased=one.erased or one.lane == lane.lane) for one in batch.lanes]
+            return replace(batch, lanes=tuple(steps), dropped_details=(customer,))
+
+        await self._of_one_person(lane, addition, cause="erase")
+        return lane, known is not None
 
     async def _try_again(self, delivery: Delivery) -> None:
         """What waits is needed whole, and emptied when it is worked off: so nothing may wait for a person."""
@@ -218,10 +235,24 @@ class ManagedCustomers(Customers):
         async for one in every_delivery(self._store):
             yield one, one.id in known or one.object in objects
 
-    async def _guarded(self, lane: Lane, addition: Callable[[Batch], Batch], *, cause: str) -> None:
+    # --- behind them -------------------------------------------------------------------------
+
+    async def _until_settled(self, customer: str, act: Callable[[Lane], Awaitable[T]]) -> T:
+        """Act on the lane of a customer, or of whom they were merged into; anew if that happens meanwhile."""
+        for _ in range(CONFLICT_RETRIES_MAX):
+            with suppress(LaneConflict):
+                return await act(await owning_lane(self._store, customer))
+        raise LaneConflict(f"customer {customer!r} kept changing for {CONFLICT_RETRIES_MAX} tries")
+
+    async def _of_one_person(self, lane: Lane, addition: Callable[[Batch], Batch], *, cause: str) -> None:
+        """Step a customer's lane with this. Raises LaneConflict if they have been merged since.
+
+        It is stepped, so that nothing can come between the look at it and this: no erasure, and no merging.
+        """
+
         def guarded(batch: Batch) -> Batch:
-            if any(step.erased for step in batch.lanes):
-                raise WrongState(f"customer {customer_of(lane.lane)!r} was erased meanwhile")
+            if any(step.linked_to for step in batch.lanes):
+                raise LaneConflict(f"lane {lane.lane!r} is another's since it was looked at")
             return addition(batch)
 
         await self._recorder.record(Work(lanes=(lane.lane,)), cause=cause, addition=guarded)

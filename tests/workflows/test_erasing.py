@@ -6,13 +6,16 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from purchase_core.errors import NotFound, WrongState
 from purchase_core.instants import DAY
 from purchase_core.operations.replay import BODY_GONE
+from purchase_core.ports.batch import Batch
 from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED
+from purchase_core.records.lane import Lane
 from tests.faults.shop import Customer, Shop, run
 from tests.operations.misreading import broken
 from tests.workflows.guests import guests
@@ -214,5 +217,91 @@ def test_t13_an_erasure_and_an_upsert_at_once_keep_nothing() -> None:
             lane = await shop.billing.store.lane("customer:ana")
             assert lane.erased
             assert await shop.billing.customers.details("ana") == {}
+
+    run(work)
+
+
+def test_t13_an_event_that_means_nothing_is_emptied_if_its_customer_is_erased_while_it_is_kept() -> None:
+    """No lane guards it, and the erasure has looked through the inbox before it is there."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold(email=EMAIL)
+            shop.account.book.tell("customer.updated", next(iter(shop.account.book.all(Customer))))
+            (told,) = [one for one in shop.harness.webhooks() if b'"customer.updated"' in one.body]
+            commit, other = shop.billing.store.commit, await shop.another()
+
+            async def overtaken(batch: Batch) -> None:
+                if [one.state for one in batch.deliveries] == [IGNORED]:
+                    await other.customers.erase("ana")
+                await commit(batch)
+
+            with patch.object(shop.billing.store, "commit", overtaken):
+                (receipt,) = await shop.deliver([told])
+            row = await shop.billing.webhooks.show(receipt.id)
+            assert (row.state, row.body, row.headers) == (IGNORED, b"", ())
+            assert EMAIL.encode() not in await everything(shop)
+
+    run(work)
+
+
+@STORES
+def test_t13_who_was_merged_is_erased_with_whom_they_were_merged_into(store: str, tmp_path: Path) -> None:
+    """Under either name it is one person: nothing is kept of them, before and after."""
+
+    async def work() -> None:
+        async with shop_of(store, tmp_path) as shop:
+            customers = shop.billing.customers
+            await shop.sold(email=EMAIL)
+            await shop.sold("cart-2", customer="ben", offer="book:full")
+            await customers.merge("ana", into="ben", reason="one person", by="mia")
+            await customers.upsert("ana", email=EMAIL, name=NAME)
+            assert (
+                await customers.details("ben")
+                == await customers.details("ana")
+                == {
+                    "email": EMAIL,
+                    "name": NAME,
+                }
+            )
+            done = await customers.erase("ana")
+            assert (done.customer, done.details) == ("ben", True)
+            left = await everything(shop)
+            assert (EMAIL.encode() in left, NAME.encode() in left) == (False, False)
+            for name in ("ana", "ben"):
+                with pytest.raises(WrongState, match="was erased"):
+                    await customers.upsert(name, email=EMAIL)
+            shop.advance(days=MONTH_DAYS)
+            late = await shop.deliver(shop.harness.webhooks())
+            assert late
+            rows = [await shop.billing.webhooks.show(one.id) for one in late]
+            assert {(row.body, row.headers) for row in rows} == {(b"", ())}
+
+    run(work)
+
+
+@pytest.mark.parametrize("act", ["upsert", "erase"])
+def test_t13_what_is_said_of_somebody_who_is_merged_meanwhile_is_said_of_whom_they_become(act: str) -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            customers, store = shop.billing.customers, shop.billing.store
+            await shop.sold()
+            await shop.sold("cart-2", customer="ben", offer="book:full")
+            other, lane = await shop.another(), store.lane
+            left = 1
+
+            async def read(name: str) -> Lane:
+                nonlocal left
+                found = await lane(name)
+                if left:
+                    left -= 1
+                    await other.customers.merge("ana", into="ben", reason="one person", by="mia")
+                return found
+
+            with patch.object(store, "lane", read):
+                await (customers.erase("ana") if act == "erase" else customers.upsert("ana", email=EMAIL))
+            assert (await store.details("ana"), (await store.lane("customer:ana")).erased) == (None, False)
+            assert (await store.lane("customer:ben")).erased is (act == "erase")
+            assert await customers.details("ana") == ({} if act == "erase" else {"email": EMAIL})
 
     run(work)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -11,6 +13,7 @@ from purchase_core.errors import ExceedsBalance, InvalidArgument, NotFound, Wron
 from purchase_core.facts.rows import LotRow, SubscriptionRow
 from purchase_core.instants import to_datetime
 from purchase_core.projection.tables import rows_of_lane
+from purchase_core.records.reference import Reference
 from purchase_core.testing.bench import problems
 from tests.faults.shop import Shop, run
 from tests.workflows.persons import EMAIL, MONTH_DAYS, STORES, shop_of
@@ -244,6 +247,35 @@ def test_a_merge_in_the_middle_of_deliveries_loses_nothing(seed: int) -> None:
             )
             await shop.billing.webhooks.drain()
             assert (await shop.rights("ben")).has("export")
+            assert list(problems(shop.memory, now=shop.clock.now())) == []
+
+    run(work)
+
+
+@pytest.mark.parametrize("fate", ["merged", "erased"])
+def test_nobody_is_merged_into_somebody_who_is_merged_or_erased_at_that_moment(fate: str) -> None:
+    """Links are never chained: whoever asked for the first would find nothing of theirs."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            for number, customer in enumerate(("ana", "ben", "cleo"), 1):
+                await shop.sold(f"cart-{number}", customer=customer)
+            other, store = await shop.another(), shop.billing.store
+            references_of, left = store.references_of, 1
+
+            async def overtaken(lane: str, kind: str) -> Sequence[Reference]:
+                nonlocal left
+                left -= 1
+                if left == 0 and fate == "merged":
+                    await other.customers.merge("ben", into="cleo", reason="one person", by="mia")
+                elif left == 0:
+                    await other.customers.erase("ben")
+                return await references_of(lane, kind)
+
+            with patch.object(store, "references_of", overtaken), pytest.raises(WrongState):
+                await shop.billing.customers.merge("ana", into="ben", reason="one person", by="mia")
+            assert (await store.lane("customer:ana")).linked_to == ""
+            assert (await shop.billing.credits.wallet("ana", "ai")).spendable == 100
             assert list(problems(shop.memory, now=shop.clock.now())) == []
 
     run(work)

@@ -72,17 +72,18 @@ def _made(world: World, ask: Ask) -> Activity | None:
 
 def remembered(world: World, truth: Truth) -> Iterator[str]:
     """What is still kept of those who were erased."""
-    for customer in sorted(world.erased):
+    erased = world.erased | {world.person(customer) for customer in world.erased}  # of who was merged as well
+    for customer in sorted(erased):
         if world.read(world.store.details(customer)) is not None:
             yield f"the details of {customer} are kept, who was erased"
-    if not world.erased:
+    if not erased:
         return
     books = {book.name: book for book in truth.books}
     for state in (DONE, IGNORED):
         for listed in world.deliveries(state):
             row, book = world.read(world.store.delivery_by_id(listed.id)), books.get(listed.connection)
             for one in _decode(row.body).objects if row and row.body and book else ():
-                if book and (owner := _whose(truth, book, one)) in world.erased:
+                if book and (owner := _whose(truth, book, one)) in erased:
                     yield f"the body of {listed.event_id} is kept, of {owner}, who was erased"
 
 
