@@ -13,6 +13,7 @@ from purchase_core.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
+from purchase_core.facts.bodies import SessionSeen
 from purchase_core.facts.fact import Fact
 from purchase_core.instants import MILLISECOND, Clock, Instant
 from purchase_core.ports.provider import Capability, CheckoutRequest, Provider, ProviderCheckout
@@ -111,11 +112,10 @@ class SessionOpener:
             checkout = await recognised(self._store, provider, order, session)
         if checkout is None:
             return None
-        customer = await self._provisions.known_customer(provider, order.wish.customer) or ""
         price = await self._provisions.known_price(
             provider, order.version, order.currency, trial=bool(order.trial_days)
         )
-        return Opened(checkout, price, customer)
+        return Opened(checkout, price, await self._opened_for(provider, order, checkout))
 
     async def close(self, order: Order, session: str) -> Sequence[Fact]:
         """Facts of a session that was made unpayable; none where that cannot be done now: it is watched."""
@@ -126,6 +126,18 @@ class SessionOpener:
             return await provider.expire_checkout(session, key=f"expire:{order.attempt}")
         except ProviderError:
             return ()
+
+    async def _opened_for(self, provider: Provider, order: Order, checkout: ProviderCheckout) -> str:
+        """The provider's customer that a session was opened for: of ours, the one that it shows.
+
+        Since customers were merged there may be several. Whoever else it shows has paid, and was not meant.
+        """
+        if not order.wish.customer:
+            return ""
+        linked = await self._provisions.links.of_customer(provider, order.wish.customer)
+        shown = [one.body.customer for one in checkout.facts if isinstance(one.body, SessionSeen)]
+        ours = [one for one in shown if one in linked.good or one in linked.gone]
+        return next(iter((*ours, *linked.good)), "")
 
     def _provider(self, order: Order) -> Provider:
         provider = self._connections.get(order.connection)

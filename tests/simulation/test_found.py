@@ -93,9 +93,15 @@ def test_f35_f101_a_page_whose_answer_was_lost_is_found_though_its_customer_was_
     provider.create_checkout = create  # type: ignore[method-assign]
     asked(world, lambda billing: billing.customers.merge("ana", into="bo", reason="one", by="op"))
     checkout = started(world, email="ana@example.com")
-    pages = [one.id for one in world.accounts["stripe"].book.sessions.values() if one.status == "open"]
+    account = world.accounts["stripe"]
+    pages = [one.id for one in account.book.sessions.values() if one.status == "open"]
     assert checkout.session in pages
     assert len(pages) == 2
+    # It was opened for ana, and whoever is bo now is two of the provider's customers: either may pay.
+    for page in pages:
+        pay(account, account.book.sessions[page])
+    delivered(world)
+    assert [row.match for row in world.read(world.store.rows(InvoiceRow))] == ["matched", "matched"]
 
 
 def test_nothing_is_begun_for_want_of_an_address() -> None:

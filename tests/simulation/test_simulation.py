@@ -168,6 +168,19 @@ def test_an_activity_keeps_its_context_over_its_turns() -> None:
     assert said.get() == "nothing"
 
 
+def test_whoever_is_to_go_on_stands_still_until_their_turn() -> None:
+    """If hours pass before that, they have stood still for hours, and whoever watches over them must know."""
+    clock = ManualClock(Instant(0))
+    turns = Turns(Chance(1), clock)
+    turns.start(Activity("a process", turns.park(), lambda result, error: None))
+    turns.run()
+    turns.wake(0)
+    clock.advance(microseconds=2)
+    assert (turns.still_since(0), turns.still_since(1)) == ([], ["a process"])
+    turns.run()
+    assert turns.still_since(2) == []
+
+
 def test_the_example_of_the_page_runs() -> None:
     page = (ROOT.parents[2] / "docs" / "simulation.md").read_text("utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)

@@ -75,6 +75,7 @@ class Turns:
         self._owners: dict[asyncio.Task[Any], object] = {}
         self._timed = 0
         self.parked: list[Parked] = []
+        self._woken: list[Parked] = []
 
     @property
     def together(self) -> bool:
@@ -95,10 +96,17 @@ class Turns:
 
     def wake(self, number: int) -> None:
         """Have a parked one go on with the next `run`."""
-        self._turns.append(self.parked.pop(number).turn)
+        woken = self.parked.pop(number)
+        self._woken.append(woken)
+        self._turns.append(woken.turn)
+
+    def still_since(self, moment: int) -> list[object]:
+        """Whose activities stand still since before then, also if they are to go on with the next `run`."""
+        return [one.process for one in (*self.parked, *self._woken) if one.since < moment]
 
     def run(self) -> None:
         """Give turns until everybody has ended, or is parked. Raises Stuck."""
+        self._woken.clear()
         before = asyncio._get_running_loop()  # noqa: SLF001  # documented for event loops
         asyncio._set_running_loop(self._loop)  # noqa: SLF001
         try:

@@ -344,9 +344,9 @@ class World:
         """Let time pass; providers do what has come due."""
         self.clock.advance(microseconds=microseconds)
         long_ago = self.clock.now() - STALLED_HOURS_MAX * HOUR
-        for stalled in [one for one in self.turns.parked if one.since < long_ago]:
-            if isinstance(stalled.process, Process) and stalled.process.alive:
-                stalled.process.die()  # whoever watches over processes has ended it
+        for process in self.turns.still_since(long_ago):
+            if isinstance(process, Process) and process.alive:
+                process.die()  # whoever watches over processes has ended it
         self.mend()
         for post in self.posts.values():
             catch_up(post.account)
