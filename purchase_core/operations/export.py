@@ -1,9 +1,10 @@
 """Export: everything that is known of customers, one line an object, to take it elsewhere.
 
 Lanes come by ascending name, each with those that are linked to it, and as few at once are held as a rebuild
-holds. Facts, rows and journal of a lane are read from one snapshot; details, ledger and outbox after it.
-Left out is what follows from the rest (clusters, documents of lanes), what is the provider's (bodies of
-deliveries), and what is the application's own (catalog, prices, commands, runs).
+holds. Facts, rows and journal of a lane are read from one snapshot; details, ledger, commands and outbox
+after it. Left out is what follows from the rest (clusters, documents of lanes), what is the provider's
+(bodies of deliveries), what is the application's own (catalog, prices, runs), and what lets somebody in
+(links of pages).
 """
 
 from __future__ import annotations
@@ -20,21 +21,22 @@ from purchase_core.facts.fact import RecordedFact
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import Instant, to_text
 from purchase_core.operations.rebuild import ranges
-from purchase_core.ports.paging import every_effect, every_movement, every_row
+from purchase_core.ports.paging import every_command_of, every_effect, every_movement, every_row
 from purchase_core.ports.store import Store
 from purchase_core.projection.shadow import Share, shares
+from purchase_core.records.command import Command
 from purchase_core.records.details import Details
 from purchase_core.records.lane import Lane, customer_lane, customer_of
 from purchase_core.records.ledger_rows import LEDGER_TYPES
 
-LANE, DETAILS, REFERENCE, FACT, MOVEMENT, EFFECT = (
-    "lane", "details", "reference", "fact", "movement", "effect",
+LANE, DETAILS, REFERENCE, FACT, MOVEMENT, EFFECT, COMMAND = (
+    "lane", "details", "reference", "fact", "movement", "effect", "command",
 )  # fmt: skip
 
 
 @attrs.frozen
 class Line:
-    """One object. `type`: lane | details | reference | fact | movement | effect, or the table of a row.
+    """One object. `type`: lane | details | reference | fact | movement | effect | command, or a row's table.
 
     `lane` is where it is recorded; `owner` is the lane that this belongs to by now, the same unless it is
     linked, and `customer` is that one's ("" = nobody's yet). `data` can be encoded as JSON: whole numbers,
@@ -92,6 +94,8 @@ class Export:
         """What else is recorded in a lane, and is no part of its owner's share."""
         async for effect in every_effect(self._store, lane):
             yield EFFECT, plain(effect)
+        async for command in every_command_of(self._store, lane):
+            yield COMMAND, _command(command)
         if not customer_of(lane):  # what nobody owns has neither details nor a wallet
             return
         details = await self._store.details(customer_of(lane))
@@ -134,6 +138,23 @@ def _details(details: Details) -> dict[str, object]:
         "customer": details.customer,
         "body": msgspec.json.decode(details.body),
         "updated_at": _moment(details.updated_at),
+    }
+
+
+def _command(command: Command) -> dict[str, object]:
+    """The receipt. What was asked and answered has links in it that let in whoever holds them."""
+    return {
+        "key": command.key,
+        "id": command.id,
+        "kind": command.kind,
+        "lane": command.lane,
+        "state": command.state,
+        "connection": command.connection,
+        "reference": command.reference,
+        "created_at": _moment(command.created_at),
+        "updated_at": _moment(command.updated_at),
+        "stages": [{"name": one.name, "at": _moment(one.at), "detail": one.detail} for one in command.stages],
+        "decision": msgspec.json.decode(command.decision) if command.decision else None,
     }
 
 

@@ -96,6 +96,12 @@ class OperatorReads(ABC):
         """Commands whose key begins with `under` and a colon, by ascending key; ended ones too."""
 
     @abstractmethod
+    async def commands_of(
+        self, lane: str, *, after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[Command]:
+        """Commands of one lane, by ascending key; ended ones too."""
+
+    @abstractmethod
     async def deliveries(
         self, *, state: str = "", before_id: str = "", limit: int = 100
     ) -> Sequence[Delivery]:

@@ -133,6 +133,11 @@ def every_run(store: Store, kind: str) -> AsyncIterator[Run]:
     )
 
 
+def every_command_of(store: Store, lane: str) -> AsyncIterator[Command]:
+    """Commands of one lane, by ascending key; ended ones too."""
+    return every(lambda key: store.commands_of(lane, after_key=key), lambda one: one.key, "")
+
+
 def every_command(store: Store, under: str) -> AsyncIterator[Command]:
     """Commands whose key begins with `under` and a colon, by ascending key; ended ones too."""
     return every(lambda key: store.commands(under, after_key=key), lambda one: one.key, "")

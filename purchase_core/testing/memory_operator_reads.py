@@ -37,6 +37,14 @@ class MemoryOperatorReads(OperatorReads):
         found = sorted(key for key in known if key.startswith(f"{under}:") and key > after_key)
         return [known[key] for key in found[:limit]]
 
+    async def commands_of(
+        self, lane: str, *, after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[Command]:
+        """Commands of one lane, by ascending key."""
+        known = self.database.commands.values()
+        found = [one for one in known if one.lane == lane and one.key > after_key]
+        return sorted(found, key=lambda one: one.key)[:limit]
+
     async def deliveries(
         self, *, state: str = "", before_id: str = "", limit: int = 100
     ) -> Sequence[Delivery]:

@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 from unittest.mock import patch
 
+import attrs
 import msgspec
 import pytest
 from msgspec.structs import replace
@@ -17,8 +18,10 @@ from purchase_contract_tests.store.samples import (
     ANA,
     BEN,
     NOW,
+    WAITING,
     batch_of_everything,
     body_of_each_kind,
+    command,
     effect,
     ledger_row_of_each_table,
     movement,
@@ -29,9 +32,10 @@ from purchase_contract_tests.store.samples import (
 from purchase_core.errors import NotFound, WrongState
 from purchase_core.facts.bodies import KINDS
 from purchase_core.facts.fact import Fact, RecordedFact, seen
-from purchase_core.instants import Instant, instant
+from purchase_core.instants import Instant, instant, to_text
 from purchase_core.operations import rebuild as rebuild_module
 from purchase_core.operations.export import (
+    COMMAND,
     DETAILS,
     EFFECT,
     FACT,
@@ -50,7 +54,7 @@ from purchase_core.records.lane import LaneStep
 from purchase_core.records.movement import Movement
 from purchase_core.records.reference import Reference
 from purchase_core.testing.memory_store import MemoryDatabase, MemoryStore
-from tests.faults.shop import run
+from tests.faults.shop import Shop, run
 
 PAGE = Path(__file__).parents[2] / "docs" / "exporting.md"
 FAR = Instant(9_007_199_254_740_993)  # more than a float holds
@@ -120,6 +124,43 @@ def test_every_type_of_object_comes_out_and_reads_back_as_it_was() -> None:
         (details,) = of(lines, DETAILS)
         assert details["body"] == {"email": "ana@shop.example"}
         assert [one["linked_to"] for one in of(lines, LANE)] == ["", ANA]
+
+    run(work)
+
+
+def test_a_command_comes_out_as_its_receipt() -> None:
+    async def work() -> None:
+        store = await filled()
+        made, guests = command("refund:1", "command_2"), command("checkout:2", "command_3")
+        guests = attrs.evolve(guests, lane=WAITING, decision=b"")
+        bens = attrs.evolve(command("refund:3", "command_4"), lane=BEN)
+        for number, one in enumerate((made, guests, bens)):
+            await store.commit(Batch(f"batch_c{number}", NOW, command=one))
+        told = of(await written(Export(store).customer("ana")), COMMAND)
+        assert [one["id"] for one in told] == ["command_1", "command_2", "command_3"]
+        assert told[1]["stages"] == [
+            {"name": one.name, "at": to_text(one.at), "detail": one.detail} for one in made.stages
+        ]
+        assert [one["decision"] for one in told[1:]] == [{"to": "acme"}, None]
+        assert {name: told[1][name] for name in ("key", "kind", "lane", "state", "reference")} == {
+            "key": "refund:1",
+            "kind": made.kind,
+            "lane": ANA,
+            "state": made.state,
+            "reference": made.reference,
+        }
+
+    run(work)
+
+
+def test_no_link_that_lets_somebody_in_comes_out() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            checkout = await shop.start()
+            told = await written(shop.billing.export.everything())
+            assert checkout.receipt in [one["id"] for one in of(told, COMMAND)]
+            assert checkout.url not in str(told)
+            assert "://" not in str(told)
 
     run(work)
 
@@ -205,6 +246,7 @@ def test_the_page_names_every_type_of_line_and_every_field_of_it() -> None:
             FACT,
             MOVEMENT,
             EFFECT,
+            COMMAND,
             *(one.TABLE for one in TABLES),
         }
         assert columns_of("Types of lines") == shown
@@ -221,3 +263,4 @@ def test_the_page_names_every_table_and_every_column_of_it() -> None:
     types = columns_of("Types of lines")
     rows = {one.TABLE: types[one.TABLE] for one in TABLES}
     assert {**columns_of("Tables"), **rows} == tables
+    assert set(tables["commands"]) - set(types[COMMAND]) == {"fingerprint", "request", "result"}

@@ -7,7 +7,7 @@ import pytest
 
 from purchase_contract_tests.contract import promise
 from purchase_contract_tests.store.base import StorePromises
-from purchase_contract_tests.store.samples import NOW, command, later
+from purchase_contract_tests.store.samples import BEN, NOW, command, later
 from purchase_core.errors import KeyConflict
 from purchase_core.ports.batch import Batch
 from purchase_core.ports.store import Store
@@ -67,6 +67,22 @@ class Commands(StorePromises):
         both = await store.open_commands([mine.kind, "move"], before=NOW, limit=10)
         assert list(both) == [*waiting, mine]
         assert list(await store.open_commands(["other"], before=NOW, limit=10)) == []
+
+    @promise
+    async def commands_of_a_lane_are_listed_by_their_keys(self, store: Store) -> None:
+        mine = [
+            command(f"{kind}:{number}", f"command_{kind}_{number}", state=state)
+            for number, state in enumerate((CONFIRMED, SENDING))
+            for kind in ("refund", "change")
+        ]
+        others = attrs.evolve(command("change:9", "command_9"), lane=BEN)
+        for number, one in enumerate((*mine, others)):
+            await store.commit(Batch(f"batch_{number}", NOW, command=one))
+        expected = sorted(mine, key=lambda one: one.key)
+        assert list(await store.commands_of(command().lane)) == expected
+        assert list(await store.commands_of(command().lane, limit=2)) == expected[:2]
+        assert list(await store.commands_of(command().lane, after_key=expected[1].key)) == expected[2:]
+        assert list(await store.commands_of("customer:nobody")) == []
 
     @promise
     async def commands_are_listed_by_how_their_key_begins(self, store: Store) -> None:

@@ -25,7 +25,7 @@ ALL_OF_IT = {name for name in STATEMENTS if name.startswith("dangling_")}
 DUE = {f"due_{one.name}" for one in DEADLINES}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
-    "claim", "claim_newest", "commands_open", "deliveries", "deliveries_oldest", "effects",
+    "claim", "claim_newest", "commands_of", "commands_open", "deliveries", "deliveries_oldest", "effects",
     "facts", "lanes_page", "runs", "runs_of",
     "mailbox_claim", "mailboxes", "intents_since", "cases_open", "cases_resolved", "cases_of_kind",
     "movements", "price_for", "prices_of", "references_of",

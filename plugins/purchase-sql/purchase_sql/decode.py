@@ -60,7 +60,7 @@ def price(record: Record) -> PriceReference:
 
 
 def command(record: Record) -> Command:
-    """A row of `command`, `command_by_id` and `commands_open`."""
+    """A row of `command`, `command_by_id`, and the lists of commands."""
     values = (*record[:10], _stages(record[10]), *record[11:])
     return Command(*values)
 

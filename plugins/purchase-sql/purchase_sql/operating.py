@@ -31,7 +31,7 @@ def statements(*, joins_in_order: bool) -> Iterable[Statement]:
     yield _inflow()
     yield _intents()
     yield from _cases()
-    yield _commands()
+    yield from _commands()
     yield from _runs()
     yield from _holding(joins_in_order=joins_in_order)
     yield from _dangling()
@@ -114,16 +114,18 @@ def _cases() -> Iterable[Statement]:
     yield Statement("cases_of_kind", ("status", "kind", "after_key", "limit"), of_kind)
 
 
-def _commands() -> Statement:
+def _commands() -> Iterable[Statement]:
     commands = schema.commands
-    return Statement(
-        "commands_page",
-        ("after_key", "beyond", "limit"),
+    page = (
         all_of(commands)
-        .where(commands.c.key > text("after_key"), commands.c.key < text("beyond"))
+        .where(commands.c.key > text("after_key"))
         .order_by(commands.c.key)
-        .limit(whole("limit")),
+        .limit(whole("limit"))
     )
+    within = page.where(commands.c.key < text("beyond"))
+    yield Statement("commands_page", ("after_key", "beyond", "limit"), within)
+    of_lane = page.where(commands.c.lane == text("lane"))
+    yield Statement("commands_of", ("lane", "after_key", "limit"), of_lane)
 
 
 def _runs() -> Iterable[Statement]:

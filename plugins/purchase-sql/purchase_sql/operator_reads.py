@@ -33,6 +33,13 @@ class SqlOperatorReads(Asking, OperatorReads):
         found = await self._page(self._texts.commands_page, (after, f"{under};", limit))
         return [decode.command(record) for record in found]
 
+    async def commands_of(
+        self, lane: str, *, after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[Command]:
+        """Commands of one lane, by ascending key."""
+        found = await self._page(self._texts.commands_of, (lane, after_key, limit))
+        return [decode.command(record) for record in found]
+
     async def deliveries(
         self, *, state: str = "", before_id: str = "", limit: int = 100
     ) -> Sequence[Delivery]:

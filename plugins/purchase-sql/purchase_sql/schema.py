@@ -189,6 +189,7 @@ commands = _table(
     rowid=True,
 )
 _index("commands_id", commands.c.id, unique=True)
+_index("commands_lane", commands.c.lane, commands.c.key)
 _index("commands_open", commands.c.updated_at, commands.c.key, where=IS_OPEN)
 
 deliveries = _table(

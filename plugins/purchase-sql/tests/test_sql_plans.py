@@ -19,7 +19,8 @@ WALKS = {f"{one.TABLE}_page" for one in TABLES} | {"schema_version", "subscriber
 DUE = {f"due_{one.name}" for one in DEADLINES}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
-    "claim", "claim_newest", "commands_open", "commands_page", "deliveries", "deliveries_oldest",
+    "claim", "claim_newest", "commands_of", "commands_open", "commands_page", "deliveries",
+    "deliveries_oldest",
     "effects", "facts", "holders", "linked_lanes", "mailbox_claim", "mailboxes", "price_for", "prices_of",
     "intents_since", "cases_open", "cases_resolved", "cases_of_kind",
     "movements", "references_of", "lanes_page", "runs", "runs_of",

@@ -297,6 +297,16 @@ class ListsCommandsOfNeighbours(MemoryStore):
         return [known[key] for key in found[:limit]]
 
 
+class ListsCommandsAsTheyWereMade(MemoryStore):
+    """Those of a lane come in the order of their making."""
+
+    async def commands_of(
+        self, lane: str, *, after_key: str = "", limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[Command]:
+        known = self.database.commands.values()
+        return [one for one in known if one.lane == lane and one.key > after_key][:limit]
+
+
 class OrdersEffectsByWriting(MemoryStore):
     """The outbox comes as it was written."""
 

@@ -110,6 +110,8 @@ CREATE TABLE IF NOT EXISTS {schema}"{prefix}commands" (
 
 CREATE UNIQUE INDEX IF NOT EXISTS "{prefix}commands_id" ON {schema}"{prefix}commands" (id);
 
+CREATE INDEX IF NOT EXISTS "{prefix}commands_lane" ON {schema}"{prefix}commands" (lane, key);
+
 CREATE INDEX IF NOT EXISTS "{prefix}commands_open" ON {schema}"{prefix}commands" (updated_at, key) WHERE state IN ('planned', 'sending', 'unknown');
 
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}deliveries" (

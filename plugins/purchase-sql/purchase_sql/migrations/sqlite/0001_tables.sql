@@ -110,6 +110,8 @@ CREATE TABLE IF NOT EXISTS "{prefix}commands" (
 
 CREATE UNIQUE INDEX IF NOT EXISTS "{prefix}commands_id" ON "{prefix}commands" (id);
 
+CREATE INDEX IF NOT EXISTS "{prefix}commands_lane" ON "{prefix}commands" (lane, "key");
+
 CREATE INDEX IF NOT EXISTS "{prefix}commands_open" ON "{prefix}commands" (updated_at, "key") WHERE state IN ('planned', 'sending', 'unknown');
 
 CREATE TABLE IF NOT EXISTS "{prefix}deliveries" (
