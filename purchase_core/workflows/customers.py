@@ -156,7 +156,8 @@ class ManagedCustomers(Customers):
         def addition(batch: Batch) -> Batch:
             # What was looked at must still be so: either may have been erased since, or merged.
             steps = {step.lane: step for step in batch.lanes}
-            if steps[mine.lane].expected_version != mine.version:
+            moved = steps.get(mine.lane)  # none, if it has found its owner since
+            if moved is None or moved.expected_version != mine.version:
                 raise LaneConflict(f"lane {mine.lane!r} moved on since it was looked at")
             if steps[theirs.lane].linked_to or steps[theirs.lane].erased:
                 raise LaneConflict(f"lane {theirs.lane!r} is another's since it was looked at, or erased")

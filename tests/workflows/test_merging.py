@@ -279,3 +279,24 @@ def test_nobody_is_merged_into_somebody_who_is_merged_or_erased_at_that_moment(f
             assert list(problems(shop.memory, now=shop.clock.now())) == []
 
     run(work)
+
+
+def test_two_who_merge_the_same_two_at_once_have_both_done_it() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            for number, customer in enumerate(("ana", "ben"), 1):
+                await shop.sold(f"cart-{number}", customer=customer)
+            other, store = await shop.another(), shop.billing.store
+            references_of = store.references_of
+
+            async def overtaken(lane: str, kind: str) -> Sequence[Reference]:
+                await other.customers.merge("ana", into="ben", reason="one person", by="ada")
+                return await references_of(lane, kind)
+
+            with patch.object(store, "references_of", overtaken):
+                await shop.billing.customers.merge("ana", into="ben", reason="one person", by="mia")
+            assert (await store.lane("customer:ana")).linked_to == "customer:ben"
+            assert (await shop.billing.credits.wallet("ana", "ai")).spendable == 200
+            assert list(problems(shop.memory, now=shop.clock.now())) == []
+
+    run(work)

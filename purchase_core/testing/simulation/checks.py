@@ -139,7 +139,7 @@ def truth_of(world: World) -> Truth:
         for payer in book.payers.values()
         if payer.customer
     }
-    ledger = ledger_of(world.spends, world.journals, world.person)
+    ledger = ledger_of(world.spends, world.journals, world.person, world.clock.now())
     versions = {order.offer.hash: order.offer for order in orders.values()}
     terms = attrs.evolve(world.terms, versions={**world.terms.versions, **versions})
     return Truth(books, orders, terms, judge(books, orders), owners, ledger)

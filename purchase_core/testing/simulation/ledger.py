@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
+import attrs
 import msgspec
 
-from purchase_core.records.movement import DEBT, GRANTED, HELD, LOT, SPENT, USED, Movement
+from purchase_core.instants import SECOND
+from purchase_core.records.movement import DEBT, GRANTED, HELD, LAPSE, LOT, SPENT, USED, Movement
 from purchase_core.testing.simulation.asking import DONE, Spend
 from purchase_core.testing.simulation.oracle.ledger import Gift, Ledger, Taking, Used
+from purchase_core.testing.simulation.process import SKEW_SECONDS_MAX
 
 TAKING = ("consume", "reserve", "adjust")
 BY_ITSELF = ("facts", "lapse", "moved_in", "moved_out")  # kinds of movements that nobody asked for
@@ -44,8 +47,10 @@ def _told(one: Movement) -> dict[str, int]:
     return told
 
 
-def ledger_of(spends: list[Spend], journals: Mapping[str, Journal], person: Callable[[str], str]) -> Ledger:
-    """What was acknowledged, with the lots that it is about. `person`: who a customer is by now."""
+def ledger_of(
+    spends: list[Spend], journals: Mapping[str, Journal], person: Callable[[str], str], now: int
+) -> Ledger:
+    """What was acknowledged, with the lots that it is about. `person`: who a customer is by `now`."""
     done = {_key(one): one for one in spends if one.ask.state == DONE}
     ends = {one.reservation: one for one in done.values() if one.kind in ("settle", "release")}
     gifts, takings, uses = [], [], []
@@ -66,8 +71,15 @@ def ledger_of(spends: list[Spend], journals: Mapping[str, Journal], person: Call
                     Gift(lot, person(one.customer), one.unit, one.amount, movement.at, one.expires_at)
                 )
             elif one.kind in TAKING:
-                takings.append(_taking(person(one.customer), one, movement, ends.get(key)))
+                taking = _taking(person(one.customer), one, movement, ends.get(key))
+                takings.append(_lapsed(taking, now) if f"{LAPSE}:{key}" in journal.movements else taking)
     return Ledger(gifts, takings, uses)
+
+
+def _lapsed(one: Taking, now: int) -> Taking:
+    """A reservation whose end is booked: a little early, where the clock of a machine is ahead."""
+    early = one.until is not None and 0 < one.until - now <= SKEW_SECONDS_MAX * SECOND
+    return attrs.evolve(one, until=now) if early else one
 
 
 def _taking(customer: str, one: Spend, movement: Movement, end: Spend | None) -> Taking:
