@@ -26,10 +26,11 @@ class Doctor:
         """
         try:
             settings = self._opening.settings()
-            self._opening.registry(settings)
+            registry = self._opening.registry(settings)
         except PurchaseError as error:
             return [readiness.failed(error)]
         found = [*readiness.configured(settings), *self._secrets(settings), *await self._store()]
+        found += [readiness.failed(error) for error in self._opening.problems(settings, registry)]
         if not any(one.level == ERROR for one in found):
             found += await self._opened(settings)
         if probe and settings.public_url:

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +20,14 @@ from purchase_core.config.load import find_config, load_settings
 from purchase_core.config.policies import read_policy
 from purchase_core.config.settings import ConnectionSettings, RouterSettings, Settings
 from purchase_core.config.tables import ResolveSecret, read_table
-from purchase_core.errors import ConfigurationError, PluginFailed, SchemaError, UsageError
+from purchase_core.errors import ConfigurationError, PluginFailed, PurchaseError, SchemaError, UsageError
 from purchase_core.facts.fold import REDUCER_VERSION
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
 from purchase_core.operations.telemetry import telemetry
 from purchase_core.plugins.descriptors import ProviderOpening, ProviderPlugin, StoreOpening, Subscriber
 from purchase_core.plugins.hookspecs import ProviderCall, hookimpl
+from purchase_core.plugins.installed import how_to_install
 from purchase_core.plugins.listeners import Listeners
 from purchase_core.plugins.observed import observe
 from purchase_core.plugins.registry import Registry, reraise_own
@@ -104,6 +106,18 @@ class Opening(AbstractAsyncContextManager["Billing"]):
         for name in dict.fromkeys(named):
             registry.require(name)
         return registry
+
+    def problems(self, settings: Settings, registry: Registry) -> list[PurchaseError]:
+        """What would be refused of connections and policies if they were opened, each by its own."""
+        found: list[PurchaseError] = []
+        steps: list[Callable[[], object]] = [partial(self._routers, settings, registry)]
+        steps += [partial(self._own_keys, settings, registry, one) for one in settings.connections.values()]
+        for step in steps:
+            try:
+                step()
+            except PurchaseError as error:
+                found.append(error)
+        return found
 
     # --- opening -----------------------------------------------------------------------------
 
@@ -226,7 +240,7 @@ class Opening(AbstractAsyncContextManager["Billing"]):
         if read_only and hasattr(config, "read_only"):
             config = attrs.evolve(config, read_only=True)
         opening = StoreOpening(config, settings.folder, self._clock)
-        store = await _opened(plugin.open, opening, where=f"{where}: {plugin.name}")
+        store = await _opened(plugin.open, opening, where=where, plugin=plugin.name)
         if not isinstance(store, Store):
             raise PluginFailed(f"{where}: {plugin.name} opened a {type(store).__name__}, which is no Store")
         return store
@@ -236,14 +250,10 @@ class Opening(AbstractAsyncContextManager["Billing"]):
     ) -> Provider:
         plugin: ProviderPlugin[Any] = registry.provider(one.plugin)
         where = f"{settings.source} [connections.{one.name}]"
-        if plugin.test_only and one.mode != "test":
-            raise ConfigurationError(
-                f"{where}: {plugin.name} moves no money, so it cannot be live", hint='Write mode = "test".'
-            )
         secret = self._secret(settings)
         opening = ProviderOpening(
             connection=Connection(one.name, plugin.name, one.mode, settings.project, settings.environment),
-            config=read_table(plugin.config, one.options, where=where, secret=secret),
+            config=self._own_keys(settings, registry, one),
             api_key=secret(f"{where} api_key", one.api_key),
             webhook_secrets=tuple(
                 checked_webhook_secret(
@@ -254,11 +264,21 @@ class Opening(AbstractAsyncContextManager["Billing"]):
             clock=self._clock,
             ids=self._ids,
         )
-        provider = await _opened(plugin.open, opening, where=f"{where}: {plugin.name}")
+        provider = await _opened(plugin.open, opening, where=where, plugin=plugin.name)
         if not isinstance(provider, Provider):
             what = type(provider).__name__
             raise PluginFailed(f"{where}: {plugin.name} opened a {what}, which is no Provider")
         return provider
+
+    def _own_keys(self, settings: Settings, registry: Registry, one: ConnectionSettings) -> object:
+        """What its plugin makes of a connection's own keys. Raises ConfigurationError."""
+        plugin: ProviderPlugin[Any] = registry.provider(one.plugin)
+        where = f"{settings.source} [connections.{one.name}]"
+        if plugin.test_only and one.mode != "test":
+            raise ConfigurationError(
+                f"{where}: {plugin.name} moves no money, so it cannot be live", hint='Write mode = "test".'
+            )
+        return read_table(plugin.config, one.options, where=where, secret=self._secret(settings))
 
     def _routers(self, settings: Settings, registry: Registry) -> tuple[Router, Router | None]:
         """The router, and the one that decides beside it without effect."""
@@ -310,16 +330,21 @@ def _no_secret_yet(_where: str, _reference: str) -> Secret:
     return Secret("not resolved: nothing is opened")
 
 
-async def _opened(factory: Callable[[A], Awaitable[object]], opening: A, *, where: str) -> object:
+async def _opened(
+    factory: Callable[[A], Awaitable[object]], opening: A, *, where: str, plugin: str
+) -> object:
     """What a plugin's factory makes; whatever else it raises is a PluginFailed, but our own cancellation."""
+    failed = f"{where}: {plugin} failed to open"
     try:
         return await factory(opening)
+    except ModuleNotFoundError as error:
+        raise PluginFailed(f"{failed}: there is no {error.name}", hint=how_to_install(plugin)) from error
     except BaseException as error:
         task = asyncio.current_task() if isinstance(error, asyncio.CancelledError) else None
         if task is not None and task.cancelling():
             raise
         reraise_own(error)
-        raise PluginFailed(f"{where} failed to open: {type(error).__name__}") from error
+        raise PluginFailed(f"{failed}: {type(error).__name__}") from error
 
 
 def code_version(settings: Settings, registry: Registry) -> str:

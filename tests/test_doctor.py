@@ -97,6 +97,30 @@ def test_what_cannot_be_opened_is_a_finding_and_no_traceback(tmp_path: Path) -> 
     assert found({"store": {**store, "path": str(tmp_path / "none")}})[0].startswith("failed.")
 
 
+def test_what_is_wrong_with_connections_and_policies_is_said_at_once_while_tables_are_still_missing(
+    tmp_path: Path,
+) -> None:
+    secrets = {"api_key": "env:NO", "webhook_secrets": ["env:NO"]}
+    config = {
+        "store": {"plugin": "sqlite", "path": str(tmp_path / "purchase.db")},
+        "connections": {
+            "eu": {"plugin": "stripe", "mode": "test", **secrets},
+            "us": {"plugin": "sandbox", "mode": "live", **secrets},
+        },
+        "router": {"share": {"eu": 50, "uk": 50}},
+        "public_url": PUBLIC,
+    }
+    found = asyncio.run(Doctor(_opening(config)).readiness(probe=False))
+    told = {one.message: one.fix for one in found}
+    assert told["configuration [connections.eu] lacks account"] == "Write account = … there."
+    assert (
+        told["configuration [connections.us]: sandbox moves no money, so it cannot be live"]
+        == 'Write mode = "test".'
+    )
+    assert "failed.policy_invalid" in ids(found)
+    assert "schema.pending" in ids(found)
+
+
 def test_a_doctor_looks_beside_the_process_that_has_the_file_for_itself_and_writes_nothing(
     tmp_path: Path,
 ) -> None:

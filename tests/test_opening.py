@@ -54,6 +54,14 @@ def test_what_was_opened_before_a_failure_is_closed(step: str, steps: list[str])
     assert told.value.__cause__ is BOOM
 
 
+@pytest.mark.parametrize("step", ["open store", "open one"])
+def test_a_module_that_is_not_there_is_named_with_how_it_is_installed(step: str) -> None:
+    plugin = Order(errors={step: ModuleNotFoundError("No module named 'driver'", name="driver")})
+    with pytest.raises(PluginFailed, match="failed to open: there is no driver") as told:
+        opened(opening(config("one"), plugin))
+    assert told.value.hint == "Install the distribution that brings it."
+
+
 def test_all_is_closed_although_closing_one_fails() -> None:
     plugin = Order(errors={"close two": BOOM})
     with pytest.raises(ValueError, match="boom"):

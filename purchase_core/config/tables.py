@@ -30,7 +30,7 @@ def read_table(kind: type[T], table: Table, *, where: str, secret: ResolveSecret
     refuse_unknown(table, fields, where=where)
     missing = [name for name, field in fields.items() if field.default is attrs.NOTHING and name not in table]
     if missing:
-        raise ConfigurationError(f"{where} lacks {', '.join(missing)}")
+        raise ConfigurationError(f"{where} lacks {', '.join(missing)}", hint=f"Write {missing[0]} = … there.")
 
     def hook(wanted: type, value: object) -> object:
         if wanted is Secret and isinstance(value, str):

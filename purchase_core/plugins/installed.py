@@ -6,6 +6,7 @@ name `command.<word>`.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
@@ -67,11 +68,14 @@ def find_plugin(name: str, listed: Iterable[Installed], pins: Mapping[str, str])
         raise PluginMissing(
             f"{name[:100]!r} cannot be a plugin's name", hint="Names are lower-case ASCII: a-z, 0-9, _ and -."
         )
-    expected = home_of(name) or pins.get(name, "")
+    listed, expected = list(listed), home_of(name) or pins.get(name, "")
     named = [one for one in listed if one.name == name]
     found = [one for one in named if not expected or same_distribution(one.distribution, expected)]
     if not found:
-        raise PluginMissing(_missing(name, expected, named), hint=_how_to_install(name, expected))
+        others = [one.name for one in listed if is_plugin_name(one.name)]
+        near = [] if expected else difflib.get_close_matches(name, [*EXTRAS, *others], 1)
+        hint = f"Did you mean {near[0]!r}?" if near else how_to_install(name, expected)
+        raise PluginMissing(_missing(name, expected, named), hint=hint)
     return _only(f"plugin {name!r}", found)
 
 
@@ -103,7 +107,8 @@ def _missing(name: str, expected: str, named: Sequence[Installed]) -> str:
     return f"plugin {name!r} must come from {expected}; it is offered by {others}, which was not loaded"
 
 
-def _how_to_install(name: str, expected: str) -> str:
+def how_to_install(name: str, expected: str = "") -> str:
+    """What a person types to have a plugin, from the distribution that it must come from, if one is known."""
     if name in EXTRAS:
         return f'pip install "purchase-core[{name}]"'
     return f"pip install {expected}" if expected else "Install the distribution that brings it."

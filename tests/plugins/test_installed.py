@@ -93,6 +93,17 @@ def test_a_missing_plugin_of_others_names_its_pin_if_there_is_one() -> None:
     assert free.value.hint == "Install the distribution that brings it."
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"), [("sqlit", "sqlite"), ("postgresql", "postgres"), ("acmee", "acme")]
+)
+def test_the_nearest_plugin_is_named_where_one_is_near(written: str, meant: str) -> None:
+    with pytest.raises(PluginMissing, match="is not installed") as told:
+        find_plugin(
+            written, iter([listed("acme", "acme-billing"), listed("command.acmee", "acme-billing")]), {}
+        )
+    assert told.value.hint == f"Did you mean {meant!r}?"
+
+
 def test_f104_two_distributions_of_one_name_are_refused_and_both_are_named() -> None:
     offered = [listed("acme", "acme-billing"), listed("acme", "other-billing")]
     with pytest.raises(PluginCollision, match="'acme' is offered by acme-billing and other-billing") as told:
