@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from purchase_core.billing import Billing
 from purchase_core.config.settings import Settings
 from purchase_core.errors import PurchaseError
 from purchase_core.opening import Opening
 from purchase_core.operations import readiness
+from purchase_core.operations.sharing import Share
+from purchase_core.operations.truth import Examined
 from purchase_core.records.finding import ERROR, Finding
 from purchase_core.secret import checked_webhook_secret
 
@@ -38,10 +40,15 @@ class Doctor:
                 found += await readiness.reached(settings.public_url, name)
         return found
 
-    async def truth(self) -> AsyncIterator[tuple[int, list[Finding]]]:
-        """How many facts were looked at, and what is wrong with what is stored of them."""
+    async def truth(
+        self, shared: Callable[[Billing], Share[Examined]] | None = None
+    ) -> AsyncIterator[tuple[int, list[Finding]]]:
+        """How many facts were looked at, and what is wrong with what is stored of them.
+
+        `shared`: how that is shared out among others; else this process looks at everything.
+        """
         async with self._opening.reading() as billing:
-            async for portion in billing.truth.examine():
+            async for portion in billing.truth.examine(shared(billing) if shared else None):
                 yield portion
 
     def _secrets(self, settings: Settings) -> list[Finding]:

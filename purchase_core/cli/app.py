@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import attrs
 import click
 
 from purchase_core.cli.output import say
@@ -23,11 +24,33 @@ if TYPE_CHECKING:
 VARIABLE = "PURCHASE_APP"
 
 
+@attrs.frozen
+class Application:
+    """Which one it is, so that other processes of this folder can find it as well.
+
+    `name` is MODULE:FACTORY, in `folder` or wherever else Python looks; `config` is a file, None for its own.
+    """
+
+    name: str
+    folder: Path
+    config: str | None
+
+    def opening(self) -> Opening:
+        """What its factory returns, not opened yet. Raises ConfigurationError."""
+        opening = _load(self.name, self.folder)
+        return opening.configured(self.config) if self.config else opening
+
+
 def find_app(context: click.Context) -> Opening:
     """What the application's factory returns, not opened yet; with `--config`, from that file instead.
 
     Raises ConfigurationError.
     """
+    return find_application(context).opening()
+
+
+def find_application(context: click.Context) -> Application:
+    """Which application is meant; it is said. Raises ConfigurationError."""
     options = context.find_root().params
     config, app = cast("str | None", options.get("config")), cast("str | None", options.get("app"))
     folder, origin = Path(), "--app"
@@ -43,8 +66,7 @@ def find_app(context: click.Context) -> Opening:
             hint='Write app = "module:factory", where factory() returns Billing.open(...).',
         )
     say(f"Using {app} (from {origin})")
-    opening = _load(app, folder)
-    return opening.configured(config) if config else opening
+    return Application(app, folder, config)
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from purchase_core.errors import NotFound, WrongState
 from purchase_core.facts.fact import RecordedFact
 from purchase_core.identifiers import customer_id
 from purchase_core.instants import Instant, to_text
-from purchase_core.operations.rebuild import ranges
+from purchase_core.operations.sharing import ranges
 from purchase_core.ports.paging import every_command_of, every_effect, every_movement, every_row
 from purchase_core.ports.store import Store
 from purchase_core.projection.shadow import Share, shares

@@ -17,8 +17,8 @@ from purchase_core.canonical import content_hash
 from purchase_core.errors import LaneConflict, NotFound, WrongState
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
+from purchase_core.operations.sharing import Share, alone, ranges
 from purchase_core.ports.batch import Batch
-from purchase_core.ports.paging import every_lane
 from purchase_core.ports.store import Question, Store
 from purchase_core.projection.offers import OfferShelf
 from purchase_core.projection.shadow import Difference, RowKey, Shadow, rows_kept, shares
@@ -27,8 +27,6 @@ from purchase_core.values import Value
 
 REBUILD = "rebuild"
 UNCHANGED, CHANGED, NEWER, BUSY = "unchanged", "changed", "newer", "busy"
-LANES_AT_ONCE = 200
-VERSIONS_AT_ONCE = 2_000  # a lane has moved about as often as it has facts
 TRIES_MAX = 25
 
 
@@ -84,21 +82,25 @@ class Rebuild:
         self._on_commit = on_commit
         self._code = code
 
-    async def shadow(self, cursor: Cursor) -> AsyncIterator[tuple[Cursor, list[Rebuilt]]]:
-        """Every lane behind the cursor, rebuilt beside what is stored. Writes nothing. Raises StoreError."""
-        async for shadows, last in self.portions(cursor.after):
-            done = [self._told(one) for one in shadows]
+    async def shadow(
+        self, cursor: Cursor, share: Share[list[Rebuilt]] | None = None
+    ) -> AsyncIterator[tuple[Cursor, list[Rebuilt]]]:
+        """Every lane behind the cursor, rebuilt beside what is stored. Writes nothing. Raises StoreError.
+
+        `share`: who calls `compared` for each range; else this does.
+        """
+        compared = (share or alone(self.compared))(ranges(self._store, cursor.after))
+        async for (_, last), done in compared:
             cursor = cursor.past(done, last)
             yield cursor, done
 
-    async def portions(self, after: str = "") -> AsyncIterator[tuple[list[Shadow], str]]:
-        """Every lane behind this one with its shadow, and the name of the last of each portion."""
-        async for first, last in ranges(self._store, after):
-            yield await self._shadows(first, last), last
+    async def compared(self, first: str, last: str) -> list[Rebuilt]:
+        """What `shadow` tells of the lanes from the first to the last."""
+        return [self._told(one) for one in await self.shadows(first, last)]
 
     async def one(self, lane: str, *, shadow: bool) -> Rebuilt:
         """One lane; with `shadow`, only compared. Raises NotFound, and StoreError."""
-        shadows = await self._shadows(lane, lane)
+        shadows = await self.shadows(lane, lane)
         if not shadows:
             raise NotFound(f"no lane {lane!r}", hint="A customer of whom nothing is known has none.")
         return self._told(shadows[0]) if shadow else await self._exchange(shadows[0], rows_kept(shadows))
@@ -124,7 +126,7 @@ class Rebuild:
         """
         cursor = msgspec.json.decode(run.cursor, type=Cursor) if run.cursor else Cursor()
         async for first, last in ranges(self._store, cursor.after):
-            shadows = await self._shadows(first, last)
+            shadows = await self.shadows(first, last)
             keep = rows_kept(shadows)
             done = [await self._exchange(one, keep) for one in shadows]
             cursor = cursor.past(done, last)
@@ -143,7 +145,8 @@ class Rebuild:
     async def _note(self, run: Run) -> None:
         await self._store.commit(Batch(self._ids.new("batch"), run.updated_at, runs=(run,)))
 
-    async def _shadows(self, first: str, last: str) -> list[Shadow]:
+    async def shadows(self, first: str, last: str) -> list[Shadow]:
+        """The lanes from the first to the last, each rebuilt beside what is stored. Raises StoreError."""
         shadows = [Shadow(one) for one in shares(await self._store.holdings(first, last))]
         offers = await self._offers.learn(frozenset().union(*(one.versions for one in shadows)))
         strangers = [key for one in shadows for key in one.strangers()]
@@ -177,7 +180,7 @@ class Rebuild:
             try:
                 await self._store.commit(batch)
             except LaneConflict:
-                again = await self._shadows(shadow.share.lane.lane, shadow.share.lane.lane)
+                again = await self.shadows(shadow.share.lane.lane, shadow.share.lane.lane)
                 if not again:  # it was linked meanwhile, and is done with its owner
                     return replace(first, status=UNCHANGED)
                 shadow = again[0]
@@ -193,17 +196,3 @@ def _counted(run: Run, done: Sequence[Rebuilt]) -> dict[str, int]:
         counts[one.status] += 1
         counts["facts"] += one.facts
     return counts
-
-
-async def ranges(store: Store, after: str) -> AsyncIterator[tuple[str, str]]:
-    """Lanes by ascending name, as many at once as can be held: the first and the last of each portion."""
-    first = last = ""
-    lanes = weight = 0
-    async for lane in every_lane(store, after=after):
-        first, last = first or lane.lane, lane.lane
-        lanes, weight = lanes + 1, weight + lane.version
-        if weight >= VERSIONS_AT_ONCE or lanes == LANES_AT_ONCE:
-            yield first, last
-            first, lanes, weight = "", 0, 0
-    if first:
-        yield first, last

@@ -8,23 +8,33 @@ one statement a relation, over everything at once, with no row carried here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 
 from purchase_core.catalog.versions import OfferVersion
 from purchase_core.facts.fact import digest_of
 from purchase_core.facts.rows import InvoiceRow, LotRow, PurchaseRow
 from purchase_core.instants import HOUR, Clock
 from purchase_core.operations.rebuild import Rebuild
+from purchase_core.operations.sharing import Share, alone, ranges
 from purchase_core.ports.batch import FACTS_PER_BATCH_MAX
 from purchase_core.ports.store import Store
 from purchase_core.projection.shadow import Difference, Shadow
 from purchase_core.records.finding import ERROR, INFO, WARNING, Finding
+from purchase_core.values import Value
 
 DANGLING_MAX = 1_000
 FACTS_NAMED_MAX = 5
 AHEAD = HOUR  # by which clocks of machines may differ
 RESTORE = "Restore it from a backup."
 REBUILD_FIX = "purchase rebuild --shadow --diff, then purchase rebuild"
+
+
+class Examined(Value, frozen=True):
+    """What came of some lanes: how many facts they have, what is wrong, and the offer versions they name."""
+
+    facts: int
+    findings: list[Finding]
+    versions: frozenset[str]
 
 
 class Truth:
@@ -35,17 +45,27 @@ class Truth:
         self._rebuild = rebuild
         self._clock = clock
 
-    async def examine(self) -> AsyncIterator[tuple[int, list[Finding]]]:
-        """How many facts were looked at, and what is wrong there; by portions. Raises StoreError."""
+    async def examine(self, share: Share[Examined] | None = None) -> AsyncIterator[tuple[int, list[Finding]]]:
+        """How many facts were looked at, and what is wrong there; by portions. Raises StoreError.
+
+        `share`: who calls `examined` for each range; else this does.
+        """
         yield (
             0,
             [_dangling(one.relation, one.key, one.names) for one in await self._store.dangling(DANGLING_MAX)],
         )
         known: dict[str, bool] = {}
-        async for shadows, _ in self._rebuild.portions():
-            found = [finding for one in shadows for finding in self._of_lane(one)]
-            found += await self._offers(shadows, known)
-            yield sum(len(one.share.recorded) for one in shadows), found
+        async for _, one in (share or alone(self.examined))(ranges(self._store, "")):
+            yield one.facts, [*one.findings, *await self._offers(one.versions, known)]
+
+    async def examined(self, first: str, last: str) -> Examined:
+        """What the lanes from the first to the last say of themselves. Raises StoreError."""
+        shadows = await self._rebuild.shadows(first, last)
+        return Examined(
+            sum(len(one.share.recorded) for one in shadows),
+            [finding for one in shadows for finding in self._of_lane(one)],
+            frozenset().union(*(one.versions for one in shadows)),
+        )
 
     def _of_lane(self, shadow: Shadow) -> Iterator[Finding]:
         lane, now = shadow.share.lane, self._clock.now()
@@ -70,9 +90,8 @@ class Truth:
             yield _differing(shadow, difference)
         yield from _money(shadow)
 
-    async def _offers(self, shadows: Sequence[Shadow], known: dict[str, bool]) -> list[Finding]:
+    async def _offers(self, named: Collection[str], known: dict[str, bool]) -> list[Finding]:
         """Offer versions that are named and not kept, or kept as something else."""
-        named = frozenset().union(*(one.versions for one in shadows))
         fresh = [one for one in named if one not in known]
         found: Mapping[str, OfferVersion] = await self._store.offers(fresh) if fresh else {}
         known.update((one, one in found and found[one].hash == one) for one in fresh)

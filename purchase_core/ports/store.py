@@ -105,6 +105,9 @@ class Store(OperatorReads):
     sole_writer: bool = False
     """Whether no other process can write while this one is open: then what it has cached is exact."""
 
+    of_this_process: bool = False
+    """Whether no other process can open what is stored: then none can take a share of the work."""
+
     # --- writing -----------------------------------------------------------------------------
 
     @abstractmethod

@@ -44,6 +44,8 @@ SCHEMA_VERSION = 1
 class MemoryStore(MemoryWriting, MemoryOperatorReads, Store):
     """A store that forgets everything with its database. For tests, and to read beside the port."""
 
+    of_this_process = True
+
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self.database = MemoryDatabase(SCHEMA_VERSION) if database is None else database
         self._closed = False

@@ -242,7 +242,7 @@ def test_a_replay_that_was_cut_off_goes_on(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_rows_are_compared_with_their_facts_and_exchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("purchase_console.pages.rebuild.PORTIONS_AT_ONCE", 1)
-    monkeypatch.setattr("purchase_core.operations.rebuild.LANES_AT_ONCE", 1)
+    monkeypatch.setattr("purchase_core.operations.sharing.LANES_AT_ONCE", 1)
 
     async def work() -> None:
         async with Shop() as shop, desk_of(shop.billing, MENDER) as desk:

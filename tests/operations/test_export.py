@@ -33,7 +33,7 @@ from purchase_core.errors import NotFound, WrongState
 from purchase_core.facts.bodies import KINDS
 from purchase_core.facts.fact import Fact, RecordedFact, seen
 from purchase_core.instants import Instant, instant, to_text
-from purchase_core.operations import rebuild as rebuild_module
+from purchase_core.operations import sharing
 from purchase_core.operations.export import (
     COMMAND,
     DETAILS,
@@ -214,7 +214,7 @@ def test_lanes_are_held_in_portions_and_any_of_them_can_be_gone_on_from() -> Non
             asked.append((first, last))
             return await holdings(first, last)
 
-        with patch.object(store, "holdings", counted), patch.object(rebuild_module, "LANES_AT_ONCE", 1):
+        with patch.object(store, "holdings", counted), patch.object(sharing, "LANES_AT_ONCE", 1):
             assert await written(Export(store).everything()) == whole
         assert [first for first, last in asked if first == last] == [one.lane for one in await store.lanes()]
         behind = await written(Export(store).everything(after=ANA))

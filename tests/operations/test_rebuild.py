@@ -20,7 +20,7 @@ from purchase_core.facts.cluster import Cluster
 from purchase_core.facts.derive import derive
 from purchase_core.facts.fold import REDUCER_VERSION, canonical_hash
 from purchase_core.facts.rows import CaseRow, InvoiceRow, Row, SubscriptionRow
-from purchase_core.operations import rebuild as rebuild_module
+from purchase_core.operations import sharing
 from purchase_core.operations.rebuild import BUSY, CHANGED, NEWER, UNCHANGED, Cursor, Rebuilt
 from purchase_core.ports.batch import Batch
 from purchase_core.ports.store import Store
@@ -250,7 +250,7 @@ def test_f95_a_rebuild_that_was_cut_off_anywhere_goes_on_where_it_stopped() -> N
             expected = canonical_hash(shop.memory.rows.values())
             for spoil in (spoil_a_row, lose_a_reference, invent_a_row):
                 spoil(shop)
-            with patch.object(rebuild_module, "LANES_AT_ONCE", 1):
+            with patch.object(sharing, "LANES_AT_ONCE", 1):
                 portions = [done async for _, done in shop.billing.rebuild.shadow(Cursor())]
                 first = await shop.billing.rebuild.start(note="ops: why")
                 with cut_off(shop, after):
@@ -324,7 +324,7 @@ def test_f97_events_that_arrive_while_it_runs_are_neither_lost_nor_doubled(data:
                         await shop.deliver([pending.pop(0)])
                 return held
 
-            with patch.object(store, "holdings", meanwhile), patch.object(rebuild_module, "LANES_AT_ONCE", 2):
+            with patch.object(store, "holdings", meanwhile), patch.object(sharing, "LANES_AT_ONCE", 2):
                 await rebuilt(shop)
             await shop.deliver(pending)
             assert wrongs(shop) == []

@@ -8,11 +8,13 @@ import attrs
 import click
 import msgspec
 
+from purchase_core.billing import Billing
 from purchase_core.cli import exit_codes
-from purchase_core.cli.app import find_app
+from purchase_core.cli.app import find_application
+from purchase_core.cli.crew import Crew, cores
 from purchase_core.cli.output import json_option, print_json, print_table, say
 from purchase_core.doctor import Doctor
-from purchase_core.opening import Opening
+from purchase_core.operations.truth import Examined
 from purchase_core.records.finding import ERROR, INFO, LEVELS, WARNING, Finding
 
 SHOWN_MAX = 1_000
@@ -24,6 +26,9 @@ PROGRESS_FACTS = 100_000
 @click.option("--ready", "only", flag_value="ready", help="Only whether it is ready for customers.")
 @click.option(
     "--truth", "only", flag_value="truth", help="Only whether what is stored is what the facts say."
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes for the truth; else one a core."
 )
 @click.option("--no-probe", is_flag=True, help="Send nothing to the public address.")
 @click.option(
@@ -41,6 +46,7 @@ def doctor(
     /,
     *,
     only: str | None,
+    jobs: int | None,
     no_probe: bool,
     fail_level: str,
     silence: tuple[str, ...],
@@ -56,9 +62,13 @@ def doctor(
       purchase doctor
       purchase doctor --ready --fail-level warning    in a deploy
       purchase doctor --truth --json                  every night
+      purchase doctor --truth --jobs 1                leave the other cores alone
       purchase doctor --silence endpoint.version
     """
-    found = asyncio.run(_examine(find_app(context), only, probe=not no_probe, quiet=as_json))
+    application = find_application(context)
+    opening = application.opening()
+    with Crew(application, _examined, jobs or cores()) as crew:
+        found = asyncio.run(_examine(Doctor(opening), crew, only, probe=not no_probe, quiet=as_json))
     shown = [one for one in found.findings if one.id not in silence]
     if as_json:
         print_json(
@@ -85,15 +95,21 @@ class _Found:
     facts: int = 0
 
 
-async def _examine(opening: Opening, only: str | None, *, probe: bool, quiet: bool) -> _Found:
-    doctor_, found, told = Doctor(opening), _Found(), 0
+async def _examined(billing: Billing, first: str, last: str) -> Examined:
+    return await billing.truth.examined(first, last)
+
+
+async def _examine(
+    doctor_: Doctor, crew: Crew[Examined], only: str | None, *, probe: bool, quiet: bool
+) -> _Found:
+    found, told = _Found(), 0
     if only != "truth":
         found.findings += await doctor_.readiness(probe=probe)
         if only is None and any(one.level == ERROR for one in found.findings):
             say("What is stored is not looked at until this is mended; --truth does so all the same.")
             return found
     if only != "ready":
-        async for facts, findings in doctor_.truth():
+        async for facts, findings in doctor_.truth(crew.over):
             found.facts += facts
             found.findings += findings
             if not quiet and found.facts - told >= PROGRESS_FACTS:

@@ -9,9 +9,11 @@ import attrs
 import click
 import msgspec
 
+from purchase_core.billing import Billing
 from purchase_core.cli import exit_codes
-from purchase_core.cli.app import find_app
+from purchase_core.cli.app import find_application
 from purchase_core.cli.asking import make_sure
+from purchase_core.cli.crew import Crew, cores
 from purchase_core.cli.output import json_option, print_json, print_pairs, say
 from purchase_core.identifiers import customer_id
 from purchase_core.opening import Opening
@@ -29,6 +31,9 @@ STATUSES = (UNCHANGED, CHANGED, NEWER, BUSY)
 @click.option("--diff", is_flag=True, help="Show what differs, customer by customer.")
 @click.option("--customer", default="", metavar="ID", help="Only this customer.")
 @click.option("--after", default="", metavar="LANE", help="With --shadow: behind this lane, to go on.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="With --shadow: processes; else one a core."
+)
 @click.option("--resume", default="", metavar="RUN", help="Go on with a rebuild that was cut off.")
 @click.option("--note", default="", metavar="TEXT", help="Who wants it and why, for the receipt.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -42,6 +47,7 @@ def rebuild(
     diff: bool,
     customer: str,
     after: str,
+    jobs: int | None,
     resume: str,
     note: str,
     yes: bool,
@@ -70,14 +76,27 @@ def rebuild(
         raise click.UsageError("--after goes with --shadow; a rebuild goes on with --resume RUN.")
     if resume and (shadow or customer):
         raise click.UsageError("--resume goes on with a rebuild of everything that writes.")
-    opening = find_app(context)
+    if jobs and not shadow:
+        raise click.UsageError("--jobs goes with --shadow; a rebuild that writes is one process.")
+    application = find_application(context)
+    opening = application.opening()
     if not (shadow or customer):
         make_sure("Exchange every row that is not as its facts say?", yes=yes)
     found = _Found(quiet=as_json)
     try:
-        asyncio.run(
-            _rebuild(opening, found, shadow=shadow, after=after, customer=customer, resume=resume, note=note)
-        )
+        with Crew(application, _compared, jobs or cores()) as crew:
+            asyncio.run(
+                _rebuild(
+                    opening,
+                    crew,
+                    found,
+                    shadow=shadow,
+                    after=after,
+                    customer=customer,
+                    resume=resume,
+                    note=note,
+                )
+            )
     finally:
         if found.last and not found.ended:
             how = f"--resume {found.run}" if found.run else f"--shadow --after {found.last}"
@@ -115,8 +134,20 @@ class _Found:
             say(f"{self.facts:,} facts of {sum(self.counts.values()):,} lanes")
 
 
+async def _compared(billing: Billing, first: str, last: str) -> list[Rebuilt]:
+    return await billing.rebuild.compared(first, last)
+
+
 async def _rebuild(
-    opening: Opening, found: _Found, *, shadow: bool, after: str, customer: str, resume: str, note: str
+    opening: Opening,
+    crew: Crew[list[Rebuilt]],
+    found: _Found,
+    *,
+    shadow: bool,
+    after: str,
+    customer: str,
+    resume: str,
+    note: str,
 ) -> None:
     async with opening.reading() if shadow else opening as billing:
         if customer:
@@ -125,7 +156,7 @@ async def _rebuild(
             found.cursor = Cursor().past(done, lane)
             found.add(done)
         elif shadow:
-            async for cursor, done in billing.rebuild.shadow(Cursor(after)):
+            async for cursor, done in billing.rebuild.shadow(Cursor(after), crew.over(billing)):
                 found.cursor, found.last = cursor, cursor.after
                 found.add(done)
         else:
