@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from purchase_core.facts.fact import object_key
 from purchase_core.facts.rows import (
     CaseRow,
     IntentRow,
@@ -21,9 +22,13 @@ GOOD = ("active", "trialing", "paid", "open", "settled", "matched", "resolved")
 
 @attrs.frozen
 class Line:
-    """What a row is, how it stands, its money, and since when. `refundable`: what is left of a bill."""
+    """What a row is, how it stands, its money, and since when.
+
+    `about` is the key of the provider's object that it shows; `refundable` what is left of a bill.
+    """
 
     key: str
+    about: str
     what: str
     state: str
     tone: str
@@ -39,6 +44,7 @@ def line_of(row: Row) -> Line:
             tone = "bad" if row.status == "open" else "good"
             return Line(
                 row.key,
+                row.about,
                 f"{row.kind}: {row.detail}",
                 row.status,
                 tone,
@@ -50,16 +56,17 @@ def line_of(row: Row) -> Line:
             state = row.status if row.bound else f"{row.status}, not bound"
             what = f"{row.connection} {row.provider_id}"
             tone = "good" if row.bound and row.status in GOOD else "bad"
-            return Line(row.key, what, state, tone, f"{row.quantity} x {each}", row.started_at)
+            return Line(row.key, row.key, what, state, tone, f"{row.quantity} x {each}", row.started_at)
         case PurchaseRow():
             tone = "good" if row.paid - row.refunded >= row.due else "bad"
             state = "paid" if tone == "good" else f"{money_of(row.refunded, row.currency)} went back"
             what = f"{row.connection} {row.intent}"
-            return Line(row.key, what, state, tone, money_of(row.paid, row.currency), row.purchased_at)
+            return Line(row.key, "", what, state, tone, money_of(row.paid, row.currency), row.purchased_at)
         case InvoiceRow():
             left = row.paid - row.refunded - row.refunding
             back = f", {money_of(row.refunded, row.currency)} went back" if row.refunded else ""
             return Line(
+                row.key,
                 row.key,
                 f"{row.reason} bill, {row.connection} {row.provider_id}",
                 f"{row.status}, {row.match}{back}",
@@ -71,10 +78,12 @@ def line_of(row: Row) -> Line:
         case LotRow():
             state = f"{row.clawed:,} asked back" if row.clawed else "granted"
             tone = "bad" if row.clawed else "good"
-            return Line(row.key, row.unit, state, tone, f"{row.granted:,}", row.granted_at)
+            return Line(row.key, row.invoice, row.unit, state, tone, f"{row.granted:,}", row.granted_at)
         case IntentRow():
             total = money_of(row.unit_amount * row.quantity, row.currency)
             tone = "good" if row.settled_by else ""
-            return Line(row.key, f"{row.quantity} x {row.offer}", row.status, tone, total, row.placed_at)
+            page = object_key("session", row.connection, row.session) if row.session else ""
+            what = f"{row.quantity} x {row.offer}"
+            return Line(row.key, page, what, row.status, tone, total, row.placed_at)
         case _:
-            return Line(row.key, row.TABLE, "", "", "", None)
+            return Line(row.key, row.key, row.TABLE, "", "", "", None)

@@ -15,8 +15,9 @@ from purchase_core.catalog.versions import OfferVersion
 from purchase_core.catalog.words import granted, prices, rhythm
 from purchase_core.console import Role
 from purchase_core.errors import InvalidArgument, WrongState
+from purchase_core.facts.fact import object_key
 from purchase_core.ports.limits import PAGE_ROWS_MAX
-from purchase_core.rollout.plan import Plan
+from purchase_core.rollout.plan import Plan, Step
 from purchase_core.rollout.plan_words import SYMBOLS, by_offer, sentence, summary
 
 VERSIONS = 20
@@ -98,10 +99,7 @@ async def _plan(visit: Visit, connection: str, to: str) -> Plan:
 
 async def _planned(visit: Visit, connection: str, to: str, *, refused: WrongState | None = None) -> Response:
     plan = await _plan(visit, connection, to)
-    steps = [
-        (offer or "of no offer", [(SYMBOLS[one.act], one.act, sentence(one)) for one in those])
-        for offer, those in by_offer(plan)
-    ]
+    steps = [(offer or "of no offer", [_told(one) for one in those]) for offer, those in by_offer(plan)]
     chosen = ["--connection", connection] if connection else ["--to", to]
     return visit.page(
         "drift.html",
@@ -114,6 +112,12 @@ async def _planned(visit: Visit, connection: str, to: str, *, refused: WrongStat
         summary=summary(plan),
         refused=refused,
     )
+
+
+def _told(step: Step) -> tuple[str, str, str, str]:
+    """Its symbol, what is done, that in words, and the key of what it is done to."""
+    theirs = object_key(step.kind, step.connection, step.object) if step.object else ""
+    return SYMBOLS[step.act], step.act, sentence(step), theirs
 
 
 async def _sold(visit: Visit) -> Sequence[Sold]:
