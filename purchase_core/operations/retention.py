@@ -19,7 +19,7 @@ from purchase_core.identifiers import IdSource
 from purchase_core.inbox.processing import FOREIGN
 from purchase_core.instants import DAY, SECOND, Clock, Instant
 from purchase_core.ports.batch import Batch
-from purchase_core.ports.paging import every_run
+from purchase_core.ports.paging import every, every_run
 from purchase_core.ports.store import Store
 from purchase_core.records.delivery import DONE, IGNORED, Delivery
 from purchase_core.records.run import FINISHED, RUNNING, Run
@@ -35,11 +35,20 @@ EMPTIED, LEFT, LOOKED = "emptied", "left", "looked at"
 
 
 class Place(Value, frozen=True):
-    """How far a pass has come: behind `after`; the next one begins behind `begin`."""
+    """How far a pass has come: behind `after`; the next one begins behind `begin`.
+
+    `looked`: how far those before it had come. What is no further was emptied then, or left.
+    """
 
     after: str = ""
     begin: str = ""
     whole: bool = True  # whether nothing was left so far
+    looked: str = ""
+
+    @property
+    def reached(self) -> str:
+        """The last delivery that this pass or one before it has looked at."""
+        return max(self.after, self.looked)
 
 
 class Retention:
@@ -72,8 +81,8 @@ class Retention:
         if last is not None and last.state == RUNNING:
             return last
         now = self._clock.now()
-        begin = _place(last).begin if last else ""
-        cursor = _encoded(Place(begin, begin))
+        place = _place(last) if last else Place()
+        cursor = _encoded(Place(place.begin, place.begin, looked=place.reached))
         return Run(self._ids.new("run"), RETENTION, kind, RUNNING, self._code, now, now, cursor, note=note)
 
     async def run(self, run: Run) -> AsyncIterator[Run]:
@@ -93,7 +102,7 @@ class Retention:
             fresh = last is not None and now - last.updated_at < ELSEWHERE_SECONDS * SECOND
             if last is not None and last.state == RUNNING and fresh and last.id not in self._mine:
                 continue
-            if (last is None or last.state == FINISHED) and await self.overdue(kind) is None:
+            if (last is None or last.state == FINISHED) and not await self._is_due(kind, last):
                 continue
             begun = await self.start(kind, note="scheduled")
             self._mine.add(begun.id)
@@ -104,18 +113,31 @@ class Retention:
         return 0
 
     async def overdue(self, kind: str, *, slack: int = 0) -> Delivery | None:
-        """The oldest delivery whose body should have been emptied so long ago (microseconds), if it is.
-
-        It looks at a slice behind the last pass.
-        """
+        """The oldest delivery that no pass has looked at, and should have so long ago (microseconds)."""
         if not self.days(kind):
             return None
         last = await self._last(kind)
-        place = _place(last) if last else Place()
-        begin = place.after if last is not None and last.state == RUNNING else place.begin
         border = Instant(self._border(kind) - slack)
-        page = await self._store.oldest_deliveries(after_id=begin, limit=SLICE_ROWS)
-        return next((one for one in page if one.received_at < border and _means(kind, one)), None)
+        async for one in self._behind(_place(last).reached if last else ""):
+            if one.received_at >= border:
+                return None
+            if _means(kind, one):
+                return one
+        return None
+
+    async def _is_due(self, kind: str, last: Run | None) -> bool:
+        """Whether a pass has something to do: what has become old enough, or what was left before."""
+        place = _place(last) if last else Place()
+        first = await self._store.oldest_deliveries(after_id=place.reached, limit=1)
+        return not place.whole or any(one.received_at < self._border(kind) for one in first)
+
+    def _behind(self, after: str) -> AsyncIterator[Delivery]:
+        return every(
+            lambda id_: self._store.oldest_deliveries(after_id=id_, limit=SLICE_ROWS),
+            lambda one: one.id,
+            after,
+            rows_max=SLICE_ROWS,
+        )
 
     async def _last(self, kind: str) -> Run | None:
         async for run in every_run(self._store, RETENTION):
@@ -155,7 +177,7 @@ def _noted(run: Run, place: Place, page: Sequence[Delivery], emptied: int, *, en
     return replace(
         run,
         state=FINISHED if ended else RUNNING,
-        cursor=_encoded(Place(page[-1].id if page else place.after, begin, whole)),
+        cursor=_encoded(replace(place, after=page[-1].id if page else place.after, begin=begin, whole=whole)),
         counts={name: run.counts.get(name, 0) + count for name, count in counts.items()},
     )
 

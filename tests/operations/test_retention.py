@@ -13,13 +13,13 @@ from purchase_core.doctor import Doctor
 from purchase_core.errors import WrongState
 from purchase_core.operations import retention
 from purchase_core.operations.retention import BODIES, EMPTIED, FOREIGNS, LEFT
-from purchase_core.records.delivery import PENDING, QUARANTINED, Delivery
+from purchase_core.records.delivery import DONE, PENDING, QUARANTINED, Delivery
 from purchase_core.records.run import FINISHED, RUNNING
 from purchase_core.testing.bench import problems
 from tests.examining import ids, registered
 from tests.faults.killed import Killed
 from tests.faults.shop import Shop, run
-from tests.operations.misreading import blind
+from tests.operations.misreading import blind, broken
 
 KEPT = {"bodies_days": 30, "foreign_days": 7}
 
@@ -208,5 +208,66 @@ def test_one_pass_is_one_run() -> None:
             (noted,) = await billing.store.runs(kind="retention")
             assert (noted.scope, noted.state) == (BODIES, FINISHED)
             assert noted.state != RUNNING
+
+    run(work)
+
+
+async def _stuck_first(shop: Shop, count: int) -> Any:
+    """A process, long after a sale whose first deliveries are quarantined."""
+    await shop.buy()
+    sent = shop.webhooks()
+    with broken():
+        await shop.deliver(sent[:count])
+    await shop.deliver(sent[count:])
+    shop.manual.advance(days=33)
+    return await shop.another(retention={**KEPT, "foreign_days": 0})
+
+
+def test_what_is_left_does_not_make_the_rest_look_overdue() -> None:
+    """The next pass begins before it, but what lies behind it was emptied."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            billing = await _stuck_first(shop, 1)
+            late = await billing.retention.overdue(BODIES)
+            assert late is not None
+            assert late.state == DONE
+            await pruned(billing)
+            assert [one.state for one in kept(shop)] == [QUARANTINED]
+            assert await billing.retention.overdue(BODIES) is None
+            with patch.object(retention, "SLICE_ROWS", 2):
+                again = await billing.retention.start(BODIES)
+                await anext(billing.retention.run(again))
+                assert await billing.retention.overdue(BODIES) is None, "nor while it is looked at again"
+            shop.advance(seconds=1)
+            await shop.sold("cart-2", customer="ben")
+            shop.manual.advance(days=33)
+            late = await billing.retention.overdue(BODIES)
+            assert late is not None
+            assert late.id > max(one.id for one in shop.memory.deliveries.values() if not one.body)
+
+    run(work)
+
+
+def test_a_worker_goes_on_behind_however_much_that_is_left() -> None:
+    """More than it looks at in one go; and what was left goes with a pass of a later day."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            billing = await _stuck_first(shop, 2)
+            with patch.object(retention, "SLICE_ROWS", 2):
+                late = await billing.retention.overdue(BODIES)
+                assert late is not None
+                assert late.state == DONE
+                while await billing.retention.work():
+                    pass
+                assert [one.state for one in kept(shop)] == [QUARANTINED, QUARANTINED]
+                await billing.quarantine.retry(kept(shop))
+                await billing.webhooks.drain()
+                assert await billing.retention.work() == 0, "a pass a day"
+                shop.manual.advance(days=1)
+                while await billing.retention.work():
+                    pass
+            assert kept(shop) == []
 
     run(work)

@@ -96,15 +96,17 @@ class Keys(StorePromises):
         held = cluster(ANA, refund())
         await store.commit(Batch("batch_1", NOW, rows=(case(),), clusters=(held,)))
         moved = replace(held, lane=BEN)
+        # Others are only written, and sort before: one statement may write many, and must not run too early.
+        before, first = case("a"), replace(moved, root="a")
         batch = Batch(
             "batch_2",
             NOW,
-            rows=(case(lane=BEN),),
+            rows=(before, case(lane=BEN)),
             dropped_rows=((CaseRow, case().key),),
-            clusters=(moved,),
+            clusters=(first, moved),
             dropped_clusters=(held.root,),
         )
         await store.commit(batch)
-        assert list(await store.rows(CaseRow)) == [case(lane=BEN)]
+        assert list(await store.rows(CaseRow)) == [before, case(lane=BEN)]
         view = await store.look(Question(whole_lanes=(ANA, BEN)))
-        assert dict(view.clusters) == {held.root: moved}
+        assert dict(view.clusters) == {first.root: first, held.root: moved}

@@ -38,12 +38,15 @@ def as_texts(values: Iterable[Value]) -> tuple[str, ...]:
 def grouped(operations: Iterable[Operation]) -> list[Sent]:
     """A batch as few statements: each once for all of its rows, in the order in which it first comes.
 
-    That keeps the order within a table, since no two statements write one, except that dropping comes first.
-    Raises InvalidArgument and InvalidText.
+    That keeps the order within a table, since no two statements write one, except that what is dropped is
+    dropped first: right behind the batch's own row, which comes before everything. Raises InvalidArgument and
+    InvalidText.
     """
     rows: dict[str, list[list[object]]] = {}
     for text, values in operations:
         rows.setdefault(text, []).append([_plain(value) for value in values])
+    first = next(iter(rows), "")
+    rows = dict(sorted(rows.items(), key=lambda one: (one[0] != first, not one[0].startswith("DELETE"))))
     try:
         return [(text, (part,)) for text, many in rows.items() for part in _parts(many)]
     except UnicodeEncodeError:

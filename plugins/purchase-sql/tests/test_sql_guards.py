@@ -169,6 +169,26 @@ def test_f80_two_batches_ask_for_the_rows_they_share_in_one_order() -> None:
     assert keys == their_keys
 
 
+def test_what_is_dropped_and_written_is_written_whatever_else_is(database: Database) -> None:
+    """A list of rows is written where the first of them comes: that may be before the drops."""
+    rows = (case("case_0"), case("case_2"))
+    batch = Batch("batch_2", NOW, rows=rows, dropped_rows=((type(rows[1]), rows[1].key),))
+    run(database, batch)
+    run(database, replace(batch, id="batch_3"))
+    found = database.execute(f'SELECT key FROM "{PREFIX}cases" ORDER BY key').fetchall()  # noqa: S608  # ours
+    assert {rows[0].key, rows[1].key} <= {key for (key,) in found}
+
+
+def test_what_was_emptied_before_is_not_written_again(database: Database) -> None:
+    """Whoever goes through old deliveries once more writes nothing, however many they are."""
+    emptied, nothing = (Batch(one, NOW, redacted=(delivery(1).id,)) for one in ("batch_2", "batch_3"))
+    before = database.total_changes
+    run(database, emptied)
+    assert database.total_changes == before + 2, "the batch, and the delivery"
+    run(database, nothing)
+    assert database.total_changes == before + 3, "the batch alone"
+
+
 def test_a_fact_key_with_other_content_ends_the_batch(database: Database) -> None:
     one = replace(refund(), object="refund:acme:x@7#aa", order=NOW, digest="bb")
     other = replace(refund(), object="refund:acme:x", order=Instant(7), digest=f"aa@{NOW}#bb")

@@ -44,7 +44,7 @@ STATEMENTS: Final[Mapping[str, str]] = {
     'usage_put': 'INSERT INTO {schema}"{prefix}usage" (key, lane, quota, window_start, window_end, used) VALUES ($1, $2, $3, $4::BIGINT, $5::BIGINT, $6::BIGINT) ON CONFLICT (key) DO UPDATE SET lane = excluded.lane, quota = excluded.quota, window_start = excluded.window_start, window_end = excluded.window_end, used = excluded.used',
     'details_put': 'INSERT INTO {schema}"{prefix}customer_details" (customer, body, updated_at) VALUES ($1, $2, $3::BIGINT) ON CONFLICT (customer) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at',
     'details_drop': 'DELETE FROM {schema}"{prefix}customer_details" WHERE {schema}"{prefix}customer_details".customer = $1',
-    'redact': 'UPDATE {schema}"{prefix}deliveries" SET headers=\'[]\', body=\'\'::bytea WHERE {schema}"{prefix}deliveries".id = $1',
+    'redact': 'UPDATE {schema}"{prefix}deliveries" SET headers=\'[]\', body=\'\'::bytea WHERE {schema}"{prefix}deliveries".id = $1 AND ({schema}"{prefix}deliveries".body != \'\'::bytea OR {schema}"{prefix}deliveries".headers != \'[]\')',
     'intents_drop': 'DELETE FROM {schema}"{prefix}intents" WHERE {schema}"{prefix}intents".key = $1',
     'subscriptions_drop': 'DELETE FROM {schema}"{prefix}subscriptions" WHERE {schema}"{prefix}subscriptions".key = $1',
     'invoices_drop': 'DELETE FROM {schema}"{prefix}invoices" WHERE {schema}"{prefix}invoices".key = $1',

@@ -44,7 +44,7 @@ STATEMENTS: Final[Mapping[str, str]] = {
     'usage_put': 'INSERT INTO "{prefix}usage" ("key", lane, quota, window_start, window_end, used) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT ("key") DO UPDATE SET lane = excluded.lane, quota = excluded.quota, window_start = excluded.window_start, window_end = excluded.window_end, used = excluded.used',
     'details_put': 'INSERT INTO "{prefix}customer_details" (customer, body, updated_at) VALUES (?1, ?2, ?3) ON CONFLICT (customer) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at',
     'details_drop': 'DELETE FROM "{prefix}customer_details" WHERE "{prefix}customer_details".customer = ?1',
-    'redact': 'UPDATE "{prefix}deliveries" SET headers=\'[]\', body=x\'\' WHERE "{prefix}deliveries".id = ?1',
+    'redact': 'UPDATE "{prefix}deliveries" SET headers=\'[]\', body=x\'\' WHERE "{prefix}deliveries".id = ?1 AND ("{prefix}deliveries".body != x\'\' OR "{prefix}deliveries".headers != \'[]\')',
     'intents_drop': 'DELETE FROM "{prefix}intents" WHERE "{prefix}intents"."key" = ?1',
     'subscriptions_drop': 'DELETE FROM "{prefix}subscriptions" WHERE "{prefix}subscriptions"."key" = ?1',
     'invoices_drop': 'DELETE FROM "{prefix}invoices" WHERE "{prefix}invoices"."key" = ?1',
