@@ -9,7 +9,8 @@ from purchase_core.workflows.migrations import Status
 
 ROWS_MAX = 500
 ORDER = (
-    "both", "recorded", "ending", "offered", "switched", "done", "undoing", "watched", "undone", "left",
+    "both", "recorded", "ending", "offered", "switched", "guarded", "done",
+    "undoing", "watched", "undone", "left",
 )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ from purchase_core.workflows.moves import (
 from purchase_core.workflows.resolving import NEVER_ARRIVED
 from purchase_core.workflows.subscription_commands import Cancel
 from purchase_core.workflows.subscriptions import Subscriptions
+from purchase_core.workflows.switching import WITHDRAWN
 
 KIND = "provider.move"
 PAGE_SECONDS_MAX = 86_400  # an older page would give a longer trial than is due
@@ -97,8 +98,8 @@ class Mover:
         known = await self._store.command(f"{CHECKOUT}:{_page_key(command, progress)}")
         if known is not None and _can_be_shown(known, self._clock.now()):
             return checkout_of(known)
-        await self._close(command, progress)
-        again = replace(progress, page=progress.page + 1)
+        withdrawn = await self._close(command, progress) == WITHDRAWN or progress.withdrawn
+        again = replace(progress, page=progress.page + 1, withdrawn=withdrawn)
         command = await self._write(command, progress, again)
         return await self._open(command, move, progress_of(command), email)
 

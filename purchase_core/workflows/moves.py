@@ -9,6 +9,9 @@ The old one is told to end with its period before a page of the new one can be s
 beside an old one that goes on. On the page the customer gives a payment method, for a trial until the old
 period's end: nothing is taken before, and rights never stop. If nobody has paid by `undo_at`, the page is
 closed first, and then the old one goes on as if nothing had been.
+
+A customer who comes back after a day is shown another page. Where the one before it could not be closed, the
+move is `guarded` when it is done: should that page be paid as well, what comes of it ends before it bills.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ class Phase(StrEnum):
     UNDOING = "undoing"  # the page is closed
     WATCHED = "watched"  # the old one goes on; a page that could not be closed may still be paid
     SWITCHED = "switched"  # the new one is there, the old one ends
+    GUARDED = "guarded"  # done, but for a page that could not be closed and may still be paid
     DONE = "done"
     UNDONE = "undone"  # the old one goes on
     LEFT = "left"  # nothing was to be moved after all
@@ -91,12 +95,14 @@ class Move(Value, frozen=True):
 class Progress(Value, frozen=True):
     """How far it is. `page` counts pages; `closed` says how the last one was closed: expired | withdrawn.
 
+    `withdrawn`: one of those before it could not be closed.
     What a provider refuses is asked for again, under another key, an hour later.
     """
 
     phase: Phase = Phase.RECORDED
     page: int = 1
     closed: str = ""
+    withdrawn: bool = False
     endings: int = 1  # how often the old one was told to end
     reason: str = ""
     refusals: int = 0  # how often a provider has said no, and when it last did
@@ -145,7 +151,9 @@ def _next(
     new.sort(key=lambda row: (row.started_at, row.key))
     live = [row for row in new if row.status not in ENDED_SUBSCRIPTIONS]
     if len(live) > 1:  # two pages were paid: the second one is ended before it bills
-        return Step(Act.END_NOW, progress.phase, progress.reason, live[-1].key)
+        late = progress.phase is Phase.GUARDED and live[-1].status != "trialing"
+        reason = BOTH_HAVE_BILLED if late else progress.reason
+        return Step(Act.END_NOW, Phase.BOTH if late else progress.phase, reason, live[-1].key)
     match progress.phase:
         case Phase.RECORDED:
             return _recorded(move, old, now, halt, asked=asked)
@@ -156,7 +164,9 @@ def _next(
         case Phase.WATCHED:
             return _watched(progress, old, new, live)
         case Phase.SWITCHED:
-            return _switched(move, old, live)
+            return _switched(move, progress, old, live)
+        case Phase.GUARDED:
+            return _guarded(live)
         case _:
             return Step(Act.NOTHING, progress.phase, progress.reason)
 
@@ -204,8 +214,8 @@ def _offered(
 def _undoing(progress: Progress, old: SubscriptionRow | None, live: Sequence[SubscriptionRow]) -> Step:
     if live:  # it was paid while it was being closed
         return Step(Act.NOTHING, Phase.SWITCHED)
-    after = Phase.UNDONE if progress.closed == "expired" else Phase.WATCHED
-    if _ended(old) and progress.closed == "expired":
+    after = Phase.UNDONE if _is_closed(progress) else Phase.WATCHED
+    if _ended(old) and _is_closed(progress):
         return Step(Act.NOTHING, Phase.LEFT, f"{progress.reason}; the old one has ended meanwhile")
     if old and not _ended(old) and old.cancel_at is not None:
         return Step(Act.KEEP_OLD, after, progress.reason)
@@ -230,13 +240,15 @@ def _watched(
     return Step(Act.NOTHING, Phase.SWITCHED)
 
 
-def _switched(move: Move, old: SubscriptionRow | None, live: Sequence[SubscriptionRow]) -> Step:
+def _switched(
+    move: Move, progress: Progress, old: SubscriptionRow | None, live: Sequence[SubscriptionRow]
+) -> Step:
     if old is None or _ended(old):
         if not live:
             return Step(Act.NOTHING, Phase.LEFT, "the customer has ended the new one, too")
         if old and _renewed(move, old):
             return Step(Act.NOTHING, Phase.BOTH, BOTH_HAVE_BILLED)
-        return Step(Act.NOTHING, Phase.DONE)
+        return Step(Act.NOTHING, Phase.GUARDED if progress.withdrawn else Phase.DONE)
     if not live:
         return _alone(old)
     if _renewed(move, old):  # to end with its new period or not: its money was taken
@@ -249,6 +261,11 @@ def _switched(move: Move, old: SubscriptionRow | None, live: Sequence[Subscripti
     if old.cancel_at is None:
         return Step(Act.END_OLD, Phase.SWITCHED)  # somebody took its end back
     return Step(Act.WAIT, Phase.SWITCHED)
+
+
+def _guarded(live: Sequence[SubscriptionRow]) -> Step:
+    """Whoever has ended the new one, and pays an old page after that, wants it again."""
+    return Step(Act.WAIT, Phase.GUARDED) if live else Step(Act.NOTHING, Phase.DONE)
 
 
 def _alone(old: SubscriptionRow) -> Step:
@@ -266,6 +283,11 @@ def _renewed(move: Move, old: SubscriptionRow) -> bool:
     Of one that is over, its period may have no other end than when it was seen to: then its beginning tells.
     """
     return old.period_end > move.ends and not (_ended(old) and old.period_start <= move.since)
+
+
+def _is_closed(progress: Progress) -> bool:
+    """Whether no page of it can be paid any more."""
+    return progress.closed == "expired" and not progress.withdrawn
 
 
 def _ended(row: SubscriptionRow | None) -> bool:

@@ -56,6 +56,6 @@ def test_money_and_rights_on_every_day(tmp_path: Path) -> None:
             assert {name for _, name, _ in await sides.bills("silent")} == {"stripe"}
             assert {name for _, name, _ in await sides.bills("late")} == {"stripe"}
             status = await sides.billing.migrations.status("stripe", "paddle")
-            assert status.phases == {"done": 1, "watched": 1, "undone": 1}
+            assert status.phases == {"guarded": 1, "watched": 1, "undone": 1}
 
     asyncio.run(scene())

@@ -176,6 +176,7 @@ def status(context: click.Context, *, old: str, new: str, html: str | None, as_j
       offered    the page is there, and waits for a payment method
       switched   the payment method is there; the old one ends with its period
       done       the old one has ended, the new one is billed
+      guarded    so, too; a page from before could not be closed, and bills nobody
       undoing    the page is closed, the old one is being kept
       undone     the old one goes on, as if nothing had been
       watched    so, too; the page could not be closed, and bills nobody

@@ -27,6 +27,10 @@ from purchase_core.workflows.prospects import Settings
 LEAD_DAYS, UNDO_DAYS = 2, 1
 PAGE = "https://shop.example/moved"
 ACCEPTS_PER_THOUSAND = 600
+STILL = (
+    Phase.WATCHED,
+    Phase.GUARDED,
+)  # nothing happens any more, unless a page is paid that could not be closed
 LOOKS_MAX = 40  # of whoever attends to moves, until all have ended
 
 
@@ -136,7 +140,7 @@ def attend(world: World) -> Iterator[None]:
             late = False
             accept_late(world)
             continue
-        if until_switched and not _open(world, but=(Phase.WATCHED, Phase.SWITCHED)):
+        if until_switched and not _open(world, but=(*STILL, Phase.SWITCHED)):
             return  # so that both are looked at while they are there
         now = world.clock.now()
         ahead = [end for move in moves for end in (move.undo_at, move.ends) if end > now]
@@ -151,7 +155,7 @@ def _decided(world: World) -> None:
             world.run(_shown(world, customer))
 
 
-def _open(world: World, but: Sequence[Phase] = (Phase.WATCHED,)) -> list[Move]:
+def _open(world: World, but: Sequence[Phase] = STILL) -> list[Move]:
     return [
         move_of(one)
         for one in commands(world)

@@ -42,11 +42,13 @@ def misled(truth: Truth, move: Moved) -> Iterator[str]:
     goes_on = old.ended_at is None and old.cancel_at is None
     if not kept and (old.cancel_at is not None or _ended_as_told(book, old, move)):
         yield f"{move.key} ends with its period, and nothing is in its place"
-    for one in kept:
-        if goes_on and one.ended_at is None:
-            yield f"{one.id} goes on, and so does {move.key}"
-        if old.ended_at is not None and one.started_at > old.ended_at:
-            yield f"{one.id} begins after {move.key} has ended"
+    on = [one for one in kept if one.ended_at is None]
+    if goes_on and on:
+        yield f"{on[0].id} goes on, and so does {move.key}"
+    if len(on) > 1:
+        yield f"{on[0].id} goes on, and so does {on[1].id}, both in the place of {move.key}"
+    if kept and old.ended_at is not None and min(one.started_at for one in kept) > old.ended_at:
+        yield f"{kept[0].id} begins after {move.key} has ended"
     paid = list(_paid(book, old))
     for other, one in new:
         for since, until in _paid(other, one):
