@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import sys
 
 import click
@@ -14,3 +16,11 @@ def make_sure(question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError(f"{question} Nobody can be asked here: say --yes.")
     click.confirm(question, abort=True, err=True)
+
+
+def yourself() -> str:
+    """Who runs the command, for receipts: a name, or the number of a user without one, as in containers."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "nobody known"

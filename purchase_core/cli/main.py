@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -147,7 +148,14 @@ def cli(context: click.Context, config: str | None, app: str | None, color: str,
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command line, and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(run(given))
+    code = run(given)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What is left cannot be written. The interpreter would try again, and end with a code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = code or exit_codes.FAILED
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -175,10 +183,20 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if debug:
             raise
-        hint = "Run it again with --debug for the traceback."
-        print_trouble("internal_error", type(error).__name__, hint, as_json=as_json, color=look.color)
+        _print_unforeseen(error, as_json=as_json, color=look.color)
         return exit_codes.FAILED
     return result if isinstance(result, int) else exit_codes.OK
+
+
+def _print_unforeseen(error: Exception, *, as_json: bool, color: bool | None) -> None:
+    """An error that no command has foreseen: its type, and what the system says, but not words of its own."""
+    said = error.strerror if isinstance(error, OSError) else ""
+    what = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    hint = "Run it again with --debug for the traceback."
+    try:
+        print_trouble("internal_error", what, hint, as_json=as_json, color=color)
+    except OSError:  # it is stdout that cannot be written
+        print_trouble("internal_error", what, hint, as_json=False, color=color)
 
 
 if __name__ == "__main__":

@@ -138,12 +138,14 @@ def _with_time(name: str, value: object) -> object:
 
 def instant_of(name: str, written: str) -> Instant:
     """The instant of an ISO 8601 time with a zone. Raises InvalidArgument."""
+    hint = "Write 2026-01-31T12:00:00Z."
     try:
-        return instant(datetime.fromisoformat(written))
-    except ValueError as error:
-        if isinstance(error, InvalidArgument):
-            raise
-        raise InvalidArgument(f"{name}: not a time", hint="Write 2026-01-31T12:00:00Z.") from None
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        raise InvalidArgument(f"{name}: not a time", hint=hint) from None
+    if moment.tzinfo is None:
+        raise InvalidArgument(f"{name}: a time without a zone is no instant", hint=hint)
+    return instant(moment)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

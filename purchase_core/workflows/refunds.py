@@ -15,6 +15,7 @@ from purchase_core.facts.bodies import InvoiceSeen, RefundAsked, RefundSeen
 from purchase_core.facts.fact import Fact, decided
 from purchase_core.facts.rows import InvoiceRow, RefundRow
 from purchase_core.instants import Instant
+from purchase_core.money import money_of
 from purchase_core.ports.provider import Capability, OurReference, Provider, RefundReason, RefundRequest
 from purchase_core.ports.store import Question, Store
 from purchase_core.projection.owner import lane_of
@@ -218,9 +219,11 @@ def _wish(row: InvoiceRow, amount: int | None, reason: RefundReason) -> RefundWi
         raise WrongState(f"nothing was paid of {row.key}")
     wanted = left if amount is None else amount
     if not 0 < wanted <= left:
+        amounts = (wanted, row.paid, row.refunded, row.refunding, row.disputed)
+        asked, paid, back, going, disputed = (money_of(one, row.currency) for one in amounts)
         raise ExceedsBalance(
-            f"{wanted if amount else 'nothing'} cannot go back of {row.key}: of {row.paid} {row.currency}, "
-            f"{row.refunded} went back, {row.refunding} are on their way, {row.disputed} are disputed"
+            f"{asked if amount else 'nothing'} cannot go back of {row.key}: of {paid}, "
+            f"{back} went back, {going} are on their way, {disputed} are disputed"
         )
     return RefundWish(row.provider_id, wanted, row.currency, wanted == row.paid, reason)
 

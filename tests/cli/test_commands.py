@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ import attrs
 import click
 import pytest
 
+from purchase_core.cli.asking import yourself
 from purchase_core.cli.capability_table import capability_page
 from purchase_core.cli.main import COMMANDS, MODULES, cli
 from purchase_core.errors import PurchaseError
@@ -384,3 +386,17 @@ def test_what_is_no_command_is_said_to_be_none(app: Any, site: Path) -> None:
     error = json.loads(ended.out)["error"]
     assert (ended.code, error["code"]) == (2, "plugin_incompatible")
     assert "is no click command, but a int" in error["message"]
+
+
+def test_alert_rules_are_told_to_machines_too(app: Any) -> None:
+    (first, *_) = json.loads(app.run("metrics", "--alerts", "--json").out)["rules"]
+    assert first["name"] == "PurchaseInboxBehind"
+    assert (first["expression"], first["for_seconds"]) == ("purchase_inbox_oldest_seconds > 300", 300)
+
+
+def test_whoever_has_no_name_on_the_machine_is_known_by_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert yourself() == f"uid {os.getuid()}"

@@ -44,6 +44,16 @@ def test_it_asks_before_it_gives_and_wants_a_reason_to_adjust(app: App) -> None:
     assert not app.database.movements
 
 
+def test_a_unit_that_no_offer_has_may_be_misspelt_and_that_is_said(app: App) -> None:
+    """It is not refused: a unit may be the application's alone."""
+    asked = app.run("credits", "wallet", "ana", "aii")
+    assert "No offer of the catalog has 'aii': check the spelling." in asked.err
+    given = app.run("credits", "grant", "ana", "aii", "5", "--yes")
+    assert (given.code, "check the spelling" in given.err) == (0, True)
+    assert "check the spelling" not in app.run("credits", "wallet", "ana", "aii").err
+    assert "check the spelling" in app.run("credits", "adjust", "ana", "a", "5", "--reason", "x").err
+
+
 def test_a_journal_that_was_meddled_with_does_not_verify(app: App) -> None:
     """Whoever changes an amount, takes a movement out, or writes another balance is found."""
     for key in ("g1", "g2"):

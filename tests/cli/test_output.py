@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
+from purchase_core.cli.exit_codes import FAILED
 from purchase_core.cli.output import instant_of, print_table, printable, time_of, wants_color, with_times
 from purchase_core.errors import InvalidArgument
 from purchase_core.instants import SECOND, Instant
@@ -127,6 +129,22 @@ def test_text_is_shown_without_what_a_terminal_obeys(text: str, shown: str) -> N
     assert printable(text) == shown
 
 
+# --- where it cannot be written ---------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_disk_that_is_full_is_said_and_no_traceback_is_shown(options: list[str]) -> None:
+    command = [sys.executable, "-m", "purchase_core.cli.main", "providers", "--plugin", "sandbox", *options]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603  # our own code
+    assert ended.stderr.splitlines() == [
+        "Error (internal_error): OSError: No space left on device",
+        "  Fix: Run it again with --debug for the traceback.",
+    ]
+    assert ended.returncode == FAILED
+
+
 # --- times -----------------------------------------------------------------------------------------
 
 NOON = Instant(1_769_860_800 * SECOND)
@@ -148,6 +166,8 @@ def test_what_is_no_instant_is_refused(written: str) -> None:
     with pytest.raises(InvalidArgument) as told:
         instant_of("--at", written)
     assert len(str(told.value)) < 200
+    assert str(told.value).startswith("--at: ")
+    assert told.value.hint == "Write 2026-01-31T12:00:00Z."
 
 
 def test_instants_in_a_document_are_known_by_their_names() -> None:

@@ -37,6 +37,13 @@ def test_a_customer_shows_rights_subscriptions_and_checkouts(app: Any, sold: Che
     assert document["customer"] == "user_1"
     assert [one["status"] for one in document["subscriptions"]] == ["active"]
     assert document["subscriptions"][0]["period_end"].endswith("Z")
+    assert document["offers"] == {document["subscriptions"][0]["version"]: "app:pro"}
+
+
+def test_a_customer_shows_which_offer_each_subscription_is_of(app: Any, sold: Checkout) -> None:
+    told = app.run("customers", "show", "user_1").out.partition("\nsubscriptions\n")[2].splitlines()
+    row = dict(zip(told[0].split(), told[1].split(), strict=True))
+    assert (row["offer"], row["status"]) == ("app:pro", "active")
 
 
 def test_a_feature_is_explained(app: Any, sold: Checkout) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import socket
 
 import click
 
 from purchase_core.cli.app import find_app
+from purchase_core.cli.asking import yourself
 from purchase_core.cli.output import json_option, print_json, say
 from purchase_core.cli.serving import run_until_stopped
 from purchase_core.console import Operator, Role
@@ -22,7 +22,7 @@ HOST, PORT = "127.0.0.1", 8765
     "--port", type=click.IntRange(0, 65_535), default=PORT, show_default=True, help="0 takes a free one."
 )
 @click.option("--read-only", is_flag=True, help="To look, and change nothing.")
-@click.option("--name", default=getpass.getuser, show_default="you", help="Who you are, in receipts.")
+@click.option("--name", default=yourself, show_default="you", help="Who you are, in receipts.")
 @json_option
 @click.pass_context
 def serve(context: click.Context, *, port: int, read_only: bool, name: str, as_json: bool) -> None:

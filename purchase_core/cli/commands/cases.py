@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 
 import click
 import msgspec
 
 from purchase_core.cli.app import find_app
-from purchase_core.cli.asking import make_sure
+from purchase_core.cli.asking import make_sure, yourself
 from purchase_core.cli.output import (
     json_option,
     print_json,
@@ -190,7 +189,7 @@ def settle(context: click.Context, case: str, *, yes: bool, as_json: bool) -> No
 @cases.command(short_help="Say that a case is right as it is.")
 @click.argument("case")
 @click.option("--reason", required=True, help="Why nothing needs to be done.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who decides it.")
+@click.option("--by", default=yourself, show_default="you", help="Who decides it.")
 @json_option
 @click.pass_context
 def resolve(context: click.Context, case: str, *, reason: str, by: str, as_json: bool) -> None:

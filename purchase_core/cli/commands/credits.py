@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 import msgspec
 
+from purchase_core.access.explain import has
 from purchase_core.cli.app import find_app
 from purchase_core.cli.asking import make_sure
 from purchase_core.cli.exit_codes import DIFFERENCES
@@ -62,7 +63,10 @@ def wallet(context: click.Context, customer: str, unit: str, *, at: str | None, 
             when = to_datetime(instant_of("--at", at)) if at else None
             return await billing.credits.wallet(customer, unit, at=when)
 
-    told = asyncio.run(found(find_app(context)))
+    opening = find_app(context)
+    told = asyncio.run(found(opening))
+    if not told.lots and not told.debt:
+        _say_if_unknown(opening, unit)
     if as_json:
         print_json(with_times(msgspec.to_builtins(told)))
         return
@@ -143,10 +147,12 @@ def grant(  # an argument for each option
       purchase credits grant user_1 ai_credits 500
       purchase credits grant user_1 ai 500 --expires 2027-01-01T00:00Z --yes
     """
+    opening = find_app(context)
+    _say_if_unknown(opening, unit)
     make_sure(f"Give {amount:,} {unit} to {customer}?", yes=yes)
     ends = to_datetime(instant_of("--expires", expires)) if expires else None
 
-    async def done(opening: Opening) -> Answer:
+    async def done() -> Answer:
         async with opening as billing:
             return await billing.credits.grant(
                 customer,
@@ -157,7 +163,7 @@ def grant(  # an argument for each option
                 idempotency_key=key or RandomIds().new("cli"),
             )
 
-    _tell(asyncio.run(done(find_app(context))), as_json=as_json)
+    _tell(asyncio.run(done()), as_json=as_json)
 
 
 @credits.command(short_help="Put a wallet right by hand.", context_settings={"ignore_unknown_options": True})
@@ -187,9 +193,11 @@ def adjust(  # an argument for each option
       purchase credits adjust user_1 ai_credits 500 --reason "an outage"
       purchase credits adjust user_1 ai_credits -20 --reason "an error" --yes
     """
+    opening = find_app(context)
+    _say_if_unknown(opening, unit)
     make_sure(f"{amount:+,} {unit} for {customer}?", yes=yes)
 
-    async def done(opening: Opening) -> Answer:
+    async def done() -> Answer:
         async with opening as billing:
             return await billing.credits.adjust(
                 customer,
@@ -199,7 +207,7 @@ def adjust(  # an argument for each option
                 idempotency_key=key or RandomIds().new("cli"),
             )
 
-    _tell(asyncio.run(done(find_app(context))), as_json=as_json)
+    _tell(asyncio.run(done()), as_json=as_json)
 
 
 @credits.command(short_help="Whether a journal is whole, and all else follows from it.")
@@ -234,6 +242,12 @@ def verify(context: click.Context, customers: Sequence[str], *, as_json: bool) -
             for problem in one.problems:
                 say(problem)
     return DIFFERENCES if any(one.problems for one in told) else 0
+
+
+def _say_if_unknown(opening: Opening, unit: str) -> None:
+    """A unit may be the application's alone; more often it is misspelt."""
+    if not any(has(offer, unit) for offer in opening.catalog.offers.values()):
+        say(f"No offer of the catalog has {unit!r}: check the spelling.")
 
 
 def _sides(one: Movement) -> str:

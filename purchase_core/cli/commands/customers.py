@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 import msgspec
@@ -13,7 +12,7 @@ from purchase_core.access.explain import Explanation
 from purchase_core.access.rights import Rights
 from purchase_core.billing import Billing
 from purchase_core.cli.app import find_app
-from purchase_core.cli.asking import make_sure
+from purchase_core.cli.asking import make_sure, yourself
 from purchase_core.cli.output import (
     instant_of,
     json_option,
@@ -24,7 +23,7 @@ from purchase_core.cli.output import (
     time_of,
     with_times,
 )
-from purchase_core.facts.rows import Row
+from purchase_core.facts.rows import LotRow, PurchaseRow, Row, SubscriptionRow
 from purchase_core.instants import to_datetime
 from purchase_core.money import money_of
 from purchase_core.opening import Opening
@@ -68,9 +67,9 @@ def show(
       purchase customers show user_1 --at 2026-01-31T12:00:00Z
       purchase customers show user_1 --known-at 2026-01-31T12:00:00Z --json
     """
-    snapshot = asyncio.run(_snapshot(find_app(context), customer, at, known_at))
+    snapshot, offers = asyncio.run(_snapshot(find_app(context), customer, at, known_at))
     if as_json:
-        print_json(_document(snapshot))
+        print_json({**with_times(msgspec.to_builtins(snapshot)), "offers": offers})
         return
     if not snapshot.version:
         say(f"Nothing is known of {customer!r}; these are everybody's defaults.")
@@ -79,7 +78,7 @@ def show(
         if rows:
             click.echo()
             click.secho(title, bold=True)
-            print_table(*_table(rows), empty="")
+            print_table(*_table(rows, offers), empty="")
             if rows[0].TABLE in snapshot.more:
                 say(f"The newest {SNAPSHOT_ROWS_MAX:,} are shown, and what is open.")
 
@@ -178,7 +177,7 @@ def activity(context: click.Context, customer: str, *, after: str, limit: int, a
 @click.argument("customer")
 @click.argument("into")
 @click.option("--reason", required=True, help="Why they are one: it is kept with the receipt.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who decides it.")
+@click.option("--by", default=yourself, show_default="you", help="Who decides it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @click.pass_context
@@ -254,13 +253,20 @@ async def _activity(opening: Opening, customer: str, after: str, limit: int) -> 
         return await billing.activity.list(customer, after=after, limit=limit)
 
 
-async def _snapshot(opening: Opening, customer: str, at: str | None, known_at: str | None) -> Snapshot:
+async def _snapshot(
+    opening: Opening, customer: str, at: str | None, known_at: str | None
+) -> tuple[Snapshot, dict[str, str]]:
+    """What there is of a customer, and the offers of the versions that it names, by their hashes."""
     async with opening.reading() as billing:
-        return await billing.customers.snapshot(
+        snapshot = await billing.customers.snapshot(
             customer,
             at=to_datetime(instant_of("--at", at)) if at else None,
             known_at=to_datetime(instant_of("--known-at", known_at)) if known_at else None,
         )
+        rows = [row for _, some in _sections(snapshot) for row in some]
+        versions = {str(row.version) for row in rows if isinstance(row, _OF_AN_OFFER) and row.version}
+        found = await billing.store.offers(sorted(versions))
+        return snapshot, {version: one.offer for version, one in sorted(found.items())}
 
 
 def _rights(rights: Rights) -> list[tuple[str, str]]:
@@ -293,21 +299,22 @@ _SHOWN = (
     "refunded", "period_end", "expires_at", "detail",
 )  # fmt: skip
 _MONEY = ("paid", "refunded")
+_OF_AN_OFFER = (SubscriptionRow, PurchaseRow, LotRow)
 
 
-def _table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
-    columns = [name for name in _SHOWN if hasattr(rows[0], name)]
-    return columns, [[_value(row, name) for name in columns] for row in rows]
+def _table(rows: Sequence[Row], offers: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
+    told = {name for name in _SHOWN if hasattr(rows[0], name)}
+    told |= {"offer"} if isinstance(rows[0], _OF_AN_OFFER) else set()
+    columns = [name for name in _SHOWN if name in told]
+    return columns, [[_value(row, name, offers) for name in columns] for row in rows]
 
 
-def _value(row: Row, name: str) -> str:
+def _value(row: Row, name: str, offers: Mapping[str, str]) -> str:
+    if name == "offer" and isinstance(row, _OF_AN_OFFER):
+        return offers.get(row.version, "-")
     value: object = getattr(row, name)
     if name in _MONEY and isinstance(value, int):
         return money_of(value, str(getattr(row, "currency", "")))
     if name.endswith(("_at", "_end")):
         return time_of(value)  # type: ignore[arg-type]  # instants, by the names of documented columns
     return str(value)
-
-
-def _document(snapshot: Snapshot) -> dict[str, object]:
-    return with_times(msgspec.to_builtins(snapshot))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import msgspec
 
 from purchase_core.cli import exit_codes
 from purchase_core.cli.app import find_app
-from purchase_core.cli.asking import make_sure
+from purchase_core.cli.asking import make_sure, yourself
 from purchase_core.cli.output import json_option, print_json, print_table, say, with_times
 from purchase_core.errors import NotFound
 from purchase_core.importing.mapping import MAP_BYTES_MAX, CustomerMap, read_customers, read_prices
@@ -146,7 +145,7 @@ def apply_command(
 @click.argument("ours", required=False, default="")
 @click.option("--nobody", is_flag=True, help="None of ours: ask no more.")
 @click.option("--reason", required=True, help="Why; it is kept.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who decides it.")
+@click.option("--by", default=yourself, show_default="you", help="Who decides it.")
 @json_option
 @click.pass_context
 def decide_command(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Sequence
 
 import click
 import msgspec
 
 from purchase_core.cli.app import find_app
-from purchase_core.cli.asking import make_sure
+from purchase_core.cli.asking import make_sure, yourself
 from purchase_core.cli.output import json_option, print_json, print_table, say, time_of, with_times
 from purchase_core.facts.rows import InvoiceRow
 from purchase_core.money import Money, money_of
@@ -79,7 +78,7 @@ def list_(context: click.Context, *, customer: str, limit: int, before: str, as_
 @click.argument("invoice")
 @click.option("--amount", metavar="AMOUNT", help="So much, as 3.00, in its currency; else what is left.")
 @click.option("--reason", required=True, help="Why: it is kept with the receipt.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who decides it.")
+@click.option("--by", default=yourself, show_default="you", help="Who decides it.")
 @click.option("--again", is_flag=True, help="As much once more, although somebody gave it back before.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option

@@ -11,7 +11,7 @@ from purchase_core.cli.app import find_app
 from purchase_core.cli.exit_codes import DIFFERENCES
 from purchase_core.cli.output import json_option, print_json, print_table, say
 from purchase_core.opening import Opening
-from purchase_core.operations.alerts import firing, rules
+from purchase_core.operations.alerts import ALERTS, Alert, firing, rules
 from purchase_core.operations.exposition import exposition
 from purchase_core.operations.metrics import Sample
 
@@ -31,6 +31,9 @@ def metrics(context: click.Context, *, alerts: bool, as_text: bool, exit_code: b
       purchase metrics --alerts               rules for Prometheus
       purchase metrics --exit-code --json    where no Prometheus is
     """
+    if alerts and as_json:
+        print_json({"rules": [_rule(one) for one in ALERTS]})
+        return
     if alerts:
         click.echo(rules(), nl=False)
         return
@@ -43,14 +46,7 @@ def metrics(context: click.Context, *, alerts: bool, as_text: bool, exit_code: b
                     {"name": one.name, "labels": dict(one.labels), "value": one.value} for one in samples
                 ],
                 "alerts": [
-                    {
-                        "name": alert.name,
-                        "severity": alert.severity,
-                        "summary": alert.summary,
-                        "runbook": alert.runbook,
-                        "labels": dict(sample.labels),
-                        "value": sample.value,
-                    }
+                    {**_named(alert), "labels": dict(sample.labels), "value": sample.value}
                     for alert, sample in found
                 ],
             }
@@ -64,6 +60,19 @@ def metrics(context: click.Context, *, alerts: bool, as_text: bool, exit_code: b
             say(f"{alert.name}: {alert.summary} ({_labels(sample)}) {alert.runbook}", head="Alert", fg="red")
     if exit_code and found:
         context.exit(DIFFERENCES)
+
+
+def _named(alert: Alert) -> dict[str, object]:
+    return {
+        "name": alert.name,
+        "severity": alert.severity,
+        "summary": alert.summary,
+        "runbook": alert.runbook,
+    }
+
+
+def _rule(alert: Alert) -> dict[str, object]:
+    return {**_named(alert), "expression": alert.expression, "for_seconds": alert.for_seconds}
 
 
 async def _read(opening: Opening) -> Sequence[Sample]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 
 import click
 import msgspec
 
 from purchase_core.cli.app import find_app
-from purchase_core.cli.asking import make_sure
+from purchase_core.cli.asking import make_sure, yourself
 from purchase_core.cli.output import (
     json_option,
     print_json,
@@ -87,7 +86,7 @@ def show(context: click.Context, receipt_id: str, *, as_json: bool) -> None:
 )
 @click.option("--did-not-happen", is_flag=True, help="Nothing came of it.")
 @click.option("--reason", required=True, help="How you know: it is kept with the receipt.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who decides it.")
+@click.option("--by", default=yourself, show_default="you", help="Who decides it.")
 @click.option("--insist", is_flag=True, help="It counts although the provider cannot be asked.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -11,7 +10,7 @@ import click
 import msgspec
 
 from purchase_core.cli.app import find_app
-from purchase_core.cli.asking import make_sure
+from purchase_core.cli.asking import make_sure, yourself
 from purchase_core.cli.output import (
     json_option,
     print_json,
@@ -219,7 +218,7 @@ def discard(
     if all_:
         make_sure("Give up every delivery that is meant?", yes=yes)
     opening = find_app(context)
-    given_up = asyncio.run(_discard(opening, delivery_id, Chosen(**chosen), by or getpass.getuser(), because))
+    given_up = asyncio.run(_discard(opening, delivery_id, Chosen(**chosen), by or yourself(), because))
     if as_json:
         print_json({"deliveries": given_up})
     else:
@@ -247,7 +246,7 @@ async def _retry(opening: Opening, delivery_id: str, chosen: Chosen) -> list[str
             return [(await billing.webhooks.retry(delivery_id)).id]
         meant = [one async for one in billing.quarantine.each(chosen)]
         if meant:
-            await billing.quarantine.retry(meant, note=getpass.getuser())
+            await billing.quarantine.retry(meant, note=yourself())
         return [one.id for one in meant]
 
 
