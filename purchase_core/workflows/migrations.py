@@ -319,15 +319,19 @@ class Migrations:
     async def advance(self) -> int:
         """Go on with moves that nobody has looked at for a while; how many were. For workers."""
         halts: dict[tuple[str, str], Halt] = {}
+        done = 0
 
         async def go_on(command: Command) -> None:
+            nonlocal done
             move = move_of(command)
             pair = (move.old, move.new)
             if pair not in halts:
                 halts[pair] = (await self.settings(*pair)).halt
             await self._mover.go_on(command, halts[pair])
+            done += 1
 
-        return await self._resolver.resolve((MOVE,), go_on)
+        await self._resolver.resolve((MOVE,), go_on)
+        return done
 
     async def advance_all(self, old: str, new: str) -> AsyncIterator[Moved]:
         """Go on with every open move of a migration now; each, as it then stands."""

@@ -130,7 +130,7 @@ class Resolver:
                 log.warning("%s cannot be resolved now: %s", what, reason)
             await self._log.change(command, self._postponed)
             return False
-        return True
+        return await self._has_ended(command)  # it may wait for its provider to allow it
 
     async def _has_ended(self, command: Command) -> bool:
         known = await self._store.command(command.key)
