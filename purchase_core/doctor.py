@@ -32,7 +32,8 @@ class Doctor:
         except PurchaseError as error:
             return [readiness.failed(error)]
         found = [*readiness.configured(settings), *self._secrets(settings), *await self._store()]
-        found += [readiness.failed(error) for error in self._opening.problems(settings, registry)]
+        for problem in self._opening.problems(settings, registry):
+            found += readiness.unusable(problem)
         if not any(one.level == ERROR for one in found):
             found += await self._opened(settings)
         if probe and settings.public_url:

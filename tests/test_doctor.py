@@ -94,7 +94,7 @@ def test_what_cannot_be_opened_is_a_finding_and_no_traceback(tmp_path: Path) -> 
     assert found({"stroe": store}) == ["failed.configuration_error"]
     assert found({"store": {"plugin": "nowhere"}}) == ["failed.plugin_missing"]
     (tmp_path / "none").write_bytes(b"no database at all, and long enough to be taken for one" * 20)
-    assert found({"store": {**store, "path": str(tmp_path / "none")}})[0].startswith("failed.")
+    assert found({"store": {**store, "path": str(tmp_path / "none")}})[1].startswith("failed.")
 
 
 def test_what_is_wrong_with_connections_and_policies_is_said_at_once_while_tables_are_still_missing(
@@ -117,8 +117,15 @@ def test_what_is_wrong_with_connections_and_policies_is_said_at_once_while_table
         told["configuration [connections.us]: sandbox moves no money, so it cannot be live"]
         == 'Write mode = "test".'
     )
-    assert "failed.policy_invalid" in ids(found)
+    problems = [one.message for one in found if one.id == "failed.policy_invalid"]
+    assert problems == ["the policy's share names 'uk', which is not configured; there are eu, us"]
     assert "schema.pending" in ids(found)
+
+
+def test_an_application_that_can_sell_nothing_is_told_so(tmp_path: Path) -> None:
+    config: dict[str, object] = {"store": {"plugin": "sqlite", "path": str(tmp_path / "purchase.db")}}
+    found = asyncio.run(Doctor(_opening(config)).readiness(probe=False))
+    assert ids(found) == ["config.connections", "schema.pending"]
 
 
 def test_a_doctor_looks_beside_the_process_that_has_the_file_for_itself_and_writes_nothing(

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from purchase_core.config.settings import Settings
 from purchase_core.errors import (
     AuthenticationFailed,
+    PolicyInvalid,
     ProviderError,
     PurchaseError,
     SignatureInvalid,
@@ -42,7 +43,10 @@ def configured(settings: Settings) -> list[Finding]:
             found.append(
                 Finding("config.mode", WARNING, message, one.name, fix="Set environment, or the mode.")
             )
-    if settings.connections and not settings.public_url:
+    if not settings.connections:
+        message, fix = "no connection is configured, so that nothing can be sold", "Add [connections.NAME]."
+        found.append(Finding("config.connections", WARNING, message, fix=fix))
+    elif not settings.public_url:
         message = "it is not known where providers send to, so that no endpoint can be looked at"
         found.append(Finding("config.public-url", INFO, message, fix='Write public_url = "https://…".'))
     return found
@@ -247,6 +251,13 @@ async def kept(retention: Retention) -> AsyncIterator[Finding]:
 
 def _many(found: Sequence[object]) -> str:
     return f"{len(found):,}" if len(found) < WAITING_MAX else f"{WAITING_MAX:,} or more"
+
+
+def unusable(error: PurchaseError) -> list[Finding]:
+    """What cannot be opened as it is configured; each problem of a policy is a finding of its own."""
+    if isinstance(error, PolicyInvalid):
+        return [Finding(f"failed.{error.code}", ERROR, problem) for problem in error.problems]
+    return [failed(error)]
 
 
 def failed(error: PurchaseError, about: str = "") -> Finding:

@@ -74,17 +74,30 @@ class Worker:
         self._jitter = jitter
 
     async def once(self, tell: Tell) -> Mapping[str, int]:
-        """Do whatever there is to do, until nothing is left; how much of each. Raises what a task raises."""
+        """Do whatever there is to do, until nothing is left; how much of each.
+
+        A task that fails is left, and the others go on: a provider that is down holds up nothing else. In the
+        end, raises what the first one that failed has raised.
+        """
         done = dict.fromkeys([task.name for task in self._tasks], 0)
+        going, failed = list(self._tasks), list[Exception]()
         worked = True
         while worked:
             worked = False
-            for task in self._tasks:
-                count = await task.work()
+            for task in tuple(going):
+                try:
+                    count = await task.work()
+                except Exception as error:
+                    going.remove(task)
+                    failed.append(error)
+                    log.warning("%s failed (%s)", task.name, type(error).__name__)
+                    continue
                 if count:
                     worked = True
                     done[task.name] += count
                     tell(task.name, count)
+        if failed:
+            raise failed[0]
         return done
 
     async def run(self, stop: Stop, tell: Tell) -> None:

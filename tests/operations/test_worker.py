@@ -124,6 +124,21 @@ def test_once_is_until_nothing_is_left_and_says_what_failed() -> None:
     run(work)
 
 
+def test_once_does_all_else_although_a_task_fails_and_then_raises_what_failed_first() -> None:
+    async def work() -> None:
+        found: list[tuple[str, int]] = []
+        tasks = [
+            Task("a", Script(1, StoreUnavailable("first"))),
+            Task("b", Script(StoreUnavailable("down"))),
+            Task("c", Script(2, 3, 4, 0)),
+        ]
+        with pytest.raises(StoreUnavailable, match="down"):
+            await Worker(tasks).once(lambda task, count: found.append((task, count)))
+        assert found == [("a", 1), ("c", 2), ("c", 3), ("c", 4)]
+
+    run(work)
+
+
 def test_a_billings_worker_works_off_deliveries_and_lost_answers() -> None:
     async def work() -> None:
         async with Shop(inbox={"mode": "queue"}) as shop:

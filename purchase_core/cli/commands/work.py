@@ -10,6 +10,7 @@ import click
 
 from purchase_core.cli.app import find_app
 from purchase_core.cli.output import json_option, print_json, print_pairs, say
+from purchase_core.errors import PurchaseError
 from purchase_core.opening import Opening
 from purchase_core.operations.worker import Stop
 
@@ -47,7 +48,12 @@ async def _work(opening: Opening, *, once: bool, quiet: bool) -> dict[str, int]:
     async with opening as billing:
         worker = billing.worker()
         if once:
-            return dict(await worker.once(tell))
+            try:
+                return dict(await worker.once(tell))
+            except PurchaseError:
+                done = ", ".join(f"{count:,} {task}" for task, count in counts.items())
+                say(f"Done all the same: {done or 'nothing'}.")
+                raise
         stop = Stop()
         with suppress(NotImplementedError):  # on Windows, ^C ends the process at once
             for name in (signal.SIGINT, signal.SIGTERM):
