@@ -37,6 +37,7 @@
     │   ├── KeyConflict               a unique key is taken by other content
     │   ├── LeaseLost                 another worker holds the row now
     │   ├── StoreUnavailable          busy, full or unreachable; see `outcome_unknown`
+    │   ├── StoreMissing              the database is not there: not made yet, not mounted, or misspelled
     │   └── SchemaError               the tables are missing, older, or newer than this code
     └── ProviderError
         ├── ProviderRefused           the provider said no; nothing happened
@@ -351,6 +352,12 @@ class StoreUnavailable(StoreError):
     def __init__(self, message: str, *, outcome_unknown: bool = False, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.outcome_unknown = outcome_unknown
+
+
+class StoreMissing(StoreError):
+    """The database is not there: it was not made yet, is not mounted, or its address is wrong."""
+
+    code = "store_missing"
 
 
 class SchemaError(StoreError):

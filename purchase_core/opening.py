@@ -20,7 +20,14 @@ from purchase_core.config.load import find_config, load_settings
 from purchase_core.config.policies import read_policy
 from purchase_core.config.settings import ConnectionSettings, RouterSettings, Settings
 from purchase_core.config.tables import ResolveSecret, read_table
-from purchase_core.errors import ConfigurationError, PluginFailed, PurchaseError, SchemaError, UsageError
+from purchase_core.errors import (
+    ConfigurationError,
+    PluginFailed,
+    PurchaseError,
+    SchemaError,
+    StoreMissing,
+    UsageError,
+)
 from purchase_core.facts.fold import REDUCER_VERSION
 from purchase_core.identifiers import IdSource
 from purchase_core.instants import Clock
@@ -363,15 +370,16 @@ def require_known(state: SchemaState) -> None:
 
 
 async def _ready(store: Store, *, may_create: bool) -> None:
-    """Make sure that the tables are those of this code. Raises SchemaError."""
+    """Make sure that the tables are those of this code. Raises StoreMissing and SchemaError."""
     state = await store.schema()
     if state.found == 0 and may_create:
         state = await store.migrate()
     require_known(state)
     if state.current:
         return
-    what = f"are at version {state.found}" if state.found else "are missing"
-    raise SchemaError(f"the tables {what}; this code needs {state.wanted}", hint="Run `purchase migrate`.")
+    if state.absent:
+        raise StoreMissing(state.pending, hint="Run `purchase migrate`, or correct where [store] says it is.")
+    raise SchemaError(state.pending, hint="Run `purchase migrate`.")
 
 
 def _routable(settings: Settings, registry: Registry) -> dict[str, Routable]:

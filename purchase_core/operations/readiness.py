@@ -59,9 +59,7 @@ def tables(state: SchemaState) -> list[Finding]:
     if state.found > state.wanted:
         message = f"the tables are at version {state.found}, newer than this code's {state.wanted}"
         return [Finding("schema.newer", ERROR, message, fix="Upgrade Purchase here as well.")]
-    what = f"are at version {state.found}" if state.found else "are missing"
-    message = f"the tables {what}; this code needs {state.wanted}"
-    return [Finding("schema.pending", ERROR, message, fix="purchase migrate")]
+    return [Finding("schema.pending", ERROR, state.pending, fix="purchase migrate")]
 
 
 # --- providers ---------------------------------------------------------------------------------

@@ -85,15 +85,27 @@ class Holders(Value, frozen=True):
 
 
 class SchemaState(Value, frozen=True):
-    """Version of the tables found (0 = none), and the version that this code writes."""
+    """Version of the tables found (0 = none), and the version that this code writes.
+
+    `absent` names what would hold them, where not even that is there: `file /srv/shop/purchase.db`.
+    """
 
     found: int
     wanted: int
+    absent: str = ""
 
     @property
     def current(self) -> bool:
         """Nothing to migrate, and nothing newer than this code."""
         return self.found == self.wanted
+
+    @property
+    def pending(self) -> str:
+        """What has to be migrated, in words."""
+        if self.absent:
+            return f"there is no {self.absent}"
+        what = f"are at version {self.found}" if self.found else "are missing"
+        return f"the tables {what}; this code needs {self.wanted}"
 
 
 class Store(OperatorReads):

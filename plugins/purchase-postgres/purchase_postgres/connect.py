@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import select
 from typing import Any, TypeAlias
 
@@ -9,11 +10,11 @@ import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.adapt import AdaptersMap, Dumper
 from psycopg.conninfo import conninfo_to_dict
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from purchase_core.errors import ConfigurationError
+from purchase_core.errors import ConfigurationError, StoreMissing
 from purchase_postgres.config import PostgresConfig
-from purchase_postgres.troubles import FAILURES, trouble
+from purchase_postgres.troubles import FAILURES, database_is_missing, trouble
 
 STATEMENTS_PREPARED_MAX = 256  # more than there are, so that none is ever prepared twice
 
@@ -32,10 +33,10 @@ class WholeDumper(Dumper):
 
 
 async def open_pool(config: PostgresConfig) -> Pool:
-    """Connect. Raises ConfigurationError for an address that is none, and StoreUnavailable."""
+    """Connect. Raises ConfigurationError for an address that is none, StoreMissing, and StoreUnavailable."""
     url = config.url.reveal()
     try:
-        conninfo_to_dict(url)
+        name = conninfo_to_dict(url).get("dbname")
     except psycopg.Error:  # quotes the address, so it must not get out
         raise ConfigurationError(
             "the address of the Postgres database cannot be read",
@@ -63,10 +64,28 @@ async def open_pool(config: PostgresConfig) -> Pool:
         await pool.open(wait=True, timeout=config.pool_wait_seconds)
     except BaseException as error:
         await pool.close()
+        if isinstance(error, PoolTimeout) and await _is_missing(url, config.pool_wait_seconds):
+            raise StoreMissing(
+                f"the server has no database {name!r}",
+                hint="Create it and run `purchase migrate`, or correct the address.",
+            ) from None
         if isinstance(error, FAILURES):
             raise trouble(error) from None
         raise
     return pool
+
+
+async def _is_missing(url: str, seconds: float) -> bool:
+    """Whether there is a server, and not this database: a pool says only that it waited in vain."""
+    try:
+        async with asyncio.timeout(seconds):
+            connection = await AsyncConnection.connect(url)
+    except psycopg.Error as error:
+        return database_is_missing(error)
+    except TimeoutError:
+        return False
+    await connection.close()
+    return False
 
 
 def _adapters() -> AdaptersMap:

@@ -6,6 +6,8 @@ raised `from None`: the state and its name say what happened.
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 import psycopg_pool
 
@@ -34,6 +36,15 @@ BUSY = {
     "26000": ("a prepared statement is gone", "Behind this pooler, set prepared_statements = false."),
     "42501": ("the user has no right to do this", "Grant it on the tables of Purchase."),
 }
+
+
+_NO_DATABASE = re.compile(r"FATAL: +(database .* does not exist|no such database)")
+"""What a server, or a pooler, says before there is a connection: in words alone, without a state."""
+
+
+def database_is_missing(error: psycopg.Error) -> bool:
+    """Whether a server answered that it has no such database, in the words that can be told from others."""
+    return error.sqlstate == "3D000" or _NO_DATABASE.search(str(error)) is not None
 
 
 def first_error(error: Exception) -> Exception:

@@ -11,6 +11,7 @@ import attrs
 import psycopg
 import pytest
 from msgspec.structs import replace
+from psycopg.conninfo import make_conninfo
 
 from purchase_contract_tests.store.samples import (
     ANA,
@@ -28,6 +29,7 @@ from purchase_core.errors import (
     LaneConflict,
     PurchaseError,
     SchemaError,
+    StoreMissing,
     StoreUnavailable,
 )
 from purchase_core.facts.rows import CaseRow
@@ -162,6 +164,15 @@ def test_a_server_that_is_not_there_is_unavailable_and_nothing_is_quoted() -> No
     with pytest.raises(StoreUnavailable) as refused:
         asyncio.run(PostgresStore.open(PostgresConfig(Secret(url), pool_wait_seconds=SOON)))
     assert not refused.value.outcome_unknown
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_database_that_the_server_does_not_have_is_missing_and_not_busy(address: str) -> None:
+    url = make_conninfo(address, dbname="misspelled", password="hunter2")
+    with pytest.raises(StoreMissing, match="the server has no database 'misspelled'") as refused:
+        asyncio.run(PostgresStore.open(PostgresConfig(Secret(url), pool_wait_seconds=SOON)))
+    assert not refused.value.retryable
+    assert "purchase migrate" in refused.value.hint
     assert "hunter2" not in str(refused.value)
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from purchase_core.errors import StoreUnavailable
+from purchase_core.errors import StoreMissing, StoreUnavailable
 from purchase_sqlite.config import SqliteConfig
 from purchase_sqlite.troubles import PRIMARY, trouble
 
@@ -53,15 +53,12 @@ def open_writer(path: Path, config: SqliteConfig) -> sqlite3.Connection:
 
 
 def open_reader(path: Path, config: SqliteConfig) -> sqlite3.Connection:
-    """A connection that cannot write. Raises StoreUnavailable.
+    """A connection that cannot write. Raises StoreUnavailable, and StoreMissing.
 
     A file that is not there has no tables, as an empty one has none; it is not made. A folder that is not
     there is another matter: it was not mounted, or the path is wrong.
     """
-    if not path.parent.is_dir():
-        raise StoreUnavailable(
-            f"there is no folder {path.parent}", hint="Create the folder, or correct [store] path."
-        )
+    need_folder(path)
     try:
         return sqlite3.connect(
             read_only_address(path) if path.exists() else NOTHING,
@@ -73,6 +70,15 @@ def open_reader(path: Path, config: SqliteConfig) -> sqlite3.Connection:
         )
     except sqlite3.Error as error:
         raise trouble(error, file=path) from error
+
+
+def need_folder(path: Path) -> None:
+    """Make sure that the folder of a file is there. Raises StoreMissing."""
+    if not path.parent.is_dir():
+        raise StoreMissing(
+            f"there is no folder {path.parent}",
+            hint="Create or mount the folder and run `purchase migrate`, or correct [store] path.",
+        )
 
 
 def read_only_address(path: Path) -> str:

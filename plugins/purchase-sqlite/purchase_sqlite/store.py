@@ -25,7 +25,7 @@ from purchase_sql.shapes import Value
 from purchase_sql.store import SqlStore
 from purchase_sql.texts import texts
 from purchase_sqlite.config import SqliteConfig
-from purchase_sqlite.connect import open_reader, open_writer
+from purchase_sqlite.connect import need_folder, open_reader, open_writer
 from purchase_sqlite.examining import examined
 from purchase_sqlite.lock import WriterLock
 from purchase_sqlite.long_reads import LongReads
@@ -73,7 +73,8 @@ class SqliteStore(SqlStore):
     ) -> SqliteStore:
         """Open the file, and make it if it is not there. Creates no tables: that is `migrate`.
 
-        Raises StoreUnavailable if another process writes the file, or if it cannot be used.
+        Raises StoreUnavailable if another process writes the file, or if it cannot be used; StoreMissing if
+        its folder is not there.
         `recorder` is told of every statement, with its parameters: for tests and benchmarks.
         """
         return await asyncio.to_thread(cls._open, config, folder, clock or SystemClock(), recorder)
@@ -86,6 +87,7 @@ class SqliteStore(SqlStore):
         path = (folder / config.path).resolve()
         if config.read_only:
             return cls(path, config, clock, recorder, None, None, open_reader(path, config))
+        need_folder(path)
         lock = WriterLock(path, shared=config.several_writers)
         try:
             connection = open_writer(path, config)
@@ -161,7 +163,8 @@ class SqliteStore(SqlStore):
             found = version_found(self._texts, self._read)
         except sqlite3.Error as error:
             raise trouble(error, file=self.path) from error
-        return SchemaState(found, len(self._steps))
+        absent = "" if self.path.exists() else f"file {self.path}"
+        return SchemaState(found, len(self._steps), absent)
 
     async def migrate(self) -> SchemaState:
         """Take the steps that are missing. Raises SchemaError where the tables are newer, or not ours."""

@@ -17,9 +17,10 @@ import pytest
 from msgspec.structs import replace
 
 from purchase_contract_tests.store.samples import ANA, BEN, NOW, case, delivery, step
-from purchase_core.errors import InvalidArgument, SchemaError, StoreUnavailable
+from purchase_core.errors import InvalidArgument, SchemaError, StoreMissing, StoreUnavailable
 from purchase_core.facts.rows import CaseRow
 from purchase_core.ports.batch import Batch
+from purchase_core.ports.store import SchemaState
 from purchase_sql.generated.sqlite import STATEMENTS
 from purchase_sql.shapes import Value
 from purchase_sql.texts import texts
@@ -404,11 +405,26 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnavailable, match="No such file"):
-        asyncio.run(SqliteStore.open(SqliteConfig("nowhere/purchase.db"), folder=tmp_path))
-    reading = SqliteConfig("nowhere/purchase.db", read_only=True)
-    with pytest.raises(StoreUnavailable, match=f"there is no folder {re.escape(str(tmp_path))}/nowhere"):
-        asyncio.run(SqliteStore.open(reading, folder=tmp_path))
+    for read_only in (True, False):
+        config = SqliteConfig("nowhere/purchase.db", read_only=read_only)
+        with pytest.raises(StoreMissing, match=f"there is no folder {re.escape(str(tmp_path))}/nowhere"):
+            asyncio.run(SqliteStore.open(config, folder=tmp_path))
+
+
+def test_a_file_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+    async def look(*, read_only: bool) -> SchemaState:
+        config = SqliteConfig("purchase.db", read_only=read_only)
+        async with await SqliteStore.open(config, folder=tmp_path) as store:
+            return await store.schema()
+
+    there = tmp_path / "purchase.db"
+    state = asyncio.run(look(read_only=True))
+    assert (state.found, state.pending) == (0, f"there is no file {there}")
+    assert not there.exists()
+    assert (
+        asyncio.run(look(read_only=False)).pending
+        == f"the tables are missing; this code needs {state.wanted}"
+    )
 
 
 @pytest.mark.parametrize("path", ["", ":memory:", "a\x00b"])

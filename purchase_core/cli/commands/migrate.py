@@ -46,7 +46,7 @@ def migrate(context: click.Context, *, check: bool, sql: bool, as_json: bool) ->
         done = f"from version {before.found} to {after.found}" if before != after else "nothing to do"
         say(f"The tables are at version {after.found}, as this code wants ({done}).")
     else:
-        say(f"The tables are at version {after.found}; this code wants {after.wanted}.")
+        say(f"{after.pending[0].upper()}{after.pending[1:]}.")
         say("Run `purchase migrate`.")
     return OK if after.current else DIFFERENCES
 
