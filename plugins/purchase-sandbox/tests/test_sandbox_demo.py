@@ -24,7 +24,7 @@ import pytest
 from purchase_core.cli.main import run
 from purchase_core.config.load import load_settings
 from purchase_core.instants import DAY
-from purchase_sandbox.demo import first_sale, live, playing
+from purchase_sandbox.demo import command, first_sale, live, playing
 from purchase_sandbox.demo import running as parts
 from purchase_sandbox.demo.catalog import CATALOG
 from purchase_sandbox.demo.desk import DeskClock
@@ -284,6 +284,28 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(
     assert "Fix: Stop what listens there, or choose another port; port 0 is any free one." in error
     assert run([*arguments, str(taken), "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "invalid_argument"
+    assert left_behind(empty) == []
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_second_demo_beside_the_first_takes_free_ports_and_says_which(
+    empty: Path, monkeypatch: pytest.MonkeyPatch, taken: int
+) -> None:
+    heard: list[tuple[int, int]] = []
+
+    async def serve(_: object, port: int, provider_port: int, *others: object, **more: object) -> None:
+        heard.append((port, provider_port))
+
+    monkeypatch.setattr(live, "serve", serve)
+    for usual in ("SHOP_PORT", "PROVIDER_PORT"):
+        monkeypatch.setattr(command, usual, taken)
+    assert run(["demo"]) == 0
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        free = other.getsockname()[1]
+    monkeypatch.setattr(command, "SHOP_PORT", free)
+    assert run(["demo"]) == 0
+    assert heard == [(0, 0), (free, 0)]
     assert left_behind(empty) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from purchase_core.cli.serving import run_until_stopped
 from purchase_core.errors import InvalidArgument
 from purchase_sandbox.local_providers import PROVIDERS
 
+LOOPBACK, SHOP_PORT, PROVIDER_PORT = "127.0.0.1", 8_000, 4_242
 STORIES = ("sale", "life", "catalog", "routing")
 INCIDENTS = ("list", *(str(number) for number in range(1, 11)))
 
@@ -45,18 +47,14 @@ INCIDENTS = ("list", *(str(number) for number in range(1, 11)))
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
-    default=8_000,
-    show_default=True,
     metavar="PORT",
-    help="Where the shop (or an incident's console) listens; 0 takes a free one.",
+    help=f"Where the shop (or an incident's console) listens; else {SHOP_PORT}, or a free one.",
 )
 @click.option(
     "--provider-port",
     type=click.IntRange(0, 65_535),
-    default=4_242,
-    show_default=True,
     metavar="PORT",
-    help="Where the provider listens, and the next one behind it; likewise.",
+    help=f"Where the provider listens, and the next one behind it; else {PROVIDER_PORT}, or free ones.",
 )
 @click.option("--db", metavar="FILE", help="Keep the database in this new file; else it is thrown away.")
 @json_option
@@ -67,8 +65,8 @@ def demo(
     story: str | None,
     catalog: bool,
     incident: str | None,
-    port: int,
-    provider_port: int,
+    port: int | None,
+    provider_port: int | None,
     db: str | None,
     as_json: bool,
 ) -> int:
@@ -87,10 +85,10 @@ def demo(
       purchase demo --incident list      what can go wrong in production
       purchase demo --incident 4         a customer has paid, and has nothing
 
-    Nothing is configured and no money moves. With --headless, free ports are taken, and any exit code but 0
-    means that something was not as it should be. An incident waits for Enter before each command, and leaves
-    its console open at the end, unless it is --headless. The shop tells what happens as it happens; with
-    --json, in one document a line.
+    Nothing is configured and no money moves. A port of 0 is any free one. With --headless, free ports are
+    taken, and any exit code but 0 means that something was not as it should be. An incident waits for Enter
+    before each command, and leaves its console open at the end, unless it is --headless. The shop tells what
+    happens as it happens; with --json, in one document a line.
     """
     if catalog and story not in (None, "catalog"):
         raise click.UsageError("--catalog is a story: there can be one of them.")
@@ -109,8 +107,8 @@ def demo(
             return run_until_stopped(play(told, names, database, as_json=as_json))
         from .live import serve  # noqa: PLC0415
 
-        kept = db is not None
-        run_until_stopped(serve(names, port, provider_port, database, folder, kept=kept, as_json=as_json))
+        ports = (_chosen(port, SHOP_PORT), _chosen(provider_port, PROVIDER_PORT, len(names)))
+        run_until_stopped(serve(names, *ports, database, folder, kept=db is not None, as_json=as_json))
         return OK
 
 
@@ -119,7 +117,7 @@ def _incident(
     names: tuple[str, ...],
     story: str | None,
     db: str | None,
-    port: int,
+    port: int | None,
     *,
     headless: bool,
     as_json: bool,
@@ -131,7 +129,25 @@ def _incident(
     if story or len(names) > 1:
         raise click.UsageError("an incident is a story of its own, with one provider")
     with _folder(db) as (_, database):
-        return play_incident(int(incident), names[0], database, port, headless=headless, as_json=as_json)
+        chosen = _chosen(port, SHOP_PORT)
+        return play_incident(int(incident), names[0], database, chosen, headless=headless, as_json=as_json)
+
+
+def _chosen(wished: int | None, usual: int, count: int = 1) -> int:
+    """The port that was wished for; else the usual one, or 0 if it, or one of those behind it, is taken."""
+    if wished is not None:
+        return wished
+    return usual if all(_is_free(port) for port in range(usual, usual + count)) else 0
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do
+        try:
+            listening.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager

@@ -23,6 +23,8 @@ from purchase_sandbox.incidents.known import INCIDENTS, Incident
 from purchase_sandbox.incidents.stage import Stage, stage_on
 from purchase_sandbox.incidents.telling import Audience, Scene, StoryFailed
 
+from .live import program
+
 LINES_SHOWN_MAX = 12
 COLUMNS_MAX = 120  # where nobody has a terminal
 COLUMNS_MIN = 40
@@ -36,7 +38,7 @@ def show_incidents(*, as_json: bool) -> int:
         print_json({"incidents": [{"number": one.number, "title": one.title} for one in found]})
     else:
         print_table(["incident", "what"], [[str(one.number), one.title] for one in found], empty="")
-        say("To play one: purchase demo --incident 1")
+        say(f"To play one: {program()} demo --incident 1")
     return OK
 
 
