@@ -62,13 +62,15 @@ class Found(Value, frozen=True):
 class Place(Value, frozen=True):
     """How far a pass has come. `cursor` and `before` are the provider's: this page's, and the one before.
 
-    Where a pass goes through our own rows, `cursor` is the key of the last one.
+    Where a pass goes through our own rows, `cursor` is the key of the last one. `anew`: the provider knew a
+    cursor no more, and the pass is no further yet since it began its list again.
     """
 
     repair: bool
     kind: str = ""
     cursor: str = ""
     before: str = ""
+    anew: bool = False
 
 
 def place_of(run: Run) -> Place:

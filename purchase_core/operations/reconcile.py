@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from purchase_core.errors import (
+    AuthenticationFailed,
     CapabilityMissing,
     DeliveryRefused,
     MalformedBody,
@@ -32,7 +33,7 @@ from purchase_core.identifiers import IdSource
 from purchase_core.inbox.inbox import Inbox
 from purchase_core.inbox.processing import Processor, reason_of
 from purchase_core.instants import Clock
-from purchase_core.operations.held import Held
+from purchase_core.operations.held import ASKING, Held
 from purchase_core.operations.passes import (
     CUSTOMERS,
     DIFFERS,
@@ -149,6 +150,24 @@ class Reconcile:
             yield run, found
 
     async def _page(self, run: Run) -> tuple[Run, list[Found]]:
+        """The next page; or the place where all that is listed is looked through anew.
+
+        What a cursor names is deleted or forgotten some day, and a pass may have been cut off for long. If it
+        is refused again before it is further, something else is wrong.
+        """
+        place = place_of(run)
+        try:
+            run, found = await self._read(run)
+        except AuthenticationFailed:
+            raise
+        except ProviderRefused:
+            if not place.cursor or place.kind == ASKING or place.anew:
+                raise
+            return moved(run, replace(place, cursor="", before="", anew=True)), []
+        further = place_of(run)
+        return moved(run, replace(further, anew=further.anew and not place.cursor)), found
+
+    async def _read(self, run: Run) -> tuple[Run, list[Found]]:
         if run.kind == EVENTS:
             return await self._page_of_events(run)
         if run.kind == OBJECTS:
@@ -173,13 +192,7 @@ class Reconcile:
 
     async def _page_of_events(self, run: Run) -> tuple[Run, list[Found]]:
         provider, place = self._provider(run.scope), place_of(run)
-        try:
-            page = await provider.events(cursor=place.cursor)
-        except ProviderRefused:
-            if not place.cursor:
-                raise
-            # What a cursor names is forgotten some day: then all that is kept is looked through.
-            return moved(run, replace(place, cursor="", before="")), []
+        page = await provider.events(cursor=place.cursor)
         found, counts = await self._missed(provider, page.bodies, repair=place.repair)
         run = counted(run, counts)
         if page.cursor:

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from purchase_core.errors import ProviderUnavailable
 from purchase_core.operations.passes import CUSTOMERS, EVENTS, HELD, OBJECTS
-from purchase_core.records.run import FINISHED, RUNNING
+from purchase_core.records.run import FINISHED, RUNNING, Run
 from tests.faults.shop import Shop, run
 
 TASK = "pages reconciled"
@@ -53,6 +53,37 @@ def test_two_workers_do_not_read_the_same_pages() -> None:
             assert await other._reconcile_schedule.turn() == 0, "every pass was noted a moment ago"
             shop.advance(seconds=61)
             assert await other._reconcile_schedule.turn() == 3, "whoever began those that are left is gone"
+
+    run(work)
+
+
+def test_passes_that_two_workers_begin_at_one_moment_come_to_their_ends() -> None:
+    """Else one is told to be running for ever."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.buy()
+            other = await shop.another()
+            reconcile = shop.billing._reconcile_schedule._reconcile
+            start, left = reconcile.start, 1
+
+            async def overtaken(connection: str, kind: str, *, repair: bool, note: str) -> Run:
+                nonlocal left
+                begun = await start(connection, kind, repair=repair, note=note)
+                left -= kind == OBJECTS  # it has several pages
+                if left == 0:
+                    await other._reconcile_schedule.turn()
+                return begun
+
+            with patch.object(reconcile, "start", overtaken):
+                await shop.billing._reconcile_schedule.turn()
+            for _ in range(2 * (5 + len(shop.provider.listed_kinds))):
+                await other._reconcile_schedule.turn()
+                await shop.billing._reconcile_schedule.turn()
+            assert {one.state for one in shop.memory.runs.values()} == {FINISHED}
+            assert (
+                await other._reconcile_schedule.turn() == await shop.billing._reconcile_schedule.turn() == 0
+            )
 
     run(work)
 
