@@ -21,6 +21,7 @@ from purchase_core.errors import (
     ProviderRefused,
     WrongState,
 )
+from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import SubscriptionRow
 from purchase_core.instants import SECOND, Clock, Instant
 from purchase_core.ports.store import Store
@@ -81,8 +82,10 @@ class Mover:
                 return await self._touched(command)
             try:
                 following = await self._done(command, move, progress, step)
-            except NotSwitchable:  # the page is paid, and its news are on the way
-                return await self._touched(command)
+            except NotSwitchable:  # the page is paid: its news are on the way, unless it is over by now
+                if not await self._is_over(command, move, progress):
+                    return await self._touched(command)
+                following = replace(progress, phase=Phase.SWITCHED)
             except AuthenticationFailed:
                 raise
             except ProviderRefused as error:
@@ -204,6 +207,13 @@ class Mover:
         """Whether the page that was asked for is provably not there, so that another one may be."""
         known = await self._store.command(f"{CHECKOUT}:{_page_key(command, progress)}")
         return known is not None and known.stages[-1].detail == NEVER_ARRIVED
+
+    async def _is_over(self, command: Command, move: Move, progress: Progress) -> bool:
+        """Whether what came of the page has ended: before anybody had seen that it was there."""
+        known = await self._store.command(f"{CHECKOUT}:{_page_key(command, progress)}")
+        rows = await rows_of_lane(self._store, SubscriptionRow, await lane_of(self._store, move.customer))
+        mine = [row for row in rows if known is not None and row.intent == known.reference]
+        return bool(mine) and all(row.status in ENDED_SUBSCRIPTIONS for row in mine)
 
     async def _close(self, command: Command, progress: Progress) -> str:
         """How the page was closed. One that is paid is not closed: then its news are on the way."""

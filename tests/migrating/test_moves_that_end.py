@@ -1,0 +1,33 @@
+"""A move comes to its end, whatever has become of the page and of what came of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.migrating.test_migrations import begin, run
+from tests.migrating.two_sides import TwoSides
+
+
+@pytest.mark.parametrize("stays", [True, False], ids=["takes the end back", "goes"])
+def test_what_was_accepted_and_ended_before_anybody_looked_is_over(*, stays: bool) -> None:
+    """Its page is paid, and cannot be closed; nothing more is told of it."""
+
+    async def work(sides: TwoSides) -> None:
+        row = await sides.subscribe("ana")
+        await sides.pass_days()
+        await begin(sides)
+        page = await sides.billing.migrations.page("ana")
+        assert page is not None
+        sides.accept(page.session, "ana")
+        await sides.deliver()
+        (new,) = [one for one in await sides.subscriptions("ana") if one.connection == "paddle"]
+        await sides.billing.subscriptions.cancel("ana", new.key, idempotency_key="end", at_period_end=False)
+        if stays:
+            await sides.billing.subscriptions.uncancel("ana", row.key, idempotency_key="stay")
+        await sides.pass_days(31)
+        assert await sides.phase("ana") == ("undone" if stays else "left")
+        live = [one.connection for one in await sides.subscriptions("ana") if one.ended_at is None]
+        assert live == (["stripe"] if stays else [])
+        assert [name for _, name, _ in await sides.bills("ana")] == ["stripe"] * (2 if stays else 1)
+
+    run(work)
