@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from unittest.mock import AsyncMock, patch
+
+import httpx
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 import purchase_console.glance
 from purchase_console.pages.inbox import SCANNED_ROWS, SHOWN_ROWS
@@ -132,10 +138,6 @@ def test_what_is_done_is_looked_for_among_so_many_however_much_waits() -> None:
 def test_it_can_be_mounted_below_a_path() -> None:
     async def work() -> None:
         async with troubled() as (shop, desk):
-            import httpx  # noqa: PLC0415
-            from starlette.applications import Starlette  # noqa: PLC0415
-            from starlette.routing import Mount  # noqa: PLC0415
-
             app = Starlette(routes=[Mount("/admin", shop.billing.console(auth=desk.auth))])
             async with httpx.AsyncClient(
                 transport=httpx.ASGITransport(app), base_url="https://a.example"
@@ -147,3 +149,32 @@ def test_it_can_be_mounted_below_a_path() -> None:
                 assert "path=/admin" in (await client.get("/admin/inbox")).headers["set-cookie"].lower()
 
     run(work)
+
+
+def test_mounted_below_a_path_every_link_and_form_of_every_page_stays_there_and_leads_somewhere() -> None:
+    async def work() -> None:
+        async with troubled() as (shop, desk):
+            app = Starlette(routes=[Mount("/admin", shop.billing.console(auth=desk.auth))])
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="https://a.example") as client:
+                asked, waiting = set[str](), ["/admin/"]
+                while waiting:
+                    if (path := waiting.pop()) in asked:
+                        continue
+                    asked.add(path)
+                    answer = await client.get(path, follow_redirects=True)
+                    assert answer.status_code == 200, path
+                    named = [one.partition("#")[0] for one in addresses(answer.text)]
+                    ours = [one for one in named if one.startswith("/")]
+                    assert [one for one in ours if not one.startswith("/admin/")] == [], path
+                    posted = set(re.findall(r'method="post" action="([^"]+)"', answer.text))
+                    waiting += [one for one in ours if one not in posted]
+        assert {"/admin/customers/of/ana", "/admin/cases", "/admin/doctor"} <= asked
+        assert any(one.startswith("/admin/customers/of/ana?at=") for one in asked)
+
+    run(work)
+
+
+def addresses(page: str) -> list[str]:
+    """Everything that a page of HTML leads to."""
+    return [unescape(one) for one in re.findall(r'(?:href|src|action|hx-get)="([^"]+)"', page)]
