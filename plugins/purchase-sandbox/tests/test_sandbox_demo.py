@@ -207,6 +207,8 @@ def test_the_shop_says_where_it_is_and_ends_when_it_is_told_to(
         with httpx.Client(
             trust_env=False, timeout=SECONDS_MAX
         ) as browser:  # its connection is still open when the end comes
+            where = addresses[provider.title()].split()[0].rstrip("/")
+            assert f"`purchase sandbox … --url {where}`" in addresses["Key"]
             for name in ("Shop", "Account", "Live", "Routing", "Console", provider.title()):
                 answer = browser.get(addresses[name].split()[0])
                 assert (answer.status_code, answer.headers["content-type"][:9]) == (200, "text/html")

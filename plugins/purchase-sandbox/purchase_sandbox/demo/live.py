@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from purchase_core.cli.output import SCHEMA_VERSION, printable, say, time_of
+from purchase_sandbox.sandbox import DEFAULT_URL
 from purchase_sandbox.shop.live import Feed, Line
 
 from .running import Demo, running
@@ -58,11 +59,17 @@ def _ready(demo: Demo, desk: Path, *, kept: bool, as_json: bool) -> None:
         *((one.title, f"{one.url}/  (simulated)") for one in demo.providers.values()),
         ("Database", f"{demo.database}{'' if kept else '  (thrown away at the end)'}"),
         ("Commands", f"cd {shlex.quote(str(desk))} && {program()} attention  (or any other that reads)"),
-        ("Key", f"{demo.key.reveal()}  (in PURCHASE_SANDBOX_KEY, for `purchase sandbox`)"),
+        ("Key", f"{demo.key.reveal()}  (in PURCHASE_SANDBOX_KEY, for `purchase sandbox{_elsewhere(demo)}`)"),
     ):
         say(f"{name.ljust(10)} {value}")
     say("\nBuy something in the shop. Any of the test cards on the payment page will do.")
     say("No money moves. Stop with ^C.\n")
+
+
+def _elsewhere(demo: Demo) -> str:
+    """What its commands have to be told where the first provider is not where they look for one."""
+    url = next(iter(demo.providers.values())).url
+    return "" if url == DEFAULT_URL else f" … --url {url}"
 
 
 def program() -> str:
