@@ -4,7 +4,8 @@
 - Rows are worked on as soon as they are claimed, and the next are claimed when there is room: none waits
   behind another that takes long, nor does what arrives while it does. What waits for one customer is recorded
   together.
-- A provider that cannot be reached is left alone for a while. What asks nothing of it goes on.
+- A provider that cannot be reached is left alone for a while. What asks nothing of it goes on, and what does
+  is not to blame: it waits as long as providers themselves send again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from zlib import crc32
 from msgspec.structs import replace
 
 from purchase_core.errors import (
+    AuthenticationFailed,
     LeaseLost,
     MalformedBody,
     OutcomeUnknown,
@@ -35,6 +37,7 @@ from purchase_core.values import Value
 
 RETRIED, LOST = "retried", "lost"
 FAILURES_MAX, REST_SECONDS = 3, 30
+UNANSWERED = (ProviderUnavailable, OutcomeUnknown, AuthenticationFailed)  # says nothing of the event
 LOOK_AGAIN_SECONDS = 1.0  # while something takes long: more may have arrived beside it
 
 
@@ -139,7 +142,7 @@ class Draining:
         except LeaseLost:
             return LOST
         except Exception as error:  # a poison event must not stop the others
-            if isinstance(error, ProviderUnavailable | OutcomeUnknown | TimeoutError):
+            if isinstance(error, (*UNANSWERED, TimeoutError)):
                 self._failed(delivery.connection)
             return await self._put_back(delivery, error)
         if result.needs:  # it was not tried, so it does not count
@@ -163,8 +166,14 @@ class Draining:
 
     async def _put_back(self, delivery: Delivery, error: Exception) -> str:
         hopeless = isinstance(error, MalformedBody)
+        if isinstance(error, UNANSWERED) and self._may_be_an_outage(delivery):
+            # Half of the tries are left for whatever else may go wrong.
+            delivery = replace(delivery, attempts=min(delivery.attempts, self._settings.attempts_max // 2))
         state = QUARANTINED if hopeless or delivery.attempts >= self._settings.attempts_max else PENDING
         return await self._settle(delivery, state, reason_of(error))
+
+    def _may_be_an_outage(self, delivery: Delivery) -> bool:
+        return self._clock.now() - delivery.received_at < self._settings.outage_seconds * SECOND
 
     async def _settle(self, delivery: Delivery, state: str, reason: str) -> str:
         now = self._clock.now()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from unittest.mock import patch
 
 import msgspec
+import pytest
 
+from purchase_core.errors import AuthenticationFailed, OutcomeUnknown, ProviderError, ProviderUnavailable
 from purchase_core.facts.rows import InvoiceRow
 from purchase_core.records.delivery import DONE, PENDING, QUARANTINED
 from purchase_sandbox.account import refunds
@@ -97,5 +100,44 @@ def test_a_look_up_of_what_does_not_exist_ends_in_quarantine() -> None:
             (row,) = rows(shop)
             assert (row.state, row.attempts) == (QUARANTINED, 8)
             assert row.reason.startswith("provider_refused: /v1/invoices/")
+
+    run(work)
+
+
+@pytest.mark.parametrize("error", [ProviderUnavailable, OutcomeUnknown, AuthenticationFailed])
+def test_f42_what_waits_for_a_provider_is_not_quarantined_while_that_may_be_an_outage(
+    error: type[ProviderError],
+) -> None:
+    """The event is not to blame: it is worked off once the provider answers, and nobody need do anything."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            webhook = await refund_first(shop)
+            await shop.take(webhook.body, webhook.headers)
+            with patch.object(shop.provider, "fetch", side_effect=error("nobody answers")) as asked:
+                for _ in range(60):
+                    await shop.billing.webhooks.drain()
+                    shop.manual.advance(seconds=60)
+                (row,) = rows(shop)
+                assert (row.state, row.reason) == (PENDING, f"{error.code}: nobody answers")
+                assert 10 < asked.call_count <= 60, "it was asked again and again, and not all the time"
+            shop.manual.advance(seconds=60)
+            await shop.billing.webhooks.drain()
+            assert {one.state for one in rows(shop)} == {DONE}
+
+    run(work)
+
+
+def test_i12_whoever_waits_for_a_provider_for_days_is_quarantined_in_the_end() -> None:
+    async def work() -> None:
+        async with Shop(inbox={"outage_seconds": 3_600}) as shop:
+            webhook = await refund_first(shop)
+            await shop.take(webhook.body, webhook.headers)
+            with patch.object(shop.provider, "fetch", side_effect=ProviderUnavailable("nobody answers")):
+                for _ in range(90):
+                    await shop.billing.webhooks.drain()
+                    shop.manual.advance(seconds=60)
+            (row,) = rows(shop)
+            assert (row.state, row.reason) == (QUARANTINED, "provider_unavailable: nobody answers")
 
     run(work)
