@@ -23,6 +23,7 @@ from purchase_core.records.delivery import DONE, FETCH, IGNORED, LOOKUP, PENDING
 from purchase_core.records.lane import Lane
 from purchase_core.values import Value
 
+REASON_CHARACTERS_MAX = 1_000
 FOREIGN = "foreign: not of this application"
 
 Settle: TypeAlias = Callable[[Batch, str, str], Batch]
@@ -179,8 +180,13 @@ class Processor:
 
 
 def reason_of(error: Exception) -> str:
-    """Why, without a word of the payload: our own errors name ids only, others just their type."""
-    return f"{error.code}: {error.message}" if isinstance(error, PurchaseError) else type(error).__name__
+    """Why, without a word of the payload: our own errors name ids only, others just their type.
+
+    An id may hold anything, and so may what an adapter says: whatever it is, it can be stored.
+    """
+    reason = f"{error.code}: {error.message}" if isinstance(error, PurchaseError) else type(error).__name__
+    plain = reason[:REASON_CHARACTERS_MAX].encode(errors="backslashreplace").decode()
+    return plain.replace("\x00", "\\x00")
 
 
 def _ended(batch: Batch) -> Processed:

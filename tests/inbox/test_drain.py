@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from msgspec.structs import replace
 
-from purchase_core.errors import StoreUnavailable
+from purchase_core.errors import MalformedBody, StoreUnavailable
 from purchase_core.facts.bodies import SubscriptionSeen
 from purchase_core.facts.fact import seen
 from purchase_core.facts.rows import CaseRow, SubscriptionRow
+from purchase_core.inbox.processing import REASON_CHARACTERS_MAX
 from purchase_core.inbox.settings import InboxSettings
 from purchase_core.instants import SECOND, Instant
 from purchase_core.ports.batch import Batch
@@ -55,6 +57,35 @@ def test_f89_a_poison_event_delays_nobody_else() -> None:
             assert (await shop.billing.webhooks.drain()).done == 1
             assert (await shop.rights("ana")).has("export")
             await shop.checked_hash()
+
+    run(work)
+
+
+@pytest.mark.parametrize("mode", ["inline", "queue"])
+@pytest.mark.parametrize("says", ["holds \x00", "holds \ud800", "goes on " * 1_000])
+def test_f89_an_error_that_no_database_can_hold_is_kept_as_far_as_it_can_be(
+    mode: str, says: str, tmp_path: Path
+) -> None:
+    """Else the reason would be what keeps the others: nothing could be settled beside it."""
+
+    async def work() -> None:
+        async with Shop(tmp_path / "purchase.db", inbox={"mode": mode}) as shop:
+            await shop.buy()
+            normalise = shop.provider.normalise
+
+            def odd(event: Event) -> Normalised:
+                if event.type == "invoice.paid":
+                    raise MalformedBody(says)
+                return normalise(event)
+
+            with patch.object(shop.provider, "normalise", odd):
+                await shop.deliver()
+                await shop.billing.webhooks.drain()
+            found = {one.event_type: one for one in await shop.billing.webhooks.list()}
+            stuck = found.pop("invoice.paid")
+            assert (stuck.state, stuck.reason[:13]) == (QUARANTINED, f"{MalformedBody.code}: {says}"[:13])
+            assert {one.state for one in found.values()} == {DONE}
+            assert len(stuck.reason) <= REASON_CHARACTERS_MAX
 
     run(work)
 
