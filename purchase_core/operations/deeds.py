@@ -49,7 +49,7 @@ class Deeds:
 
         Whoever sends a deed again gets the run of the first time. What is done is guarded by itself too: this
         keeps a doubled request from being two. Raises InvalidArgument, and whatever `work` raises; the
-        run says the error's code then.
+        run says the error's code then, or its type.
         """
         async with self._locks.hold([deed.key]):
             return await self._once(deed, work)
@@ -66,8 +66,9 @@ class Deeds:
         await self._write(run)
         try:
             counts = await work()
-        except PurchaseError as error:
-            await self._write(replace(run, state=FINISHED, counts={error.code: 1}))
+        except Exception as error:  # else it would be told to go on to whoever asks again
+            why = error.code if isinstance(error, PurchaseError) else type(error).__name__
+            await self._write(replace(run, state=FINISHED, updated_at=self._clock.now(), counts={why: 1}))
             raise
         done = replace(run, state=FINISHED, updated_at=self._clock.now(), counts=dict(counts))
         await self._write(done)

@@ -86,7 +86,10 @@ class Subscribers:
     # --- telling -----------------------------------------------------------------------------
 
     async def work(self, name: str) -> int:
-        """Tell one subscriber what waits and is due; in how many lanes something was done."""
+        """Tell one subscriber what waits and is due; in how many lanes something was done.
+
+        Raises StoreError, once everybody who was to be told has been.
+        """
         subscriber = self._subscribers[name]
         now = self._clock.now()
         lease = self._settings.lease_seconds + subscriber.seconds_max
@@ -96,7 +99,10 @@ class Subscribers:
             lease_until=Instant(now + round(lease * SECOND)),
             limit=min(CLAIM_MAILBOXES_MAX, subscriber.lanes_at_once),
         )
-        await asyncio.gather(*(self._tell_next(subscriber, one) for one in claimed))
+        telling = (self._tell_next(subscriber, one) for one in claimed)
+        # One that cannot be settled leaves no other half told, and nobody to wait for it.
+        for failed in filter(None, await asyncio.gather(*telling, return_exceptions=True)):
+            raise failed
         return len(claimed)
 
     async def _tell_next(self, subscriber: Subscriber, mailbox: Mailbox) -> None:

@@ -20,6 +20,7 @@ from purchase_core.errors import (
 )
 from purchase_core.operations.outcomes import Outcomes, Word
 from purchase_core.records.command import CONFIRMED, REFUSED, SENDING, UNKNOWN, Command
+from purchase_core.records.run import FINISHED
 from purchase_core.workflows.resolving import ABSENT_SECONDS, KEY_MARGIN_SECONDS
 from purchase_sandbox.account.objects import Refund, Session
 from purchase_sandbox.config import KEY_LIFETIME_SECONDS
@@ -376,5 +377,22 @@ def test_what_may_be_on_its_way_to_the_provider_is_not_decided() -> None:
             assert [one.about for one in await shop.billing.attention.list()] == [receipt]
             await shop.billing.outcomes.decide(receipt, did_not())
             assert (await as_it_is(shop, receipt)).state == REFUSED
+
+    run(work)
+
+
+def test_a_deed_that_ends_in_a_fault_of_ours_is_over_and_says_so() -> None:
+    """Whoever sends it again would be told that it goes on, for ever."""
+
+    async def work() -> None:
+        async with lost() as (shop, outcomes, receipt):
+            key = "run_of_the_page"
+            with (
+                patch.object(shop.provider, "find_refund", side_effect=ZeroDivisionError),
+                pytest.raises(ZeroDivisionError),
+            ):
+                await outcomes.decide(receipt, did_not(), key=key)
+            again = await outcomes.decide(receipt, did_not(), key=key)
+            assert (again.state, again.counts) == (FINISHED, {"ZeroDivisionError": 1})
 
     run(work)
