@@ -140,7 +140,9 @@ class Processor:
     ) -> Recorded:
         def addition(batch: Batch) -> Batch:
             state, reason = (DONE, "") if batch.facts else (IGNORED, FOREIGN)
-            whole = replace(batch, deliveries=(*batch.deliveries, *fetched))
+            # What was looked up is kept as long as what it was looked up for.
+            answers = (replace(one, state=state, reason=reason) for one in fetched)
+            whole = replace(batch, deliveries=(*batch.deliveries, *answers))
             return sealed(settle(with_deliveries_noted(whole, cause, about), state, reason), cause)
 
         return await self._recorder.record(work, cause=cause, addition=addition)

@@ -128,7 +128,7 @@ def test_f42_what_waits_for_a_provider_is_not_quarantined_while_that_may_be_an_o
     run(work)
 
 
-def test_i12_whoever_waits_for_a_provider_for_days_is_quarantined_in_the_end() -> None:
+def test_f42_whoever_waits_for_a_provider_for_days_is_quarantined_in_the_end() -> None:
     async def work() -> None:
         async with Shop(inbox={"outage_seconds": 3_600}) as shop:
             webhook = await refund_first(shop)

@@ -11,11 +11,14 @@ import pytest
 from purchase_core.config.settings import RetentionSettings
 from purchase_core.doctor import Doctor
 from purchase_core.errors import WrongState
+from purchase_core.inbox.processing import FOREIGN
 from purchase_core.operations import retention
 from purchase_core.operations.retention import BODIES, EMPTIED, FOREIGNS, LEFT
-from purchase_core.records.delivery import DONE, PENDING, QUARANTINED, Delivery
+from purchase_core.records.delivery import DONE, IGNORED, PENDING, QUARANTINED, Delivery
 from purchase_core.records.run import FINISHED, RUNNING
 from purchase_core.testing.bench import problems
+from purchase_sandbox.account import refunds
+from purchase_sandbox.account.objects import Invoice
 from tests.examining import ids, registered
 from tests.faults.killed import Killed
 from tests.faults.shop import Shop, run
@@ -107,6 +110,29 @@ def test_foreign_events_go_sooner() -> None:
             assert foreign
             assert (await pruned(billing, FOREIGNS))[EMPTIED] == len(foreign)
             assert [one.id for one in kept(shop)] == mine
+
+    run(work)
+
+
+def test_what_was_looked_up_for_a_foreign_event_is_foreign_too() -> None:
+    """Of another application's customer, nothing is kept for longer because we had to ask whose it is."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            other = Shop(project="other", harness=shop.harness)
+            async with other:
+                await other.buy("theirs", customer="zoe")
+            shop.webhooks()
+            refunds.refund(shop.account.book, shop.made(Invoice)[0].id, None)
+            (told,) = [one for one in shop.webhooks() if b"refund.created" in one.body]
+            await shop.deliver([told])
+            await shop.billing.webhooks.drain()
+            assert sorted(one.source for one in kept(shop)) == ["fetch", "webhook"]
+            assert {(one.state, one.reason) for one in kept(shop)} == {(IGNORED, FOREIGN)}
+            billing = await shop.another(retention=KEPT)
+            shop.manual.advance(days=8)
+            assert (await pruned(billing, FOREIGNS))[EMPTIED] == 2
+            assert kept(shop) == []
 
     run(work)
 
