@@ -17,7 +17,6 @@ from msgspec.structs import replace
 
 from purchase_core.errors import DeliveryRefused, NotFound
 from purchase_core.facts.fact import Fact, names, object_key
-from purchase_core.identifiers import customer_id
 from purchase_core.inbox.inbox import Inbox
 from purchase_core.inbox.processing import Processor
 from purchase_core.inbox.receive import of_this_connection
@@ -26,11 +25,11 @@ from purchase_core.ports.batch import Batch
 from purchase_core.ports.paging import every_delivery
 from purchase_core.ports.provider import Provider
 from purchase_core.ports.store import Question, Store
+from purchase_core.projection.owner import lane_of
 from purchase_core.projection.recorder import Recorder
 from purchase_core.projection.work import Work
 from purchase_core.reads.facts import recorded_facts
 from purchase_core.records.delivery import LISTED, LOOKUP, WEBHOOK, Delivery
-from purchase_core.records.lane import customer_lane
 
 BODY_GONE = "its body is not kept any more"
 CHANGED, UNCHANGED, SKIPPED, FAILED = "changed", "unchanged", "skipped", "failed"
@@ -114,7 +113,7 @@ class Replay:
 
     async def _concerned(self, customer: str) -> frozenset[str]:
         """The deliveries that facts of a customer came of, and all that these facts name."""
-        lane = customer_lane(customer_id(customer))
+        lane = await lane_of(self._store, customer)
         found = {one.object for one in await self._store.references_of(lane, "customer")}
         async for recorded in recorded_facts(self._store, lane):
             found.update((recorded.cause, *_named_by(recorded.fact)))

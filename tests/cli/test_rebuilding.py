@@ -50,6 +50,15 @@ def test_before_a_deploy_a_shadow_says_whose_rows_would_change(app: Any) -> None
     assert app.database.rows == before
 
 
+def test_whoever_was_merged_is_rebuilt_as_whom_they_were_merged_into(app: Any) -> None:
+    sold(app)
+    merged = app.run("customers", "merge", "alice", "bob", "--reason", "one person", "--yes")
+    assert merged.code == 0, merged.err
+    spoil(app)
+    ended = app.run("rebuild", "--shadow", "--customer", "alice", "--diff")
+    assert (ended.code, "customer bob" in ended.out) == (3, True), ended.err
+
+
 def test_a_rebuild_is_asked_for_and_leaves_a_receipt(app: Any) -> None:
     sold(app)
     spoil(app)

@@ -88,6 +88,25 @@ def test_what_concerns_one_customer_is_read_and_nothing_of_another() -> None:
     run(work)
 
 
+def test_whoever_was_merged_means_the_deliveries_of_whom_they_were_merged_into() -> None:
+    """Also those that came under the other name since."""
+
+    async def work() -> None:
+        async with Shop() as shop:
+            await shop.sold()
+            await shop.sold("cart-2", customer="ben")
+            await shop.billing.customers.merge("ana", into="ben", reason="one person", by="mia")
+            shop.advance(days=31)
+            assert await shop.deliver()
+            found = [
+                {one.id async for one in shop.billing.replay.select(Selection(customer=name))}
+                for name in ("ana", "ben")
+            ]
+            assert found[0] == found[1] == set(shop.memory.deliveries)
+
+    run(work)
+
+
 async def counted(runs: AsyncIterator[tuple[Run, object]]) -> int:
     """Of how many a replay tells at its end."""
     return [sum(noted.counts.values()) async for noted, _ in runs][-1]

@@ -15,10 +15,10 @@ from purchase_core.cli.app import find_application
 from purchase_core.cli.asking import make_sure
 from purchase_core.cli.crew import Crew, cores
 from purchase_core.cli.output import json_option, print_json, print_pairs, say
-from purchase_core.identifiers import customer_id
 from purchase_core.opening import Opening
 from purchase_core.operations.rebuild import BUSY, CHANGED, NEWER, UNCHANGED, Cursor, Rebuilt
-from purchase_core.records.lane import customer_lane, customer_of
+from purchase_core.projection.owner import lane_of
+from purchase_core.records.lane import customer_of
 
 SHOWN_MAX = 1_000
 DIFFERENCES_SHOWN_MAX = 20
@@ -151,7 +151,7 @@ async def _rebuild(
 ) -> None:
     async with opening.reading() if shadow else opening as billing:
         if customer:
-            lane = customer_lane(customer_id(customer))
+            lane = await lane_of(billing.store, customer)
             done = [await billing.rebuild.one(lane, shadow=shadow)]
             found.cursor = Cursor().past(done, lane)
             found.add(done)
