@@ -14,6 +14,8 @@ from typing import Protocol
 
 import attrs
 
+from purchase_core.inbox.processing import reason_of
+
 IDLE_SECONDS = 1.0
 FAILED_SECONDS_FIRST, FAILED_SECONDS_MAX = 1.0, 60.0
 
@@ -90,7 +92,7 @@ class Worker:
                 except Exception as error:
                     going.remove(task)
                     failed.append(error)
-                    log.warning("%s failed (%s)", task.name, type(error).__name__)
+                    log.warning("%s failed (%s)", task.name, reason_of(error))
                     continue
                 if count:
                     worked = True
@@ -115,7 +117,7 @@ class Worker:
                 # A database that restarts, a provider that is down: the others go on, and so will this one.
                 failures += 1
                 seconds = min(FAILED_SECONDS_FIRST * 2 ** (failures - 1), FAILED_SECONDS_MAX)
-                log.warning("%s failed (%s), and waits %.0f s", task.name, type(error).__name__, seconds)
+                log.warning("%s failed (%s), and waits %.0f s", task.name, reason_of(error), seconds)
                 await self._wait(stop, seconds * self._jitter())
                 continue
             failures = 0

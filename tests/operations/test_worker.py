@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from purchase_core.errors import OutcomeUnknown, StoreUnavailable
+from purchase_core.errors import OutcomeUnknown, ProviderRefused, StoreUnavailable
 from purchase_core.operations.worker import (
     FAILED_SECONDS_FIRST,
     FAILED_SECONDS_MAX,
@@ -154,3 +154,17 @@ def test_a_billings_worker_works_off_deliveries_and_lost_answers() -> None:
             assert shop.memory.commands["checkout.start:lost"].state == CONFIRMED
 
     run(work)
+
+
+def test_why_a_task_failed_is_logged_in_ids_and_codes(caplog: pytest.LogCaptureFixture) -> None:
+    """By its type alone nobody knows what to do; what is no error of ours may say anything."""
+
+    async def work() -> None:
+        script = Script(ProviderRefused("the list of events is closed to this key"), ValueError("canary"))
+        await Worker([Task("pages", script)], wait=Waits(2)).run(Stop(), lambda *_: None)
+
+    run(work)
+    assert [one.getMessage() for one in caplog.records] == [
+        "pages failed (provider_refused: the list of events is closed to this key), and waits 1 s",
+        "pages failed (ValueError), and waits 2 s",
+    ]
