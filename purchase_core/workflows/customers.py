@@ -89,22 +89,22 @@ class ManagedCustomers(Customers):
         for a customer who was erased.
         """
         body = msgspec.json.encode(_checked(details), order="sorted")
+        await self._until_settled(customer, lambda: self._keep(customer, body))
 
-        async def keep(lane: Lane) -> None:
-            if lane.erased:
-                raise WrongState(
-                    f"customer {customer!r} was erased", hint="A person who comes back is a new one."
-                )
-            row = Details(customer_of(lane.lane), body, self._clock.now())
+    async def _keep(self, customer: str, body: bytes) -> None:
+        lane = await owning_lane(self._store, customer)
+        if lane.erased:
+            raise WrongState(
+                f"customer {customer!r} was erased", hint="A person who comes back is a new one."
+            )
+        row = Details(customer_of(lane.lane), body, self._clock.now())
 
-            def addition(batch: Batch) -> Batch:
-                if any(step.erased for step in batch.lanes):
-                    raise WrongState(f"customer {customer!r} was erased meanwhile")
-                return replace(batch, details=(row,))
+        def addition(batch: Batch) -> Batch:
+            if any(step.erased for step in batch.lanes):
+                raise WrongState(f"customer {customer!r} was erased meanwhile")
+            return replace(batch, details=(row,))
 
-            await self._of_one_person(lane, addition, cause="upsert")
-
-        await self._until_settled(customer, keep)
+        await self._of_one_person(lane, addition, cause="upsert")
 
     async def details(self, customer: str) -> Mapping[str, str]:
         """What is kept of a person, by name."""
@@ -125,10 +125,8 @@ class ManagedCustomers(Customers):
         storable("reason", reason, characters_max=VALUE_CHARACTERS_MAX)
         if customer_id(customer) == customer_id(into):
             raise InvalidArgument("a customer cannot be merged into themselves")
-        for _ in range(CONFLICT_RETRIES_MAX):
-            with suppress(LaneConflict):
-                return await self._merge(customer, into, {"by": by, "reason": reason})
-        raise LaneConflict(f"customer {customer!r} kept changing for {CONFLICT_RETRIES_MAX} tries")
+        said = {"by": by, "reason": reason}
+        await self._until_settled(customer, lambda: self._merge(customer, into, said))
 
     async def _merge(self, customer: str, into: str, said: Mapping[str, str]) -> None:
         mine, theirs = [await self._store.lane(customer_lane(one)) for one in (customer, into)]
@@ -178,7 +176,7 @@ class ManagedCustomers(Customers):
         (backups, logs, the provider) are not ours to erase. Raises NotFound where nothing is known of the
         customer.
         """
-        lane, had_details = await self._until_settled(customer, self._forget)
+        lane, had_details = await self._until_settled(customer, lambda: self._forget(customer))
         emptied = looked = waiting = 0
         found: list[str] = []
         async for one, theirs in self._deliveries_of(lane.lane):
@@ -197,8 +195,9 @@ class ManagedCustomers(Customers):
         tell(looked, emptied)
         return Erased(customer_of(lane.lane), emptied, waiting, had_details)
 
-    async def _forget(self, lane: Lane) -> tuple[Lane, bool]:
+    async def _forget(self, customer: str) -> tuple[Lane, bool]:
         """Mark a customer's lane for ever, and drop the details; the lane, and whether there were any."""
+        lane = await owning_lane(self._store, customer)
         customer = customer_of(lane.lane)
         known = await self._store.details(customer)
         if not lane.version and known is None:
@@ -238,11 +237,11 @@ class ManagedCustomers(Customers):
 
     # --- behind them -------------------------------------------------------------------------
 
-    async def _until_settled(self, customer: str, act: Callable[[Lane], Awaitable[T]]) -> T:
-        """Act on the lane of a customer, or of whom they were merged into; anew if that happens meanwhile."""
+    async def _until_settled(self, customer: str, act: Callable[[], Awaitable[T]]) -> T:
+        """Do something about a customer; anew, where what it was decided on has changed meanwhile."""
         for _ in range(CONFLICT_RETRIES_MAX):
             with suppress(LaneConflict):
-                return await act(await owning_lane(self._store, customer))
+                return await act()
         raise LaneConflict(f"customer {customer!r} kept changing for {CONFLICT_RETRIES_MAX} tries")
 
     async def _of_one_person(self, lane: Lane, addition: Callable[[Batch], Batch], *, cause: str) -> None:
