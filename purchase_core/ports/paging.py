@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from purchase_core.facts.fact import RecordedFact
-from purchase_core.facts.rows import IntentRow
+from purchase_core.facts.rows import IntentRow, InvoiceRow
 from purchase_core.instants import Instant
 from purchase_core.ports.deadlines import D, Deadline
 from purchase_core.ports.limits import PAGE_ROWS_MAX
@@ -64,6 +64,12 @@ async def every(
 def every_row(store: Store, table: type[R], *, lane: str = "", after: str = "") -> AsyncIterator[R]:
     """Rows of one table by ascending key: of one lane, or of all ("")."""
     return every(lambda key: store.rows(table, lane=lane, after_key=key), lambda row: row.key, after)
+
+
+def every_open_bill(store: Store, lane: str) -> AsyncIterator[InvoiceRow]:
+    """Bills of one lane that wait for their money, the newest first."""
+    newest: tuple[Instant, str] | None = None
+    return every(lambda at: store.open_bills(lane, before=at), lambda row: (row.seen_at, row.key), newest)
 
 
 def every_intent(store: Store, *, since: Instant) -> AsyncIterator[IntentRow]:

@@ -289,6 +289,15 @@ class Store(OperatorReads):
         """
 
     @abstractmethod
+    async def open_bills(
+        self, lane: str, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[InvoiceRow]:
+        """Bills of one lane that wait for their money, as `newest` has them: by descending (`seen_at`, key).
+
+        Only those are read, however many others there are.
+        """
+
+    @abstractmethod
     async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:
         """The journal of one lane behind a position, in order."""
 

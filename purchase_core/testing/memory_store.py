@@ -212,6 +212,14 @@ class MemoryStore(MemoryWriting, MemoryOperatorReads, Store):
         placed = {(getattr(row, by), row.key): row for row in found}
         return [placed[at] for at in sorted(placed, reverse=True) if before is None or at < before][:limit]
 
+    async def open_bills(
+        self, lane: str, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[InvoiceRow]:
+        """Bills of one lane that wait for their money, the newest first."""
+        found = [one for one in self.database.table(InvoiceRow) if one.lane == lane and one.status == "open"]
+        placed = {(one.seen_at, one.key): one for one in found}
+        return [placed[at] for at in sorted(placed, reverse=True) if before is None or at < before][:limit]
+
     async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:
         """The journal of one lane, in order."""
         mine = [one for one in self.database.movements.values() if one.lane == lane]

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from purchase_core.errors import NotFound, WrongState
 from purchase_core.facts.rows import InvoiceRow
 from purchase_core.ports.limits import PAGE_ROWS_MAX
+from purchase_core.ports.paging import every_open_bill
 from purchase_core.ports.provider import Capability, InvoiceLinks, RefundReason
 from purchase_core.ports.store import Store
 from purchase_core.projection.owner import lane_of
-from purchase_core.projection.tables import newest_of_lane, row_of_lane, rows_of_lane
+from purchase_core.projection.tables import newest_of_lane, row_of_lane
 from purchase_core.workflows.commands import Commands
 from purchase_core.workflows.giving_back import GivenBack, GivingBack
 from purchase_core.workflows.refunds import Refunded, Refunds, Units
@@ -47,9 +48,7 @@ class Invoices:
 
     async def open(self, customer: str) -> Sequence[InvoiceRow]:
         """Bills that wait for their money, the newest first. `action` says what the customer must do."""
-        rows = await rows_of_lane(self._store, InvoiceRow, await lane_of(self._store, customer))
-        waiting = [row for row in rows if row.status == "open"]
-        return sorted(waiting, key=lambda row: (row.seen_at, row.key), reverse=True)
+        return [row async for row in every_open_bill(self._store, await lane_of(self._store, customer))]
 
     async def links(self, customer: str, invoice: str) -> InvoiceLinks:
         """Where to pay a bill and where to read it, made by the provider for the moment: not to be kept.

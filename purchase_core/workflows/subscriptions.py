@@ -18,6 +18,7 @@ from purchase_core.errors import InvalidArgument, NotFound, OfferNotSellable, Wr
 from purchase_core.facts.reading import ENDED_SUBSCRIPTIONS
 from purchase_core.facts.rows import InvoiceRow, SubscriptionRow
 from purchase_core.instants import Clock, Instant
+from purchase_core.ports.paging import every_open_bill
 from purchase_core.ports.provider import (
     Capability,
     ChangePreview,
@@ -262,9 +263,9 @@ class Subscriptions:
         """The newest bill of a change that is still open."""
         bills = [
             one
-            for one in await rows_of_lane(self._store, InvoiceRow, await lane_of(self._store, customer))
+            async for one in every_open_bill(self._store, await lane_of(self._store, customer))
             if (one.connection, one.subscription) == (row.connection, row.provider_id)
-            if (one.reason, one.status) == ("change", "open")
+            if one.reason == "change"
         ]
         return max(bills, key=lambda one: (one.due_at or 0, one.key), default=None)
 

@@ -52,6 +52,24 @@ def test_pages_hold_every_row_once_the_newest_first_and_read_no_more(which: str)
     run(work)
 
 
+def test_open_bills_are_read_alone_the_newest_first() -> None:
+    async def work() -> None:
+        async with Shop() as shop:
+            await bought_often(shop, 9)
+            bills = [one for one in shop.memory.rows.values() if isinstance(one, InvoiceRow)]
+            for row in bills[2:5]:
+                shop.memory.rows[InvoiceRow, row.key] = replace(row, status="open")
+            wanted = sorted((one.seen_at, one.key) for one in bills[2:5])[::-1]
+            with (
+                patch.object(shop.billing.store, "rows", side_effect=StoreUnavailable("a table was read")),
+                patch.object(shop.billing.store, "newest", side_effect=StoreUnavailable("all were read")),
+            ):
+                found = await shop.billing.invoices.open("ana")
+            assert [(one.seen_at, one.key) for one in found] == wanted
+
+    run(work)
+
+
 @pytest.mark.parametrize("which", ["invoices", "purchases"])
 def test_a_page_is_bounded_and_goes_on_from_a_row_that_is_there(which: str) -> None:
     async def work() -> None:

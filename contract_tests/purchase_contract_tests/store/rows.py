@@ -97,6 +97,23 @@ class Rows(StorePromises):
             assert list(await store.newest(table, "customer:nobody")) == []
 
     @promise
+    async def bills_that_wait_for_their_money_are_found_among_all_of_a_lane(self, store: Store) -> None:
+        (bill,) = (one for one in row_of_each_table() if isinstance(one, InvoiceRow))
+        places = [(9, "a"), (5, "d"), (5, "c"), (5, "b"), (2, "z"), (1, "y")]
+        waiting = [replace(bill, key=key, seen_at=later(at), status="open") for at, key in places]
+        paid = [replace(one, key=f"{one.key}_paid", status="paid") for one in waiting]
+        others = [replace(one, key=f"{one.key}_of_ben", lane=BEN) for one in waiting]
+        await store.commit(Batch("batch_1", NOW, rows=(*others, *paid, *waiting[3:], *waiting[:3])))
+        assert list(await store.open_bills(ANA)) == waiting
+        for limit in (1, 2, 4):
+            for count, one in enumerate(waiting, start=1):
+                page = await store.open_bills(ANA, before=(one.seen_at, one.key), limit=limit)
+                assert list(page) == waiting[count : count + limit]
+        await store.commit(Batch("batch_2", NOW, rows=(replace(waiting[0], status="paid"),)))
+        assert list(await store.open_bills(ANA, limit=1)) == waiting[1:2]
+        assert list(await store.open_bills("customer:nobody")) == []
+
+    @promise
     async def cases_are_listed_by_status_and_kind(self, store: Store) -> None:
         rows = [
             replace(

@@ -25,8 +25,8 @@ ALL_OF_IT = {name for name in STATEMENTS if name.startswith("dangling_")}
 DUE = {f"due_{one.name}" for one in DEADLINES}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
-    "claim", "claim_newest", "commands_of", "commands_open", "deliveries", "deliveries_oldest", "effects",
-    "facts", "lanes_page", "runs", "runs_of",
+    "bills_open", "claim", "claim_newest", "commands_of", "commands_open", "deliveries",
+    "deliveries_oldest", "effects", "facts", "lanes_page", "runs", "runs_of",
     "mailbox_claim", "mailboxes", "intents_since", "cases_open", "cases_resolved", "cases_of_kind",
     "movements", "price_for", "prices_of", "references_of",
     *(f"{one.TABLE}_page_of_lane" for one in TABLES),
@@ -102,3 +102,25 @@ def test_what_is_not_done_is_found_among_what_is_whatever_the_planner_has_counte
             plan = [one for (one,) in connection.execute(f"EXPLAIN EXECUTE one({values})").fetchall()]
             connection.execute("DEALLOCATE one")
             assert [one for one in plan if re.search(r"Index Scan .*using deliveries_state ", one)], plan
+
+
+BILLS = """
+INSERT INTO invoices SELECT
+    'invoice:acme:' || n, 'customer:' || CASE WHEN n % 2 = 0 THEN 'ana' ELSE n::text END, 'r', 'acme',
+    n::text, '', '', '', 'renewal', CASE WHEN n % 1000 < 2 THEN 'open' ELSE 'paid' END, 'matched', false,
+    'USD', 900, 900, 0, 0, 0, n, NULL, '', n
+FROM generate_series(1, 20000) AS n
+"""
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+def test_open_bills_are_found_where_no_others_are(address: str, mode: str) -> None:
+    asyncio.run(_migrate(address))
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(BILLS)
+        connection.execute("VACUUM ANALYZE invoices")
+        connection.execute(f"SET plan_cache_mode = {mode}")
+        connection.execute(f"PREPARE one AS {with_prefix(STATEMENTS['bills_open'], '')}")
+        values = "'customer:ana', 9000000000000000, '', 100"
+        plan = [one for (one,) in connection.execute(f"EXPLAIN EXECUTE one({values})").fetchall()]
+    assert re.findall(r"(?:using|Index Scan on) (\w+)", "\n".join(plan)) == ["invoices_open"], plan

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from purchase_core.facts.rows import SubscriptionRow
+from purchase_core.facts.rows import InvoiceRow, SubscriptionRow
 from purchase_core.ports.deadlines import DEADLINES
 from purchase_core.ports.store import NEWEST_BY, TABLES, TableRow
 from purchase_core.records.ledger_rows import DrawnRow
@@ -321,6 +321,9 @@ def _newest() -> Iterable[Statement]:
             .limit(whole("limit"))
         )
         yield Statement(f"{row_type.TABLE}_newest", ("lane", "before", "before_key", "limit"), clause)
+        if row_type is InvoiceRow:
+            waiting = clause.where(sa.text(schema.IS_OPEN_BILL))
+            yield Statement("bills_open", ("lane", "before", "before_key", "limit"), waiting)
 
 
 def _mailboxes() -> Iterable[Statement]:

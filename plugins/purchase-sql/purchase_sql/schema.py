@@ -21,6 +21,7 @@ from purchase_core.facts.rows import (
     STUCK_REFUNDS,
     CaseRow,
     IntentRow,
+    InvoiceRow,
     RefundRow,
     SubscriptionRow,
 )
@@ -318,6 +319,8 @@ for row_type, when in NEWEST_BY.items():
 for deadline in DEADLINES:
     _row = rows[deadline.row_type].c
     _index(f"due_{deadline.name}", _row[deadline.column], _row.key, where=HAS_DEADLINE[deadline.name])
+_bills = rows[InvoiceRow].c
+_index("invoices_open", _bills.lane, _bills.seen_at, _bills.key, where=IS_OPEN_BILL)
 _index("intents_placed", rows[IntentRow].c.placed_at, rows[IntentRow].c.key)
 for status in CASE_STATUSES:
     _index(f"cases_{status}_key", rows[CaseRow].c.key, where=f"status = '{status}'")

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from purchase_core.catalog.versions import OfferVersion, decode_offer
 from purchase_core.facts.fact import RecordedFact
+from purchase_core.facts.rows import InvoiceRow
 from purchase_core.instants import Instant
 from purchase_core.ports.batch import Batch
 from purchase_core.ports.deadlines import D, Deadline
@@ -205,6 +206,13 @@ class SqlStore(SqlOperatorReads, Store):
         values = (lane, *(before or (EVERYTHING, "")), limit)
         found = await self._page(self._texts.row_newest[row_type], values)
         return [decode.row(row_type, record) for record in found]
+
+    async def open_bills(
+        self, lane: str, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[InvoiceRow]:
+        """Bills of one lane that wait for their money, the newest first."""
+        found = await self._page(self._texts.bills_open, (lane, *(before or (EVERYTHING, "")), limit))
+        return [decode.row(InvoiceRow, record) for record in found]
 
     async def movements(self, lane: str, *, after: int = 0, limit: int = PAGE_ROWS_MAX) -> Sequence[Movement]:
         """The journal of one lane, in order."""

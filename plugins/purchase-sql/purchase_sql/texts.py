@@ -72,6 +72,7 @@ class Texts:
     prices_of: str
     holders: str
     commands_open: str
+    bills_open: str
     commands_of: str
     commands_page: str
     effects: str

@@ -19,7 +19,7 @@ WALKS = {f"{one.TABLE}_page" for one in TABLES} | {"schema_version", "subscriber
 DUE = {f"due_{one.name}" for one in DEADLINES}
 # These give rows in the order in which the index holds them: a page costs its own length.
 IN_ORDER = {
-    "claim", "claim_newest", "commands_of", "commands_open", "commands_page", "deliveries",
+    "bills_open", "claim", "claim_newest", "commands_of", "commands_open", "commands_page", "deliveries",
     "deliveries_oldest",
     "effects", "facts", "holders", "linked_lanes", "mailbox_claim", "mailboxes", "price_for", "prices_of",
     "intents_since", "cases_open", "cases_resolved", "cases_of_kind",
@@ -90,6 +90,11 @@ def test_what_waits_is_found_in_an_index_that_holds_nothing_else(
 )
 def test_cases_are_found_by_their_status_and_kind(plans: dict[str, list[str]], name: str, found: str) -> None:
     assert plans[name] == [f"SEARCH cases USING INDEX {found}"]
+
+
+def test_open_bills_are_found_where_no_others_are(plans: dict[str, list[str]]) -> None:
+    (search,) = plans["bills_open"]
+    assert search == "SEARCH invoices USING INDEX invoices_open (lane=? AND seen_at<?)"
 
 
 @pytest.mark.parametrize("name", sorted(DUE))

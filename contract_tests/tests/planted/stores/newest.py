@@ -1,9 +1,10 @@
-"""Bugs of `newest`: which rows a page of the newest holds, and where it begins."""
+"""Bugs of `newest` and `open_bills`: which rows a page of the newest holds, and where it begins."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from purchase_core.facts.rows import InvoiceRow
 from purchase_core.instants import Instant
 from purchase_core.ports.limits import PAGE_ROWS_MAX
 from purchase_core.ports.store import N
@@ -51,3 +52,12 @@ class BeginsEachPageOfTheNewestAnew(MemoryStore):
         limit: int = PAGE_ROWS_MAX,
     ) -> Sequence[N]:
         return await super().newest(row_type, lane, limit=limit)
+
+
+class TellsOfBillsThatWerePaid(MemoryStore):
+    """Every bill of a lane waits for its money."""
+
+    async def open_bills(
+        self, lane: str, *, before: tuple[Instant, str] | None = None, limit: int = PAGE_ROWS_MAX
+    ) -> Sequence[InvoiceRow]:
+        return await super().newest(InvoiceRow, lane, before=before, limit=limit)

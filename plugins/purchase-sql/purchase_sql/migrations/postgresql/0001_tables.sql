@@ -321,6 +321,8 @@ CREATE INDEX IF NOT EXISTS "{prefix}invoices_lane" ON {schema}"{prefix}invoices"
 
 CREATE INDEX IF NOT EXISTS "{prefix}invoices_newest" ON {schema}"{prefix}invoices" (lane, seen_at, key);
 
+CREATE INDEX IF NOT EXISTS "{prefix}invoices_open" ON {schema}"{prefix}invoices" (lane, seen_at, key) WHERE status = 'open';
+
 CREATE TABLE IF NOT EXISTS {schema}"{prefix}refunds" (
     key TEXT COLLATE "C" NOT NULL,
     lane TEXT COLLATE "C" NOT NULL,

@@ -321,6 +321,8 @@ CREATE INDEX IF NOT EXISTS "{prefix}invoices_lane" ON "{prefix}invoices" (lane, 
 
 CREATE INDEX IF NOT EXISTS "{prefix}invoices_newest" ON "{prefix}invoices" (lane, seen_at, "key");
 
+CREATE INDEX IF NOT EXISTS "{prefix}invoices_open" ON "{prefix}invoices" (lane, seen_at, "key") WHERE status = 'open';
+
 CREATE TABLE IF NOT EXISTS "{prefix}refunds" (
     "key" TEXT NOT NULL,
     lane TEXT NOT NULL,
