@@ -7,6 +7,7 @@ that what is found, and its order, are the same however many there are. One that
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections import deque
@@ -56,6 +57,8 @@ class Crew(Generic[T]):
         self._hands: list[Hand[T]] = []
 
     def __enter__(self) -> Self:
+        # What is loaded by now stays: the collector need not look at it each time, while records come and go.
+        gc.freeze()
         return self
 
     def __exit__(
@@ -64,6 +67,7 @@ class Crew(Generic[T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        gc.unfreeze()
         for one in self._hands:
             one.dismiss(at_once=error is not None)
 
@@ -154,6 +158,7 @@ def _serve(pipe: Connection, application: Application, look: LookAt[T]) -> None:
 
 async def _answer(pipe: Connection, opening: Opening, look: LookAt[T]) -> None:
     async with opening.reading() as billing:
+        gc.freeze()
         while True:
             try:
                 first, last = pipe.recv()
