@@ -201,12 +201,14 @@ class Checkouts:
             moved, fresh = await self._switching.move(command, to, email)
             return await self._sessions.carry_on(moved, email, fresh=fresh)
 
-    async def close(self, *, idempotency_key: str) -> str:
+    async def close(self, *, idempotency_key: str, watched: bool = False) -> str:
         """Make a checkout unpayable that nobody has paid: "expired", once the provider has confirmed it.
 
         "withdrawn" where a provider cannot do that: then its page, where somebody has it open, may still take
-        the money, and is watched. Closing it again changes nothing. Raises NotFound, NotSwitchable (it is
-        paid, or its money may be on its way), or a ProviderError: then nothing has changed.
+        the money, and is watched. Closing it again changes nothing. `watched`: whoever asks ends what comes
+        of such a page, so that it is withdrawn where the policy has others stay. Raises NotFound,
+        NotSwitchable (it is paid, or its money may be on its way), or a ProviderError: then nothing has
+        changed.
         """
         key = f"{KIND}:{checked_key(idempotency_key)}"
         async with self._locks.hold([key]):
@@ -217,7 +219,7 @@ class Checkouts:
                 with suppress(ProviderRefused):
                     await self._sessions.carry_on(command, "", fresh=False)
                 command = await self._store.command(key) or command
-            return await self._switching.close(command)
+            return await self._switching.close(command, watched=watched)
 
     async def is_current(self, checkout: str, *, session: str) -> bool:
         """Whether this session is the one to be paid. A page of our own asks this before it takes money."""

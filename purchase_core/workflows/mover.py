@@ -218,7 +218,7 @@ class Mover:
     async def _close(self, command: Command, progress: Progress) -> str:
         """How the page was closed. One that is paid is not closed: then its news are on the way."""
         try:
-            return await self._checkouts.close(idempotency_key=_page_key(command, progress))
+            return await self._checkouts.close(idempotency_key=_page_key(command, progress), watched=True)
         except NotFound:
             return "expired"  # there never was one
 

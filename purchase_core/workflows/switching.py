@@ -68,9 +68,10 @@ class Switching:
         how, facts = await self._close(order, checkout, cluster)
         return await self._moved(command, order, connection, how, facts)
 
-    async def close(self, command: Command) -> str:
+    async def close(self, command: Command, *, watched: bool = False) -> str:
         """Make its current session unpayable, and open no other: "expired", or "withdrawn" and watched.
 
+        `watched`: whoever asks sees to that, whatever the policy says of pages that cannot be closed.
         Raises NotSwitchable, or a ProviderError: then nothing has changed.
         """
         closed = next((one.name for one in command.stages[::-1] if one.name in (EXPIRED, WITHDRAWN)), "")
@@ -82,7 +83,7 @@ class Switching:
         cluster = await self._cluster(order.intent)
         if cluster and Reading(cluster).settled_by:
             raise NotSwitchable(f"checkout {order.intent} is paid")
-        how, facts = await self._close(order, checkout_of(command), cluster)
+        how, facts = await self._close(order, checkout_of(command), cluster, watched=watched)
         over, now = await self._over(command, order), self._clock.now()
 
         def closing(known: Command) -> Command:
@@ -94,7 +95,9 @@ class Switching:
         known = await self._log.change(command, closing, (over, *facts))
         if decode_order(known.request).attempt == order.attempt:
             return how
-        return await self.close(known)  # it was switched meanwhile: what is open now is another session
+        return await self.close(
+            known, watched=watched
+        )  # it was switched meanwhile: what is open now is another session
 
     async def is_current(self, intent: str, session: str) -> bool:
         """Whether a session is that of the intent's current attempt, and the intent is not settled yet."""
@@ -120,7 +123,7 @@ class Switching:
     # --- the old session ---------------------------------------------------------------------
 
     async def _close(
-        self, order: Order, checkout: Checkout, cluster: Cluster | None
+        self, order: Order, checkout: Checkout, cluster: Cluster | None, *, watched: bool = False
     ) -> tuple[str, Sequence[Fact]]:
         """How the old session ended, and the facts that say so."""
         known = (
@@ -140,7 +143,7 @@ class Switching:
             )
         if Capability.EXPIRE_CHECKOUT in provider.capabilities:
             return EXPIRED, await self._expire(provider, order, checkout)
-        if self._failover.policy.unexpirable == "refuse":
+        if self._failover.policy.unexpirable == "refuse" and not watched:
             raise NotSwitchable(f"{provider.plugin} cannot close the page of checkout {order.intent}")
         return WITHDRAWN, ()
 

@@ -31,3 +31,23 @@ def test_what_was_accepted_and_ended_before_anybody_looked_is_over(*, stays: boo
         assert [name for _, name, _ in await sides.bills("ana")] == ["stripe"] * (2 if stays else 1)
 
     run(work)
+
+
+def test_a_page_that_may_not_be_switched_away_from_is_given_up_all_the_same() -> None:
+    """Else the old one would end for want of a page that can be closed, and nothing come in its place."""
+
+    async def work(sides: TwoSides) -> None:
+        await sides.subscribe("ana")
+        await sides.pass_days()
+        await begin(sides)
+        page = await sides.billing.migrations.page("ana")
+        assert page is not None
+        await sides.pass_days(31)
+        assert await sides.phase("ana") == "watched"
+        assert [name for _, name, _ in await sides.bills("ana")] == ["stripe", "stripe"]
+        sides.accept(page.session, "ana")
+        await sides.pass_days(31)
+        assert await sides.phase("ana") == "undone"
+        assert [name for _, name, _ in await sides.bills("ana")] == ["stripe"] * 3
+
+    run(work, failover={"unexpirable": "refuse"})

@@ -44,6 +44,7 @@ class TwoSides:
         store: Mapping[str, object] | None = None,
         *,
         router: dict[str, object] | None = None,
+        failover: dict[str, object] | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.paddle = PaddleHarness()
@@ -51,7 +52,7 @@ class TwoSides:
         self.stripe = StripeHarness(self.clock)
         self.memory = MemoryPlugin()
         self._store = dict(store or {"plugin": "memory"})
-        self._router = router or {}
+        self._router, self._failover = router or {}, failover or {}
         self._environ = ENVIRON | dict(environ or {})
         self._ids = SeededIds(3)
         self._stack, self._processes = AsyncExitStack(), AsyncExitStack()
@@ -79,6 +80,7 @@ class TwoSides:
         return {
             "store": self._store,
             "router": self._router,
+            "failover": self._failover,
             "connections": {
                 "stripe": {
                     "plugin": "stripe", "mode": "test", "api_key": "env:STRIPE_KEY",
