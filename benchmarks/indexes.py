@@ -40,9 +40,12 @@ GROUPS = {
         "cases_kind",
         "cases_open",
         "refunds_stuck",
+        "commands_lane",
+        "invoices_open",
     ),
 }
-"""Of what they are: the newest rows of a customer, what falls due, and what waits or was placed lately."""
+"""Of what they are: the newest rows of a customer, what falls due, and what waits, was placed lately or is a
+customer's."""
 
 Taken = dict[str, list[tuple[float, float]]]
 """Microseconds and bytes a webhook, of each round."""
