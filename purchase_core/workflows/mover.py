@@ -80,6 +80,10 @@ class Mover:
             step = await self._step(command, move, progress, halt)
             if step.act is Act.WAIT:
                 return await self._touched(command)
+            if step.act is Act.END_OLD and step.phase is not Phase.ENDING:
+                # Told once more: counted first, so that it is really sent, and under a key of its own.
+                counted = replace(progress, endings=progress.endings + 1)
+                command, progress = await self._write(command, progress, counted), counted
             try:
                 following = await self._done(command, move, progress, step)
             except NotSwitchable:  # the page is paid: its news are on the way, unless it is over by now
@@ -150,13 +154,6 @@ class Mover:
         return after
 
     async def _end_old(self, command: Command, move: Move, after: Progress) -> Progress:
-        if after.phase in (
-            Phase.SWITCHED,
-            Phase.BOTH,
-        ):  # told once more: counted first, so that it is really sent
-            counting = replace(progress_of(command), endings=after.endings + 1)
-            command = await self._write(command, progress_of(command), counting)
-            after = replace(after, endings=counting.endings)
         try:
             await self._subscriptions.cancel(
                 move.customer, move.subscription, idempotency_key=f"{command.id}:end:{after.endings}"

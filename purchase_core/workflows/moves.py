@@ -254,7 +254,8 @@ def _switched(
     if _renewed(move, old):  # to end with its new period or not: its money was taken
         if live[0].status == "trialing":
             return Step(Act.END_NOW, Phase.UNDOING, "the old one was renewed", live[0].key)
-        return Step(Act.END_OLD, Phase.BOTH, BOTH_HAVE_BILLED)  # so that it does not happen again
+        act = Act.END_OLD if old.cancel_at is None else Act.NOTHING  # so that it does not happen again
+        return Step(act, Phase.BOTH, BOTH_HAVE_BILLED)
     if old.status == "paused":
         # It begins no period, and would never end with one. What is left of it, the new one grants.
         return Step(Act.END_NOW, Phase.SWITCHED, about=old.key)

@@ -104,7 +104,8 @@ OVER = {"status": "canceled", "ended_at": ENDS, "cancel_at": None}
     ("old", "status", "step"),
     [
         (AGAIN, "trialing", (Act.END_NOW, Phase.UNDOING)),
-        (AGAIN, "active", (Act.END_OLD, Phase.BOTH)),
+        (AGAIN, "active", (Act.NOTHING, Phase.BOTH)),
+        (replace(AGAIN, cancel_at=None), "active", (Act.END_OLD, Phase.BOTH)),
         (replace(AGAIN, status="paused"), "trialing", (Act.END_NOW, Phase.UNDOING)),
         (replace(AGAIN, **OVER), "trialing", (Act.NOTHING, Phase.BOTH)),
         (replace(OLD, **OVER), "active", (Act.NOTHING, Phase.DONE)),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.migrating.test_migrations import begin, run
+from purchase_core.workflows.moves import BOTH_HAVE_BILLED
+from tests.migrating.test_migrations import begin, ends, go_on, run
 from tests.migrating.two_sides import TwoSides
 
 
@@ -51,3 +52,28 @@ def test_a_page_that_may_not_be_switched_away_from_is_given_up_all_the_same() ->
         assert [name for _, name, _ in await sides.bills("ana")] == ["stripe"] * 3
 
     run(work, failover={"unexpirable": "refuse"})
+
+
+def test_where_both_have_billed_a_person_is_told_and_the_old_one_ends_once() -> None:
+    """Its end was taken back, it was renewed, and no worker was there for a month."""
+
+    async def work(sides: TwoSides) -> None:
+        row = await sides.subscribe("ana")
+        await sides.pass_days()
+        await begin(sides)
+        page = await sides.billing.migrations.page("ana")
+        assert page is not None
+        sides.accept(page.session, "ana")
+        await sides.pass_days()
+        assert await sides.phase("ana") == "switched"
+        await sides.billing.subscriptions.uncancel("ana", row.key, idempotency_key="stay")
+        await sides.pass_days(31, work=False)
+        asked = len(sides.memory.database.commands)
+        await go_on(sides)
+        await go_on(sides)
+        (move,) = (await sides.billing.migrations.status("stripe", "paddle")).moves
+        assert (move.phase, move.reason) == ("both", BOTH_HAVE_BILLED)
+        assert len(sides.memory.database.commands) == asked + 1
+        assert await ends(sides, "ana")
+
+    run(work)
