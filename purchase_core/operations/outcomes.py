@@ -38,6 +38,7 @@ from purchase_core.records.command import (
 )
 from purchase_core.records.run import Run
 from purchase_core.text import identifier, storable
+from purchase_core.workflows.commands import sent_at
 from purchase_core.workflows.resolving import ABSENT_SECONDS, may_be_concluded
 
 KIND = "decide-outcome"
@@ -104,7 +105,7 @@ class Outcomes:
         if command.kind not in self.kinds or command.state == PLANNED:
             return False
         if command.state == SENDING:  # no request takes that long: whoever sent it is gone
-            return command.created_at + ABSENT_SECONDS * SECOND < self._clock.now()
+            return sent_at(command) + ABSENT_SECONDS * SECOND < self._clock.now()
         return command.is_by_hand or may_be_concluded(command, REFUSED)
 
     async def ask(self, receipt: str) -> bool:

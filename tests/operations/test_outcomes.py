@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from unittest.mock import patch
 
+import attrs
 import pytest
 
 from purchase_core.errors import (
@@ -18,8 +19,9 @@ from purchase_core.errors import (
     ProviderUnavailable,
     WrongState,
 )
+from purchase_core.instants import DAY, Instant
 from purchase_core.operations.outcomes import Outcomes, Word
-from purchase_core.records.command import CONFIRMED, REFUSED, SENDING, UNKNOWN, Command
+from purchase_core.records.command import CONFIRMED, REFUSED, SENDING, UNKNOWN, Command, Stage
 from purchase_core.records.run import FINISHED
 from purchase_core.workflows.resolving import ABSENT_SECONDS, KEY_MARGIN_SECONDS
 from purchase_sandbox.account.objects import Refund, Session
@@ -394,5 +396,20 @@ def test_a_deed_that_ends_in_a_fault_of_ours_is_over_and_says_so() -> None:
                 await outcomes.decide(receipt, did_not(), key=key)
             again = await outcomes.decide(receipt, did_not(), key=key)
             assert (again.state, again.counts) == (FINISHED, {"ZeroDivisionError": 1})
+
+    run(work)
+
+
+def test_what_waited_for_days_and_is_being_sent_now_is_for_nobody_to_decide() -> None:
+    """It was decided long ago, and whoever sends it is not gone."""
+
+    async def work() -> None:
+        async with lost() as (shop, outcomes, receipt):
+            command, now = await outcomes.get(receipt), shop.clock.now()
+            stages = (*command.stages, Stage(SENDING, now))
+            sent = attrs.evolve(command, state=SENDING, created_at=Instant(now - 5 * DAY), stages=stages)
+            assert not outcomes.may_be_decided(sent)
+            shop.advance(seconds=ABSENT_SECONDS + 1)
+            assert outcomes.may_be_decided(sent), "no request takes that long"
 
     run(work)
