@@ -38,7 +38,7 @@ BUSY = {
 }
 
 
-_NO_DATABASE = re.compile(r"FATAL: +(database .* does not exist|no such database)")
+_NO_DATABASE = re.compile(r"FATAL: {1,9}(database .{1,200} does not exist|no such database)")
 """What a server, or a pooler, says before there is a connection: in words alone, without a state."""
 
 
