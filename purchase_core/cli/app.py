@@ -15,7 +15,7 @@ import click
 
 from purchase_core.cli.output import say
 from purchase_core.config.load import find_config, load_settings
-from purchase_core.errors import ConfigurationError, PurchaseError, SchemaError
+from purchase_core.errors import ConfigurationError, PurchaseError, SchemaError, StoreMissing
 from purchase_core.opening import Opening
 
 if TYPE_CHECKING:
@@ -73,12 +73,12 @@ def find_application(context: click.Context) -> Application:
 async def looking(opening: Opening) -> AsyncIterator[Billing]:
     """The billing, to write nothing: beside a process that has the store for itself.
 
-    Where there are no tables yet they are made, as whoever opens a billing has them made.
+    Where there are no tables yet, nor a file for them, they are made, as by whoever opens a billing.
     """
     async with AsyncExitStack() as stack:
         try:
             billing = await stack.enter_async_context(opening.looking())
-        except SchemaError:
+        except (SchemaError, StoreMissing):
             billing = await stack.enter_async_context(opening)
         yield billing
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
+
+from purchase_core.opening import Opening
 
 TOML = 'app = "{app}"\n[store]\nplugin = "memory"\n'
 
@@ -110,3 +113,15 @@ def test_the_traceback_is_there_for_who_asks(app: Any) -> None:
     with pytest.raises(Exception, match="ZeroDivisionError: why") as told:
         app.run("--debug", "catalog", "show")
     assert isinstance(told.value.__cause__, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("import", "plan", "shop"), ("catalog", "migrate-holders", "app:pro"), ("catalog", "plan")]
+)
+def test_a_command_that_only_looks_opens_nothing_to_write(
+    app: Any, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """It is run beside an application that may have the store for itself."""
+    app.run("migrate")
+    monkeypatch.setattr(Opening, "__aenter__", AsyncMock(side_effect=AssertionError))
+    assert "internal_error" not in app.run(*arguments).err

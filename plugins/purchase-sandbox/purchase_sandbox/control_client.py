@@ -8,7 +8,13 @@ from types import TracebackType
 import httpx
 import msgspec
 
-from purchase_core.errors import InvalidArgument, MalformedBody
+from purchase_core.errors import (
+    AuthenticationFailed,
+    InvalidArgument,
+    MalformedBody,
+    ProviderError,
+    ProviderRefused,
+)
 from purchase_core.ports.provider import calling
 from purchase_core.secret import Secret
 from purchase_core.strict_json import decode
@@ -16,6 +22,7 @@ from purchase_core.strict_json import decode
 from . import errors
 
 CALL_SECONDS_MAX = 30.0
+MESSAGE_CHARACTERS_MAX = 500
 OK = 200
 
 
@@ -63,9 +70,29 @@ class ControlClient:
             raise calling.unclear(path, type(error).__name__, write=write) from None
         else:
             if response.status_code != OK:
-                raise errors.refusal(path, response.status_code, response.content, "", write=write)
+                raise _refusal(path, response.status_code, response.content, write=write)
             return _object(path, response.content, write=write)
         raise problem
+
+
+def _refusal(path: str, status: int, body: bytes, *, write: bool) -> ProviderError:
+    """The error, in the sandbox's own words where it is about what was asked for: a person asks by hand."""
+    problem = errors.refusal(path, status, body, "", write=write)
+    if not isinstance(problem, ProviderRefused) or isinstance(problem, AuthenticationFailed):
+        return problem
+    try:
+        said = msgspec.json.decode(body, type=_Refusal).error.message[:MESSAGE_CHARACTERS_MAX]
+    except msgspec.MsgspecError:
+        return problem
+    return ProviderRefused(said or problem.message, provider_code=problem.provider_code)
+
+
+class _Words(msgspec.Struct, frozen=True, kw_only=True):
+    message: str = ""
+
+
+class _Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    error: _Words
 
 
 def _object(path: str, body: bytes, *, write: bool) -> dict[str, object]:

@@ -99,6 +99,22 @@ def test_something_is_made_to_happen(served: tuple[Sandbox, str]) -> None:
     assert refused.value.provider_code == "wrong_state"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("trigger", "payment.faild"), "no trigger 'payment.faild'; there are checkout.expired, "),
+        (("advance", "1mnth"), "not a span of time: '1mnth'"),
+        (("chaos", "dorp=0.1"), "not a fault and its odds: 'dorp=0.1'"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_in_the_sandboxs_own_words(
+    served: tuple[Sandbox, str], arguments: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(ProviderError) as refused:
+        run(served[1], *arguments)
+    assert refused.value.message.startswith(said)
+
+
 def test_what_can_happen_is_completed() -> None:
     completion = click.shell_completion.ShellComplete(command, {}, "sandbox", "_SANDBOX_COMPLETE")
     found = completion.get_completions(["trigger"], "payment.")

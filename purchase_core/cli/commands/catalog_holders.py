@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 import msgspec
 
-from purchase_core.cli.app import find_app
+from purchase_core.cli.app import find_app, looking
 from purchase_core.cli.asking import make_sure
 from purchase_core.cli.output import (
     instant_of,
@@ -57,7 +57,7 @@ def migrate_holders_command(
         make_sure(f"Move holders of {offer} to the version that is sold now?", yes=yes)
 
     async def done() -> tuple[Announcement | None, Sequence[Cohort]]:
-        async with opening as billing:
+        async with opening if announce or announced else looking(opening) as billing:
             told = None
             if announce:
                 told = await billing.holders.announce(offer, begins_at=instant_of("--announce", announce))

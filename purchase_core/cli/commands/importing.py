@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from purchase_core.cli import exit_codes
-from purchase_core.cli.app import find_app
+from purchase_core.cli.app import find_app, looking
 from purchase_core.cli.asking import make_sure, yourself
 from purchase_core.cli.output import json_option, print_json, print_table, say, with_times
 from purchase_core.errors import NotFound
@@ -197,7 +197,7 @@ async def _planned(
         if not quiet:
             say(f"{count:,} {what} looked at")
 
-    async with opening as billing:
+    async with looking(opening) as billing:
         return await billing.importing.plan(connection, rules, prices=said, tell=tell)
 
 
