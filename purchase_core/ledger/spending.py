@@ -133,11 +133,12 @@ class Take(Decision):
     hold_seconds: int | None = None
 
     def lacks(self, live: Live, now: Instant) -> int:
-        """What the named lots do not suffice for."""
-        purse, unit = live.purse, self.request.unit
-        if not purse.credits.get(unit):
+        """What the named lots do not suffice for. Nothing, where there is not as much: that is refused."""
+        purse, unit, amount = live.purse, self.request.unit, self.request.amount
+        summed = purse.credits.get(unit, 0)
+        if not summed or amount > purse.spendable(unit, now):
             return 0
-        return max(0, self.request.amount - sum(lot.left for _, lot in _in_order(purse, unit, now)))
+        return max(0, min(summed, amount - sum(lot.left for _, lot in _in_order(purse, unit, now))))
 
     def decide(
         self,

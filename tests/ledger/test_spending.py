@@ -213,6 +213,25 @@ def test_lots_that_never_expire_are_named_as_their_turn_comes() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("held", [0, 35])
+def test_more_than_many_lots_hold_is_refused_as_that_and_all_that_they_hold_can_be_spent(held: int) -> None:
+    """Most have no entry of their own; some were reserved, and have just come back."""
+
+    async def scenario(bench: Bench) -> None:
+        count = NAMED_LOTS_MAX + 3
+        for number in range(count):
+            await bench.credits.grant("alice", "ai", 10, idempotency_key=f"g{number}")
+        if held:
+            await bench.credits.reserve("alice", "ai", held, idempotency_key="r", timeout_seconds=60)
+            bench.clock.advance(seconds=60)
+        with pytest.raises(ExceedsBalance, match="191 ai cannot be taken: 190 can be spent"):
+            await bench.credits.consume("alice", "ai", 10 * count + 1, idempotency_key="too much")
+        await bench.credits.consume("alice", "ai", 10 * count, idempotency_key="all")
+        assert await spendable(bench) == 0
+
+    run(scenario)
+
+
 def test_f60_many_at_once_in_several_processes_never_spend_more_than_there_is() -> None:
     """Fifty ask for twice of what there is; two benches over one database are two processes."""
 
