@@ -15,6 +15,7 @@ import dev
 ROOT = Path(dev.__file__).parent
 WAITS_FOR_INTERRUPT = """#!{python}
 import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what is run in the background ignores it
 try:
     print("running", flush=True)
     signal.pause()
@@ -49,10 +50,13 @@ def test_an_interrupt_is_the_commands_own_to_answer(environment: Path) -> None:
     with subprocess.Popen(  # noqa: S603  our own script
         command, text=True, stdout=-1, stderr=-1, start_new_session=True
     ) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline() == "running\n"
-        running.send_signal(signal.SIGINT)
-        told, complaints = running.communicate(timeout=30)
+        try:
+            assert running.stdout is not None
+            assert running.stdout.readline() == "running\n"
+            running.send_signal(signal.SIGINT)
+            told, complaints = running.communicate(timeout=30)
+        finally:
+            running.kill()  # or a test that fails would wait for it
     assert (told, complaints, running.returncode) == ("cleared away\n", "", 130)
 
 
