@@ -167,7 +167,9 @@ def _made(
     one = wish
     one.key = f"spend-{len(world.spends)}"
     name = f"{one.key} ({one.kind} {one.amount} {one.unit}, {one.customer})"
-    one.ask = Ask(name, lambda billing: make(billing, one), lambda answer: answer, kept=True)
+    # Whether a window has ended, clocks that differ tell differently: one may refuse what another counts.
+    kept = not (one.kind == "use" and world.faults.skew)
+    one.ask = Ask(name, lambda billing: make(billing, one), lambda answer: answer, kept=kept)
     world.spends.append(one)
     return world.ask(one.ask)
 
