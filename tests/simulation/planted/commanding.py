@@ -232,7 +232,7 @@ def cancels_the_wrong_way(to: Planter) -> None:
 def leaves_the_old_page_open(to: Planter) -> None:
     """A checkout goes on elsewhere while its first page can still be paid."""
 
-    async def open_still(self: Any, order_: Any, checkout_: Any, cluster: Any) -> Any:
+    async def open_still(self: Any, order_: Any, checkout_: Any, cluster: Any, **how: Any) -> Any:
         return switching.WITHDRAWN, ()
 
     to.put(Switching, "_close", open_still)
