@@ -9,17 +9,23 @@ from tests.migrating.test_migrations import begin, ends, go_on, run
 from tests.migrating.two_sides import TwoSides
 
 
+async def offered(sides: TwoSides) -> str:
+    """The session of the page that ana is shown, who is to be moved."""
+    await sides.pass_days()
+    await begin(sides)
+    page = await sides.billing.migrations.page("ana")
+    assert page is not None
+    return page.session
+
+
 @pytest.mark.parametrize("stays", [True, False], ids=["takes the end back", "goes"])
 def test_what_was_accepted_and_ended_before_anybody_looked_is_over(*, stays: bool) -> None:
     """Its page is paid, and cannot be closed; nothing more is told of it."""
 
     async def work(sides: TwoSides) -> None:
         row = await sides.subscribe("ana")
-        await sides.pass_days()
-        await begin(sides)
-        page = await sides.billing.migrations.page("ana")
-        assert page is not None
-        sides.accept(page.session, "ana")
+        page = await offered(sides)
+        sides.accept(page, "ana")
         await sides.deliver()
         (new,) = [one for one in await sides.subscriptions("ana") if one.connection == "paddle"]
         await sides.billing.subscriptions.cancel("ana", new.key, idempotency_key="end", at_period_end=False)
@@ -39,14 +45,11 @@ def test_a_page_that_may_not_be_switched_away_from_is_given_up_all_the_same() ->
 
     async def work(sides: TwoSides) -> None:
         await sides.subscribe("ana")
-        await sides.pass_days()
-        await begin(sides)
-        page = await sides.billing.migrations.page("ana")
-        assert page is not None
+        page = await offered(sides)
         await sides.pass_days(31)
         assert await sides.phase("ana") == "watched"
         assert [name for _, name, _ in await sides.bills("ana")] == ["stripe", "stripe"]
-        sides.accept(page.session, "ana")
+        sides.accept(page, "ana")
         await sides.pass_days(31)
         assert await sides.phase("ana") == "undone"
         assert [name for _, name, _ in await sides.bills("ana")] == ["stripe"] * 3
@@ -59,11 +62,8 @@ def test_where_both_have_billed_a_person_is_told_and_the_old_one_ends_once() -> 
 
     async def work(sides: TwoSides) -> None:
         row = await sides.subscribe("ana")
-        await sides.pass_days()
-        await begin(sides)
-        page = await sides.billing.migrations.page("ana")
-        assert page is not None
-        sides.accept(page.session, "ana")
+        page = await offered(sides)
+        sides.accept(page, "ana")
         await sides.pass_days()
         assert await sides.phase("ana") == "switched"
         await sides.billing.subscriptions.uncancel("ana", row.key, idempotency_key="stay")

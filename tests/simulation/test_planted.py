@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from purchase_core.testing.simulation.world import CHECKS
 from .planted import BUGS, planted
 from .planted.__main__ import ONLY_FOUND_BY
 from .planted.hunting import hunt
+from .planted.planting import Planter
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulation.md"
 
@@ -26,6 +28,33 @@ SOON = {
     "guards-no-lane": 400,
     "answers-before-keeping": 60,
 }
+
+
+@pytest.mark.parametrize("bug", sorted(BUGS))
+def test_every_bug_fits_the_code_that_it_is_planted_in(bug: str) -> None:
+    with planted(bug):
+        pass
+
+
+def test_what_cannot_be_called_as_what_it_stands_for_is_no_bug() -> None:
+    """A worker would log its TypeError and go on, and something else be found of it."""
+
+    class Closing:
+        def close(self, session: str, *, watched: bool = False) -> str:
+            return session
+
+    def before_it_was_watched(self: object, session: str) -> str:
+        return ""
+
+    def whatever(self: object, *what: object, **how: object) -> str:
+        return ""
+
+    with ExitStack() as stack:
+        planter = Planter(stack)
+        with pytest.raises(ValueError, match="before_it_was_watched cannot stand for"):
+            planter.put(Closing, "close", before_it_was_watched)
+        planter.put(Closing, "close", whatever)
+        assert Closing().close("cs_1") == ""
 
 
 @pytest.mark.parametrize("bug", SOON)

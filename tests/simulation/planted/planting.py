@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,7 +28,13 @@ class Planter:
         self._stack = stack
 
     def put(self, owner: object, name: str, value: object) -> None:
-        """In one place."""
+        """In one place. Raises ValueError where it cannot be called as what it takes the place of.
+
+        A bug would be found by that, and whoever catches errors would hide why.
+        """
+        original = getattr(owner, name)
+        if inspect.isroutine(original) and inspect.isroutine(value):
+            _must_fit(original, value)
         self._stack.enter_context(patch.object(owner, name, value))
 
     def everywhere(self, original: object, value: object) -> None:
@@ -43,6 +50,16 @@ class Planter:
         """In a table; None: not there."""
         changed = {known: one for known, one in mapping.items() if known != key}
         self._stack.enter_context(patch.dict(mapping, changed | ({key: value} if value else {}), clear=True))
+
+
+def _must_fit(original: Callable[..., object], value: Callable[..., object]) -> None:
+    wanted = inspect.signature(original).parameters.values()
+    places = [one.name for one in wanted if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    names = {one.name: None for one in wanted if one.kind is one.KEYWORD_ONLY}
+    try:
+        inspect.signature(value).bind(*places, **names)
+    except TypeError as error:
+        raise ValueError(f"{value.__qualname__} cannot stand for {original.__qualname__}: {error}") from None
 
 
 BUGS: dict[str, Bug] = {}
